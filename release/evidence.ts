@@ -1,0 +1,43 @@
+/** The facts that were read, from Git and from the registry, to judge whether one release keeps the promise. */
+export interface Evidence {
+  /** The version without prefix: `6.14.1`. */
+  readonly version: string;
+  /** The application's Git repository, as the tenant declares it. Absent for an OCI chart without `repository`. */
+  readonly repository?: string;
+  /** `<git prefix>` + version. */
+  readonly gitTag?: string;
+  /** The commit that the tag, peeled, points at. */
+  readonly commit?: string;
+  /** The release branch on which the commit lies. Absent: on none of those that `releasedFrom` names. */
+  readonly branch?: string;
+  /** The chart as the tenant declares it: a path in the repository, or `oci://...` without tag. */
+  readonly chart: string;
+  /** Digest of the chart's OCI manifest; for OCI charts only. */
+  readonly chartDigest?: string;
+  /** `version` of the chart's own `Chart.yaml`, character for character. Absent: the chart has none. */
+  readonly chartVersion?: string;
+  /** `appVersion` of the chart's own `Chart.yaml`, character for character. Absent: the chart has none. */
+  readonly appVersion?: string;
+  /** Every image that the tenant declares, with the digest that the tag had in the registry. */
+  readonly images: readonly ImageEvidence[];
+  /** The artifact's label `org.opencontainers.image.revision`, where there is one; for OCI charts only. */
+  readonly revision?: string;
+}
+
+/** One image at the release's tag. */
+export interface ImageEvidence {
+  /** Repository and tag: `ghcr.io/stefanprodan/podinfo:6.15.0`. */
+  readonly reference: string;
+  /** `sha256:...` of the manifest or index. Absent: the registry has no such tag. */
+  readonly digest?: string;
+}
+
+/** What is known of the head of a followed branch. */
+export interface BranchEvidence {
+  readonly repository?: string;
+  readonly branch: string;
+  readonly chart: string;
+  readonly commit?: string;
+  readonly chartVersion?: string;
+  readonly appVersion?: string;
+}
