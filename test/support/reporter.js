@@ -1,0 +1,42 @@
+"use strict";
+
+// mocha's own `spec` output, then what was skipped and why, then one line that scripts can read.
+
+const { reporters, Runner } = require("mocha");
+
+/** Set by tools.ts on the test or suite that was skipped. */
+const skipReason = Symbol.for("shared-authority.skip-reason");
+
+function reasonOf(test) {
+  for (let node = test; node !== undefined; node = node.parent) {
+    if (node[skipReason] !== undefined) return node[skipReason];
+  }
+  return "no reason given";
+}
+
+class SkipCountingReporter extends reporters.Spec {
+  static description = "spec, then skips by reason and `N passed, N failed`";
+
+  constructor(runner, options) {
+    super(runner, options);
+    this.skips = new Map();
+    runner.on(Runner.constants.EVENT_TEST_PENDING, (test) => {
+      const reason = reasonOf(test);
+      this.skips.set(reason, (this.skips.get(reason) ?? 0) + 1);
+    });
+  }
+
+  epilogue(...summary) {
+    super.epilogue(...summary);
+    const { passes, failures, pending } = this.stats;
+    if (pending > 0) {
+      const byCount = [...this.skips].sort(([, one], [, other]) => other - one);
+      const lines = byCount.map(([reason, count]) => `  ${String(count).padStart(4)}  ${reason}`);
+      reporters.Base.consoleLog(["Skipped, by reason:", ...lines, ""].join("\n"));
+    }
+    const skipped = pending > 0 ? `, ${pending} skipped` : "";
+    reporters.Base.consoleLog(`${passes} passed, ${failures} failed${skipped}`);
+  }
+}
+
+module.exports = SkipCountingReporter;
