@@ -1,0 +1,23 @@
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/**
+ * Makes a folder of its own for each test of the suite, and removes it afterwards. Call it in a `describe`.
+ *
+ * @returns a function that gives the current test's folder
+ */
+export function temporaryDirectory(): () => string {
+  let directory: string | undefined;
+  beforeEach(() => {
+    directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-test-")));
+  });
+  afterEach(() => {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    directory = undefined;
+  });
+  return () => {
+    if (directory === undefined) throw new Error("The folder exists only while a test runs.");
+    return directory;
+  };
+}
