@@ -11,6 +11,8 @@ export interface GitServerOptions {
   readonly root: string;
   /** Whether clients may push. Default: `false`. */
   readonly allowPush?: boolean;
+  /** The port to listen on, where a server must come back at its old address. Default: a free one. */
+  readonly port?: number;
 }
 
 /** A running Git server. */
@@ -46,7 +48,7 @@ export async function serveGit(options: GitServerOptions): Promise<GitServer> {
       else response.writeHead(500).end();
     });
   });
-  const listening = await listenOnLoopback(server);
+  const listening = await listenOnLoopback(server, options.port);
   return {
     url: listening.url,
     async close() {

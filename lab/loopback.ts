@@ -10,9 +10,13 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** Lets a server listen on a free port of 127.0.0.1, so that nobody else on the network reaches it. */
-export async function listenOnLoopback(server: Server): Promise<Listening> {
-  server.listen(0, "127.0.0.1");
+/**
+ * Lets a server listen on 127.0.0.1, so that nobody else on the network reaches it.
+ *
+ * @param wantedPort the port; 0, the default, takes a free one
+ */
+export async function listenOnLoopback(server: Server, wantedPort = 0): Promise<Listening> {
+  server.listen(wantedPort, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
