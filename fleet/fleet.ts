@@ -152,9 +152,9 @@ export interface ValuesFile {
 }
 
 /** A Secret that values are taken from, in the authority namespace. */
-export interface SecretValues {
-  readonly name: string;
-  readonly key: string;
+export interface SecretValues<Text = string> {
+  readonly name: Text;
+  readonly key: Text;
 }
 
 /** The LimitRange's numbers for containers. */

@@ -1,0 +1,61 @@
+import { createHash } from "node:crypto";
+
+/** What a ConfigMap holds: text, and as base64 what is not UTF-8. */
+export interface ConfigMapContent {
+  readonly data?: Readonly<Record<string, string>>;
+  readonly binaryData?: Readonly<Record<string, string>>;
+}
+
+/** kustomize replaces these so that a hash never spells a word. */
+const replacedDigits: Readonly<Record<string, string>> = { "0": "g", "1": "h", "3": "k", a: "m", e: "t" };
+
+/** Go's JSON encoder escapes these so that JSON can stand in HTML and JavaScript. */
+const escapedByGo: Readonly<Record<string, string>> = {
+  "<": "\\u003c",
+  ">": "\\u003e",
+  "&": "\\u0026",
+  "\u2028": "\\u2028",
+  "\u2029": "\\u2029",
+};
+
+/**
+ * The ten characters that kustomize appends to the name of a ConfigMap that it generates.
+ *
+ * Source of the rule: kustomize's own hasher (`api/hasher`), whose names `kubectl kustomize` gives. The hash covers
+ * the content only, never the name, so one content has one hash in every tenant.
+ */
+export function contentHash(content: ConfigMapContent): string {
+  const hashed = {
+    ...(isEmpty(content.binaryData) ? {} : { binaryData: sorted(content.binaryData) }),
+    data: isEmpty(content.data) ? "" : sorted(content.data),
+    kind: "ConfigMap",
+    name: "",
+  };
+  const hex = createHash("sha256").update(goJson(hashed)).digest("hex");
+  return hex.slice(0, 10).replace(/[013ae]/g, (digit) => replacedDigits[digit] ?? digit);
+}
+
+/** Whether a text can be the hash at the end of a content-addressed name. */
+export function isContentHash(text: string): boolean {
+  return /^[2456789bcdfghkmt]{10}$/.test(text);
+}
+
+function isEmpty(map: Readonly<Record<string, string>> | undefined): map is undefined {
+  return map === undefined || Object.keys(map).length === 0;
+}
+
+/** Go sorts map keys by their UTF-8 bytes; JavaScript's own order is by UTF-16 units. */
+function sorted(map: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(map).sort(([left], [right]) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
+}
+
+function goJson(value: string | [string, string][] | Record<string, string | [string, string][]>): string {
+  if (typeof value === "string") return goString(value);
+  const entries = Array.isArray(value) ? value : Object.entries(value);
+  return `{${entries.map(([key, item]) => `${goString(key)}:${goJson(item)}`).join(",")}}`;
+}
+
+/** Go writes `\b` and `\f` short since 1.22, as JavaScript does; what is left are the five characters above. */
+function goString(text: string): string {
+  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (char) => escapedByGo[char] ?? char);
+}

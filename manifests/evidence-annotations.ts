@@ -1,0 +1,68 @@
+import type { BranchEvidence, Evidence, ImageEvidence } from "../release/evidence";
+import { annotation } from "./annotation";
+import { defined } from "./object";
+
+/** The annotations of an object that belongs to one release of a tenant. A fact that is not known has none. */
+export function releaseAnnotations(tenant: string, evidence: Evidence): Record<string, string> {
+  return defined({
+    [annotation.tenant]: tenant,
+    [annotation.follow]: "tags",
+    [annotation.version]: evidence.version,
+    [annotation.repository]: evidence.repository,
+    [annotation.gitTag]: evidence.gitTag,
+    [annotation.commit]: evidence.commit,
+    [annotation.branch]: evidence.branch,
+    [annotation.chart]: evidence.chart,
+    [annotation.chartDigest]: evidence.chartDigest,
+    [annotation.chartVersion]: evidence.chartVersion,
+    [annotation.appVersion]: evidence.appVersion,
+    [annotation.images]: evidence.images.length === 0 ? undefined : evidence.images.map(imageText).join(" "),
+    [annotation.revision]: evidence.revision,
+  });
+}
+
+/**
+ * The annotations of an object that follows a branch. The commit is left out on purpose: Flux moves it without any
+ * `up`, and a preview must show no change when nothing was decided here.
+ */
+export function branchAnnotations(tenant: string, evidence: BranchEvidence): Record<string, string> {
+  return defined({
+    [annotation.tenant]: tenant,
+    [annotation.follow]: "branch",
+    [annotation.repository]: evidence.repository,
+    [annotation.branch]: evidence.branch,
+    [annotation.chart]: evidence.chart,
+    [annotation.chartVersion]: evidence.chartVersion,
+    [annotation.appVersion]: evidence.appVersion,
+  });
+}
+
+/** Reads back what `releaseAnnotations` wrote; `undefined` where the object carries no evidence of a release. */
+export function evidenceOfAnnotations(annotations: Readonly<Record<string, string>>): Evidence | undefined {
+  const version = annotations[annotation.version];
+  const chart = annotations[annotation.chart];
+  if (version === undefined || chart === undefined) return undefined;
+  const images = annotations[annotation.images];
+  return {
+    version,
+    chart,
+    repository: annotations[annotation.repository],
+    gitTag: annotations[annotation.gitTag],
+    commit: annotations[annotation.commit],
+    branch: annotations[annotation.branch],
+    chartDigest: annotations[annotation.chartDigest],
+    chartVersion: annotations[annotation.chartVersion],
+    appVersion: annotations[annotation.appVersion],
+    images: images === undefined ? [] : images.split(" ").map(imageOfText),
+    revision: annotations[annotation.revision],
+  };
+}
+
+function imageText(image: ImageEvidence): string {
+  return image.digest === undefined ? image.reference : `${image.reference}@${image.digest}`;
+}
+
+function imageOfText(text: string): ImageEvidence {
+  const [reference = "", digest] = text.split("@");
+  return digest === undefined ? { reference } : { reference, digest };
+}

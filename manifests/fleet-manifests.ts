@@ -1,0 +1,122 @@
+import type { Fleet, Tenant } from "../fleet/fleet";
+import type { BranchEvidence, Evidence } from "../release/evidence";
+import { type AutomationSpec, automationObjects, type CommittingAutomation } from "./automation";
+import { helmRelease, type HelmReleaseSpec } from "./helm-release";
+import { imagePolicyObjects, type ImagePolicySpec } from "./image-policy";
+import type { KubernetesObject } from "./object";
+import { type Followed, sourceObject, type SourceSpec } from "./source";
+import { tenantObjects, type TenantSpec } from "./tenant";
+import { valuesConfigMap, type ValuesSpec } from "./values";
+
+/** What one tenant of a fleet gives to the functions that make its objects. */
+export interface TenantSpecs {
+  readonly tenant: TenantSpec;
+  readonly source: SourceSpec;
+  /** Only where releases are followed. */
+  readonly imagePolicy?: ImagePolicySpec;
+  readonly values: ValuesSpec;
+  readonly release: Omit<HelmReleaseSpec, "values">;
+}
+
+/** The specs of a tenant, with what was read of its release or of the branch that it follows. */
+export function tenantSpecs(fleet: Fleet, tenant: Tenant, follows: Followed): TenantSpecs {
+  const { authorityNamespace } = fleet;
+  const common = { tenant: tenant.name, authorityNamespace, insecureRegistry: tenant.insecureRegistry };
+  return {
+    tenant: {
+      name: tenant.name,
+      namespace: tenant.namespace,
+      authorityNamespace,
+      team: tenant.team,
+      quota: tenant.quota,
+      limits: tenant.limits,
+      network: tenant.network,
+      podSecurity: tenant.podSecurity,
+    },
+    source: {
+      ...common,
+      follows,
+      interval: fleet.intervals.source,
+      timeout: fleet.timeouts.source,
+      secretName: tenant.chart.kind === "oci" ? tenant.registrySecret : tenant.repositorySecret,
+    },
+    imagePolicy:
+      follows.kind === "branch"
+        ? undefined
+        : {
+            ...common,
+            stack: fleet.stack,
+            image: tenant.images[0],
+            imagePrefix: tenant.prefix.image,
+            range: tenant.policy.range,
+            deny: tenant.policy.deny,
+            automation: tenant.policy.automation,
+            pinned: tenant.policy.pin !== undefined,
+            interval: fleet.intervals.image,
+            secretName: tenant.registrySecret,
+          },
+    values: {
+      tenant: tenant.name,
+      authorityNamespace,
+      files: tenant.values,
+      pinnedImage: pinnedImage(tenant, follows),
+    },
+    release: {
+      tenant: tenant.name,
+      namespace: tenant.namespace,
+      authorityNamespace,
+      follows,
+      secrets: tenant.secrets,
+      interval: fleet.intervals.release,
+      timeout: fleet.timeouts.release,
+    },
+  };
+}
+
+/** Every object of one tenant, in the order in which they are registered. */
+export function tenantManifests(specs: TenantSpecs): KubernetesObject[] {
+  const values = valuesConfigMap(specs.values);
+  return [
+    ...tenantObjects(specs.tenant),
+    sourceObject(specs.source),
+    ...(specs.imagePolicy === undefined ? [] : imagePolicyObjects(specs.imagePolicy)),
+    ...(values === undefined ? [] : [values]),
+    helmRelease({ ...specs.release, values }),
+  ];
+}
+
+/** What the stack itself gives to the functions that make its automations; nothing where no tenant is automated. */
+export function automationSpec(fleet: Fleet): AutomationSpec | undefined {
+  const { configRepository } = fleet;
+  if (configRepository === undefined || fleet.follow === "branch") return undefined;
+  return {
+    stack: fleet.stack,
+    authorityNamespace: fleet.authorityNamespace,
+    configRepository,
+    modes: modesInUse(fleet),
+    interval: fleet.intervals.automation,
+    timeout: fleet.timeouts.source,
+  };
+}
+
+/** The objects of a stack that belong to no tenant. */
+export function stackManifests(fleet: Fleet): KubernetesObject[] {
+  const spec = automationSpec(fleet);
+  return spec === undefined ? [] : automationObjects(spec);
+}
+
+function modesInUse(fleet: Fleet): CommittingAutomation[] {
+  const modes = ["auto", "pull-request"] as const;
+  return modes.filter((mode) => fleet.tenants.some((tenant) => tenant.policy.automation === mode));
+}
+
+/** The evidence of what a tenant follows, as the manifests want it. */
+export function followed(evidence: Evidence | BranchEvidence): Followed {
+  return "version" in evidence ? { kind: "tags", evidence } : { kind: "branch", evidence };
+}
+
+function pinnedImage(tenant: Tenant, follows: Followed): ValuesSpec["pinnedImage"] {
+  if (tenant.pinDigest === undefined || follows.kind === "branch" || tenant.tag === undefined) return undefined;
+  const digest = follows.evidence.images[0]?.digest;
+  return digest === undefined ? undefined : { path: tenant.pinDigest, tag: tenant.tag, digest };
+}

@@ -1,0 +1,76 @@
+/**
+ * Roles of our own. The built-in `edit` and `admin` will not do: Flux's ClusterRole `flux-edit` is aggregated into both,
+ * so whoever is bound to one of them can move a release.
+ */
+
+/** One rule of a Kubernetes Role. */
+export interface RoleRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+const read = ["get", "list", "watch"];
+const write = [...read, "create", "update", "patch", "delete", "deletecollection"];
+
+/**
+ * What Flux may do in a tenant's namespace on behalf of the tenant's chart: the workload, and nothing that fences it
+ * in. Quota, limits, network policies, roles and Flux's own objects are the platform's.
+ */
+export const deployerRules: readonly RoleRule[] = [
+  {
+    apiGroups: [""],
+    resources: ["configmaps", "endpoints", "persistentvolumeclaims", "pods", "secrets", "serviceaccounts", "services"],
+    verbs: write,
+  },
+  { apiGroups: [""], resources: ["events", "pods/log", "replicationcontrollers"], verbs: read },
+  {
+    apiGroups: ["apps"],
+    resources: ["daemonsets", "deployments", "deployments/scale", "replicasets", "statefulsets", "statefulsets/scale"],
+    verbs: write,
+  },
+  { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: write },
+  { apiGroups: ["batch"], resources: ["cronjobs", "jobs"], verbs: write },
+  { apiGroups: ["networking.k8s.io"], resources: ["ingresses"], verbs: write },
+  { apiGroups: ["gateway.networking.k8s.io"], resources: ["grpcroutes", "httproutes"], verbs: write },
+  { apiGroups: ["monitoring.coreos.com"], resources: ["podmonitors", "servicemonitors"], verbs: write },
+  { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: write },
+];
+
+/**
+ * What the application team may do in its namespace: see everything that its chart made, Helm's own record of the
+ * release included, and restart by deleting pods. It may not patch a Deployment: that would run another image than the
+ * one that was released.
+ */
+export const teamRules: readonly RoleRule[] = [
+  {
+    apiGroups: [""],
+    resources: [
+      "configmaps",
+      "endpoints",
+      "events",
+      "limitranges",
+      "persistentvolumeclaims",
+      "pods",
+      "pods/log",
+      "pods/status",
+      "resourcequotas",
+      "secrets",
+      "serviceaccounts",
+      "services",
+    ],
+    verbs: read,
+  },
+  { apiGroups: [""], resources: ["pods"], verbs: ["delete", "deletecollection"] },
+  { apiGroups: [""], resources: ["pods/portforward"], verbs: ["create"] },
+  { apiGroups: ["apps"], resources: ["daemonsets", "deployments", "replicasets", "statefulsets"], verbs: read },
+  { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: read },
+  { apiGroups: ["batch"], resources: ["cronjobs", "jobs"], verbs: read },
+  { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: read },
+  { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: read },
+  { apiGroups: ["metrics.k8s.io"], resources: ["pods"], verbs: read },
+  { apiGroups: ["networking.k8s.io"], resources: ["ingresses", "networkpolicies"], verbs: read },
+  { apiGroups: ["gateway.networking.k8s.io"], resources: ["grpcroutes", "httproutes"], verbs: read },
+  { apiGroups: ["monitoring.coreos.com"], resources: ["podmonitors", "servicemonitors"], verbs: read },
+  { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: read },
+];

@@ -1,0 +1,117 @@
+import type { BranchEvidence, Evidence } from "../release/evidence";
+import { branchAnnotations, releaseAnnotations } from "./evidence-annotations";
+import type { GitRepository, LocalReference, OciRepository } from "./flux";
+import { label, sourceName } from "./name";
+import { defined, type ObjectMeta } from "./object";
+
+/** Where a tenant's chart comes from, and how Flux gets at it. */
+export interface SourceSpec<Text = string> {
+  /** The tenant's name. */
+  readonly tenant: string;
+  readonly authorityNamespace: string;
+  /** A release, or the branch that the stack follows. */
+  readonly follows: Followed;
+  /** Whether the chart's registry speaks plain HTTP. For labs. */
+  readonly insecureRegistry: boolean;
+  /** How often Flux looks. */
+  readonly interval: Text;
+  /** How long Flux waits for the Git host or the registry. */
+  readonly timeout: Text;
+  /** A Secret in the authority namespace with the credentials of the Git host or the registry. */
+  readonly secretName?: Text;
+}
+
+/** What a source follows, with the facts that were read about it. */
+export type Followed =
+  | { readonly kind: "tags"; readonly evidence: Evidence }
+  | { readonly kind: "branch"; readonly evidence: BranchEvidence };
+
+/** Helm's own media type of the layer that holds a chart. */
+const chartLayer = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+
+/** Pulumi waits on this before it goes on: nothing switches to a source that is not known to be fetchable. */
+const waitForReady = { "pulumi.com/waitFor": "condition=Ready" };
+
+/** The name of the source of what is followed: named after the version, or after the tenant for a branch. */
+export function followedSourceName(tenant: string, followed: Followed): string {
+  return followed.kind === "branch" ? tenant : sourceName(tenant, followed.evidence.version);
+}
+
+/** A chart that is an OCI artifact has an OCIRepository, any other a GitRepository. */
+export function sourceObject<Text = string>(spec: SourceSpec<Text>): GitRepository<Text> | OciRepository<Text> {
+  return isOci(spec.follows.evidence.chart) ? ociRepository(spec) : gitRepository(spec);
+}
+
+/** Whether a chart, as the tenant declares it, is an OCI artifact. */
+export function isOci(chart: string): boolean {
+  return chart.startsWith("oci://");
+}
+
+function gitRepository<Text>(spec: SourceSpec<Text>): GitRepository<Text> {
+  const { follows } = spec;
+  const ref =
+    follows.kind === "branch"
+      ? { branch: follows.evidence.branch }
+      : defined({ tag: follows.evidence.gitTag, commit: follows.evidence.commit });
+  return {
+    apiVersion: "source.toolkit.fluxcd.io/v1",
+    kind: "GitRepository",
+    metadata: metadata(spec),
+    spec: {
+      url: fluxGitUrl(follows.evidence.repository ?? ""),
+      ref,
+      interval: spec.interval,
+      timeout: spec.timeout,
+      ...secretRef(spec),
+    },
+  };
+}
+
+function ociRepository<Text>(spec: SourceSpec<Text>): OciRepository<Text> {
+  const { evidence } = spec.follows;
+  const released = spec.follows.kind === "tags" ? spec.follows.evidence : undefined;
+  return {
+    apiVersion: "source.toolkit.fluxcd.io/v1",
+    kind: "OCIRepository",
+    metadata: metadata(spec),
+    spec: {
+      url: evidence.chart,
+      ref: { tag: ociTag(evidence.chartVersion ?? ""), ...defined({ digest: released?.chartDigest }) },
+      layerSelector: { mediaType: chartLayer, operation: "copy" },
+      interval: spec.interval,
+      timeout: spec.timeout,
+      ...(spec.insecureRegistry ? { insecure: true } : {}),
+      ...secretRef(spec),
+    },
+  };
+}
+
+function metadata<Text>(spec: SourceSpec<Text>): ObjectMeta {
+  const annotations =
+    spec.follows.kind === "tags"
+      ? releaseAnnotations(spec.tenant, spec.follows.evidence)
+      : branchAnnotations(spec.tenant, spec.follows.evidence);
+  return {
+    name: followedSourceName(spec.tenant, spec.follows),
+    namespace: spec.authorityNamespace,
+    labels: { [label.tenant]: spec.tenant },
+    annotations: { ...annotations, ...waitForReady },
+  };
+}
+
+function secretRef<Text>(spec: SourceSpec<Text>): { secretRef?: LocalReference<Text> } {
+  return spec.secretName === undefined ? {} : { secretRef: { name: spec.secretName } };
+}
+
+/** Flux takes `ssh://git@host/path` where Git also takes `git@host:path`. */
+export function fluxGitUrl(repository: string): string {
+  const scpLike = /^(?:([^@/:]+)@)?([^/:]+):(?!\/\/)(.+)$/.exec(repository);
+  if (scpLike === null) return repository;
+  const [, user, host = "", path = ""] = scpLike;
+  return `ssh://${user === undefined ? "" : `${user}@`}${host}/${path.replace(/^\/+/, "")}`;
+}
+
+/** Helm writes `_` for the `+` of a version's build metadata, which no OCI tag can carry. */
+function ociTag(chartVersion: string): string {
+  return chartVersion.replaceAll("+", "_");
+}
