@@ -28,8 +28,8 @@ export interface TenantSpec {
 const rbacGroup = "rbac.authorization.k8s.io";
 const rbacVersion = `${rbacGroup}/v1`;
 
-/** Namespace, account, roles, quota, limits and network policies of one tenant, in the order of their dependencies. */
-export function tenantObjects(spec: TenantSpec): KubernetesObject[] {
+/** The Namespace first, then account, roles, quota, limits and network policies, each of which needs it. */
+export function tenantObjects(spec: TenantSpec): [KubernetesObject, ...KubernetesObject[]] {
   const marks = { labels: { [label.tenant]: spec.name }, annotations: { [annotation.tenant]: spec.name } };
   const meta = (name: string): ObjectMeta => ({ name, namespace: spec.namespace, ...marks });
   return [

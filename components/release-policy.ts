@@ -1,0 +1,33 @@
+import * as pulumi from "@pulumi/pulumi";
+import { imagePolicyObjects, type ImagePolicySpec } from "../manifests/image-policy";
+import { followedSourceName, sourceObject, type SourceSpec } from "../manifests/source";
+import { registerObject } from "./register";
+
+/** Where the chart comes from, which versions may run and who moves them; the component's name is the tenant's name. */
+export interface ReleasePolicyArgs {
+  /** The source: a release, or a branch. */
+  readonly source: Omit<SourceSpec<pulumi.Input<string>>, "tenant">;
+  /** Which tags are scanned and may be chosen. Only where releases are followed. */
+  readonly images?: Omit<ImagePolicySpec<pulumi.Input<string>>, "tenant">;
+}
+
+/**
+ * The platform team's decision about one tenant: the source, named after the version where releases are followed, and
+ * Flux's ImageRepository and ImagePolicy, which find the newest release that the decision allows.
+ */
+export class ReleasePolicy extends pulumi.ComponentResource {
+  /** The name of the GitRepository or OCIRepository: `podinfo-6.14.1`. */
+  readonly sourceName: pulumi.Output<string>;
+
+  constructor(name: string, args: ReleasePolicyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shared-authority:index:ReleasePolicy", name, {}, opts);
+    registerObject(sourceObject({ ...args.source, tenant: name }), { parent: this });
+    if (args.images !== undefined) {
+      for (const object of imagePolicyObjects({ ...args.images, tenant: name })) {
+        registerObject(object, { parent: this });
+      }
+    }
+    this.sourceName = pulumi.output(followedSourceName(name, args.source.follows));
+    this.registerOutputs({ sourceName: this.sourceName });
+  }
+}
