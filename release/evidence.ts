@@ -6,6 +6,8 @@ export interface Evidence {
   readonly repository?: string;
   /** `<git prefix>` + version. */
   readonly gitTag?: string;
+  /** The object that the tag names, where that is no commit: an annotated tag. */
+  readonly tagObject?: string;
   /** The commit that the tag, peeled, points at. */
   readonly commit?: string;
   /** The release branch on which the commit lies. Absent: on none of those that `releasedFrom` names. */
@@ -18,6 +20,8 @@ export interface Evidence {
   readonly chartVersion?: string;
   /** `appVersion` of the chart's own `Chart.yaml`, character for character. Absent: the chart has none. */
   readonly appVersion?: string;
+  /** What is wrong with `Chart.yaml` itself, each in one sentence. Absent: nothing. */
+  readonly chartProblems?: readonly string[];
   /** Every image that the tenant declares, with the digest that the tag had in the registry. */
   readonly images: readonly ImageEvidence[];
   /** The artifact's label `org.opencontainers.image.revision`, where there is one; for OCI charts only. */
@@ -40,4 +44,6 @@ export interface BranchEvidence {
   readonly commit?: string;
   readonly chartVersion?: string;
   readonly appVersion?: string;
+  /** What is wrong with `Chart.yaml` itself, each in one sentence. Absent: nothing. */
+  readonly chartProblems?: readonly string[];
 }

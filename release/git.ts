@@ -1,0 +1,383 @@
+/**
+ * Facts from a Git repository, by the `git` binary, from any URL that Git takes. Of a repository elsewhere only what is
+ * asked for is fetched: for a chart's file the tagged commits without history and blobs, then the file's blobs; for
+ * the question what a branch holds, commits alone. A repository on this machine is read where it lies.
+ */
+import { existsSync, statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { GitError, runGit, withoutCredentials, type GitCommandOptions } from "./git-command";
+
+export { GitError } from "./git-command";
+
+/** How patiently Git is asked. */
+export interface GitOptions {
+  /** Milliseconds that one `git` command may take. Default: 120000. */
+  readonly timeoutMs?: number;
+  /** How often a command is tried again when the network failed. Default: 2. */
+  readonly retries?: number;
+  /** Milliseconds before the first new try; each further one waits three times as long. Default: 500. */
+  readonly retryDelayMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What a repository's branch or tag names. */
+export interface GitRef {
+  /** The object itself: a commit, or the tag object of an annotated tag. */
+  readonly object: string;
+  /** The object when all tag objects, however nested, are followed: the commit, where the ref leads to one. */
+  readonly peeled: string;
+}
+
+/** All branches and tags of a repository, by their short names. */
+export interface GitRefs {
+  readonly branches: ReadonlyMap<string, GitRef>;
+  readonly tags: ReadonlyMap<string, GitRef>;
+}
+
+/** A file at a commit: its bytes, or in one sentence why there are none. */
+export type GitFile = { readonly content: Buffer } | { readonly absent: string };
+
+/** A repository while it is open. */
+export interface GitRepository {
+  readonly refs: GitRefs;
+  /**
+   * The file at each of the refs (full names such as `refs/tags/6.14.1`), by the name of the ref.
+   *
+   * @param path in the repository, from its top, `/` between
+   */
+  readFiles(refNames: readonly string[], path: string): Promise<Map<string, GitFile>>;
+  /** The ids of all commits that the branch holds. */
+  readCommits(branch: string): Promise<ReadonlySet<string>>;
+}
+
+/** A chart's file is some hundred bytes; whatever is larger than this is none. */
+const largestFileBytes = 1024 * 1024;
+
+/**
+ * Opens a repository, lets `use` ask it, and removes whatever was fetched for that.
+ *
+ * @param repository a URL, a path, or a bundle file
+ * @throws GitError when it cannot be read
+ */
+export async function withRepository<Result>(
+  repository: string,
+  options: GitOptions,
+  use: (repository: GitRepository) => Promise<Result>,
+): Promise<Result> {
+  const refusal = refusalOf(repository);
+  if (refusal !== undefined) {
+    throw new GitError(refusal);
+  }
+  const git = commandFor(options);
+  const local = localPath(repository);
+  if (local !== undefined && statSync(local).isDirectory()) {
+    return use(await openLocal(git, local));
+  }
+  const scratch = await mkdtemp(join(tmpdir(), "authority-git-"));
+  try {
+    if (local !== undefined) {
+      const clone = join(scratch, "bundle.git");
+      await git(["clone", "--quiet", "--mirror", "--template=", "--", local, clone]);
+      return await use(await openLocal(git, clone));
+    }
+    return await use(await openRemote(git, repository, scratch));
+  } finally {
+    await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/**
+ * The path of a chart as Git names it, without `./` before and `/` behind; `""` is the top of the repository.
+ *
+ * @throws GitError when the path leaves the repository, or is none
+ */
+export function pathInRepository(path: string): string {
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  if (path.startsWith("/") || parts.includes("..") || hasControlCharacter(path)) {
+    throw new GitError(
+      `the path ${JSON.stringify(path)} must be one within the repository, such as "./charts/podinfo"`,
+    );
+  }
+  return parts.join("/");
+}
+
+type Git = (args: readonly string[], more?: Partial<GitCommandOptions>) => Promise<Buffer>;
+
+function commandFor(options: GitOptions): Git {
+  const { timeoutMs = 120_000, retries = 2, retryDelayMs = 500, signal } = options;
+  return async (args, more = {}) => {
+    const { default: pRetry } = await import("p-retry");
+    return pRetry(() => runGit(args, { timeoutMs, signal, ...more }), {
+      retries,
+      minTimeout: retryDelayMs,
+      factor: 3,
+      shouldRetry: ({ error }) => isPassing(error.message) && signal?.aborted !== true,
+    });
+  };
+}
+
+/** Whether the failure is the network's, and may be gone at the next try. */
+function isPassing(message: string): boolean {
+  return /could not resolve host|timed out|connection (reset|refused|closed)|early EOF|unexpected disconnect|RPC failed|hung up|error: (429|5\d\d)|returned error: (429|5\d\d)/i.test(
+    message,
+  );
+}
+
+/** Why a repository is not even tried, in one sentence. */
+function refusalOf(repository: string): string | undefined {
+  const shown = JSON.stringify(withoutCredentials(repository));
+  if (repository === "" || repository.startsWith("-") || hasControlCharacter(repository)) {
+    return `the repository ${shown} is none: expected a URL such as "https://github.com/stefanprodan/podinfo", or a path`;
+  }
+  if (/^(ext|fd)::/.test(repository)) {
+    return `the repository ${shown} would run a program of its own choice: expected a URL such as "https://github.com/stefanprodan/podinfo", or a path`;
+  }
+  return undefined;
+}
+
+function hasControlCharacter(text: string): boolean {
+  return /\p{Cc}/u.test(text);
+}
+
+/** The absolute path of a repository or bundle on this machine; nothing for one that is elsewhere. */
+function localPath(repository: string): string | undefined {
+  if (/^file:\/\//i.test(repository)) {
+    const path = fileURLToPath(repository);
+    if (!existsSync(path)) {
+      throw new GitError(`there is no file or folder ${path}`);
+    }
+    return path;
+  }
+  if (existsSync(repository)) {
+    return resolve(repository);
+  }
+  // `host:path` is Git's short form of an SSH URL; a colon behind a slash belongs to a path.
+  if (!/^[^/]+:/.test(repository)) {
+    throw new GitError(`there is no file or folder ${resolve(repository)}`);
+  }
+  return undefined;
+}
+
+async function openLocal(git: Git, path: string): Promise<GitRepository> {
+  const gitDir = (await git(["rev-parse", "--absolute-git-dir"], { folder: path })).toString("utf8").replace(/\n$/, "");
+  const here: Git = (args, more) => git(args, { gitDir, ...more });
+  const refs = await readLocalRefs(here);
+  return {
+    refs,
+    readFiles: (refNames, file) => readFiles(here, refs, refNames, file),
+    readCommits: (branch) => readCommits(here, branch),
+  };
+}
+
+async function readLocalRefs(git: Git): Promise<GitRefs> {
+  const format = "--format=%(objectname) %(objecttype) %(refname)";
+  const listed = textLines(await git(["for-each-ref", format, "refs/heads", "refs/tags"])).map((line) => {
+    const [object = "", type = "", ...name] = line.split(" ");
+    return { object, type, name: name.join(" ") };
+  });
+  const annotated = [...new Set(listed.filter(({ type }) => type === "tag").map(({ object }) => object))];
+  const peeled = new Map<string, string>();
+  const answers = await checkObjects(
+    git,
+    annotated.map((object) => `${object}^{}`),
+  );
+  for (const [index, object] of annotated.entries()) {
+    peeled.set(object, answers[index]?.id ?? object);
+  }
+  return sortRefs(listed.map(({ object, name }) => ({ name, object, peeled: peeled.get(object) ?? object })));
+}
+
+/** Scratch repositories that hold what was asked for, each made when it is needed first. */
+async function openRemote(git: Git, url: string, scratch: string): Promise<GitRepository> {
+  const configured = await git(["config", "--default", "ssh", "--get", "core.sshCommand"]);
+  const remote: Git = (args, more) => git(args, { sshCommand: configured.toString("utf8").trim(), ...more });
+  const refs = parseRemoteRefs(await remote(["ls-remote", "--quiet", "--heads", "--tags", "--", url]));
+  return {
+    refs,
+    readFiles: async (refNames, path) => {
+      const wanted = refNames.map((name) => `+${name}:${name}`);
+      const here = await fetchFiltered(remote, url, scratch, ["--depth=1", "--filter=blob:none"], wanted);
+      await fetchMissingBlobs(
+        here,
+        refNames.map((name) => peeledOf(refs, name)),
+        path,
+      );
+      return readFiles(here, refs, refNames, path);
+    },
+    readCommits: async (branch) => {
+      const wanted = [`+refs/heads/${branch}:refs/heads/${branch}`];
+      return readCommits(await fetchFiltered(remote, url, scratch, ["--filter=tree:0"], wanted), branch);
+    },
+  };
+}
+
+/** `git ls-remote` gives what a tag leads to in a second line, as `<name>^{}`. */
+function parseRemoteRefs(output: Buffer): GitRefs {
+  const found = new Map<string, { name: string; object: string; peeled: string }>();
+  for (const line of textLines(output)) {
+    const [id = "", name = ""] = line.split("\t");
+    const known = name.endsWith("^{}") ? found.get(name.slice(0, -3)) : undefined;
+    if (known === undefined) {
+      found.set(name, { name, object: id, peeled: id });
+    } else {
+      known.peeled = id;
+    }
+  }
+  return sortRefs([...found.values()]);
+}
+
+function sortRefs(all: readonly { name: string; object: string; peeled: string }[]): GitRefs {
+  const under = (folder: string) =>
+    new Map(
+      all
+        .filter(({ name }) => name.startsWith(folder))
+        .map(({ name, object, peeled }) => [name.slice(folder.length), { object, peeled }] as const),
+    );
+  return { branches: under("refs/heads/"), tags: under("refs/tags/") };
+}
+
+/** A scratch repository with these refs, fetched with the filters, or whole from a server that knows no filters. */
+async function fetchFiltered(
+  git: Git,
+  url: string,
+  scratch: string,
+  filters: string[],
+  wanted: string[],
+): Promise<Git> {
+  const fetch = async (limits: readonly string[]): Promise<Git> => {
+    const gitDir = await mkdtemp(join(scratch, "fetch-"));
+    const here: Git = (args, more) => git(args, { gitDir, ...more });
+    await git(["init", "--quiet", "--bare", "--template=", "--", gitDir]);
+    await here(["config", "remote.origin.url", url]);
+    await here([...fetchCommand, ...limits, "--stdin", "origin"], { input: wanted.join("\n") + "\n" });
+    return here;
+  };
+  try {
+    return await fetch(filters);
+  } catch (error) {
+    if (error instanceof GitError && /filter|shallow|dumb|unadvertised|not our ref/i.test(error.message)) {
+      return fetch([]);
+    }
+    throw error;
+  }
+}
+
+const fetchCommand = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"];
+
+/** All of them by one request; Git itself would ask for each blob apart, at the moment it is read. */
+async function fetchMissingBlobs(git: Git, commits: readonly string[], path: string): Promise<void> {
+  const listing = ["rev-list", "--objects", "--no-walk", "--missing=print", "--stdin"];
+  const listed = textLines(await git(listing, { input: [...commits, "--", path, ""].join("\n") }));
+  const missing = listed.filter((line) => line.startsWith("?")).map((line) => line.slice(1));
+  if (missing.length > 0) {
+    await git([...fetchCommand, "--filter=blob:none", "--stdin", "origin"], { input: missing.join("\n") + "\n" });
+  }
+}
+
+function peeledOf(refs: GitRefs, refName: string): string {
+  const ref = refName.startsWith("refs/tags/")
+    ? refs.tags.get(refName.slice("refs/tags/".length))
+    : refs.branches.get(refName.slice("refs/heads/".length));
+  if (ref === undefined) {
+    throw new GitError(`there is no ${refName}`);
+  }
+  return ref.peeled;
+}
+
+async function readFiles(
+  git: Git,
+  refs: GitRefs,
+  refNames: readonly string[],
+  path: string,
+): Promise<Map<string, GitFile>> {
+  const peeled = refNames.map((name) => peeledOf(refs, name));
+  const commits = await checkObjects(git, peeled);
+  const blobs = await checkObjects(
+    git,
+    peeled.map((id) => `${id}:${path}`),
+  );
+  const contents = await readBlobs(
+    git,
+    blobs.filter(isReadable).map(({ id }) => id),
+  );
+  return new Map(
+    refNames.map((name, index): [string, GitFile] => {
+      const commit = commits[index];
+      if (commit === undefined) {
+        throw new GitError(
+          `the object ${String(peeled[index])} of ${name} is not in the repository; has the ref just moved?`,
+        );
+      }
+      const blob = blobs[index];
+      if (commit.type !== "commit") {
+        return [name, { absent: `${name} points at a ${commit.type}, must point at a commit` }];
+      }
+      if (blob?.type !== "blob") {
+        return [name, { absent: `there is no file ${path} at the commit ${commit.id}` }];
+      }
+      const content = contents.get(blob.id);
+      return content === undefined
+        ? [
+            name,
+            {
+              absent: `${path} at the commit ${commit.id} has ${blob.size} bytes, must have at most ${largestFileBytes}`,
+            },
+          ]
+        : [name, { content }];
+    }),
+  );
+}
+
+interface ObjectFact {
+  readonly id: string;
+  readonly type: string;
+  readonly size: number;
+}
+
+function isReadable(fact: ObjectFact | undefined): fact is ObjectFact {
+  return fact?.type === "blob" && fact.size <= largestFileBytes;
+}
+
+/** Id, type and size of each object, in order; nothing for one that does not exist. */
+async function checkObjects(git: Git, names: readonly string[]): Promise<(ObjectFact | undefined)[]> {
+  if (names.length === 0) {
+    return [];
+  }
+  const answers = textLines(await git(["cat-file", "--batch-check"], { input: names.join("\n") + "\n" }));
+  return answers.map((answer) => {
+    const match = /^([0-9a-f]+) (\w+) ([0-9]+)$/.exec(answer);
+    return match === null ? undefined : { id: match[1] ?? "", type: match[2] ?? "", size: Number(match[3]) };
+  });
+}
+
+/** Contents by id, each read once. */
+async function readBlobs(git: Git, ids: readonly string[]): Promise<Map<string, Buffer>> {
+  const contents = new Map<string, Buffer>();
+  const distinct = [...new Set(ids)];
+  if (distinct.length === 0) {
+    return contents;
+  }
+  const output = await git(["cat-file", "--batch"], { input: distinct.join("\n") + "\n" });
+  let position = 0;
+  for (const id of distinct) {
+    const headEnd = output.indexOf("\n", position);
+    const size = Number(output.toString("latin1", position, headEnd).split(" ")[2]);
+    contents.set(id, output.subarray(headEnd + 1, headEnd + 1 + size));
+    position = headEnd + 1 + size + 1;
+  }
+  return contents;
+}
+
+async function readCommits(git: Git, branch: string): Promise<ReadonlySet<string>> {
+  return new Set(textLines(await git(["rev-list", `refs/heads/${branch}`, "--"])));
+}
+
+function textLines(output: Buffer): string[] {
+  return output
+    .toString("utf8")
+    .split("\n")
+    .filter((line) => line !== "");
+}
