@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** One process, told apart from a later one with the same number by the time of its start. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** In clock ticks since the machine's start, as in `/proc/<pid>/stat`. */
+  readonly startTime: string;
+}
+
+/** The environment variable that marks every process of a lab, whichever process started it, with the lab's id. */
+export const labMark = "SHARED_AUTHORITY_LAB";
+
+/** The identity of a process that runs, or `undefined` where there is none with that number. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = readProcessFile(pid, "stat");
+  if (stat === undefined) return undefined;
+  // The name stands in brackets and may itself hold blanks and brackets; the fields after it are plain.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state = "Z"] = fields;
+  const startTime = fields[19];
+  const ended = state === "Z" || state === "X";
+  return ended || startTime === undefined ? undefined : { pid, startTime };
+}
+
+/** Whether this very process still runs. */
+export function isRunning(identity: ProcessIdentity): boolean {
+  return identify(identity.pid)?.startTime === identity.startTime;
+}
+
+/**
+ * The processes of a lab, found by the mark in their environment: those too that nobody wrote down before a crash.
+ *
+ * @param id the lab's id
+ */
+export function findMarked(id: string): number[] {
+  const mark = `${labMark}=${id}`;
+  return readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && readProcessFile(pid, "environ")?.split("\0").includes(mark));
+}
+
+/**
+ * Kills the processes of a lab and their process groups, and returns when none is left.
+ *
+ * @param id the lab's id
+ * @throws Error where a process outlives its kill for 10 s, as one does that hangs in the kernel
+ */
+export async function killMarked(id: string): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (let pids = findMarked(id); pids.length > 0; pids = findMarked(id)) {
+    if (Date.now() > deadline) throw new Error(`Processes of the lab cannot be killed: ${pids.join(", ")}.`);
+    for (const pid of pids) killGroup(pid);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Kills a process, and its whole process group where it leads one. A process that is gone is no error. */
+export function killGroup(pid: number): void {
+  for (const target of [-pid, pid]) {
+    try {
+      process.kill(target, "SIGKILL");
+    } catch {
+      // Gone, or it leads no group.
+    }
+  }
+}
+
+function readProcessFile(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
