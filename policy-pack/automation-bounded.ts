@@ -1,0 +1,108 @@
+import { posix } from "node:path";
+import { fluxGitUrl } from "../manifests/source";
+import type { Decisions } from "./decisions";
+import { isSet, textAt, valueAt } from "./field";
+import { type Circumstances, gate } from "./gate";
+import type { JudgedObject } from "./judged-object";
+import { mustBe } from "./release-evidence";
+
+/** Flux commits only what the stack lets it, only where the stack says, and under a name of its own. */
+export const automationBounded = gate(
+  {
+    name: "automation-bounded",
+    displayName: "The automation keeps to its bounds",
+    description:
+      "An ImageUpdateAutomation has a policy selector, the path of this project, an author of its own, and a push " +
+      "target that the stack names.",
+    severity: "high",
+    enforcementLevel: "mandatory",
+    remediationSteps:
+      "set `shared-authority:configRepository` in the stack file, and let the program make the stack's automation.",
+  },
+  {
+    applies: (object) => object.isFluxKind("ImageUpdateAutomation"),
+    judge: (object, circumstances) => {
+      if (object.isPatch) return ["it is a patch, which shows only a part of what will run; register the whole object"];
+      const { configRepository } = circumstances.decisions;
+      if (configRepository === undefined) return ["the stack names no configRepository, so nothing may be committed"];
+      return [
+        ...mustBe("its namespace", object.namespace, circumstances.decisions.authorityNamespace),
+        ...selectorFaults(object),
+        ...updateFaults(object, configRepository.path),
+        ...gitFaults(object, configRepository, circumstances.decisions),
+        ...sourceFaults(object, configRepository.url, circumstances),
+      ];
+    },
+  },
+);
+
+type ConfigRepository = NonNullable<Decisions["configRepository"]>;
+
+function selectorFaults(object: JudgedObject): string[] {
+  const selector = valueAt(object.content, "spec", "policySelector");
+  return isSet(selector, "matchLabels") || isSet(selector, "matchExpressions")
+    ? []
+    : ["spec.policySelector is missing, so every image policy of the namespace would be written"];
+}
+
+/** Flux edits every marker below the path, so it must be this project's folder: `.` only where the project is there. */
+function updateFaults(object: JudgedObject, path: string): string[] {
+  const update = valueAt(object.content, "spec", "update");
+  const actual = textAt(update, "path");
+  return [
+    ...mustBe("spec.update.path", actual === undefined ? undefined : folder(actual), folder(path)),
+    ...mustBe("spec.update.strategy", textAt(update, "strategy"), "Setters"),
+  ];
+}
+
+function gitFaults(object: JudgedObject, configRepository: ConfigRepository, decisions: Decisions): string[] {
+  const git = valueAt(object.content, "spec", "git");
+  const { author, branch } = configRepository;
+  const authorAt = ["commit", "author"] as const;
+  return [
+    ...mustBe("spec.git.checkout.ref.branch", textAt(git, "checkout", "ref", "branch"), branch),
+    ...mustBe("spec.git.commit.author.email", textAt(git, ...authorAt, "email"), author.email),
+    ...mustBe("spec.git.commit.author.name", textAt(git, ...authorAt, "name"), author.name),
+    ...pushFaults(textAt(git, "push", "branch"), configRepository, decisions),
+    ...(isSet(git, "push", "refspec")
+      ? ["spec.git.push.refspec is set, which pushes past the branch that the stack names"]
+      : []),
+    ...(isSet(git, "push", "options")
+      ? ["spec.git.push.options is set, which can make the Git host merge by itself"]
+      : []),
+  ];
+}
+
+/** Without a push branch Flux pushes to the branch that it checked out. */
+function pushFaults(branch: string | undefined, configRepository: ConfigRepository, decisions: Decisions): string[] {
+  const modes = new Set([...decisions.tenants.values()].map((tenant) => tenant.policy.automation));
+  const allowed = [
+    ...(modes.has("auto") ? [configRepository.branch] : []),
+    ...(modes.has("pull-request") ? [configRepository.promotionBranch] : []),
+  ];
+  const target = branch ?? configRepository.branch;
+  if (allowed.includes(target)) return [];
+  return [
+    allowed.length === 0
+      ? "no tenant of the stack is automated, so nothing may be committed"
+      : `spec.git.push.branch is "${target}", must be "${allowed.join('" or "')}"`,
+  ];
+}
+
+function sourceFaults(object: JudgedObject, url: string, { run }: Circumstances): string[] {
+  const sourceRef = valueAt(object.content, "spec", "sourceRef");
+  const name = textAt(sourceRef, "name") ?? "";
+  const namespace = textAt(sourceRef, "namespace") ?? object.namespace;
+  const source = run.find("GitRepository", namespace, name);
+  return [
+    ...mustBe("spec.sourceRef.kind", textAt(sourceRef, "kind"), "GitRepository"),
+    ...(source === undefined
+      ? [`its source "${name}" was not judged before it; register it first and let the automation depend on it`]
+      : mustBe(`spec.url of its source "${name}"`, textAt(source.content, "spec", "url"), fluxGitUrl(url))),
+  ];
+}
+
+/** `./stacks/` and `stacks` are the same folder; `.` is the top. */
+function folder(path: string): string {
+  return posix.normalize(`./${path}`).replace(/\/$/, "");
+}

@@ -1,0 +1,59 @@
+/** Reading fields of objects that nobody has checked: whatever is not of the expected shape is not there. */
+
+export type FieldMap = Readonly<Record<string, unknown>>;
+
+/** Whether the value is a map, as against a list, a text, a number or nothing. */
+export function isMap(value: unknown): value is FieldMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The value at a path of keys.
+ *
+ * @throws UnknownValueError when the engine does not know the value yet
+ */
+export function valueAt(value: unknown, ...path: readonly string[]): unknown {
+  let current = value;
+  for (const key of path) {
+    if (!isMap(current)) return undefined;
+    current = current[key];
+  }
+  return current;
+}
+
+/** The text at a path; nothing when there is no text, or an empty one. */
+export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
+  const found = valueAt(value, ...path);
+  return typeof found === "string" && found !== "" ? found : undefined;
+}
+
+/** The list at a path; empty when there is none. */
+export function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] {
+  const found = valueAt(value, ...path);
+  return Array.isArray(found) ? (found as readonly unknown[]) : [];
+}
+
+/** The texts of the list at a path. */
+export function textsAt(value: unknown, ...path: readonly string[]): readonly string[] {
+  return listAt(value, ...path).filter((item) => typeof item === "string");
+}
+
+/** The map at a path; empty when there is none. */
+export function mapAt(value: unknown, ...path: readonly string[]): FieldMap {
+  const found = valueAt(value, ...path);
+  return isMap(found) ? found : {};
+}
+
+/** The texts of the map at a path, by key. */
+export function textMapAt(value: unknown, ...path: readonly string[]): Readonly<Record<string, string>> {
+  const entries = Object.entries(mapAt(value, ...path));
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+}
+
+/** Whether there is anything at a path that could have an effect: no empty map, list or text, no null. */
+export function isSet(value: unknown, ...path: readonly string[]): boolean {
+  const found = valueAt(value, ...path);
+  if (found === undefined || found === null || found === "" || found === false) return false;
+  if (Array.isArray(found)) return found.length > 0;
+  return !isMap(found) || Object.keys(found).length > 0;
+}

@@ -1,0 +1,123 @@
+import {
+  type EnforcementLevel,
+  type PolicyConfigSchema,
+  type ReportViolation,
+  type ResourceValidationPolicy,
+  type Severity,
+  type StackValidationPolicy,
+  UnknownValueError,
+} from "@pulumi/policy";
+import { type Decisions, readDecisions } from "./decisions";
+import { type JudgedObject, judgedObjects } from "./judged-object";
+import { type Run, runOf } from "./run";
+
+/** What a policy may know besides the object: the stack's own decisions, what came before it, its own settings. */
+export interface Circumstances<Settings extends object = object> {
+  readonly decisions: Decisions;
+  readonly run: Run;
+  readonly settings: Settings;
+}
+
+/** What a policy says of itself: to the engine, to people, in every message. */
+interface Description {
+  readonly name: string;
+  readonly displayName: string;
+  /** What must hold, in one sentence. */
+  readonly description: string;
+  readonly severity: Severity;
+  readonly enforcementLevel: EnforcementLevel;
+  /** How to mend a violation; a part of every message. */
+  readonly remediationSteps: string;
+  readonly configSchema?: PolicyConfigSchema;
+}
+
+/** How a policy judges. */
+interface Rule<Settings extends object> {
+  /** Whether the policy has something to say of such an object. */
+  applies(object: JudgedObject, circumstances: Circumstances<Settings>): boolean;
+  /** What is wrong with the object, each in one sentence without its name; nothing when all is well. */
+  judge(object: JudgedObject, circumstances: Circumstances<Settings>): readonly string[] | Promise<readonly string[]>;
+  /** What is missing at the end of the run. The engine reports it after the steps: a preview fails, an `up` is late. */
+  judgeStack?: (circumstances: Circumstances<Settings>) => readonly string[];
+}
+
+/** A policy of this pack: it judges each resource before its step, and where it has to, the stack at the end. */
+export type Gate = ResourceValidationPolicy & Partial<Pick<StackValidationPolicy, "validateStack">>;
+
+/**
+ * Makes a policy of its description and its rule.
+ *
+ * The engine turns a mandatory policy into advice when it reads a value that is not known yet, and turns any other
+ * error into a failure with a stack trace. Here both are violations of the policy's own level: what cannot be judged
+ * does not pass.
+ */
+export function gate<Settings extends object = object>(description: Description, rule: Rule<Settings>): Gate {
+  const { judgeStack } = rule;
+  return {
+    ...description,
+    async validateResource(args, report) {
+      const objects = await orViolation(description, args.name, report, () => judgedObjects(args));
+      if (objects === undefined) return;
+      if (objects.length === 0) args.notApplicable("The resource is no Kubernetes object.");
+      const run = runOf(args.urn);
+      for (const object of objects) {
+        run.add(object);
+        await orViolation(description, args.name, report, async () => {
+          const circumstances = { decisions: readDecisions(), run, settings: args.getConfig<Settings>() };
+          if (!rule.applies(object, circumstances)) return;
+          const faults = await rule.judge(object, circumstances);
+          if (faults.length > 0) report(message(description, object.title, faults));
+        });
+      }
+    },
+    ...(judgeStack === undefined
+      ? {}
+      : {
+          async validateStack(args, report) {
+            const [first] = args.resources;
+            if (first === undefined) return;
+            await orViolation(description, "stack", report, () => {
+              const decisions = readDecisions();
+              const faults = judgeStack({ decisions, run: runOf(first.urn), settings: args.getConfig<Settings>() });
+              if (faults.length > 0) report(message(description, "The stack", faults));
+            });
+          },
+        }),
+  };
+}
+
+type Mendable = Pick<Description, "remediationSteps">;
+
+async function orViolation<Result>(
+  description: Mendable,
+  resource: string,
+  report: ReportViolation,
+  run: () => Result | Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    report(
+      error instanceof UnknownValueError
+        ? unknownMessage(resource, error)
+        : message(description, resource, [error.message]),
+    );
+    return undefined;
+  }
+}
+
+function unknownMessage(resource: string, error: Error & { props?: readonly PropertyKey[] }): string {
+  const field = (error.props ?? []).map(String).join(".");
+  return message(
+    { remediationSteps: "give this field a plain value, not an Output that a step of this same run makes." },
+    resource,
+    [`\`${field}\` is not known before the step, so nobody can judge it`],
+  );
+}
+
+function message(description: Mendable, title: string, faults: readonly string[]): string {
+  return [`${title}:`, ...faults.map((fault) => `  - ${fault}`), `  To mend: ${description.remediationSteps}`].join(
+    "\n",
+  );
+}

@@ -1,0 +1,123 @@
+import type { PolicyResource, ResourceValidationArgs } from "@pulumi/policy";
+import type { KubernetesObject } from "../manifests/object";
+import { annotation } from "../manifests/annotation";
+import type { Gate } from "./gate";
+
+/** A policy is not kept. */
+export interface Violation {
+  /** The policy's name. */
+  readonly policy: string;
+  readonly enforcement: "mandatory" | "advisory";
+  /** `HelmRelease flux-system/podinfo`; `stack` where the stack as a whole is meant. */
+  readonly object: string;
+  /** The tenant that the object belongs to. */
+  readonly tenant?: string;
+  /** What is wrong and how to mend it. */
+  readonly message: string;
+}
+
+/** As `--policy-pack-config` takes it: a level, or settings with a level, by the policy's name. */
+export type PackConfig = Readonly<Record<string, Level | ({ readonly enforcementLevel?: Level } & Settings)>>;
+
+type Level = "advisory" | "mandatory" | "disabled" | "remediate";
+type Settings = Readonly<Record<string, unknown>>;
+
+let runs = 0;
+
+/**
+ * Runs policies over objects without an engine, as the engine would: each object by itself, in the order in which the
+ * program registers them, and then the stack as a whole.
+ *
+ * The stack's decisions are read from the config of the Pulumi runtime; the caller sets it first
+ * (`pulumi.runtime.setAllConfig`), as the engine does.
+ */
+export async function judgeObjects(
+  objects: readonly KubernetesObject[],
+  policies: readonly Gate[],
+  config: PackConfig = {},
+): Promise<Violation[]> {
+  runs += 1;
+  const project = `check-${runs}`;
+  const inForce = policies
+    .map((policy) => ({ policy, ...settingsOf(policy, config[policy.name]) }))
+    .filter(({ level }) => level !== "disabled");
+  const violations: Violation[] = [];
+  const resources: ResourceValidationArgs[] = [];
+  for (const object of objects) {
+    const resource = resourceOf(object, project);
+    resources.push(resource);
+    const tenant = object.metadata.annotations?.[annotation.tenant];
+    for (const { policy, level, settings } of inForce) {
+      const found = { policy: policy.name, enforcement: enforcementOf(level), object: resource.name, tenant };
+      await judgeResource(policy, { ...resource, getConfig: <T>() => settings as T }, (message) =>
+        violations.push({ ...found, message }),
+      );
+    }
+  }
+  for (const { policy, level, settings } of inForce) {
+    const stack = { resources: resources as unknown as PolicyResource[], stackTags, notApplicable };
+    await policy.validateStack?.({ ...stack, getConfig: <T>() => settings as T }, (message) =>
+      violations.push({ policy: policy.name, enforcement: enforcementOf(level), object: "stack", message }),
+    );
+  }
+  return violations;
+}
+
+function enforcementOf(level: string): Violation["enforcement"] {
+  return level === "advisory" ? "advisory" : "mandatory";
+}
+
+const stackTags: ReadonlyMap<string, string> = new Map();
+
+/** Thrown by a policy that has nothing to say of a resource. */
+class NotApplicable extends Error {}
+
+function notApplicable(reason?: string): never {
+  throw new NotApplicable(reason);
+}
+
+async function judgeResource(
+  policy: Gate,
+  args: ResourceValidationArgs,
+  report: (message: string) => void,
+): Promise<void> {
+  try {
+    for (const validate of [policy.validateResource ?? []].flat()) await validate(args, report);
+  } catch (error) {
+    if (!(error instanceof NotApplicable)) throw error;
+  }
+}
+
+function resourceOf(object: KubernetesObject, project: string): ResourceValidationArgs {
+  const { apiVersion, kind, metadata } = object;
+  const type = `kubernetes:${apiVersion.includes("/") ? apiVersion : `core/${apiVersion}`}:${kind}`;
+  const name = `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
+  return {
+    type,
+    props: object as Readonly<Record<string, unknown>>,
+    urn: `urn:pulumi:check::${project}::${type}::${name}`,
+    name,
+    opts: {
+      protect: false,
+      ignoreChanges: [],
+      aliases: [],
+      customTimeouts: { createSeconds: 0, updateSeconds: 0, deleteSeconds: 0 },
+      additionalSecretOutputs: [],
+    },
+    stackTags,
+    isType: () => false,
+    asType: () => undefined,
+    getConfig: <T>() => ({}) as T,
+    notApplicable,
+  };
+}
+
+function settingsOf(policy: Gate, given: PackConfig[string] | undefined): { level: string; settings: Settings } {
+  const byDefault = policy.enforcementLevel ?? "mandatory";
+  const properties = Object.entries(policy.configSchema?.properties ?? {});
+  const defaults = Object.fromEntries(properties.map(([key, schema]) => [key, schema.default]));
+  if (given === undefined) return { level: byDefault, settings: defaults };
+  if (typeof given === "string") return { level: given, settings: defaults };
+  const { enforcementLevel, ...settings } = given;
+  return { level: enforcementLevel ?? byDefault, settings: { ...defaults, ...settings } };
+}

@@ -1,0 +1,89 @@
+import { annotation } from "../manifests/annotation";
+import { evidenceOfAnnotations } from "../manifests/evidence-annotations";
+import { branchReasons, type Expectations, promiseReasons } from "../release/promise";
+import type { BranchEvidence, Evidence } from "../release/evidence";
+import type { DecidedTenant, Decisions } from "./decisions";
+import type { JudgedObject } from "./judged-object";
+
+/** Evidence that an object carries, for the tenant that it names. */
+export type Carried =
+  | { readonly kind: "tags"; readonly tenant: DecidedTenant; readonly evidence: Evidence }
+  | { readonly kind: "branch"; readonly tenant: DecidedTenant; readonly evidence: BranchEvidence };
+
+/** The tenant whose object this is, as its annotation says; nothing when the stack declares no such tenant. */
+export function tenantOf(object: JudgedObject, decisions: Decisions): DecidedTenant | undefined {
+  const name = object.annotations[annotation.tenant];
+  return name === undefined ? undefined : decisions.tenants.get(name);
+}
+
+/** The evidence that an object carries, or what is wrong with it, in one sentence. */
+export function carriedEvidence(object: JudgedObject, decisions: Decisions): Carried | string {
+  const { annotations } = object;
+  const name = annotations[annotation.tenant];
+  if (name === undefined) return `it carries no evidence: there is no annotation \`${annotation.tenant}\``;
+  const tenant = decisions.tenants.get(name);
+  if (tenant === undefined) return `it belongs to "${name}", and the stack declares no such tenant`;
+  const follow = annotations[annotation.follow];
+  if (follow !== decisions.follow) {
+    return `its annotation \`${annotation.follow}\` is ${quoted(follow)}, but the stack follows "${decisions.follow}"`;
+  }
+  if (follow === "tags") {
+    const evidence = evidenceOfAnnotations(annotations);
+    if (evidence === undefined) {
+      return `it carries no evidence of a release: \`${annotation.version}\` and \`${annotation.chart}\` must be there`;
+    }
+    return { kind: "tags", tenant, evidence };
+  }
+  return { kind: "branch", tenant, evidence: branchEvidence(annotations) };
+}
+
+/** Why the promise is broken, by the evidence against what the stack's config expects. */
+export function brokenPromise(carried: Carried, decisions: Decisions): string[] {
+  const { tenant } = carried;
+  if (carried.kind === "branch") {
+    const { evidence } = carried;
+    return [
+      ...mustBe("the branch of the evidence", evidence.branch, decisions.branch),
+      ...mustBe("the repository of the evidence", evidence.repository, tenant.repository),
+      ...mustBe("the chart of the evidence", evidence.chart, chartOf(tenant)),
+      ...branchReasons(evidence, tenant.prefix),
+    ];
+  }
+  if (tenant.tag === undefined) return [`the stack file gives "${tenant.name}" no tag, so no release may run`];
+  const { evidence } = carried;
+  return [...promiseReasons(evidence, expectationsOf(tenant, tenant.tag))];
+}
+
+/** What the stack's config expects of the release with this image tag. */
+function expectationsOf(tenant: DecidedTenant, imageTag: string): Expectations {
+  const { prefix, repository, chart, releasedFrom, images, digest } = tenant;
+  return { imageTag, prefix, repository, chart, releasedFrom, images, digest };
+}
+
+/** The chart as evidence names it. */
+export function chartOf(tenant: DecidedTenant): string {
+  return tenant.chart.kind === "git" ? tenant.chart.path : tenant.chart.url;
+}
+
+/** One sentence when `actual` is not `expected`. */
+export function mustBe(fact: string, actual: unknown, expected: string | undefined): string[] {
+  if (actual === expected) return [];
+  return [`${fact} is ${quoted(actual)}, must be ${expected === undefined ? "absent" : `"${expected}"`}`];
+}
+
+function quoted(value: unknown): string {
+  if (value === undefined || value === null) return "missing";
+  return typeof value === "string" ? `"${value}"` : `a ${Array.isArray(value) ? "list" : typeof value}`;
+}
+
+/** The commit is not among the annotations of a followed branch, since Flux moves it; that it was read is enough. */
+function branchEvidence(annotations: Readonly<Record<string, string>>): BranchEvidence {
+  return {
+    repository: annotations[annotation.repository],
+    branch: annotations[annotation.branch] ?? "",
+    chart: annotations[annotation.chart] ?? "",
+    commit: "",
+    chartVersion: annotations[annotation.chartVersion],
+    appVersion: annotations[annotation.appVersion],
+  };
+}

@@ -1,0 +1,226 @@
+import type { DecidedTenant, Decisions } from "./decisions";
+import { isMap, isSet, listAt, mapAt, textAt, textsAt, valueAt } from "./field";
+import { type Circumstances, gate } from "./gate";
+import type { JudgedObject } from "./judged-object";
+import { mustBe, tenantOf } from "./release-evidence";
+import type { Run } from "./run";
+
+const rbacGroup = "rbac.authorization.k8s.io";
+const enforceLabel = "pod-security.kubernetes.io/enforce";
+
+/** A tenant stays in its place, and its place is fenced. */
+export const tenantIsolation = gate(
+  {
+    name: "tenant-isolation",
+    displayName: "A tenant stays in its place",
+    description:
+      "Every object lies in a tenant's or the authority namespace, and each tenant's namespace has its fences: roles " +
+      "without Flux verbs, quota, limits, default-deny network policy, Pod Security labels.",
+    severity: "critical",
+    enforcementLevel: "mandatory",
+    remediationSteps:
+      "let the component Tenant make the tenant's place, declare what it needs more under its entry in the stack file, " +
+      "and register what is the platform's own in another stack.",
+  },
+  {
+    // The provider's own Helm releases have no metadata; `production-follows-tags` refuses them.
+    applies: (object) => object.group !== "helm.sh",
+    judge: (object, circumstances) => [
+      ...(object.contradiction === undefined ? [] : [object.contradiction]),
+      ...placeFaults(object, circumstances.decisions),
+      ...kindFaults(object, circumstances),
+    ],
+    judgeStack: ({ decisions, run }) =>
+      [...decisions.tenants.values()]
+        .filter((tenant) => run.find("HelmRelease", decisions.authorityNamespace, tenant.name) === undefined)
+        .filter((tenant) => run.find("Namespace", undefined, tenant.namespace) !== undefined)
+        .flatMap((tenant) => missingFences(tenant, run)),
+  },
+);
+
+/** Where the object may lie. A custom resource of unknown scope counts as one for the whole cluster. */
+function placeFaults(object: JudgedObject, decisions: Decisions): string[] {
+  const { namespace } = object;
+  if (object.isCoreKind("Namespace")) {
+    return object.name === decisions.authorityNamespace || decisions.tenantsByNamespace.get(object.name) !== undefined
+      ? []
+      : [`no tenant of the stack has the namespace "${object.name}"`];
+  }
+  if (namespace === undefined) {
+    return ["it names no namespace, so it is for the whole cluster, or lands wherever the provider points"];
+  }
+  if (namespace === decisions.authorityNamespace) return [];
+  if (decisions.tenantsByNamespace.get(namespace) === undefined) {
+    return [`the namespace "${namespace}" is neither a tenant's nor the authority namespace`];
+  }
+  return object.isFlux
+    ? [
+        `a ${object.kind} in a tenant's namespace lets the tenant move it; it belongs in "${decisions.authorityNamespace}"`,
+      ]
+    : [];
+}
+
+function kindFaults(object: JudgedObject, circumstances: Circumstances): string[] {
+  const { decisions } = circumstances;
+  if (object.isFluxKind("HelmRelease")) return helmReleaseFaults(object, circumstances);
+  if (object.isCoreKind("Namespace")) return namespaceFaults(object, decisions);
+  if (object.isCoreKind("ServiceAccount")) return serviceAccountFaults(object);
+  if (object.isCoreKind("ResourceQuota") && !isSet(object.content, "spec", "hard")) return ["spec.hard sets no bound"];
+  if (object.isCoreKind("LimitRange") && !isSet(object.content, "spec", "limits")) return ["spec.limits sets no limit"];
+  if (object.group === "networking.k8s.io" && object.kind === "NetworkPolicy") return networkPolicyFaults(object);
+  if (object.group !== rbacGroup) return [];
+  switch (object.kind) {
+    case "Role":
+      return roleFaults(object, decisions);
+    case "RoleBinding":
+      return roleBindingFaults(object, decisions);
+    default:
+      return [`a ${object.kind} reaches beyond the tenant's namespace; use a Role and a RoleBinding in it`];
+  }
+}
+
+function namespaceFaults(object: JudgedObject, decisions: Decisions): string[] {
+  const tenant = decisions.tenantsByNamespace.get(object.name);
+  return tenant === undefined
+    ? []
+    : mustBe(`the label \`${enforceLabel}\``, object.labels[enforceLabel], tenant.podSecurity);
+}
+
+function serviceAccountFaults(object: JudgedObject): string[] {
+  return valueAt(object.content, "automountServiceAccountToken") === false
+    ? []
+    : ["`automountServiceAccountToken` must be false: nobody but Flux acts as this account"];
+}
+
+const dangerousVerbs = ["*", "escalate", "bind", "impersonate"];
+const readingVerbs = ["get", "list", "watch"];
+
+/** What fences a tenant in, by API group: only the platform may change it. */
+const fences: Readonly<Record<string, readonly string[]>> = {
+  "": ["resourcequotas", "limitranges", "namespaces", "serviceaccounts/token"],
+  "networking.k8s.io": ["networkpolicies"],
+  [rbacGroup]: ["roles", "rolebindings"],
+};
+
+function roleFaults(object: JudgedObject, { authorityNamespace }: Decisions): string[] {
+  const faults =
+    object.namespace === authorityNamespace ? ["a role in the authority namespace is a right that no tenant has"] : [];
+  for (const rule of listAt(object.content, "rules")) {
+    const groups = textsAt(rule, "apiGroups");
+    const verbs = textsAt(rule, "verbs");
+    const resources = textsAt(rule, "resources");
+    const writes = verbs.some((verb) => !readingVerbs.includes(verb));
+    if (groups.some((group) => group.includes("*")))
+      faults.push('a rule is over every API group ("*"), Flux\'s among them');
+    for (const group of groups.filter((name) => /(?:^|\.)fluxcd\./.test(name))) {
+      faults.push(`a rule is over Flux's own objects ("${group}"), so a tenant could move its release`);
+    }
+    for (const verb of verbs.filter((name) => dangerousVerbs.includes(name))) {
+      faults.push(`a rule has the verb "${verb}", by which a tenant gets more rights than it was given`);
+    }
+    for (const group of writes ? groups : []) {
+      const open = resources.filter((name) => name.startsWith("*") || (fences[group] ?? []).includes(name));
+      if (open.length > 0 && fences[group] !== undefined) {
+        faults.push(`a rule lets a tenant change "${open.join('", "')}" of "${group}", which fence it in`);
+      }
+    }
+  }
+  return faults;
+}
+
+function roleBindingFaults(object: JudgedObject, decisions: Decisions): string[] {
+  const { authorityNamespace } = decisions;
+  if (object.namespace === authorityNamespace)
+    return ["a role binding in the authority namespace gives rights that no tenant has"];
+  const tenant = decisions.tenantsByNamespace.get(object.namespace ?? "");
+  const role = textAt(object.content, "roleRef", "name") ?? "";
+  const faults = mustBe("roleRef.kind", textAt(object.content, "roleRef", "kind"), "Role").map(
+    (fault) =>
+      `${fault}: "${role}" may hold Flux verbs, now or by aggregation (\`flux-edit\` is in \`edit\` and \`admin\`)`,
+  );
+  for (const subject of listAt(object.content, "subjects")) {
+    const kind = textAt(subject, "kind") ?? "";
+    const name = textAt(subject, "name") ?? "";
+    const isDeployer =
+      kind === "ServiceAccount" && name === tenant?.name && textAt(subject, "namespace") === authorityNamespace;
+    const isTeam = kind === "Group" && tenant?.team.includes(name) === true;
+    if (!isDeployer && !isTeam)
+      faults.push(`the subject ${kind} "${name}" is neither the tenant's account nor its team`);
+  }
+  return faults;
+}
+
+/** Network policies only ever add openings: one that is open to all undoes the default-deny one. */
+function networkPolicyFaults(object: JudgedObject): string[] {
+  return (["ingress", "egress"] as const).flatMap((direction) => {
+    const peersKey = direction === "ingress" ? "from" : "to";
+    const isOpen = listAt(object.content, "spec", direction).some(
+      (rule) => !isSet(rule, peersKey) || listAt(rule, peersKey).some(isEveryNamespace),
+    );
+    return isOpen ? [`spec.${direction} is open to everybody; name the namespaces or address blocks`] : [];
+  });
+}
+
+function isEveryNamespace(peer: unknown): boolean {
+  const selector = valueAt(peer, "namespaceSelector");
+  return isMap(peer) && Object.keys(peer).length === 0 ? true : isMap(selector) && Object.keys(selector).length === 0;
+}
+
+/**
+ * The HelmRelease is the last object of a tenant, so here is judged whether the tenant's place is ready: what comes
+ * after the steps could block nothing.
+ */
+function helmReleaseFaults(object: JudgedObject, { decisions, run }: Circumstances): string[] {
+  const tenant = tenantOf(object, decisions);
+  if (tenant === undefined) return ["no tenant of the stack declares it"];
+  const { content } = object;
+  const { authorityNamespace } = decisions;
+  const account = run.find("ServiceAccount", authorityNamespace, tenant.name);
+  return [
+    ...mustBe("its namespace", object.namespace, authorityNamespace),
+    ...mustBe("spec.serviceAccountName", textAt(content, "spec", "serviceAccountName"), tenant.name),
+    ...mustBe("spec.targetNamespace", textAt(content, "spec", "targetNamespace"), tenant.namespace),
+    ...mustBe("spec.storageNamespace", textAt(content, "spec", "storageNamespace"), tenant.namespace),
+    ...(isSet(content, "spec", "kubeConfig") ? ["spec.kubeConfig is set, which deploys to another cluster"] : []),
+    ...(isSet(content, "spec", "install", "createNamespace")
+      ? ["spec.install.createNamespace is set, which makes a namespace without fences"]
+      : []),
+    ...(account === undefined ? [notSeen(`the ServiceAccount "${tenant.name}"`)] : []),
+    ...missingFences(tenant, run),
+  ];
+}
+
+/** What a tenant's namespace lacks, of what has been judged so far in this run. */
+function missingFences(tenant: DecidedTenant, run: Run): string[] {
+  const { namespace } = tenant;
+  const faults: string[] = [];
+  if (run.find("Namespace", undefined, namespace) === undefined) faults.push(notSeen(`the Namespace "${namespace}"`));
+  for (const kind of ["ResourceQuota", "LimitRange", "RoleBinding"]) {
+    if (run.all(kind, namespace).length === 0) faults.push(notSeen(`a ${kind} in "${namespace}"`));
+  }
+  if (!run.all("NetworkPolicy", namespace).some(isDefaultDeny)) {
+    faults.push(notSeen(`a NetworkPolicy in "${namespace}" over every pod that denies by default, both ways,`));
+  }
+  for (const binding of run.all("RoleBinding", namespace)) {
+    const role = textAt(binding.content, "roleRef", "name") ?? "";
+    if (run.find("Role", namespace, role) === undefined) faults.push(notSeen(`the Role "${role}" in "${namespace}"`));
+  }
+  return faults;
+}
+
+function notSeen(what: string): string {
+  return `${what} was not judged before it; it must be there, and registered first`;
+}
+
+function isDefaultDeny(object: JudgedObject): boolean {
+  const spec = mapAt(object.content, "spec");
+  const types = textsAt(spec, "policyTypes");
+  return (
+    isMap(spec.podSelector) &&
+    !isSet(spec, "podSelector") &&
+    types.includes("Ingress") &&
+    types.includes("Egress") &&
+    !isSet(spec, "ingress") &&
+    !isSet(spec, "egress")
+  );
+}

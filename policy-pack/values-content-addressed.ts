@@ -1,0 +1,74 @@
+import { annotation } from "../manifests/annotation";
+import { contentHash, isContentHash } from "../manifests/content-hash";
+import { valuesName, valuesNamePrefix } from "../manifests/name";
+import type { Decisions } from "./decisions";
+import { isSet, listAt, mapAt, textAt, textMapAt, valueAt } from "./field";
+import { type Circumstances, gate } from "./gate";
+import type { JudgedObject } from "./judged-object";
+import { mustBe, tenantOf } from "./release-evidence";
+
+/** Special config is named by its content, so that the same name always means the same values. */
+export const valuesContentAddressed = gate(
+  {
+    name: "values-content-addressed",
+    displayName: "Special config is named by its content",
+    description: "A tenant's special config is an immutable ConfigMap whose name ends in the hash of its content.",
+    severity: "high",
+    enforcementLevel: "mandatory",
+    remediationSteps:
+      "put the values into the tenant's files under tenants/ and let the component HelmReleaseWithValues make the " +
+      "ConfigMap and refer to it.",
+  },
+  {
+    applies: (object, { decisions }) => object.isFluxKind("HelmRelease") || isValuesConfigMap(object, decisions),
+    judge: (object, circumstances) =>
+      object.kind === "HelmRelease" ? referenceFaults(object, circumstances) : configMapFaults(object, circumstances),
+  },
+);
+
+/** Whether the ConfigMap is a tenant's, by its annotation or by its name. */
+export function isValuesConfigMap(object: JudgedObject, { authorityNamespace, tenants }: Decisions): boolean {
+  if (!object.isCoreKind("ConfigMap")) return false;
+  if (object.annotations[annotation.tenant] !== undefined) return true;
+  const { name } = object;
+  return object.namespace === authorityNamespace && tenants.has(name.replace(/-values-[^-]*$/, ""));
+}
+
+function configMapFaults(object: JudgedObject, { decisions }: Circumstances): string[] {
+  if (object.isPatch) return ["it is a patch, which changes values under the same name; register the whole object"];
+  const tenant = tenantOf(object, decisions);
+  if (tenant === undefined) {
+    return [`its annotation \`${annotation.tenant}\` must name a tenant of the stack`];
+  }
+  const hash = contentHash({
+    data: textMapAt(object.content, "data"),
+    binaryData: textMapAt(object.content, "binaryData"),
+  });
+  return [
+    ...mustBe("its name", object.name, valuesName(tenant.name, hash)),
+    ...mustBe("its namespace", object.namespace, decisions.authorityNamespace),
+    ...(valueAt(object.content, "immutable") === true ? [] : ["`immutable` must be true"]),
+  ];
+}
+
+function referenceFaults(object: JudgedObject, { decisions, run }: Circumstances): string[] {
+  const owner = tenantOf(object, decisions)?.name ?? object.name;
+  const prefix = valuesNamePrefix(owner);
+  return listAt(object.content, "spec", "valuesFrom").flatMap((reference) => {
+    if (textAt(reference, "kind") !== "ConfigMap") return [];
+    const name = textAt(reference, "name") ?? "";
+    const key = textAt(reference, "valuesKey") ?? "values.yaml";
+    if (!name.startsWith(prefix) || !isContentHash(name.slice(prefix.length))) {
+      return [`spec.valuesFrom refers to the ConfigMap "${name}", must be "${prefix}" and the hash of its content`];
+    }
+    const configMap = run.find("ConfigMap", object.namespace, name);
+    if (configMap === undefined) {
+      return [
+        `its ConfigMap "${name}" was not judged before it; register it first and let the HelmRelease depend on it`,
+      ];
+    }
+    if (isSet(reference, "optional"))
+      return [`the ConfigMap "${name}" is optional; without it another config would run`];
+    return key in mapAt(configMap.content, "data") ? [] : [`the ConfigMap "${name}" has no key "${key}"`];
+  });
+}

@@ -1,0 +1,158 @@
+import { runtime } from "@pulumi/pulumi";
+import type { Fleet, Tenant } from "../../fleet/fleet";
+import { followed, stackManifests, tenantManifests, tenantSpecs } from "../../manifests/fleet-manifests";
+import type { KubernetesObject } from "../../manifests/object";
+import type { Gate } from "../../policy-pack/gate";
+import { judgeObjects, type PackConfig, type Violation } from "../../policy-pack/judge";
+import type { BranchEvidence, Evidence } from "../../release/evidence";
+
+const digest = `sha256:${"ab".repeat(32)}`;
+const commit = "c1".repeat(20);
+
+/** podinfo at 6.14.1, as a stack that follows tags holds it. */
+export const podinfo: Tenant = {
+  name: "podinfo",
+  namespace: "podinfo",
+  repository: "https://github.com/stefanprodan/podinfo",
+  chart: { kind: "git", path: "./charts/podinfo" },
+  images: ["ghcr.io/stefanprodan/podinfo"],
+  insecureRegistry: false,
+  tag: "6.14.1",
+  digest,
+  prefix: { git: "", chart: "", image: "" },
+  releasedFrom: ["master"],
+  policy: { range: ">=6.0.0 <7.0.0", automation: "auto", deny: ["6.13.5"] },
+  values: [{ path: "tenants/podinfo/values.yaml", content: "replicaCount: 2\n" }],
+  team: ["podinfo-developers"],
+  quota: { "requests.cpu": "2" },
+  limits: { default: { cpu: "500m" }, defaultRequest: { cpu: "10m" } },
+  network: { ingress: [], egress: [] },
+  podSecurity: "restricted",
+  secrets: [],
+  line: 1,
+};
+
+export const fleet: Fleet = {
+  stack: "prod",
+  root: "/project",
+  file: "Pulumi.prod.yaml",
+  follow: "tags",
+  branch: "master",
+  authorityNamespace: "flux-system",
+  configRepository: {
+    url: "https://example.com/platform/fleet.git",
+    branch: "main",
+    promotionBranch: "promotions",
+    path: ".",
+    author: { name: "Shared Authority", email: "authority@example.com" },
+  },
+  delivery: { kind: "cluster" },
+  cluster: {},
+  intervals: { source: "1m0s", image: "5m0s", release: "10m0s", automation: "5m0s" },
+  timeouts: { source: "1m0s", release: "5m0s" },
+  tenants: [podinfo],
+};
+
+/** The evidence of a tenant's release, every fact as the promise has it. */
+export function evidenceOf(tenant: Tenant, facts: Partial<Evidence> = {}): Evidence {
+  const version = (tenant.tag ?? "").slice(tenant.prefix.image.length);
+  const isOci = tenant.chart.kind === "oci";
+  return {
+    version,
+    repository: tenant.repository,
+    gitTag: tenant.prefix.git + version,
+    commit,
+    branch: "master",
+    chart: tenant.chart.kind === "git" ? tenant.chart.path : tenant.chart.url,
+    chartDigest: isOci ? digest : undefined,
+    chartVersion: tenant.prefix.chart + version,
+    appVersion: tenant.tag,
+    images: tenant.images.map((image) => ({ reference: `${image}:${String(tenant.tag)}`, digest })),
+    ...facts,
+  };
+}
+
+export const headOfMaster: BranchEvidence = {
+  repository: "https://github.com/stefanprodan/podinfo",
+  branch: "master",
+  chart: "./charts/podinfo",
+  commit,
+  chartVersion: "6.14.1",
+  appVersion: "6.14.1",
+};
+
+/** A tenant's objects, as the program registers them. */
+export function objectsOf(
+  tenant: Tenant = podinfo,
+  evidence: Evidence | BranchEvidence = evidenceOf(tenant),
+  stack: Fleet = fleet,
+): KubernetesObject[] {
+  return tenantManifests(tenantSpecs(stack, tenant, followed(evidence)));
+}
+
+export function stackObjects(stack: Fleet = fleet): KubernetesObject[] {
+  return stackManifests(stack);
+}
+
+/** The stack's config, as the engine hands it to the pack. */
+export function setConfig(stack: Fleet = fleet): void {
+  const { follow, branch, authorityNamespace, configRepository } = stack;
+  runtime.setAllConfig({
+    "shared-authority:follow": follow,
+    "shared-authority:branch": branch,
+    "shared-authority:authorityNamespace": authorityNamespace,
+    ...(configRepository === undefined
+      ? {}
+      : { "shared-authority:configRepository": JSON.stringify(configRepository) }),
+    "shared-authority:tenants": JSON.stringify(
+      Object.fromEntries(stack.tenants.map((one) => [one.name, entryOf(one)])),
+    ),
+  });
+}
+
+/** The entry that declares a tenant. */
+function entryOf({ chart, images, ...tenant }: Tenant): unknown {
+  return {
+    ...tenant,
+    chart: chart.kind === "git" ? chart.path : chart.url,
+    image: images,
+    values: undefined,
+    line: undefined,
+  };
+}
+
+/** A copy of the objects in which one field of the one of a kind (and name) is another; `undefined` takes it away. */
+export function withField(
+  objects: readonly KubernetesObject[],
+  kind: string,
+  path: string,
+  value: unknown,
+  name?: string,
+): KubernetesObject[] {
+  const copy = structuredClone(objects) as KubernetesObject[];
+  const object = copy.find((one) => one.kind === kind && (name === undefined || one.metadata.name === name));
+  if (object === undefined) throw new Error(`there is no ${kind}`);
+  const keys = path.split("/");
+  const last = keys.pop()!;
+  let at = object as unknown as Record<string, unknown>;
+  for (const key of keys) at = (at[key] ??= {}) as Record<string, unknown>;
+  if (value === undefined) Reflect.deleteProperty(at, last);
+  else at[last] = value;
+  return copy;
+}
+
+/** Judges with one policy under the stack's config. */
+export async function judge(
+  policy: Gate,
+  objects: readonly KubernetesObject[],
+  stack: Fleet = fleet,
+  config?: PackConfig,
+): Promise<Violation[]> {
+  setConfig(stack);
+  return judgeObjects(objects, [policy], config);
+}
+
+/** A stack whose one tenant differs. */
+export function fleetOf(tenant: Partial<Tenant>, stack: Partial<Fleet> = {}): Fleet {
+  return { ...fleet, ...stack, tenants: [{ ...podinfo, ...tenant }] };
+}
