@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { openEngineSession } from "../../lab/engine-session";
+import type { KubernetesObject } from "../../manifests/object";
+import { renderedFile } from "../../manifests/rendered-file";
+import { temporaryDirectory } from "../support/directory";
+import { requireEngine } from "../support/pulumi";
+import { awkwardObject, awkwardText, awkwardTexts } from "./awkward-text";
+
+const nodeModules = join(__dirname, "../../node_modules");
+
+/** Registers each object of objects.json with a provider that renders. */
+const program = `
+const { ConfigMap, Namespace } = require("@pulumi/kubernetes/core/v1");
+const { CustomResource } = require("@pulumi/kubernetes/apiextensions/customResource");
+const { CustomResourceDefinition } = require("@pulumi/kubernetes/apiextensions/v1");
+const { Provider } = require("@pulumi/kubernetes/provider");
+const provider = new Provider("rendering", { renderYamlToDirectory: "rendered" });
+const own = { ConfigMap, CustomResourceDefinition, Namespace };
+for (const object of require("./objects.json")) {
+  const { name, namespace } = object.metadata;
+  new (own[object.kind] ?? CustomResource)(object.kind + "/" + namespace + "/" + name, object, { provider });
+}
+`;
+
+const definition: KubernetesObject = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name: "tests.example.com" },
+  spec: {
+    group: "example.com",
+    names: { kind: "Test", plural: "tests" },
+    scope: "Namespaced",
+    versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } }],
+  },
+};
+
+/** Texts as the data of ConfigMaps, and any plain value as the spec of custom resources. */
+function awkwardManifests(): KubernetesObject[] {
+  const texts = [...awkwardTexts, ...fc.sample(awkwardText, 600)];
+  const maps = Array.from({ length: Math.ceil(texts.length / 20) }, (_, map) => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: `texts-${map}`, namespace: "flux-system" },
+    immutable: true,
+    data: Object.fromEntries(texts.slice(map * 20, map * 20 + 20).map((text, index) => [`text-${index}`, text])),
+  }));
+  const specs = fc.sample(awkwardObject, 60).map((spec, index) => ({
+    apiVersion: "example.com/v1",
+    kind: "Test",
+    metadata: { name: `spec-${index}`, namespace: "flux-system" },
+    spec,
+  }));
+  return [definition, { apiVersion: "v1", kind: "Namespace", metadata: { name: "podinfo" } }, ...maps, ...specs];
+}
+
+describe("renderedFile", () => {
+  const directory = temporaryDirectory();
+
+  it("gives the path and the bytes that the provider writes", async function () {
+    this.timeout(180_000);
+    const engine = await requireEngine(this);
+    const objects = awkwardManifests();
+    const project = join(directory(), "project");
+    mkdirSync(project);
+    symlinkSync(nodeModules, join(project, "node_modules"));
+    writeFileSync(join(project, "Pulumi.yaml"), "name: rendering\nruntime: nodejs\nmain: program.js\n");
+    writeFileSync(join(project, "program.js"), program);
+    writeFileSync(join(project, "objects.json"), JSON.stringify(objects));
+
+    const session = openEngineSession(engine, directory());
+    for (const parameters of [
+      ["stack", "init", "test"],
+      ["up", "--yes", "--skip-preview", "--suppress-outputs"],
+    ]) {
+      const { code, stdout, stderr } = await session.run(parameters, { directory: project });
+      assert.equal(code, 0, stdout + stderr);
+    }
+
+    const rendered = join(project, "rendered");
+    const paths = readdirSync(rendered, { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile())
+      .map((file) => join(file.parentPath, file.name).slice(rendered.length + 1));
+    const files = objects.map(renderedFile);
+    assert.deepEqual(paths.sort(), files.map(({ path }) => path).sort());
+    for (const { path, content } of files) {
+      assert.equal(content, readFileSync(join(rendered, path), "utf8"), path);
+    }
+  });
+
+  it("puts definitions into a folder that is applied first", () => {
+    assert.equal(
+      renderedFile(definition).path,
+      "0-crd/apiextensions.k8s.io_v1-customresourcedefinition-default-tests.example.com.yaml",
+    );
+  });
+});
