@@ -1,0 +1,9 @@
+import type { Context } from "mocha";
+import { findEngine, type Engine } from "../../lab/engine";
+import { lacks } from "./tools";
+
+/** The real engine with its Kubernetes provider. Without one the test is skipped; with `REQUIRE_TOOLS=1` it fails. */
+export async function requireEngine(context: Context): Promise<Engine> {
+  const engine = await findEngine();
+  return "missing" in engine ? lacks(context, `needs the Pulumi engine: ${engine.missing}`) : engine;
+}
