@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { KubernetesObject, ObjectMeta } from "../../manifests/object";
 import { ApiConnection, ApiError, type ApiRequest, type Identity } from "./api-connection";
@@ -160,7 +159,13 @@ export class Cluster {
     const path = await this.pathOfAll(selection, { watch: "true" });
     try {
       const stream = await this.connection.send({ method: "GET", path, signal });
-      for await (const line of createInterface({ input: stream })) yield JSON.parse(line) as WatchEvent;
+      let unread = "";
+      // Node's readline would neither pass on an error of the stream nor close it for a reader that has seen enough.
+      for await (const chunk of stream.setEncoding("utf8")) {
+        const lines = (unread + String(chunk)).split("\n");
+        unread = lines.pop() ?? "";
+        for (const line of lines) yield JSON.parse(line) as WatchEvent;
+      }
     } catch (error) {
       if (!signal.aborted) throw error;
     }

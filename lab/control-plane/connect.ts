@@ -8,12 +8,10 @@ import { attachLab } from "./start";
 export const labVariables = {
   /** The directory of a lab that `npm run lab -- up` started. */
   lab: "AUTHORITY_LAB",
-  /** Host and port of a registry. With `KUBECONFIG` and the next one: a cluster of the user's own. */
+  /** Address of a registry, `https://` or `http://`. With `KUBECONFIG` and the next one: a user's own cluster. */
   registry: "AUTHORITY_E2E_REGISTRY",
   /** Address of a Git host. */
   git: "AUTHORITY_E2E_GIT",
-  /** `1` where the registry speaks plain HTTP. */
-  insecureRegistry: "AUTHORITY_E2E_REGISTRY_INSECURE",
 } as const;
 
 /**
@@ -22,28 +20,34 @@ export const labVariables = {
  * whatever cluster the shell happens to point at.
  *
  * @returns `undefined` where the environment names none
- * @throws Error where it names half of one
+ * @throws Error where it names half of one, or an address that is none
  */
 export function connectLab(environment: NodeJS.ProcessEnv = process.env): Lab | undefined {
-  const { lab, registry, git, insecureRegistry } = labVariables;
+  const { lab, registry, git } = labVariables;
   const directory = environment[lab];
   if (directory !== undefined && directory !== "") return attachLab(directory);
-  const [registryHost, gitUrl] = [environment[registry] ?? "", environment[git] ?? ""];
-  if (registryHost === "" && gitUrl === "") return undefined;
+  const [registryUrl, gitUrl] = [addressIn(environment, registry), addressIn(environment, git)];
+  if (registryUrl === undefined && gitUrl === undefined) return undefined;
   const [kubeconfigPath = ""] = (environment.KUBECONFIG ?? "").split(delimiter);
-  const missing = Object.entries({ [registry]: registryHost, [git]: gitUrl, KUBECONFIG: kubeconfigPath })
-    .filter(([, value]) => value === "")
-    .map(([name]) => name);
-  if (missing.length > 0) {
-    throw new Error(`A cluster of your own needs ${missing.join(" and ")} too; see docs/lab.md.`);
+  if (registryUrl === undefined || gitUrl === undefined || kubeconfigPath === "") {
+    throw new Error(`A cluster of your own needs KUBECONFIG, ${registry} and ${git}, all three; see docs/lab.md.`);
   }
   if (!existsSync(kubeconfigPath)) throw new Error(`KUBECONFIG is ${kubeconfigPath}, and there is no such file.`);
   return {
     kubeconfigPath,
     apiUrl: Cluster.fromKubeconfig(kubeconfigPath).url,
-    registryHost,
-    insecureRegistry: environment[insecureRegistry] === "1",
-    gitUrl: gitUrl.replace(/\/+$/, ""),
+    registryHost: new URL(registryUrl).host,
+    registryUrl,
+    gitUrl,
     stop: () => Promise.resolve(),
   };
+}
+
+function addressIn(environment: NodeJS.ProcessEnv, name: string): string | undefined {
+  const value = environment[name] ?? "";
+  if (value === "") return undefined;
+  if (!/^https?:\/\//.test(value) || !URL.canParse(value)) {
+    throw new Error(`${name} is ${value}; it must be an address such as https://registry.example.com.`);
+  }
+  return value.replace(/\/+$/, "");
 }

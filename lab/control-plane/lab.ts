@@ -5,8 +5,8 @@ export interface Lab {
   readonly apiUrl: string;
   /** Host and port of a registry that takes pushes, as the cluster and this machine both reach it. */
   readonly registryHost: string;
-  /** Whether the registry speaks plain HTTP. */
-  readonly insecureRegistry: boolean;
+  /** The same with scheme, `http://` or `https://`. */
+  readonly registryUrl: string;
   /** Address of a Git host, without slash at its end; `<gitUrl>/<name>.git` is a repository. */
   readonly gitUrl: string;
   /** The folder of the Git host's bare repositories. Absent: a repository is made by the first push to it. */

@@ -74,7 +74,7 @@ export function attachLab(directory: string): Lab {
     kubeconfigPath: kubeconfig,
     apiUrl,
     registryHost,
-    insecureRegistry: true,
+    registryUrl: `http://${registryHost}`,
     gitUrl,
     gitRoot: git,
     control: controlOf(directory, record, controlUrl),

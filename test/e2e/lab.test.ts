@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Cluster } from "../../lab/control-plane/cluster";
+import { connectLab } from "../../lab/control-plane/connect";
+import { readRecord } from "../../lab/control-plane/lab-directory";
+import { findMarked, isRunning } from "../../lab/control-plane/process-table";
+import { openToolbox, programs } from "../../lab/control-plane/toolbox";
+import { temporaryDirectory } from "../support/directory";
+import { lacks } from "../support/tools";
+import { waitFor } from "./support/wait";
+
+const run = promisify(execFile);
+
+interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command as a user does, and never throws for its exit code. */
+async function lab(parameters: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Finished> {
+  try {
+    const options = { env: { ...process.env, ...environment } };
+    const { stdout, stderr } = await run(process.execPath, ["bin/lab.js", ...parameters], options);
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    return error as Finished;
+  }
+}
+
+describe("npm run lab", () => {
+  // Declared before the folder, and so run before its removal.
+  afterEach(async () => {
+    for (const name of ["one", "two"]) await lab(["down", "--directory", join(directory(), name)]);
+  });
+
+  const directory = temporaryDirectory();
+
+  before(function () {
+    try {
+      openToolbox();
+    } catch {
+      lacks(this, "needs the lab's programs in $AUTHORITY_TOOLS");
+    }
+  });
+
+  function recordOf(name: string) {
+    const record = readRecord(join(directory(), name));
+    assert.ok(record, `no lab in ${name}`);
+    return record;
+  }
+
+  it("brings up several labs side by side, and takes each down without a trace", async () => {
+    const [one, two] = [join(directory(), "one"), join(directory(), "two")];
+    const ups = await Promise.all([one, two].map((path) => lab(["up", "--directory", path])));
+    for (const { code, stderr } of ups) assert.equal(code, 0, stderr);
+    const [first, second] = [recordOf("one"), recordOf("two")];
+    assert.notEqual(first.apiUrl, second.apiUrl);
+    assert.notEqual(first.registryHost, second.registryHost);
+    const { stdout } = await lab(["kubeconfig", "--directory", one]);
+    const cluster = Cluster.fromKubeconfig(stdout.trim());
+    const nodes = await cluster.list({ apiVersion: "v1", kind: "Node" });
+    assert.deepEqual(nodes.map(({ metadata }) => metadata.name).sort(), ["lab-node-1", "lab-node-2"]);
+
+    const status = await lab(["status", "--directory", two, "--json"]);
+    const [shown] = JSON.parse(status.stdout) as [{ state: string; components: Record<string, { pid?: number }> }];
+    assert.equal(shown.state, "ready");
+    // Git is served by Node; everything else is a program of its own.
+    assert.deepEqual(Object.keys(shown.components).sort(), [...programs, "git"].sort());
+    for (const [name, { pid }] of Object.entries(shown.components)) assert.ok(pid, `${name} is down`);
+
+    assert.equal((await lab(["down", "--directory", one])).code, 0);
+    assert.deepEqual([existsSync(one), findMarked(first.id)], [false, []]);
+    assert.equal((await fetch(`http://${second.registryHost ?? ""}/v2/`)).status, 200);
+    assert.equal((await lab(["down", "--directory", two])).code, 0);
+    assert.deepEqual([existsSync(two), findMarked(second.id)], [false, []]);
+  });
+
+  it("cleans up after a keeper that was killed", async () => {
+    const one = join(directory(), "one");
+    assert.equal((await lab(["up", "--directory", one])).code, 0);
+    const record = recordOf("one");
+    process.kill(record.keeper.pid, "SIGKILL");
+    await waitFor("the keeper is gone", () => !isRunning(record.keeper) || undefined);
+    assert.notEqual(findMarked(record.id).length, 0);
+    assert.match((await lab(["status", "--directory", one])).stdout, /: stale/);
+    assert.equal((await lab(["kubeconfig", "--directory", one])).code, 1);
+    assert.equal((await lab(["down", "--directory", one])).code, 0);
+    assert.deepEqual([existsSync(one), findMarked(record.id)], [false, []]);
+  });
+
+  for (const signal of ["SIGINT", "SIGKILL"] as const) {
+    it(`leaves nothing when \`up\` is ended by ${signal} while it starts`, async () => {
+      const one = join(directory(), "one");
+      const up = spawn(process.execPath, ["bin/lab.js", "up", "--directory", one], { stdio: "ignore" });
+      const ended = once(up, "exit");
+      await waitFor("the API server is being started", () => {
+        return readRecord(one)?.components["kube-apiserver"]?.pid;
+      });
+      const { id } = recordOf("one");
+      up.kill(signal);
+      await ended;
+      await waitFor("the lab is gone", () => (!existsSync(one) && findMarked(id).length === 0) || undefined);
+    });
+  }
+
+  it("starts a second lab in no directory that is taken", async () => {
+    const one = join(directory(), "one");
+    mkdirSync(one);
+    writeFileSync(join(one, "precious"), "mine");
+    const { code, stderr } = await lab(["up", "--directory", one]);
+    assert.equal(code, 1);
+    assert.match(stderr, /one is not empty and no lab/);
+    assert.equal(readFileSync(join(one, "precious"), "utf8"), "mine");
+  });
+
+  it("shows the end of the log of a program that does not start", async () => {
+    const tools = join(directory(), "tools");
+    const real = openToolbox();
+    mkdirSync(join(tools, "bin"), { recursive: true });
+    mkdirSync(join(tools, "kwok"));
+    for (const program of [...programs, "kube"]) symlinkSync(join(real.bin, program), join(tools, "bin", program));
+    symlinkSync(real.stages, join(tools, "kwok", "stages.yaml"));
+    symlinkSync(join(real.bin, "..", "crds"), join(tools, "crds"));
+    rmSync(join(tools, "bin", "etcd"));
+    writeFileSync(join(tools, "bin", "etcd"), "#!/bin/sh\necho no room at the inn >&2\nexit 1\n", { mode: 0o755 });
+    const one = join(directory(), "one");
+    const { code, stderr } = await lab(["up", "--directory", one], { AUTHORITY_TOOLS: tools });
+    assert.equal(code, 1);
+    assert.match(stderr, /etcd ended as soon as it was started\. The end of its log:\nno room at the inn/);
+    assert.equal(existsSync(one), false);
+  });
+});
+
+describe("npm run lab, without its programs", () => {
+  const directory = temporaryDirectory();
+
+  it("says which programs are missing and how to get them", async () => {
+    const one = join(directory(), "one");
+    const { code, stderr } = await lab(["up", "--directory", one], { AUTHORITY_TOOLS: directory() });
+    assert.equal(code, 1);
+    assert.match(stderr, /there is no bin\/etcd, .*bin\/helm-controller.*kwok\/stages\.yaml in it/);
+    assert.match(stderr, /docs\/lab\.md/);
+    assert.equal(existsSync(one), false);
+    const unset = await lab(["up", "--directory", one], { AUTHORITY_TOOLS: "" });
+    assert.match(unset.stderr, /AUTHORITY_TOOLS is not set/);
+  });
+
+  it("says that there is no lab", async () => {
+    const { code, stderr } = await lab(["kubeconfig", "--directory", join(directory(), "one")]);
+    assert.equal(code, 1);
+    assert.match(stderr, /No lab is up in/);
+    assert.equal((await lab(["down", "--directory", join(directory(), "one")])).code, 0);
+  });
+
+  it("takes an unknown verb for bad input", async () => {
+    const { code, stderr } = await lab(["upp"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /unknown command 'upp'/);
+  });
+});
+
+describe("a cluster of the user's own", () => {
+  const directory = temporaryDirectory();
+  const addresses = {
+    AUTHORITY_E2E_REGISTRY: "http://localhost:5001",
+    AUTHORITY_E2E_GIT: "https://git.example.com/e2e/",
+  };
+
+  function kubeconfig(): string {
+    const path = join(directory(), "kubeconfig");
+    writeFileSync(
+      path,
+      JSON.stringify({
+        clusters: [{ name: "kind", cluster: { server: "https://127.0.0.1:6443" } }],
+        users: [{ name: "kind", user: { token: "token" } }],
+        contexts: [{ name: "kind", context: { cluster: "kind", user: "kind" } }],
+        "current-context": "kind",
+      }),
+    );
+    return path;
+  }
+
+  it("is taken from the environment, without rights over its processes", () => {
+    const lab = connectLab({ KUBECONFIG: kubeconfig(), ...addresses });
+    assert.equal(lab?.apiUrl, "https://127.0.0.1:6443");
+    assert.equal(lab.registryHost, "localhost:5001");
+    assert.equal(lab.gitUrl, "https://git.example.com/e2e");
+    assert.deepEqual([lab.control, lab.gitRoot], [undefined, undefined]);
+  });
+
+  it("is never taken because of KUBECONFIG alone", () => {
+    assert.equal(connectLab({ KUBECONFIG: kubeconfig() }), undefined);
+  });
+
+  it("has to be named whole, with readable addresses", () => {
+    assert.throws(() => connectLab({ ...addresses }), /needs KUBECONFIG, AUTHORITY_E2E_REGISTRY and AUTHORITY_E2E_GIT/);
+    const environment = { KUBECONFIG: kubeconfig(), ...addresses };
+    assert.throws(
+      () => connectLab({ ...environment, AUTHORITY_E2E_REGISTRY: "localhost:5001" }),
+      /AUTHORITY_E2E_REGISTRY is localhost:5001; it must be an address/,
+    );
+    assert.throws(() => connectLab({ ...environment, KUBECONFIG: "/none" }), /there is no such file/);
+  });
+});

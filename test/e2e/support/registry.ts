@@ -1,0 +1,26 @@
+import type { Lab } from "../../../lab/control-plane/lab";
+
+const manifestTypes = [
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+];
+
+/** The digest that a tag has now, or `undefined` where there is no such tag. */
+export async function digestOfTag(lab: Lab, repository: string, tag: string): Promise<string | undefined> {
+  const response = await ask(lab, "HEAD", repository, tag);
+  return response.headers.get("docker-content-digest") ?? undefined;
+}
+
+/** Takes what a tag points at out of the registry, and with it every tag that points at the same. */
+export async function removeTag(lab: Lab, repository: string, tag: string): Promise<void> {
+  const digest = await digestOfTag(lab, repository, tag);
+  if (digest !== undefined) await ask(lab, "DELETE", repository, digest);
+}
+
+async function ask(lab: Lab, method: string, repository: string, reference: string): Promise<Response> {
+  const address = `${lab.registryUrl}/v2/${repository}/manifests/${reference}`;
+  const response = await fetch(address, { method, headers: { accept: manifestTypes.join(", ") } });
+  if (response.ok || response.status === 404) return response;
+  throw new Error(`The registry answered ${response.status} to ${method} ${address}.`);
+}

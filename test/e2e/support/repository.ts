@@ -1,0 +1,104 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import type { Context } from "mocha";
+import type { Lab } from "../../../lab/control-plane/lab";
+import type { ChartFiles } from "../../../lab/example-chart";
+import { git } from "../../../lab/git";
+import { lacks } from "../../support/tools";
+
+/** The history of podinfo as a Git bundle, `$AUTHORITY_DATA/podinfo.bundle`; where there is none, the test is skipped. */
+export function requirePodinfo(context: Context): string {
+  const bundle = resolve(process.env.AUTHORITY_DATA ?? "../shared/data", "podinfo.bundle");
+  return existsSync(bundle) ? bundle : lacks(context, "needs podinfo's history, podinfo.bundle in $AUTHORITY_DATA");
+}
+
+/** A repository on the lab's Git host, with a working copy of it. */
+export class Repository {
+  private constructor(
+    /** The address that the cluster uses. */
+    readonly url: string,
+    /** The folder of the working copy. */
+    readonly path: string,
+  ) {}
+
+  /**
+   * Makes a repository on the lab's Git host.
+   *
+   * @param name without `.git`, and not used before in this lab
+   * @param bundle a Git bundle, of which the host gets every branch and tag. Default: the repository is empty.
+   */
+  static async create(lab: Lab, name: string, bundle?: string): Promise<Repository> {
+    const path = await mkdtemp(join(tmpdir(), "shared-authority-e2e-"));
+    const url = `${lab.gitUrl}/${name}.git`;
+    const repository = new Repository(url, path);
+    if (lab.gitRoot !== undefined) {
+      await repository.git("init", "--quiet", "--bare", "--initial-branch=master", join(lab.gitRoot, `${name}.git`));
+    }
+    if (bundle === undefined) {
+      await repository.git("init", "--quiet", "--initial-branch=master", ".");
+      await repository.git("remote", "add", "origin", url);
+    } else {
+      await repository.git("clone", "--quiet", "--branch=master", bundle, ".");
+      await repository.git("remote", "set-url", "origin", url);
+      await repository.push("--tags", "master");
+    }
+    return repository;
+  }
+
+  /** Runs Git in the working copy and returns what it prints, without the last line end. */
+  git(...parameters: string[]): Promise<string> {
+    return git({ directory: this.path }, ...parameters);
+  }
+
+  /**
+   * Writes files and commits them with everything else that changed.
+   *
+   * @param files content by path
+   * @returns the commit
+   */
+  async commit(message: string, files: Readonly<Record<string, string>> = {}): Promise<string> {
+    for (const [file, content] of Object.entries(files)) {
+      const target = join(this.path, file);
+      await mkdir(dirname(target), { recursive: true });
+      await writeFile(target, content);
+    }
+    await this.git("add", "--all");
+    await this.git("commit", "--quiet", "--message", message);
+    return this.git("rev-parse", "HEAD");
+  }
+
+  /** Pushes to the host; by default the branch that is checked out. */
+  async push(...parameters: string[]): Promise<void> {
+    await this.git("push", "--quiet", "origin", ...(parameters.length > 0 ? parameters : ["HEAD"]));
+  }
+
+  /** Gets what others, such as Flux's automation, pushed to the branch that is checked out. */
+  async pull(): Promise<void> {
+    await this.git("pull", "--quiet", "--ff-only", "origin", await this.git("branch", "--show-current"));
+  }
+
+  /** The commit that a branch or tag has on the host now, or `undefined` where there is none. */
+  async remoteCommit(reference: string): Promise<string | undefined> {
+    const [line] = (await this.git("ls-remote", "origin", reference, `${reference}^{}`)).split("\n").reverse();
+    return line === undefined || line === "" ? undefined : line.split("\t")[0];
+  }
+
+  /**
+   * The files of a chart, for `pushChart`.
+   *
+   * @param revision a commit, branch or tag
+   * @param folder the chart's folder, such as `charts/podinfo`
+   */
+  async chartFiles(revision: string, folder: string): Promise<ChartFiles> {
+    const paths = (await this.git("ls-tree", "-r", "--name-only", `${revision}:${folder}`)).split("\n");
+    const contents = await Promise.all(paths.map((path) => this.git("show", `${revision}:${folder}/${path}`)));
+    return Object.fromEntries(paths.map((path, index) => [path, `${contents[index] ?? ""}\n`]));
+  }
+
+  /** Removes the working copy. */
+  async remove(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
+  }
+}
