@@ -78,7 +78,11 @@ export async function runGit(args: readonly string[], options: GitCommandOptions
       child.stdout.destroy();
       child.stderr.destroy();
       child.stdin.destroy();
-      reject(new GitError(`git ${String(args[0])}: ${withoutCredentials(why)}`));
+      reject(
+        new GitError(
+          `git ${String(args.find((arg, index) => arg !== "-c" && args[index - 1] !== "-c"))}: ${withoutCredentials(why)}`,
+        ),
+      );
     };
     const timer = setTimeout(() => fail(`no answer within ${options.timeoutMs / 1000} s`), options.timeoutMs);
     const onAbort = () => fail("aborted");

@@ -37,8 +37,14 @@ export interface GitRefs {
   readonly tags: ReadonlyMap<string, GitRef>;
 }
 
-/** A file at a commit: its bytes, or in one sentence why there are none. */
-export type GitFile = { readonly content: Buffer } | { readonly absent: string };
+/** A file at a ref. */
+export interface GitFile {
+  /** The commit that the ref leads to. Absent: it leads to something else. */
+  readonly commit?: string;
+  readonly content?: Buffer;
+  /** Why there is no content, in one sentence. */
+  readonly absent?: string;
+}
 
 /** A repository while it is open. */
 export interface GitRepository {
@@ -198,6 +204,9 @@ async function openRemote(git: Git, url: string, scratch: string): Promise<GitRe
   return {
     refs,
     readFiles: async (refNames, path) => {
+      if (refNames.length === 0) {
+        return new Map();
+      }
       const wanted = refNames.map((name) => `+${name}:${name}`);
       const here = await fetchFiltered(remote, url, scratch, ["--depth=1", "--filter=blob:none"], wanted);
       await fetchMissingBlobs(
@@ -273,7 +282,10 @@ async function fetchMissingBlobs(git: Git, commits: readonly string[], path: str
   const listed = textLines(await git(listing, { input: [...commits, "--", path, ""].join("\n") }));
   const missing = listed.filter((line) => line.startsWith("?")).map((line) => line.slice(1));
   if (missing.length > 0) {
-    await git([...fetchCommand, "--filter=blob:none", "--stdin", "origin"], { input: missing.join("\n") + "\n" });
+    // Told which commits we have, the server would take it that we have their blobs too, and send none.
+    const sayNothing = ["-c", "fetch.negotiationAlgorithm=noop"];
+    const command = [...sayNothing, ...fetchCommand, "--filter=blob:none", "--stdin", "origin"];
+    await git(command, { input: missing.join("\n") + "\n" });
   }
 }
 
@@ -316,17 +328,18 @@ async function readFiles(
         return [name, { absent: `${name} points at a ${commit.type}, must point at a commit` }];
       }
       if (blob?.type !== "blob") {
-        return [name, { absent: `there is no file ${path} at the commit ${commit.id}` }];
+        return [name, { commit: commit.id, absent: `there is no file ${path} at the commit ${commit.id}` }];
       }
       const content = contents.get(blob.id);
       return content === undefined
         ? [
             name,
             {
+              commit: commit.id,
               absent: `${path} at the commit ${commit.id} has ${blob.size} bytes, must have at most ${largestFileBytes}`,
             },
           ]
-        : [name, { content }];
+        : [name, { commit: commit.id, content }];
     }),
   );
 }
