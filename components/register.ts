@@ -1,4 +1,4 @@
-import { CustomResource, type CustomResourceArgs } from "@pulumi/kubernetes/apiextensions/customResource";
+import { CustomResource } from "@pulumi/kubernetes/apiextensions/customResource";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
 import { LimitRange } from "@pulumi/kubernetes/core/v1/limitRange";
 import { Namespace } from "@pulumi/kubernetes/core/v1/namespace";
@@ -10,13 +10,14 @@ import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding";
 import type * as pulumi from "@pulumi/pulumi";
 import type { KubernetesObject } from "../manifests/object";
 
-type ResourceClass = new (name: string, args: object, opts: pulumi.CustomResourceOptions) => pulumi.CustomResource;
+/** Each class of the SDK has argument types of its own; `never` is what all of them take. */
+type KubernetesClass = new (name: string, args: never, opts: pulumi.CustomResourceOptions) => pulumi.CustomResource;
 
 /**
- * The classes of the kinds that are Kubernetes' own. They are imported one by one: the whole SDK takes longer to load
- * than the rest of the program. Every other kind is a custom resource.
+ * The kinds that are Kubernetes' own, each with its class of the SDK. They are imported one by one: the whole SDK takes longer
+ * to load than the rest of the program. Every other kind is a custom resource.
  */
-const classes = new Map<string, ResourceClass>([
+const ownKinds = new Map<string, KubernetesClass>([
   ["v1/ConfigMap", ConfigMap],
   ["v1/LimitRange", LimitRange],
   ["v1/Namespace", Namespace],
@@ -33,9 +34,7 @@ const classes = new Map<string, ResourceClass>([
  */
 export function registerObject(object: KubernetesObject, opts: pulumi.CustomResourceOptions): pulumi.CustomResource {
   const { name, namespace } = object.metadata;
-  const resourceClass = classes.get(`${object.apiVersion}/${object.kind}`);
   const logicalName = namespace === undefined ? name : `${namespace}/${name}`;
-  return resourceClass === undefined
-    ? new CustomResource(logicalName, object as CustomResourceArgs, opts)
-    : new resourceClass(logicalName, object, opts);
+  const kubernetesClass = ownKinds.get(`${object.apiVersion}/${object.kind}`) ?? CustomResource;
+  return new kubernetesClass(logicalName, object as never, opts);
 }

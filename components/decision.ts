@@ -1,0 +1,117 @@
+import * as pulumi from "@pulumi/pulumi";
+import { engineConfigProblems } from "../fleet/engine-config";
+import type { Fleet, Tenant } from "../fleet/fleet";
+import { describeProblem, ProblemsError } from "../fleet/problem";
+import { readFleet } from "../fleet/read";
+import { followed } from "../manifests/fleet-manifests";
+import type { Followed } from "../manifests/source";
+import type { BranchEvidence, Evidence } from "../release/evidence";
+import { createEvidenceReader, type EvidenceReader } from "../release/evidence-reader";
+import { readLock } from "../release/lock";
+import { type Resolution, resolveBranches, resolveFleet } from "../release/resolve";
+import { emergencyVariable, uncommittedReasons } from "./commit-before-deploy";
+
+/** What the stack's files decide, with the evidence for it. */
+export interface Decision {
+  readonly fleet: Fleet;
+  readonly releases: readonly TenantRelease[];
+}
+
+/** One tenant and what it follows. */
+export interface TenantRelease {
+  readonly tenant: Tenant;
+  readonly follows: Followed;
+  /** The newest version in the registry that the policy allows; nothing where the registry does not answer in time. */
+  readonly newestAllowed?: Promise<string | undefined>;
+}
+
+/** How long the registry has to say which version is the newest allowed; it is for people, and nothing waits on it. */
+const newestAllowedMs = 3_000;
+
+/**
+ * Reads the stack's files and the evidence of every release, and refuses what may not be deployed.
+ *
+ * @param root the folder that holds `Pulumi.yaml`
+ * @throws pulumi.RunError with every reason: bad input, files that are not committed, facts that cannot be read, and, on
+ *   an `up`, a broken promise. In a preview a broken promise is the policy pack's to block, so that its message is shown.
+ */
+export async function decide(root: string, stack: string): Promise<Decision> {
+  try {
+    const fleet = readFleet({ root, stack });
+    refuse("The stack's config", engineConfigProblems(fleet, pulumi.runtime.allConfig()).map(describeProblem));
+    if (!pulumi.runtime.isDryRun()) await refuseUncommitted(fleet);
+    const reader = createEvidenceReader();
+    const resolutions = await resolve(fleet, root, reader);
+    refuseUnverified(resolutions);
+    return { fleet, releases: fleet.tenants.map((tenant) => releaseOf(fleet, tenant, resolutions, reader)) };
+  } catch (error) {
+    if (error instanceof ProblemsError) throw new pulumi.RunError(error.message);
+    throw error;
+  }
+}
+
+type AnyResolution = Resolution<Evidence | BranchEvidence>;
+
+function resolve(fleet: Fleet, root: string, reader: EvidenceReader): Promise<AnyResolution[]> {
+  return fleet.follow === "tags" ? resolveFleet(fleet, readLock(root), reader) : resolveBranches(fleet, reader);
+}
+
+async function refuseUncommitted(fleet: Fleet): Promise<void> {
+  if (fleet.follow !== "tags") return;
+  const reasons = await uncommittedReasons(fleet);
+  if (reasons.length === 0) return;
+  const emergency = process.env[emergencyVariable];
+  if (emergency === undefined || emergency.trim() === "") {
+    refuse("Commit before deploy", [
+      ...reasons,
+      `Commit these files and run \`pulumi up\` again. In an emergency set ${emergencyVariable} to the reason.`,
+    ]);
+  }
+  await pulumi.log.warn(
+    `EMERGENCY: deploying what is not committed (${reasons.join("; ")}). Reason: ${String(emergency)}`,
+  );
+}
+
+function refuseUnverified(resolutions: readonly AnyResolution[]): void {
+  const unread = resolutions.filter(({ evidence }) => evidence === undefined);
+  refuse("What cannot be verified is not deployed", unread.flatMap(reasonsOf));
+  const broken = resolutions.flatMap(reasonsOf);
+  if (!pulumi.runtime.isDryRun()) refuse("The promise is broken", broken);
+}
+
+function reasonsOf({ tenant, reasons }: AnyResolution): string[] {
+  return reasons.map((reason) => `${tenant}: ${reason}`);
+}
+
+function refuse(title: string, reasons: readonly string[]): void {
+  if (reasons.length > 0)
+    throw new pulumi.RunError([`${title}:`, ...reasons.map((reason) => `  ${reason}`)].join("\n"));
+}
+
+function releaseOf(
+  fleet: Fleet,
+  tenant: Tenant,
+  resolutions: readonly AnyResolution[],
+  reader: EvidenceReader,
+): TenantRelease {
+  const evidence = resolutions.find((resolution) => resolution.tenant === tenant.name)?.evidence;
+  if (evidence === undefined) throw new TypeError(`${tenant.name} was resolved without evidence`);
+  return {
+    tenant,
+    follows: followed(evidence),
+    newestAllowed: fleet.follow === "tags" ? newestAllowed(tenant, reader) : undefined,
+  };
+}
+
+async function newestAllowed(tenant: Tenant, reader: EvidenceReader): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, newestAllowedMs, undefined)));
+  try {
+    return await Promise.race([reader.newestAllowed(tenant), late]);
+  } catch {
+    // The registry is not asked in order to decide anything here: an `up` from the lock needs no network.
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,33 @@
+import * as pulumi from "@pulumi/pulumi";
+import { clusterProvider } from "./components/cluster-provider";
+import { decide } from "./components/decision";
+import { HelmReleaseWithValues, ReleasePolicy, Tenant, UpdateAutomation } from "./components/index";
+import { automationSpec, tenantSpecs } from "./manifests/fleet-manifests";
+
+/** For each tenant of the stack: its place, the decision about its release, and the release. */
+export = async function program(): Promise<pulumi.Inputs> {
+  const { fleet, releases } = await decide(process.cwd(), pulumi.getStack());
+  const provider = clusterProvider(fleet);
+  const automation = automationSpec(fleet);
+  if (automation !== undefined) new UpdateAutomation(fleet.stack, automation, { provider });
+
+  const tenants: Record<string, pulumi.Inputs> = {};
+  for (const { tenant, follows, newestAllowed } of releases) {
+    const { tenant: place, source, imagePolicy: images, values, release } = tenantSpecs(fleet, tenant, follows);
+    const home = new Tenant(tenant.name, place, { provider });
+    const policy = new ReleasePolicy(tenant.name, { source, images }, { provider });
+    new HelmReleaseWithValues(
+      tenant.name,
+      { ...release, ...values, waitFor: fleet.timeouts.release },
+      { provider, dependsOn: [home, policy] },
+    );
+    tenants[tenant.name] = {
+      version: follows.kind === "tags" ? follows.evidence.version : `latest of ${follows.evidence.branch}`,
+      source: policy.sourceName,
+      evidence: follows.evidence,
+      pinned: tenant.policy.pin !== undefined,
+      newestAllowed,
+    };
+  }
+  return { follow: fleet.follow, tenants };
+};

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import * as pulumi from "@pulumi/pulumi";
+import * as components from "../../components/index";
+import type { Evidence } from "../../release/evidence";
+
+/** Resolves when every registration that was begun is done; the SDK exports it without a type. */
+const rpcs = pulumi.runtime as unknown as { waitForRPCs(): Promise<void> };
+
+interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}
+
+const evidence: Evidence = {
+  version: "6.14.1",
+  repository: "https://github.com/stefanprodan/podinfo",
+  gitTag: "6.14.1",
+  commit: "0123456789012345678901234567890123456789",
+  branch: "master",
+  chart: "./charts/podinfo",
+  chartVersion: "6.14.1",
+  appVersion: "6.14.1",
+  images: [{ reference: "ghcr.io/stefanprodan/podinfo:6.14.1", digest: `sha256:${"a".repeat(64)}` }],
+};
+
+const place = {
+  namespace: "podinfo",
+  authorityNamespace: "flux-system",
+  team: ["podinfo-team"],
+  quota: { pods: "20" },
+  limits: { default: { cpu: "1" }, defaultRequest: { cpu: "100m" } },
+  network: { ingress: [], egress: [] },
+  podSecurity: "restricted" as const,
+};
+
+describe("components", () => {
+  let registered: Registered[] = [];
+
+  before(async () => {
+    await pulumi.runtime.setMocks(
+      {
+        newResource: ({ type, name, inputs }) => {
+          registered.push({ type, name, inputs: inputs as Record<string, unknown> });
+          return { id: name, state: inputs as Record<string, unknown> };
+        },
+        call: () => ({}),
+      },
+      "shared-authority",
+      "prod",
+    );
+  });
+
+  beforeEach(() => (registered = []));
+
+  const settle = async (...outputs: pulumi.Output<unknown>[]): Promise<unknown[]> => {
+    const values = await Promise.all(
+      outputs.map((output) => new Promise((resolve) => output.apply((value) => resolve(value)))),
+    );
+    await rpcs.waitForRPCs();
+    return values;
+  };
+
+  const types = (): string[] => registered.map(({ type }) => type).sort();
+  const ofKind = (kind: string): Registered | undefined => registered.find(({ type }) => type.endsWith(`:${kind}`));
+
+  it("Tenant registers the place of the team and its fences, under the names that they have in the cluster", async () => {
+    const tenant = new components.Tenant("podinfo", place);
+    const [namespace, account] = await settle(tenant.namespace, tenant.serviceAccountName);
+    assert.equal(namespace, "podinfo");
+    assert.equal(account, "podinfo");
+    assert.deepEqual(registered.map(({ name }) => name).sort(), [
+      "flux-system/podinfo",
+      "podinfo",
+      "podinfo",
+      "podinfo/allow-dns",
+      "podinfo/allow-same-namespace",
+      "podinfo/default-deny",
+      "podinfo/deployer",
+      "podinfo/deployer",
+      "podinfo/team",
+      "podinfo/team",
+      "podinfo/tenant",
+      "podinfo/tenant",
+    ]);
+    assert.equal(ofKind("ServiceAccount")?.inputs.automountServiceAccountToken, false);
+  });
+
+  it("Tenant makes nothing cluster-wide but the Namespace, and binds no role of Kubernetes' own", async () => {
+    const tenant = new components.Tenant("podinfo", place);
+    await settle(tenant.namespace);
+    assert.ok(!types().some((type) => /ClusterRole/.test(type)));
+    for (const { type, inputs } of registered) {
+      if (type.endsWith(":RoleBinding")) assert.equal((inputs.roleRef as { kind: string }).kind, "Role");
+    }
+  });
+
+  it("Tenant without a team makes no role for one", async () => {
+    const tenant = new components.Tenant("podinfo", { ...place, team: [] });
+    await settle(tenant.namespace);
+    assert.ok(!registered.some(({ name }) => name === "podinfo/team"));
+  });
+
+  const source = {
+    authorityNamespace: "flux-system",
+    follows: { kind: "tags" as const, evidence },
+    insecureRegistry: false,
+    interval: "1m0s",
+    timeout: "1m0s",
+  };
+
+  it("ReleasePolicy names the source after the version and pins the commit of the evidence", async () => {
+    const policy = new components.ReleasePolicy("podinfo", {
+      source,
+      images: {
+        stack: "prod",
+        authorityNamespace: "flux-system",
+        image: "ghcr.io/stefanprodan/podinfo",
+        imagePrefix: "",
+        range: ">=6.0.0",
+        deny: ["6.13.5"],
+        automation: "auto",
+        pinned: false,
+        insecureRegistry: false,
+        interval: pulumi.output("5m0s"),
+      },
+    });
+    const [name] = await settle(policy.sourceName);
+    assert.equal(name, "podinfo-6.14.1");
+    const repository = ofKind("GitRepository");
+    assert.deepEqual((repository?.inputs.spec as { ref: unknown }).ref, { tag: "6.14.1", commit: evidence.commit });
+    assert.match(JSON.stringify(ofKind("ImagePolicy")?.inputs.spec), />=6\.0\.0.*!=6\.13\.5/);
+    assert.equal((ofKind("ImageRepository")?.inputs.spec as { interval: string }).interval, "5m0s");
+  });
+
+  it("ReleasePolicy that follows a branch scans no image", async () => {
+    const branch = { repository: evidence.repository, branch: "master", chart: evidence.chart };
+    const policy = new components.ReleasePolicy("podinfo", {
+      source: { ...source, follows: { kind: "branch", evidence: branch } },
+    });
+    const [name] = await settle(policy.sourceName);
+    assert.equal(name, "podinfo");
+    assert.deepEqual((ofKind("GitRepository")?.inputs.spec as { ref: unknown }).ref, { branch: "master" });
+    assert.equal(ofKind("ImagePolicy"), undefined);
+    assert.equal(ofKind("ImageRepository"), undefined);
+  });
+
+  const release = {
+    namespace: "podinfo",
+    authorityNamespace: "flux-system",
+    follows: { kind: "tags" as const, evidence },
+    secrets: [],
+    interval: "5m0s",
+    timeout: "5m0s",
+  };
+
+  it("HelmReleaseWithValues refers to the content-addressed ConfigMap, key by key in the order of the files", async () => {
+    const component = new components.HelmReleaseWithValues("podinfo", {
+      ...release,
+      files: [
+        { path: "tenants/podinfo/values.yaml", content: "replicaCount: 2\n" },
+        { path: "tenants/podinfo/values.prod.yaml", content: "replicaCount: 3\n" },
+      ],
+    });
+    const [name] = await settle(component.valuesName);
+    const configMap = ofKind("ConfigMap");
+    assert.equal((configMap?.inputs.metadata as { name: string }).name, name);
+    assert.equal(configMap?.inputs.immutable, true);
+    assert.deepEqual((ofKind("HelmRelease")?.inputs.spec as { valuesFrom: unknown }).valuesFrom, [
+      { kind: "ConfigMap", name, valuesKey: "values.yaml" },
+      { kind: "ConfigMap", name, valuesKey: "values.prod.yaml" },
+    ]);
+  });
+
+  it("HelmReleaseWithValues without special config makes no ConfigMap and refers to none", async () => {
+    const component = new components.HelmReleaseWithValues("podinfo", { ...release, files: [] });
+    const [name] = await settle(component.valuesName);
+    assert.equal(name, undefined);
+    assert.equal(ofKind("ConfigMap"), undefined);
+    assert.ok(!("valuesFrom" in (ofKind("HelmRelease")?.inputs.spec as object)));
+  });
+
+  it("HelmReleaseWithValues carries the evidence as annotations", async () => {
+    const component = new components.HelmReleaseWithValues("podinfo", { ...release, files: [] });
+    await settle(component.valuesName);
+    const { annotations } = ofKind("HelmRelease")?.inputs.metadata as { annotations: Record<string, string> };
+    assert.equal(annotations["shared-authority/commit"], evidence.commit);
+    assert.equal(
+      annotations["shared-authority/images"],
+      `${evidence.images[0]?.reference}@${evidence.images[0]?.digest}`,
+    );
+    assert.ok(!("shared-authority/chart-digest" in annotations));
+  });
+});
