@@ -29,6 +29,9 @@ export type Order =
 /** How often other ports are tried where a program finds one of its own taken. */
 const portAttempts = 3;
 
+/** How often the keeper looks whether its directory is still there. */
+const directoryCheckMs = 2000;
+
 /**
  * Keeps one lab: starts its processes, keeps them running, takes orders, and in the end kills all and removes the
  * directory. It runs as a process of its own, detached from the terminal, and ends when the process that started it
@@ -49,8 +52,16 @@ export async function keepLab(directory: string, root: string): Promise<void> {
     if (!released) end();
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
+  process.on("uncaughtException", (error) => {
+    console.error(error);
+    end();
+  });
   // The starter may be gone before this line is reached.
   if (!process.connected) await keeper.end();
+  // Somebody may remove the directory by hand; a lab that nobody can name any more has to end.
+  setInterval(() => {
+    if (readRecord(directory) === undefined) end();
+  }, directoryCheckMs).unref();
   await keeper.start();
 }
 

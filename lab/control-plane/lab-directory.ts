@@ -12,7 +12,7 @@ import {
 import { tmpdir, userInfo } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { sync as writeFileAtomically } from "write-file-atomic";
-import { identify, isRunning, killMarked, type ProcessIdentity } from "./process-table";
+import { findOrphanedLabs, identify, isRunning, killMarked, type ProcessIdentity } from "./process-table";
 
 /** What a lab writes down of itself, in `lab.json` of its directory. */
 export interface LabRecord {
@@ -144,6 +144,8 @@ export async function claimDirectory(directory: string): Promise<{ directory: st
 /** Cleans up after every lab of this user whose keeper is gone. */
 export async function removeStaleLabs(): Promise<void> {
   await Promise.all(findLabs().map(removeIfStale));
+  // A lab may have had its directory elsewhere, or have lost it.
+  await Promise.all(findOrphanedLabs().map(killMarked));
 }
 
 async function removeIfStale(directory: string): Promise<void> {

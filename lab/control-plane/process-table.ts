@@ -10,6 +10,9 @@ export interface ProcessIdentity {
 /** The environment variable that marks every process of a lab, whichever process started it, with the lab's id. */
 export const labMark = "SHARED_AUTHORITY_LAB";
 
+/** Set for the lab's keeper alone, beside the mark. */
+export const keeperMark = "SHARED_AUTHORITY_LAB_KEEPER";
+
 /** The identity of a process that runs, or `undefined` where there is none with that number. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = readProcessFile(pid, "stat");
@@ -27,17 +30,43 @@ export function isRunning(identity: ProcessIdentity): boolean {
   return identify(identity.pid)?.startTime === identity.startTime;
 }
 
+/** A process of some lab. */
+interface MarkedProcess {
+  readonly pid: number;
+  /** The id of its lab. */
+  readonly lab: string;
+  readonly isKeeper: boolean;
+}
+
 /**
  * The processes of a lab, found by the mark in their environment: those too that nobody wrote down before a crash.
  *
  * @param id the lab's id
  */
 export function findMarked(id: string): number[] {
-  const mark = `${labMark}=${id}`;
+  return findAllMarked()
+    .filter(({ lab }) => lab === id)
+    .map(({ pid }) => pid);
+}
+
+/** The ids of labs that have processes and no keeper any more, wherever their directory is or was. */
+export function findOrphanedLabs(): string[] {
+  const marked = findAllMarked();
+  const kept = new Set(marked.filter(({ isKeeper }) => isKeeper).map(({ lab }) => lab));
+  return [...new Set(marked.map(({ lab }) => lab))].filter((lab) => !kept.has(lab));
+}
+
+/** All but this process itself. */
+function findAllMarked(): MarkedProcess[] {
   return readdirSync("/proc")
-    .filter((name) => /^[0-9]+$/.test(name))
-    .map(Number)
-    .filter((pid) => pid !== process.pid && readProcessFile(pid, "environ")?.split("\0").includes(mark));
+    .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((name) => {
+      const variables = readProcessFile(Number(name), "environ")?.split("\0") ?? [];
+      const mark = variables.find((variable) => variable.startsWith(`${labMark}=`));
+      if (mark === undefined) return [];
+      const isKeeper = variables.includes(`${keeperMark}=1`);
+      return [{ pid: Number(name), lab: mark.slice(labMark.length + 1), isKeeper }];
+    });
 }
 
 /**

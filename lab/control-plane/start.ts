@@ -7,7 +7,7 @@ import { endLab, type KeeperMessage, type Order, type ReleaseMessage } from "./k
 import type { Lab, LabControl } from "./lab";
 import { claimDirectory, freshDirectory, layoutOf, readRecord, removeStaleLabs } from "./lab-directory";
 import type { LabRecord } from "./lab-directory";
-import { labMark } from "./process-table";
+import { keeperMark, labMark } from "./process-table";
 import { openToolbox } from "./toolbox";
 
 /** How a lab is started. */
@@ -42,7 +42,7 @@ export async function startLab(options: StartOptions = {}): Promise<Lab> {
   const keeper = spawn(process.execPath, [entry, "keep", directory], {
     detached: true,
     stdio: ["ignore", log, log, "ipc"],
-    env: { ...process.env, AUTHORITY_TOOLS: tools, [labMark]: record.id },
+    env: { ...process.env, AUTHORITY_TOOLS: tools, [labMark]: record.id, [keeperMark]: "1" },
   });
   closeSync(log);
   try {

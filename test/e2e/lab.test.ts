@@ -93,6 +93,25 @@ describe("npm run lab", () => {
     assert.deepEqual([existsSync(one), findMarked(record.id)], [false, []]);
   });
 
+  it("ends by itself when its directory is removed by hand", async () => {
+    const one = join(directory(), "one");
+    assert.equal((await lab(["up", "--directory", one])).code, 0);
+    const { id } = recordOf("one");
+    rmSync(one, { recursive: true, force: true, maxRetries: 10 });
+    await waitFor("no process is left", () => findMarked(id).length === 0 || undefined);
+  });
+
+  it("finds processes that lost both keeper and directory", async () => {
+    const one = join(directory(), "one");
+    assert.equal((await lab(["up", "--directory", one])).code, 0);
+    const { id, keeper } = recordOf("one");
+    process.kill(keeper.pid, "SIGKILL");
+    rmSync(one, { recursive: true, force: true, maxRetries: 10 });
+    assert.notEqual(findMarked(id).length, 0);
+    assert.equal((await lab(["down", "--directory", one])).code, 0);
+    assert.deepEqual(findMarked(id), []);
+  });
+
   for (const signal of ["SIGINT", "SIGKILL"] as const) {
     it(`leaves nothing when \`up\` is ended by ${signal} while it starts`, async () => {
       const one = join(directory(), "one");
