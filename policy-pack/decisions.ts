@@ -1,6 +1,6 @@
 import { Config } from "@pulumi/pulumi";
 import type { ConfigRepository, Follow, Tenant } from "../fleet/fleet";
-import { type FieldMap, isMap, listAt, mapAt, textAt, textsAt } from "./field";
+import { projectPrefix, stackSchema, type StackSettings, type TenantSettings } from "../fleet/schema";
 
 /**
  * What the stack itself says: the platform team's decisions, which every object is judged against. They come from the
@@ -13,138 +13,98 @@ export interface Decisions {
   readonly branch: string;
   readonly authorityNamespace: string;
   /** Where the automation may commit; nothing where the stack names none. */
-  readonly configRepository?: Omit<ConfigRepository, "secretName">;
-  /** By name. */
-  readonly tenants: ReadonlyMap<string, DecidedTenant>;
+  readonly configRepository?: ConfigRepository;
+  /** By name. Without their special config, which is judged as it stands in the objects. */
+  readonly tenants: ReadonlyMap<string, Tenant>;
   /** By the namespace in which the workload runs. */
-  readonly tenantsByNamespace: ReadonlyMap<string, DecidedTenant>;
+  readonly tenantsByNamespace: ReadonlyMap<string, Tenant>;
 }
 
-/** What is decided of one tenant, as far as a policy judges it. */
-export type DecidedTenant = Pick<
-  Tenant,
-  | "name"
-  | "namespace"
-  | "repository"
-  | "chart"
-  | "images"
-  | "tag"
-  | "digest"
-  | "prefix"
-  | "releasedFrom"
-  | "policy"
-  | "team"
-  | "secrets"
-  | "podSecurity"
-  | "insecureRegistry"
->;
+const judgedKeys = ["follow", "branch", "authorityNamespace", "configRepository", "tenants"] as const;
 
-let last: { readonly texts: readonly (string | undefined)[]; readonly decisions: Decisions } | undefined;
+let last: { readonly key: string; readonly decisions: Decisions } | undefined;
 
 /**
  * Reads the decisions from the stack's config.
  *
- * A program without any `shared-authority` config is judged as one that follows tags and has no tenants, so that no
- * HelmRelease passes.
+ * A program without any config of ours is judged as one that follows tags and has no tenants, so that no HelmRelease
+ * passes.
  *
- * @throws Error when the config is not what `fleet/` would take either
+ * @param stack the stack's name
+ * @throws Error that names every key which is not as the schema of the stack files has it
  */
-export function readDecisions(): Decisions {
-  const config = new Config("shared-authority");
-  const texts = ["follow", "branch", "authorityNamespace", "configRepository", "tenants"].map((key) => config.get(key));
-  if (last?.texts.every((text, index) => text === texts[index]) === true) return last.decisions;
-  const [follow, branch, authorityNamespace, configRepository, tenantsText] = texts;
-  const tenants = readTenants(tenantsText);
-  const decisions = {
-    follow: readFollow(follow),
-    branch: branch ?? "master",
-    authorityNamespace: authorityNamespace ?? "flux-system",
-    configRepository: readConfigRepository(configRepository),
-    tenants,
-    tenantsByNamespace: new Map([...tenants.values()].map((tenant) => [tenant.namespace, tenant])),
-  };
-  last = { texts, decisions };
+export function readDecisions(stack: string): Decisions {
+  const config = new Config(projectPrefix);
+  const texts = judgedKeys.map((key) => config.get(key));
+  // Every policy asks for every object; the config is the same all along.
+  const key = JSON.stringify([stack, texts]);
+  if (last?.key === key) return last.decisions;
+  const given = judgedKeys.flatMap((key, index) => {
+    const text = texts[index];
+    return text === undefined ? [] : [[key, structured(text)] as const];
+  });
+  const parsed = stackSchema().safeParse({ follow: "tags", ...Object.fromEntries(given) });
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(
+      ({ path, message }) => `${projectPrefix}:${path.map(String).join(".")} must be ${message}`,
+    );
+    throw new Error(`the stack's config cannot be read: ${faults.join("; ")}`);
+  }
+  const decisions = decisionsOf(stack, parsed.data);
+  last = { key, decisions };
   return decisions;
 }
 
-function readFollow(text: string | undefined): Follow {
-  if (text === undefined || text === "tags" || text === "branch") return text ?? "tags";
-  throw new Error(`shared-authority:follow is ${JSON.stringify(text)}; expected \`tags\` or \`branch\``);
-}
-
-function readConfigRepository(text: string | undefined): Decisions["configRepository"] {
-  if (text === undefined) return undefined;
-  const map = parseMap("configRepository", text);
-  const url = textAt(map, "url");
-  if (url === undefined) throw new Error("shared-authority:configRepository.url is missing; expected a Git address");
+function decisionsOf(stack: string, settings: StackSettings): Decisions {
+  const { follow, branch, authorityNamespace, configRepository } = settings;
+  const tenants = Object.entries(settings.tenants).map(([name, entry]) => tenantOf(name, entry));
   return {
-    url,
-    branch: textAt(map, "branch") ?? "main",
-    promotionBranch: textAt(map, "promotionBranch") ?? "",
-    path: textAt(map, "path") ?? ".",
-    author: { name: textAt(map, "author", "name") ?? "", email: textAt(map, "author", "email") ?? "" },
+    follow,
+    branch,
+    authorityNamespace,
+    configRepository:
+      configRepository === undefined
+        ? undefined
+        : {
+            ...configRepository,
+            promotionBranch: configRepository.promotionBranch ?? `promotions/${stack}`,
+            secretName: configRepository.secret,
+          },
+    tenants: new Map(tenants.map((tenant) => [tenant.name, tenant])),
+    tenantsByNamespace: new Map(tenants.map((tenant) => [tenant.namespace, tenant])),
   };
 }
 
-function readTenants(text: string | undefined): ReadonlyMap<string, DecidedTenant> {
-  const entries = Object.entries(text === undefined ? {} : parseMap("tenants", text));
-  return new Map(entries.map(([name, entry]) => [name, readTenant(name, entry)]));
-}
-
-function readTenant(name: string, entry: unknown): DecidedTenant {
-  const chart = textAt(entry, "chart") ?? "";
-  const image = textAt(entry, "image");
-  const [first = "", ...others] = image === undefined ? textsAt(entry, "image") : [image];
-  const releasedFrom = textsAt(entry, "releasedFrom");
-  const pin = mapAt(entry, "policy", "pin");
+function tenantOf(name: string, entry: TenantSettings): Tenant {
+  const { chart, image, policy } = entry;
+  const [first = "", ...others] = image;
   return {
+    ...entry,
     name,
-    namespace: textAt(entry, "namespace") ?? name,
-    repository: textAt(entry, "repository"),
+    namespace: entry.namespace ?? name,
     chart: chart.startsWith("oci://") ? { kind: "oci", url: chart } : { kind: "git", path: chart },
     images: [first, ...others],
-    insecureRegistry: mapAt(entry).insecureRegistry === true,
-    tag: textAt(entry, "tag"),
-    digest: textAt(entry, "digest"),
-    prefix: {
-      git: textAt(entry, "prefix", "git") ?? "",
-      chart: textAt(entry, "prefix", "chart") ?? "",
-      image: textAt(entry, "prefix", "image") ?? "",
+    policy: { ...policy, range: policy.range ?? "*" },
+    network: {
+      ingress: entry.network.ingress.map(withProtocols),
+      egress: entry.network.egress.map(withProtocols),
     },
-    releasedFrom: releasedFrom.length === 0 ? ["master"] : releasedFrom,
-    policy: {
-      range: textAt(entry, "policy", "range") ?? ">=0.0.0",
-      automation: readAutomation(textAt(entry, "policy", "automation")),
-      deny: textsAt(entry, "policy", "deny"),
-      ...(Object.keys(pin).length === 0
-        ? {}
-        : { pin: { reason: textAt(pin, "reason") ?? "", by: textAt(pin, "by") ?? "", until: textAt(pin, "until") } }),
-    },
-    team: textsAt(entry, "team"),
-    secrets: listAt(entry, "secrets").map((secret) => ({
-      name: textAt(secret, "name") ?? "",
-      key: textAt(secret, "key") ?? "",
-    })),
-    podSecurity: readPodSecurity(textAt(entry, "podSecurity")),
+    values: [],
+    line: 0,
   };
 }
 
-function readAutomation(text: string | undefined): Tenant["policy"]["automation"] {
-  return text === "auto" || text === "pull-request" ? text : "manual";
+type Opening = TenantSettings["network"]["ingress"][number];
+
+function withProtocols({ ports, ...opening }: Opening): Tenant["network"]["ingress"][number] {
+  return { ...opening, ports: ports.map((port) => (typeof port === "number" ? { port, protocol: "TCP" } : port)) };
 }
 
-function readPodSecurity(text: string | undefined): Tenant["podSecurity"] {
-  return text === "baseline" || text === "privileged" ? text : "restricted";
-}
-
-/** The engine hands every structured value over as JSON. */
-function parseMap(key: string, text: string): FieldMap {
-  let value: unknown;
+/** The engine hands every mapping and list over as JSON, and every text as it is. */
+function structured(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : text;
   } catch {
-    value = undefined;
+    return text;
   }
-  if (isMap(value)) return value;
-  throw new Error(`shared-authority:${key} is no map; expected one, as docs/config.md describes it`);
 }

@@ -2,6 +2,7 @@ import {
   type EnforcementLevel,
   type PolicyConfigSchema,
   type ReportViolation,
+  type ResourceValidationArgs,
   type ResourceValidationPolicy,
   type Severity,
   type StackValidationPolicy,
@@ -9,7 +10,7 @@ import {
 } from "@pulumi/policy";
 import { type Decisions, readDecisions } from "./decisions";
 import { type JudgedObject, judgedObjects } from "./judged-object";
-import { type Run, runOf } from "./run";
+import { type Run, runOf, stackOf } from "./run";
 
 /** What a policy may know besides the object: the stack's own decisions, what came before it, its own settings. */
 export interface Circumstances<Settings extends object = object> {
@@ -63,7 +64,11 @@ export function gate<Settings extends object = object>(description: Description,
       for (const object of objects) {
         run.add(object);
         await orViolation(description, args.name, report, async () => {
-          const circumstances = { decisions: readDecisions(), run, settings: args.getConfig<Settings>() };
+          const circumstances = {
+            decisions: readDecisions(stackOf(args.urn)),
+            run,
+            settings: args.getConfig<Settings>(),
+          };
           if (!rule.applies(object, circumstances)) return;
           const faults = await rule.judge(object, circumstances);
           if (faults.length > 0) report(message(description, object.title, faults));
@@ -77,12 +82,25 @@ export function gate<Settings extends object = object>(description: Description,
             const [first] = args.resources;
             if (first === undefined) return;
             await orViolation(description, "stack", report, () => {
-              const decisions = readDecisions();
-              const faults = judgeStack({ decisions, run: runOf(first.urn), settings: args.getConfig<Settings>() });
+              const faults = judgeStack(circumstancesOf<Settings>({ ...args, urn: first.urn }, runOf(first.urn)));
               if (faults.length > 0) report(message(description, "The stack", faults));
             });
           },
         }),
+  };
+}
+
+/** The decisions are read when they are asked for: config that cannot be read concerns only objects that it decides. */
+function circumstancesOf<Settings extends object>(
+  args: Pick<ResourceValidationArgs, "urn" | "getConfig">,
+  run: Run,
+): Circumstances<Settings> {
+  return {
+    get decisions() {
+      return readDecisions(stackOf(args.urn));
+    },
+    run,
+    settings: args.getConfig<Settings>(),
   };
 }
 

@@ -30,11 +30,15 @@ let runs = 0;
  *
  * The stack's decisions are read from the config of the Pulumi runtime; the caller sets it first
  * (`pulumi.runtime.setAllConfig`), as the engine does.
+ *
+ * @param config enforcement levels and settings by the policy's name
+ * @param stack the stack's name, which some defaults of the config are made of
  */
 export async function judgeObjects(
   objects: readonly KubernetesObject[],
   policies: readonly Gate[],
   config: PackConfig = {},
+  stack = "check",
 ): Promise<Violation[]> {
   runs += 1;
   const project = `check-${runs}`;
@@ -44,19 +48,19 @@ export async function judgeObjects(
   const violations: Violation[] = [];
   const resources: ResourceValidationArgs[] = [];
   for (const object of objects) {
-    const resource = resourceOf(object, project);
+    const resource = resourceOf(object, `urn:pulumi:${stack}::${project}`);
     resources.push(resource);
     const tenant = object.metadata.annotations?.[annotation.tenant];
     for (const { policy, level, settings } of inForce) {
       const found = { policy: policy.name, enforcement: enforcementOf(level), object: resource.name, tenant };
-      await judgeResource(policy, { ...resource, getConfig: <T>() => settings as T }, (message) =>
+      await judgeResource(policy, { ...resource, getConfig: settingsGetter(settings) }, (message) =>
         violations.push({ ...found, message }),
       );
     }
   }
   for (const { policy, level, settings } of inForce) {
     const stack = { resources: resources as unknown as PolicyResource[], stackTags, notApplicable };
-    await policy.validateStack?.({ ...stack, getConfig: <T>() => settings as T }, (message) =>
+    await policy.validateStack?.({ ...stack, getConfig: settingsGetter(settings) }, (message) =>
       violations.push({ policy: policy.name, enforcement: enforcementOf(level), object: "stack", message }),
     );
   }
@@ -88,14 +92,14 @@ async function judgeResource(
   }
 }
 
-function resourceOf(object: KubernetesObject, project: string): ResourceValidationArgs {
+function resourceOf(object: KubernetesObject, run: string): ResourceValidationArgs {
   const { apiVersion, kind, metadata } = object;
   const type = `kubernetes:${apiVersion.includes("/") ? apiVersion : `core/${apiVersion}`}:${kind}`;
   const name = `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
   return {
     type,
     props: object as Readonly<Record<string, unknown>>,
-    urn: `urn:pulumi:check::${project}::${type}::${name}`,
+    urn: `${run}::${type}::${name}`,
     name,
     opts: {
       protect: false,
@@ -107,9 +111,14 @@ function resourceOf(object: KubernetesObject, project: string): ResourceValidati
     stackTags,
     isType: () => false,
     asType: () => undefined,
-    getConfig: <T>() => ({}) as T,
+    getConfig: settingsGetter({}),
     notApplicable,
   };
+}
+
+/** @pulumi/policy lets the caller choose the type. */
+function settingsGetter(settings: Settings): ResourceValidationArgs["getConfig"] {
+  return (() => settings) as ResourceValidationArgs["getConfig"];
 }
 
 function settingsOf(policy: Gate, given: PackConfig[string] | undefined): { level: string; settings: Settings } {

@@ -2,7 +2,8 @@ import { annotation } from "../manifests/annotation";
 import { fluxGitUrl } from "../manifests/source";
 import { isDenied, parseRange, rangeAllows, rangeAsksForPrerelease } from "../version/range";
 import { isPrerelease, versionOfTag } from "../version/version";
-import type { DecidedTenant, Decisions } from "./decisions";
+import type { Tenant } from "../fleet/fleet";
+import type { Decisions } from "./decisions";
 import { textAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
 import type { JudgedObject } from "./judged-object";
@@ -111,7 +112,7 @@ function helmReleaseFaults(object: JudgedObject, { decisions, run }: Circumstanc
 }
 
 /** Whether the tenant's own policy allows what the stack file's tag names. */
-function versionFaults({ name, tag, prefix, policy }: DecidedTenant): string[] {
+function versionFaults({ name, tag, prefix, policy }: Tenant): string[] {
   const version = tag === undefined ? undefined : versionOfTag(tag, prefix.image);
   if (version === undefined) {
     return [

@@ -1,17 +1,18 @@
 import { annotation } from "../manifests/annotation";
 import { evidenceOfAnnotations } from "../manifests/evidence-annotations";
-import { branchReasons, type Expectations, promiseReasons } from "../release/promise";
+import type { Tenant } from "../fleet/fleet";
+import { branchReasons, chartReference, expectationsOf, promiseReasons } from "../release/promise";
 import type { BranchEvidence, Evidence } from "../release/evidence";
-import type { DecidedTenant, Decisions } from "./decisions";
+import type { Decisions } from "./decisions";
 import type { JudgedObject } from "./judged-object";
 
 /** Evidence that an object carries, for the tenant that it names. */
 export type Carried =
-  | { readonly kind: "tags"; readonly tenant: DecidedTenant; readonly evidence: Evidence }
-  | { readonly kind: "branch"; readonly tenant: DecidedTenant; readonly evidence: BranchEvidence };
+  | { readonly kind: "tags"; readonly tenant: Tenant; readonly evidence: Evidence }
+  | { readonly kind: "branch"; readonly tenant: Tenant; readonly evidence: BranchEvidence };
 
 /** The tenant whose object this is, as its annotation says; nothing when the stack declares no such tenant. */
-export function tenantOf(object: JudgedObject, decisions: Decisions): DecidedTenant | undefined {
+export function tenantOf(object: JudgedObject, decisions: Decisions): Tenant | undefined {
   const name = object.annotations[annotation.tenant];
   return name === undefined ? undefined : decisions.tenants.get(name);
 }
@@ -45,24 +46,13 @@ export function brokenPromise(carried: Carried, decisions: Decisions): string[] 
     return [
       ...mustBe("the branch of the evidence", evidence.branch, decisions.branch),
       ...mustBe("the repository of the evidence", evidence.repository, tenant.repository),
-      ...mustBe("the chart of the evidence", evidence.chart, chartOf(tenant)),
+      ...mustBe("the chart of the evidence", evidence.chart, chartReference(tenant.chart)),
       ...branchReasons(evidence, tenant.prefix),
     ];
   }
   if (tenant.tag === undefined) return [`the stack file gives "${tenant.name}" no tag, so no release may run`];
   const { evidence } = carried;
-  return [...promiseReasons(evidence, expectationsOf(tenant, tenant.tag))];
-}
-
-/** What the stack's config expects of the release with this image tag. */
-function expectationsOf(tenant: DecidedTenant, imageTag: string): Expectations {
-  const { prefix, repository, chart, releasedFrom, images, digest } = tenant;
-  return { imageTag, prefix, repository, chart, releasedFrom, images, digest };
-}
-
-/** The chart as evidence names it. */
-export function chartOf(tenant: DecidedTenant): string {
-  return tenant.chart.kind === "git" ? tenant.chart.path : tenant.chart.url;
+  return [...promiseReasons(evidence, expectationsOf(tenant))];
 }
 
 /** One sentence when `actual` is not `expected`. */

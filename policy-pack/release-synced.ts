@@ -1,9 +1,10 @@
 import { annotation } from "../manifests/annotation";
 import { followedSourceName, fluxGitUrl } from "../manifests/source";
+import { chartReference } from "../release/promise";
 import { isSet, listAt, textAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
 import type { JudgedObject } from "./judged-object";
-import { brokenPromise, type Carried, carriedEvidence, chartOf, mustBe } from "./release-evidence";
+import { brokenPromise, type Carried, carriedEvidence, mustBe } from "./release-evidence";
 
 /** Every HelmRelease and every source of a tenant carries evidence of a release that keeps the promise. */
 export const releaseSynced = gate(
@@ -103,7 +104,7 @@ function chartFaults(object: JudgedObject, carried: Carried, authorityNamespace:
   const version = textAt(chart, "version");
   return [
     ...(isSet(object.content, "spec", "chartRef") ? ["spec.chartRef is set, but the tenant's chart is in Git"] : []),
-    ...mustBe("spec.chart.spec.chart", textAt(chart, "chart"), chartOf(carried.tenant)),
+    ...mustBe("spec.chart.spec.chart", textAt(chart, "chart"), chartReference(carried.tenant.chart)),
     ...mustBe("spec.chart.spec.sourceRef.kind", textAt(chart, "sourceRef", "kind"), "GitRepository"),
     ...mustBe("spec.chart.spec.sourceRef.name", textAt(chart, "sourceRef", "name"), sourceNameOf(carried)),
     ...sameNamespace(

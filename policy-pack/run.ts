@@ -51,6 +51,11 @@ export function runOf(urn: string): Run {
   return run;
 }
 
+/** The stack in `urn:pulumi:<stack>::...`. */
+export function stackOf(urn: string): string {
+  return urn.split("::", 1)[0]?.split(":")[2] ?? "";
+}
+
 function placeOf(kind: string, namespace: string | undefined): string {
   return `${kind} ${namespace ?? ""}`;
 }

@@ -1,4 +1,5 @@
-import type { DecidedTenant, Decisions } from "./decisions";
+import type { Tenant } from "../fleet/fleet";
+import type { Decisions } from "./decisions";
 import { isMap, isSet, listAt, mapAt, textAt, textsAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
 import type { JudgedObject } from "./judged-object";
@@ -191,7 +192,7 @@ function helmReleaseFaults(object: JudgedObject, { decisions, run }: Circumstanc
 }
 
 /** What a tenant's namespace lacks, of what has been judged so far in this run. */
-function missingFences(tenant: DecidedTenant, run: Run): string[] {
+function missingFences(tenant: Tenant, run: Run): string[] {
   const { namespace } = tenant;
   const faults: string[] = [];
   if (run.find("Namespace", undefined, namespace) === undefined) faults.push(notSeen(`the Namespace "${namespace}"`));

@@ -1,3 +1,4 @@
+import { unknownCheckingProxy } from "@pulumi/policy";
 import { runtime } from "@pulumi/pulumi";
 import type { Fleet, Tenant } from "../../fleet/fleet";
 import { followed, stackManifests, tenantManifests, tenantSpecs } from "../../manifests/fleet-manifests";
@@ -112,13 +113,8 @@ export function setConfig(stack: Fleet = fleet): void {
 
 /** The entry that declares a tenant. */
 function entryOf({ chart, images, ...tenant }: Tenant): unknown {
-  return {
-    ...tenant,
-    chart: chart.kind === "git" ? chart.path : chart.url,
-    image: images,
-    values: undefined,
-    line: undefined,
-  };
+  const hidden = { name: undefined, values: undefined, line: undefined };
+  return { ...tenant, chart: chart.kind === "git" ? chart.path : chart.url, image: images, ...hidden };
 }
 
 /** A copy of the objects in which one field of the one of a kind (and name) is another; `undefined` takes it away. */
@@ -149,10 +145,21 @@ export async function judge(
   config?: PackConfig,
 ): Promise<Violation[]> {
   setConfig(stack);
-  return judgeObjects(objects, [policy], config);
+  return judgeObjects(objects, [policy], config, stack.stack);
 }
 
 /** A stack whose one tenant differs. */
 export function fleetOf(tenant: Partial<Tenant>, stack: Partial<Fleet> = {}): Fleet {
   return { ...fleet, ...stack, tenants: [{ ...podinfo, ...tenant }] };
+}
+
+/** The package exports it and leaves its type out. */
+const checked = unknownCheckingProxy as unknown as (object: KubernetesObject) => KubernetesObject;
+
+/** What an Output is to a policy while the engine does not know it: this text, by which @pulumi/policy tells it. */
+const notYetKnown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+/** A copy of the objects in which one field is not known before the step, as the engine hands them to a policy. */
+export function withUnknown(objects: readonly KubernetesObject[], kind: string, path: string): KubernetesObject[] {
+  return withField(objects, kind, path, notYetKnown).map(checked);
 }

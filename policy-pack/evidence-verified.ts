@@ -1,0 +1,88 @@
+import { annotation } from "../manifests/annotation";
+import { releaseAnnotations, branchAnnotations } from "../manifests/evidence-annotations";
+import { branchReasons, expectationsOf, promiseReasons } from "../release/promise";
+import { createEvidenceReader, type EvidenceReader } from "../release/evidence-reader";
+import { type Gate, gate } from "./gate";
+import { type Carried, carriedEvidence, mustBe } from "./release-evidence";
+
+/** The policy's own settings. */
+interface Settings {
+  /** Default: `on` where the environment has `CI`, as every CI service sets it, otherwise `off`. */
+  readonly mode?: "off" | "on";
+}
+
+/**
+ * Reads Git and the registry itself, and trusts nothing that the program wrote: not its evidence, not its lock.
+ *
+ * It is off on a developer's machine, where a preview needs no network, and on in CI, which decides what is merged.
+ *
+ * @param createReader makes the reader when there is something to read
+ * @param isContinuousIntegration what holds where the pack's config does not say
+ */
+export function evidenceVerifiedBy(createReader: () => EvidenceReader, isContinuousIntegration: () => boolean): Gate {
+  let reader: EvidenceReader | undefined;
+  return gate<Settings>(
+    {
+      name: "evidence-verified",
+      displayName: "The evidence is true",
+      description: "What Git and the registry say now is what the evidence of a release says.",
+      severity: "critical",
+      enforcementLevel: "mandatory",
+      remediationSteps:
+        "run `authority verify` to see what changed; if a tag or an image was moved, ask the team for a new release, " +
+        "and if Git or the registry cannot be read, give this machine the credentials and run again.",
+      configSchema: {
+        properties: {
+          mode: {
+            type: "string",
+            enum: ["off", "on"],
+            description: "Whether Git and the registry are read. Default: on where the environment has CI, else off.",
+          },
+        },
+      },
+    },
+    {
+      applies: (object, { settings }) =>
+        object.isFluxKind("HelmRelease") && (settings.mode ?? (isContinuousIntegration() ? "on" : "off")) === "on",
+      judge: async (object, { decisions }) => {
+        const carried = carriedEvidence(object, decisions);
+        if (typeof carried === "string") return [carried];
+        return readAndCompare((reader ??= createReader()), carried, object.annotations);
+      },
+    },
+  );
+}
+
+/** The policy as it stands in the pack. */
+export const evidenceVerified = evidenceVerifiedBy(
+  () => createEvidenceReader(),
+  () => !["", "0", "false"].includes(process.env.CI ?? ""),
+);
+
+async function readAndCompare(
+  reader: EvidenceReader,
+  carried: Carried,
+  annotations: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const { tenant } = carried;
+  if (carried.kind === "branch") {
+    const read = await reader.readBranch(tenant, carried.evidence.branch);
+    if ("missing" in read) return [...read.missing];
+    return [
+      ...branchReasons(read.evidence, tenant.prefix),
+      ...differences(annotations, branchAnnotations(tenant.name, read.evidence)),
+    ];
+  }
+  if (tenant.tag === undefined) return [`the stack file gives "${tenant.name}" no tag, so there is nothing to read`];
+  const read = await reader.readRelease(tenant);
+  if ("missing" in read) return [...read.missing];
+  return [
+    ...promiseReasons(read.evidence, expectationsOf(tenant)),
+    ...differences(annotations, releaseAnnotations(tenant.name, read.evidence)),
+  ];
+}
+
+/** Each fact that the object says otherwise than Git and the registry do. */
+function differences(carried: Readonly<Record<string, string>>, read: Readonly<Record<string, string>>): string[] {
+  return Object.values(annotation).flatMap((key) => mustBe(`the evidence \`${key}\``, carried[key], read[key]));
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import type { KubernetesObject } from "../../manifests/object";
+import { automationBounded } from "../../policy-pack/automation-bounded";
+import { fleet, fleetOf, judge, stackObjects, withField, withUnknown } from "./fixture";
+
+const kind = "ImageUpdateAutomation";
+
+async function messageOf(objects: readonly KubernetesObject[], stack = fleet): Promise<string> {
+  return (await judge(automationBounded, objects, stack)).map(({ message }) => message).join("\n");
+}
+
+describe("automation-bounded", () => {
+  it("passes the stack's own automation", async () => assert.equal(await messageOf(stackObjects()), ""));
+
+  it("passes an automation that commits to the promotion branch, in a folder", async () => {
+    const stack = fleetOf(
+      { policy: { range: ">=6", automation: "pull-request", deny: [] } },
+      { configRepository: { ...fleet.configRepository!, path: "clusters/eu" } },
+    );
+    assert.equal(await messageOf(stackObjects(stack), stack), "");
+  });
+
+  const faults: [string, string, unknown, RegExp][] = [
+    ["no policy selector", "spec/policySelector", undefined, /spec\.policySelector is missing/],
+    ["an empty policy selector", "spec/policySelector", { matchLabels: {} }, /spec\.policySelector is missing/],
+    ["no path", "spec/update/path", undefined, /spec\.update\.path is missing, must be "\."/],
+    ["another strategy", "spec/update/strategy", "Other", /spec\.update\.strategy is "Other"/],
+    ["no author", "spec/git/commit/author", undefined, /author\.email is missing/],
+    ["another author", "spec/git/commit/author/email", "ann@example.com", /author\.email is "ann@example\.com"/],
+    ["a push to another branch", "spec/git/push/branch", "release", /push\.branch is "release", must be "main"/],
+    ["a push by refspec", "spec/git/push/refspec", "refs/heads/main:refs/heads/x", /push\.refspec is set/],
+    ["push options", "spec/git/push/options", { "merge_request.create": "" }, /push\.options is set/],
+    ["a check-out of another branch", "spec/git/checkout/ref/branch", "x", /checkout\.ref\.branch is "x"/],
+    ["another repository", "spec/sourceRef/name", "elsewhere", /its source "elsewhere" was not judged/],
+  ];
+  for (const [what, path, value, reason] of faults) {
+    it(`blocks ${what}`, async () =>
+      assert.match(await messageOf(withField(stackObjects(), kind, path, value)), reason));
+  }
+
+  it("blocks the top of the repository where the project is in a folder", async () => {
+    const stack = fleetOf({}, { configRepository: { ...fleet.configRepository!, path: "clusters/eu" } });
+    assert.match(await messageOf(stackObjects(), stack), /spec\.update\.path is "\.", must be "clusters\/eu"/);
+  });
+
+  it("blocks a source of another repository", async () => {
+    const objects = withField(stackObjects(), "GitRepository", "spec/url", "https://example.com/evil");
+    assert.match(
+      await messageOf(objects),
+      /spec\.url of its source "shared-authority-prod" is "https:\/\/example\.com\/evil"/,
+    );
+  });
+
+  it("blocks any automation where no tenant is automated, or nothing is named to commit to", async () => {
+    const manual = fleetOf({ policy: { range: ">=6", automation: "manual", deny: [] } });
+    assert.match(await messageOf(stackObjects(), manual), /no tenant of the stack is automated/);
+    assert.match(
+      await messageOf(stackObjects(), fleetOf({}, { configRepository: undefined })),
+      /names no configRepository/,
+    );
+  });
+
+  it("blocks what is not known before the step", async () => {
+    const proxied = withUnknown(stackObjects(), kind, "spec/git/push/branch");
+    assert.match(await messageOf(proxied), /`spec\.git\.push\.branch` is not known before the step/);
+  });
+
+  it("does not apply to other objects", async () => {
+    assert.equal(await messageOf(stackObjects().filter((object) => object.kind !== kind)), "");
+  });
+});
