@@ -1,0 +1,111 @@
+import { execFile } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Engine } from "./engine";
+import { openEngineSession } from "./engine-session";
+import { gitEnvironment } from "./git";
+import type { ScratchProject } from "./scratch-project";
+
+/** One command that a deployer runs, and what came of it. */
+export interface DeployStep {
+  /** As a person would type it. */
+  readonly command: string;
+  run(): Promise<DeployResult>;
+}
+
+/** What a step gave. */
+export interface DeployResult {
+  readonly succeeded: boolean;
+  /** What the program said, without what says nothing about the outcome. */
+  readonly report: string;
+}
+
+/** How a stack of the scratch copy becomes manifests: by the real engine, or, where there is none, by `authority`. */
+export interface Deployer {
+  /** Makes the stacks; what that writes into the stack files is committed. */
+  prepare(stacks: readonly string[]): Promise<void>;
+  /** The commands that judge a stack and write its manifests, in order; the first that fails ends the deploy. */
+  deploy(stack: string): readonly DeployStep[];
+  /** The command that succeeds only where a deploy would change nothing. */
+  expectNoChanges(stack: string): DeployStep;
+}
+
+/** What a deployer works on. */
+export interface DeployerOptions {
+  readonly project: ScratchProject;
+  /** An existing folder for what the deployer keeps. */
+  readonly directory: string;
+  /** Ends what is under way. */
+  readonly signal: AbortSignal;
+}
+
+/** The real engine, with the policy pack, state in files and manifests in `rendered/<stack>`. */
+export function engineDeployer(engine: Engine, { project, directory, signal }: DeployerOptions): Deployer {
+  const folder = join(directory, "engine");
+  mkdirSync(folder);
+  const session = openEngineSession(engine, folder);
+  const step = (parameters: readonly string[], unseen: readonly string[] = []): DeployStep => ({
+    command: ["pulumi", ...parameters].join(" "),
+    run: async () => {
+      const { code, stdout, stderr } = await session.run([...parameters, ...unseen], {
+        directory: project.directory,
+        signal,
+      });
+      return { succeeded: code === 0, report: [stdout, stderr].map((text) => text.trim()).join("\n") };
+    },
+  });
+  const withPolicies = (stack: string) => ["--stack", stack, "--policy-pack", "policy-pack"];
+  return {
+    async prepare(stacks) {
+      for (const stack of stacks) {
+        const init = await step(["stack", "init", stack]).run();
+        if (!init.succeeded) throw new Error(`pulumi stack init ${stack} failed: ${init.report}`);
+      }
+      await project.commit("Encryption salts of the stacks", {});
+    },
+    deploy: (stack) => [step(["up", "--yes", ...withPolicies(stack)], ["--suppress-permalink=true"])],
+    expectNoChanges: (stack) => step(["preview", "--expect-no-changes", ...withPolicies(stack)], ["--diff"]),
+  };
+}
+
+/** `authority check` and `authority render`: the same objects and policies, without an engine. */
+export function renderDeployer({ project, signal }: DeployerOptions): Deployer {
+  const run = (parameters: readonly string[]): Promise<DeployResult> =>
+    new Promise((resolve, reject) => {
+      const program = [join(project.directory, "bin", "authority.js"), ...parameters];
+      const options = { cwd: project.directory, env: { ...gitEnvironment(), NO_COLOR: "1" }, signal };
+      execFile(process.execPath, program, options, (error, stdout, stderr) => {
+        if (signal.aborted) reject(signal.reason as Error);
+        else
+          resolve({
+            succeeded: error === null,
+            report: [stdout, stderr]
+              .map((text) => text.trim())
+              .join("\n")
+              .trim(),
+          });
+      });
+    });
+  const step = (parameters: readonly string[]): DeployStep => ({
+    command: ["npx authority", ...parameters].join(" "),
+    run: () => run(parameters),
+  });
+  const render = (stack: string) => ["render", "--stack", stack, "--out", `rendered/${stack}`];
+  return {
+    async prepare() {
+      // Without an engine there is no state to make.
+    },
+    deploy: (stack) => [step(["check", "--stack", stack]), step(render(stack))],
+    expectNoChanges: (stack) => ({
+      command: ["npx authority", ...render(stack)].join(" "),
+      run: async () => {
+        const rendered = await run(render(stack));
+        const changes = await project.git("status", "--porcelain", "--", `rendered/${stack}`);
+        return {
+          succeeded: rendered.succeeded && changes === "",
+          report: [rendered.report, changes].join("\n").trim(),
+        };
+      },
+    }),
+  };
+}
