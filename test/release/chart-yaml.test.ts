@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { readChartYaml } from "../../release/chart-yaml";
+
+function read(content: string | Buffer) {
+  const { version, appVersion, problems } = readChartYaml(content);
+  return [version, appVersion, ...problems];
+}
+
+describe("Chart.yaml", () => {
+  const both = ["1.2.3", "1.2.3"];
+
+  it("gives both versions as they are written", () => {
+    const kept = {
+      plain: "version: 1.2.3\nappVersion: 1.2.3\n",
+      quoted: "version: \"1.2.3\"\nappVersion: '1.2.3' # a comment\n",
+      crlf: "apiVersion: v1\r\nversion: 1.2.3\r\nappVersion: 1.2.3\r\n",
+      bom: "\uFEFFversion: 1.2.3\nappVersion: 1.2.3\n",
+      json: '{"version": "1.2.3", "appVersion": "1.2.3"}',
+      anchor: "version: &v 1.2.3\nappVersion: *v\n",
+      tag: "version: !!str 1.2.3\nappVersion: 1.2.3\n",
+      block: "version: >-\n  1.2.3\nappVersion: |-\n  1.2.3\n",
+      documents: "---\nversion: 1.2.3\nappVersion: 1.2.3\n---\nversion: 9.9.9\n",
+      nested:
+        "dependencies:\n  - name: redis\n    version: 9.9.9\n    appVersion: 9.9.9\nversion: 1.2.3\nappVersion: 1.2.3\n",
+      annotation: "annotations: {version: 9.9.9}\nversion: 1.2.3\nappVersion: 1.2.3\n",
+    };
+    for (const [name, content] of Object.entries(kept)) {
+      assert.deepEqual(read(content), both, name);
+      assert.deepEqual(read(Buffer.from(content)), both, name);
+    }
+    assert.deepEqual(read("version: 1.2.3\nappVersion: v1.2.3\n"), ["1.2.3", "v1.2.3"]);
+    assert.deepEqual(read('version: "1.2.3"\nappVersion: "1.2.3 "\n'), ["1.2.3", "1.2.3 "]);
+  });
+
+  it("lacks what is not there", () => {
+    assert.deepEqual(read("version: 1.2.3\n"), ["1.2.3", undefined]);
+    assert.deepEqual(read("version: 1.2.3\nappVersion:\n"), ["1.2.3", undefined]);
+    assert.deepEqual(read("version: 1.2.3\nappVersion: ~\n"), ["1.2.3", undefined]);
+    assert.deepEqual(read("name: app\n"), [undefined, undefined]);
+  });
+
+  it("says what Helm would make of a number without quotes", () => {
+    assert.deepEqual(read("version: 1.2.3\nappVersion: 1.10\n"), [
+      "1.2.3",
+      "1.10",
+      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must stand in quotes",
+    ]);
+    assert.deepEqual(read('version: 1.2.3\nappVersion: "1.10"\n'), ["1.2.3", "1.10"]);
+    assert.deepEqual(read("version: 010\nappVersion: yes\n"), [
+      "010",
+      "yes",
+      "version in Chart.yaml is 010 without quotes, which Helm reads as 8; it must stand in quotes",
+      "appVersion in Chart.yaml is yes without quotes, which Helm reads as true; it must stand in quotes",
+    ]);
+    assert.deepEqual(read("version: 1.2.3\nappVersion: 7\n"), ["1.2.3", "7"]);
+    assert.deepEqual(read("version: 1.2.3\nappVersion: 2024-01-31\n"), ["1.2.3", "2024-01-31"]);
+  });
+
+  it("is broken, with the reason, when it cannot be read", () => {
+    const broken = {
+      [`Chart.yaml cannot be read as YAML at line 3: Map keys must be unique`]:
+        "version: 1.2.3\nappVersion: 1.2.3\nversion: 1.2.4\n",
+      [`version in Chart.yaml is a map or a list, must be text`]: "version: {{ .Version }}\nappVersion: 1.2.3\n",
+      [`Chart.yaml is not UTF-8 text`]: Buffer.from([0x76, 0xff, 0xfe]),
+      [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, and is empty`]: "",
+      [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, and is none`]: "- version: 1.2.3\n",
+    };
+    for (const [reason, content] of Object.entries(broken)) {
+      assert.deepEqual(readChartYaml(content).problems, [reason]);
+    }
+    for (const content of [
+      "version: @VERSION@\n",
+      "{{- if .x }}\nversion: 1.2.3\n{{- end }}\n",
+      "version: 1.2.3\n\tappVersion: 1\n",
+      "a: *b\nversion: *c\n",
+    ]) {
+      const { version, problems } = readChartYaml(content);
+      assert.ok(version === undefined || problems.length > 0, content);
+    }
+    assert.match(
+      readChartYaml("version: @VERSION@\n").problems[0] ?? "",
+      /^Chart\.yaml cannot be read as YAML at line 1: /,
+    );
+  });
+
+  it("has no second spelling of a key, which Helm would take for the first", () => {
+    assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\nappversion: 6.6.6\n"), [
+      ...both,
+      'Chart.yaml has the key "appversion", which Helm takes for "appVersion"; there must be "appVersion" alone',
+    ]);
+  });
+
+  it("is read without a throw, whatever it is", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.uint8Array()), (content) =>
+        Array.isArray(readChartYaml(content).problems),
+      ),
+    );
+  });
+
+  it("gives back any text that is quoted as JSON quotes it", () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 1 }), (text) => {
+        assert.deepEqual(read(`version: 1.0.0\nappVersion: ${JSON.stringify(text)}\n`), ["1.0.0", text]);
+      }),
+    );
+  });
+});

@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Tenant } from "../../fleet/fleet";
+import { branchMatches } from "../../release/branch-pattern";
+import type { BranchEvidence, Evidence } from "../../release/evidence";
+import { branchReasons, expectationsOf, promiseReasons } from "../../release/promise";
+import { makeTenant } from "./tenants";
+
+const commit = "81ef8654bff2d5fba88dcf9cf874b3adc425d6b7";
+const digest = `sha256:${"a".repeat(64)}`;
+
+const kept: Evidence = {
+  version: "1.2.3",
+  repository: "https://git.example.com/team/app",
+  gitTag: "1.2.3",
+  commit,
+  branch: "master",
+  chart: "./charts/app",
+  chartVersion: "1.2.3",
+  appVersion: "1.2.3",
+  images: [{ reference: "registry.example.com/team/app:1.2.3", digest }],
+};
+
+const artifact: Evidence = {
+  version: "1.2.3",
+  chart: "oci://registry.example.com/charts/app",
+  chartDigest: digest,
+  chartVersion: "1.2.3",
+  appVersion: "1.2.3",
+  images: kept.images,
+};
+
+function reasons(evidence: Partial<Evidence>, tenant: Partial<Tenant> = {}): string[] {
+  return promiseReasons({ ...kept, ...evidence }, expectationsOf(makeTenant(tenant)));
+}
+
+function artifactReasons(evidence: Partial<Evidence>, tenant: Partial<Tenant> = {}): string[] {
+  const chart = { kind: "oci", url: "oci://registry.example.com/charts/app" } as const;
+  const expectations = expectationsOf(makeTenant({ chart, repository: undefined, ...tenant }));
+  return promiseReasons({ ...artifact, ...evidence }, expectations);
+}
+
+describe("the promise", () => {
+  it("is kept when every fact agrees", () => {
+    assert.deepEqual(reasons({}), []);
+    assert.deepEqual(artifactReasons({}), []);
+    const prefixed = { tag: "v1.2.3", prefix: { git: "v", chart: "v", image: "v" } };
+    const images = [{ reference: "registry.example.com/team/app:v1.2.3", digest }];
+    assert.deepEqual(reasons({ gitTag: "v1.2.3", chartVersion: "v1.2.3", appVersion: "v1.2.3", images }, prefixed), []);
+  });
+
+  it("is broken by each fact that differs, which the reason names with what it is and must be", () => {
+    const broken: [Partial<Evidence>, string][] = [
+      [{ version: "1.2.2" }, `the evidence's version is "1.2.2", must be "1.2.3", the image tag less its prefix`],
+      [
+        { repository: "https://git.example.com/x" },
+        `the repository is "https://git.example.com/x", must be "https://git.example.com/team/app", as the tenant declares it`,
+      ],
+      [{ gitTag: "v1.2.3" }, `the Git tag is "v1.2.3", must be "1.2.3", the Git prefix and the version`],
+      [
+        { gitTag: undefined, commit: undefined },
+        `there is no Git tag "1.2.3" in https://git.example.com/team/app, must be there`,
+      ],
+      [{ commit: undefined }, `the Git tag "1.2.3" points at no commit, must point at one`],
+      [{ commit: "81ef865" }, `the commit is "81ef865", must be a whole commit id`],
+      [
+        { branch: undefined },
+        `the commit ${commit} lies on no branch that releases are made from, must lie on "master"`,
+      ],
+      [{ branch: "feature" }, `the commit ${commit} lies on the branch "feature", must lie on "master"`],
+      [{ chart: "./charts/x" }, `the chart is "./charts/x", must be "./charts/app", as the tenant declares it`],
+      [{ chartVersion: "1.2.2" }, `version of Chart.yaml is "1.2.2", must be "1.2.3", the version`],
+      [{ chartVersion: undefined }, `version is missing in Chart.yaml, must be "1.2.3", the version`],
+      [{ appVersion: "v1.2.3" }, `appVersion of Chart.yaml is "v1.2.3", must be "1.2.3", the image tag`],
+      [{ appVersion: "1.2.3 " }, `appVersion of Chart.yaml is "1.2.3 ", must be "1.2.3", the image tag`],
+      [{ appVersion: undefined }, `appVersion is missing in Chart.yaml, must be "1.2.3", the image tag`],
+      [
+        { chartProblems: ["Chart.yaml is not UTF-8 text"], chartVersion: undefined, appVersion: undefined },
+        "Chart.yaml is not UTF-8 text",
+      ],
+      [{ images: [] }, "the image registry.example.com/team/app:1.2.3 is not in the registry, must be there"],
+      [
+        { images: [{ reference: "registry.example.com/team/app:1.2.3" }] },
+        "the image registry.example.com/team/app:1.2.3 is not in the registry, must be there",
+      ],
+    ];
+    for (const [evidence, reason] of broken) {
+      assert.deepEqual(reasons(evidence), [reason]);
+    }
+  });
+
+  it("names several broken facts at once", () => {
+    assert.equal(reasons({ chartVersion: "1.0.0", appVersion: "1.0.0", branch: undefined, images: [] }).length, 4);
+  });
+
+  it("needs every image, and the digest that the stack file has for the first", () => {
+    const images = ["registry.example.com/team/app", "registry.example.com/team/sidecar"] as const;
+    assert.deepEqual(reasons({}, { images }), [
+      "the image registry.example.com/team/sidecar:1.2.3 is not in the registry, must be there",
+    ]);
+    assert.deepEqual(reasons({}, { digest }), []);
+    const other = `sha256:${"b".repeat(64)}`;
+    assert.deepEqual(reasons({}, { digest: other }), [
+      `the digest of registry.example.com/team/app:1.2.3 is "${digest}", must be "${other}", as the stack file says`,
+    ]);
+  });
+
+  it("takes a prefix by declaration alone", () => {
+    assert.deepEqual(reasons({}, { tag: "vv1.2.3", prefix: { git: "", chart: "", image: "v" } }), [
+      'the image tag is "vv1.2.3", must be "v" and a version, such as "v1.0.0"',
+    ]);
+    assert.deepEqual(reasons({}, { tag: "latest" }), ['the image tag is "latest", must be a version such as "1.0.0"']);
+    assert.deepEqual(reasons({}, { prefix: { git: "", chart: "v", image: "" } }), [
+      'version of Chart.yaml is "1.2.3", must be "v1.2.3", the chart prefix and the version',
+    ]);
+  });
+
+  it("asks an OCI chart for its digest, and for Git facts where the tenant has a repository", () => {
+    assert.deepEqual(artifactReasons({ chartDigest: undefined }), [
+      "the chart oci://registry.example.com/charts/app of this version is not in the registry, must be there",
+    ]);
+    const repository = "https://git.example.com/team/app";
+    const git = { repository, gitTag: "1.2.3", commit, branch: "master" };
+    assert.deepEqual(artifactReasons(git, { repository }), []);
+    assert.equal(artifactReasons({}, { repository }).length, 2);
+    for (const revision of [commit, `sha1:${commit}`, `master@sha1:${commit}`]) {
+      assert.deepEqual(artifactReasons({ ...git, revision }, { repository }), []);
+    }
+    assert.deepEqual(artifactReasons({ ...git, revision: "master@sha1:0000" }, { repository }), [
+      `the artifact's label org.opencontainers.image.revision is "master@sha1:0000", must be "${commit}", the commit of the Git tag`,
+    ]);
+  });
+
+  it("is broken by any change of any fact that was kept", () => {
+    const field = fc.constantFrom("version", "repository", "gitTag", "branch", "chart", "chartVersion", "appVersion");
+    fc.assert(
+      fc.property(field, fc.string(), (name, text) => {
+        fc.pre(text !== kept[name as keyof Evidence]);
+        assert.notDeepEqual(reasons({ [name]: text }), []);
+      }),
+    );
+  });
+
+  it("is expected of no tenant that has no tag", () => {
+    assert.throws(() => expectationsOf(makeTenant({ tag: undefined })), TypeError);
+  });
+});
+
+describe("the head of a followed branch", () => {
+  const head: BranchEvidence = {
+    repository: "R",
+    branch: "master",
+    chart: "./charts/app",
+    commit,
+    chartVersion: "1.2.3",
+    appVersion: "1.2.3",
+  };
+  const none = { git: "", chart: "", image: "" };
+
+  it("has the same version in both fields of its chart", () => {
+    assert.deepEqual(branchReasons(head, none), []);
+    assert.deepEqual(branchReasons({ ...head, appVersion: "v1.2.3" }, { ...none, image: "v" }), []);
+    assert.deepEqual(branchReasons({ ...head, appVersion: "1.2.2" }, none), [
+      'appVersion of Chart.yaml is "1.2.2", must be "1.2.3", the same as version "1.2.3", with the image prefix',
+    ]);
+  });
+
+  it("is broken without a branch, a version or an appVersion", () => {
+    assert.deepEqual(branchReasons({ ...head, commit: undefined }, none), ['the branch "master" is not there in R']);
+    assert.deepEqual(branchReasons({ ...head, chartVersion: undefined }, none), [
+      'version is missing in Chart.yaml, must be a version such as "1.0.0"',
+    ]);
+    assert.deepEqual(branchReasons({ ...head, chartVersion: "latest" }, none), [
+      'version of Chart.yaml is "latest", must be a version such as "1.0.0"',
+    ]);
+    assert.equal(branchReasons({ ...head, appVersion: undefined }, none).length, 1);
+  });
+});
+
+describe("a branch pattern", () => {
+  it("matches within one part of the name with *, over all parts with **", () => {
+    const matches = (pattern: string, ...branches: string[]) =>
+      branches.filter((branch) => branchMatches(pattern, branch));
+    assert.deepEqual(matches("master", "master", "masters", "Master", "x/master"), ["master"]);
+    assert.deepEqual(matches("release/*", "release/1.x", "release/old/1.x", "release/"), ["release/1.x", "release/"]);
+    assert.deepEqual(matches("release/**", "release/1.x", "release/old/1.x", "releases"), [
+      "release/1.x",
+      "release/old/1.x",
+    ]);
+    assert.deepEqual(matches("v?.x", "v1.x", "v10.x", "v/.x", "v1ax"), ["v1.x"]);
+    assert.deepEqual(matches("a.b+(c)[d]{e}^$|\\", "a.b+(c)[d]{e}^$|\\", "aXb"), ["a.b+(c)[d]{e}^$|\\"]);
+  });
+});

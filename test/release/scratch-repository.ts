@@ -1,0 +1,57 @@
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { git, gitEnvironment } from "../../lab/git";
+
+/** One commit of a scratch repository, and the tags on it. */
+export interface ScratchCommit {
+  /** Default: `master`. */
+  readonly branch?: string;
+  /** The branch, tag or commit that this commit follows. Default: the branch's own head. */
+  readonly from?: string;
+  /** The whole content of files, by path. */
+  readonly files: Readonly<Record<string, string | Buffer>>;
+  readonly lightweight?: readonly string[];
+  readonly annotated?: readonly string[];
+}
+
+/** The chart's file of a commit. */
+export function chartAt(version: string, appVersion = version, path = "charts/app"): Record<string, string> {
+  return { [`${path}/Chart.yaml`]: `apiVersion: v2\nname: app\nversion: ${version}\nappVersion: "${appVersion}"\n` };
+}
+
+/** Makes a bare repository of these commits, in one go. */
+export async function makeRepository(directory: string, commits: readonly ScratchCommit[]): Promise<string> {
+  mkdirSync(directory, { recursive: true });
+  await git({ directory }, "init", "--quiet", "--bare", "--initial-branch=master");
+  const who = (time: number) => `Lab <lab@shared-authority.invalid> ${1_700_000_000 + time} +0000`;
+  const stream = commits.flatMap(({ branch = "master", from, files, lightweight = [], annotated = [] }, index) => {
+    const mark = `:${index + 1}`;
+    return [
+      `commit refs/heads/${branch}\nmark ${mark}\ncommitter ${who(index)}\ndata 0\n`,
+      from === undefined ? "" : `from ${from}\n`,
+      ...Object.entries(files).map(([path, content]) => {
+        const bytes = Buffer.from(content);
+        return `M 100644 inline ${path}\ndata ${bytes.length}\n${bytes.toString("latin1")}\n`;
+      }),
+      ...lightweight.map((tag) => `reset refs/tags/${tag}\nfrom ${mark}\n\n`),
+      ...annotated.map((tag) => `tag ${tag}\nfrom ${mark}\ntagger ${who(index)}\ndata 0\n`),
+    ];
+  });
+  await importStream(directory, Buffer.from(stream.join(""), "latin1"));
+  return directory;
+}
+
+async function importStream(directory: string, stream: Buffer): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const child = spawn("git", ["fast-import", "--quiet", "--force"], {
+      cwd: directory,
+      env: gitEnvironment(),
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    child.on("error", reject);
+    child.on("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(`git fast-import: exit code ${String(code)}`)),
+    );
+    child.stdin.end(stream);
+  });
+}

@@ -1,0 +1,26 @@
+import type { Tenant } from "../../fleet/fleet";
+
+/** A tenant that says just what a test is about. */
+export function makeTenant(parts: Partial<Tenant> = {}): Tenant {
+  return {
+    name: "app",
+    namespace: "app",
+    repository: "https://git.example.com/team/app",
+    chart: { kind: "git", path: "./charts/app" },
+    images: ["registry.example.com/team/app"],
+    insecureRegistry: true,
+    tag: "1.2.3",
+    prefix: { git: "", chart: "", image: "" },
+    releasedFrom: ["master"],
+    policy: { range: ">=1.0.0", automation: "auto", deny: [] },
+    values: [],
+    team: [],
+    quota: {},
+    limits: { default: {}, defaultRequest: {} },
+    network: { ingress: [], egress: [] },
+    podSecurity: "restricted",
+    secrets: [],
+    line: 1,
+    ...parts,
+  };
+}
