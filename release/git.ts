@@ -201,6 +201,7 @@ async function openRemote(git: Git, url: string, scratch: string): Promise<GitRe
   const configured = await git(["config", "--default", "ssh", "--get", "core.sshCommand"]);
   const remote: Git = (args, more) => git(args, { sshCommand: configured.toString("utf8").trim(), ...more });
   const refs = parseRemoteRefs(await remote(["ls-remote", "--quiet", "--heads", "--tags", "--", url]));
+  const fetch = createFetch(remote, url, scratch);
   return {
     refs,
     readFiles: async (refNames, path) => {
@@ -208,17 +209,15 @@ async function openRemote(git: Git, url: string, scratch: string): Promise<GitRe
         return new Map();
       }
       const wanted = refNames.map((name) => `+${name}:${name}`);
-      const here = await fetchFiltered(remote, url, scratch, ["--depth=1", "--filter=blob:none"], wanted);
-      await fetchMissingBlobs(
-        here,
-        refNames.map((name) => peeledOf(refs, name)),
-        path,
-      );
-      return readFiles(here, refs, refNames, path);
+      const commits = refNames.map((name) => peeledOf(refs, name));
+      return fetch(["--depth=1", "--filter=blob:none"], wanted, async (here) => {
+        await fetchMissingBlobs(here, commits, path);
+        return readFiles(here, refs, refNames, path);
+      });
     },
     readCommits: async (branch) => {
       const wanted = [`+refs/heads/${branch}:refs/heads/${branch}`];
-      return readCommits(await fetchFiltered(remote, url, scratch, ["--filter=tree:0"], wanted), branch);
+      return fetch(["--filter=tree:0"], wanted, (here) => readCommits(here, branch));
     },
   };
 }
@@ -248,30 +247,32 @@ function sortRefs(all: readonly { name: string; object: string; peeled: string }
   return { branches: under("refs/heads/"), tags: under("refs/tags/") };
 }
 
-/** A scratch repository with these refs, fetched with the filters, or whole from a server that knows no filters. */
-async function fetchFiltered(
-  git: Git,
-  url: string,
-  scratch: string,
-  filters: string[],
-  wanted: string[],
-): Promise<Git> {
-  const fetch = async (limits: readonly string[]): Promise<Git> => {
-    const gitDir = await mkdtemp(join(scratch, "fetch-"));
-    const here: Git = (args, more) => git(args, { gitDir, ...more });
-    await git(["init", "--quiet", "--bare", "--template=", "--", gitDir]);
-    await here(["config", "remote.origin.url", url]);
-    await here([...fetchCommand, ...limits, "--stdin", "origin"], { input: wanted.join("\n") + "\n" });
-    return here;
-  };
-  try {
-    return await fetch(filters);
-  } catch (error) {
-    if (error instanceof GitError && /filter|shallow|dumb|unadvertised|not our ref/i.test(error.message)) {
-      return fetch([]);
+/** Fetches refs into a scratch repository, with filters where the server knows them, and lets `use` read it. */
+type Fetch = <Result>(filters: string[], wanted: string[], use: (git: Git) => Promise<Result>) => Promise<Result>;
+
+function createFetch(git: Git, url: string, scratch: string): Fetch {
+  let serverKnowsFilters = true;
+  return async (filters, wanted, use) => {
+    const attempt = async (limits: readonly string[]) => {
+      const gitDir = await mkdtemp(join(scratch, "fetch-"));
+      const here: Git = (args, more) => git(args, { gitDir, ...more });
+      await git(["init", "--quiet", "--bare", "--template=", "--", gitDir]);
+      await here(["config", "remote.origin.url", url]);
+      await here([...fetchCommand, ...limits, "--stdin", "origin"], { input: wanted.join("\n") + "\n" });
+      return use(here);
+    };
+    if (serverKnowsFilters) {
+      try {
+        return await attempt(filters);
+      } catch (error) {
+        if (!(error instanceof GitError && /filter|shallow|dumb|unadvertised|not our ref/i.test(error.message))) {
+          throw error;
+        }
+        serverKnowsFilters = false;
+      }
     }
-    throw error;
-  }
+    return attempt([]);
+  };
 }
 
 const fetchCommand = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"];

@@ -1,0 +1,263 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { git } from "../../lab/git";
+import { serveGit } from "../../lab/git-server";
+import { audit, describeSuggestion, suggestPrefixes, type Audit } from "../../release/audit";
+import { GitError } from "../../release/git";
+import { temporaryDirectory } from "../support/directory";
+import { skipBecause } from "../support/tools";
+import { chartAt, makeRepository, type ScratchCommit } from "./scratch-repository";
+
+const none = { git: "", chart: "", image: "" };
+const withV = { ...none, git: "v" };
+
+/** Ten of podinfo's releases broke the promise. */
+const brokenPodinfo = [
+  "0.2.2",
+  "v0.4.0",
+  "v0.5.0",
+  "v1.1.1",
+  "v1.4.0",
+  "v1.4.1",
+  "v1.4.2",
+  "v1.6.0",
+  "v1.7.0",
+  "v1.8.0",
+];
+
+const project = join(__dirname, "../..");
+const data = join(project, "../shared/data");
+
+function readTable(path: string): string[][] {
+  return readFileSync(path, "utf8")
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map((line) => line.split("\t"));
+}
+
+function keptTags({ tags }: Audit): string[] {
+  return tags.filter(({ kept }) => kept).map(({ tag }) => tag);
+}
+
+function reasonsOf({ tags }: Audit, wanted: string): readonly string[] | undefined {
+  return tags.find(({ tag }) => tag === wanted)?.reasons;
+}
+
+/** With and without the prefix `v`: together they keep 99 of 109 tags, and the ten broken ones are never kept. */
+async function assertPodinfo(repository: string, chart: string): Promise<[Audit, Audit]> {
+  const releasedFrom = ["master"];
+  const bare = await audit({ repository, chart, prefix: none, releasedFrom });
+  const prefixed = await audit({ repository, chart, prefix: withV, releasedFrom });
+  for (const audited of [bare, prefixed]) {
+    assert.equal(audited.tags.length, 109);
+    assert.deepEqual(
+      brokenPodinfo.filter((tag) => keptTags(audited).includes(tag)),
+      [],
+    );
+  }
+  assert.ok(keptTags(bare).every((tag) => !tag.startsWith("v")));
+  assert.ok(keptTags(prefixed).every((tag) => tag.startsWith("v")));
+  assert.equal(keptTags(bare).length + keptTags(prefixed).length, 99);
+  return [bare, prefixed];
+}
+
+describe("an audit", () => {
+  const directory = temporaryDirectory();
+
+  it("gives podinfo's tags the verdicts that their facts imply, in a repository rebuilt from those facts", async () => {
+    const facts = readTable(join(project, "test/fixtures/podinfo-tags.tsv"));
+    const commits = facts.map(([tag = "", kind, version = "", appVersion = ""]): ScratchCommit => {
+      const files = chartAt(version, appVersion, "charts/podinfo");
+      return kind === "annotated" ? { files, annotated: [tag] } : { files, lightweight: [tag] };
+    });
+    const repository = await makeRepository(join(directory(), "podinfo.git"), commits);
+    await assertPodinfo(repository, "./charts/podinfo");
+  });
+
+  it("gives podinfo's real history the verdicts that the table in ../shared/data implies", async function () {
+    if (!existsSync(join(data, "podinfo.bundle"))) skipBecause(this, "needs podinfo's history in ../shared/data");
+    const [bare, prefixed] = await assertPodinfo(join(data, "podinfo.bundle"), "charts/podinfo");
+    for (const [tag = "", commit, chartVersion, appVersion] of readTable(join(data, "podinfo-tags.tsv"))) {
+      const verdict = (tag.startsWith("v") ? prefixed : bare).tags.find((found) => found.tag === tag);
+      const version = tag.replace(/^v/, "");
+      const kept = chartVersion === version && appVersion === version;
+      assert.deepEqual(
+        { ...verdict, reasons: [] },
+        { tag, version, commit, chartVersion, appVersion, kept, reasons: [] },
+      );
+      assert.equal(verdict?.reasons.length === 0, kept);
+    }
+  });
+
+  it("lists what SemVer tags there are by version, with the exact facts, and nothing else", async () => {
+    const repository = await makeRepository(join(directory(), "app.git"), [
+      { files: chartAt("1.0.0"), lightweight: ["1.0.0", "nightly", "release-1", "1.0"] },
+      { files: chartAt("1.10.0"), annotated: ["1.10.0"] },
+      { files: chartAt("1.9.0", "1.8.0"), annotated: ["1.9.0"] },
+    ]);
+    const audited = await audit({ repository, chart: "./charts/app/", prefix: none });
+    const head = (tag: string) => git({ directory: repository }, "rev-parse", `${tag}^{commit}`);
+    assert.deepEqual(audited, {
+      repository,
+      chart: "./charts/app/",
+      prefix: none,
+      tags: [
+        {
+          tag: "1.0.0",
+          version: "1.0.0",
+          commit: await head("1.0.0"),
+          chartVersion: "1.0.0",
+          appVersion: "1.0.0",
+          kept: true,
+          reasons: [],
+        },
+        {
+          tag: "1.9.0",
+          version: "1.9.0",
+          commit: await head("1.9.0"),
+          chartVersion: "1.9.0",
+          appVersion: "1.8.0",
+          kept: false,
+          reasons: ['appVersion of Chart.yaml is "1.8.0", must be "1.9.0", the image tag'],
+        },
+        {
+          tag: "1.10.0",
+          version: "1.10.0",
+          commit: await head("1.10.0"),
+          chartVersion: "1.10.0",
+          appVersion: "1.10.0",
+          kept: true,
+          reasons: [],
+        },
+      ],
+    });
+  });
+
+  it("judges strange tags and charts right", async () => {
+    const file = (content: string) => ({ "charts/app/Chart.yaml": content });
+    const repository = await makeRepository(join(directory(), "app.git"), [
+      { files: chartAt("1.0.86"), lightweight: ["vv1.0.86"] },
+      { files: chartAt("0.1.0"), lightweight: ["v0.1.0-cli", "v0.1.0"] },
+      { files: file("version: 1.0.1\r\nappVersion: '1.0.1'\r\n"), annotated: ["v1.0.1"] },
+      { files: file("\uFEFFversion: 1.0.2\nappVersion: 1.0.2\n"), annotated: ["v1.0.2"] },
+      {
+        files: file("dependencies:\n- version: 7.0.0\n  name: x\nversion: 1.0.3\nappVersion: 1.0.3\n"),
+        annotated: ["v1.0.3"],
+      },
+      { files: file("version: 1.10.0\nappVersion: 1.10\n"), annotated: ["v1.10.0"] },
+      { files: file("version: 1.10.1\n"), annotated: ["v1.10.1"] },
+      { files: file("version: {{ v }}\nappVersion: {{ v }}\n"), annotated: ["v1.10.2"] },
+      { files: file("version: @V@\n"), annotated: ["v1.10.3"] },
+      { files: file("version: 1.10.4\nversion: 1.10.4\nappVersion: 1.10.4\n"), annotated: ["v1.10.4"] },
+      {
+        files: { "README.md": "", ...chartAt("1.0.5", "1.0.5", "other") },
+        from: "refs/tags/vv1.0.86",
+        branch: "other",
+        annotated: ["v1.0.5"],
+      },
+      { files: file(`version: 1.0.6\nappVersion: 1.0.6\n#${"x".repeat(1024 * 1024)}\n`), annotated: ["v1.0.6"] },
+      { files: chartAt("2.0.0-rc.1"), annotated: ["inner"] },
+    ]);
+    await git({ directory: repository }, "tag", "-a", "-m", "nested", "between", "inner");
+    await git({ directory: repository }, "tag", "-a", "-m", "nested", "v2.0.0-rc.1", "between");
+    await git({ directory: repository }, "tag", "v3.0.0", "v1.0.1^{tree}");
+    const audited = await audit({ repository, chart: "charts/app", prefix: withV });
+    assert.deepEqual(keptTags(audited), ["v0.1.0", "v1.0.1", "v1.0.2", "v1.0.3", "v2.0.0-rc.1"]);
+    const head = await git({ directory: repository }, "rev-parse", "inner^{commit}");
+    assert.equal(audited.tags.find(({ tag }) => tag === "v2.0.0-rc.1")?.commit, head);
+    assert.deepEqual(reasonsOf(audited, "vv1.0.86"), [
+      'the Git tag "vv1.0.86" carries the prefix "vv", must carry the prefix "v"',
+    ]);
+    assert.deepEqual(reasonsOf(audited, "v0.1.0-cli"), [
+      'version of Chart.yaml is "0.1.0", must be "0.1.0-cli", the version',
+      'appVersion of Chart.yaml is "0.1.0", must be "0.1.0-cli", the image tag',
+    ]);
+    assert.deepEqual(reasonsOf(audited, "v1.10.0"), [
+      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must stand in quotes",
+      'appVersion of Chart.yaml is "1.10", must be "1.10.0", the image tag',
+    ]);
+    assert.deepEqual(reasonsOf(audited, "v1.10.1"), [
+      'appVersion is missing in Chart.yaml, must be "1.10.1", the image tag',
+    ]);
+    assert.match(reasonsOf(audited, "v1.10.2")?.[0] ?? "", /version in Chart.yaml is a map or a list, must be text/);
+    assert.match(reasonsOf(audited, "v1.10.3")?.[0] ?? "", /Chart.yaml cannot be read as YAML at line 1/);
+    assert.match(reasonsOf(audited, "v1.10.4")?.[0] ?? "", /line 2: Map keys must be unique/);
+    assert.match(reasonsOf(audited, "v1.0.6")?.[0] ?? "", /has \d+ bytes, must have at most 1048576/);
+    assert.match(reasonsOf(audited, "v3.0.0")?.join() ?? "", /points at no commit, must point at one/);
+  });
+
+  it("says which prefixes would make more tags keep the promise", async () => {
+    const repository = await makeRepository(join(directory(), "app.git"), [
+      { files: chartAt("1.0.0"), lightweight: ["v1.0.0"] },
+      { files: chartAt("1.1.0"), lightweight: ["v1.1.0"] },
+      { files: chartAt("1.2.0", "v1.2.0"), lightweight: ["v1.2.0"] },
+      { files: chartAt("1.2.9"), lightweight: ["v1.3.0"] },
+      { files: chartAt("1.4.0"), lightweight: ["1.4.0"] },
+    ]);
+    const audited = await audit({ repository, chart: "charts/app", prefix: none });
+    assert.deepEqual(keptTags(audited), ["1.4.0"]);
+    assert.deepEqual(suggestPrefixes(audited).map(describeSuggestion), [
+      "git=v would make 2 more tags keep the promise, and 1 tag that keeps it now break it",
+      "git=v,image=v would make 1 more tag keep the promise, and 1 tag that keeps it now break it",
+    ]);
+  });
+
+  it("judges the branch only where it is asked to", async () => {
+    const repository = await makeRepository(join(directory(), "app.git"), [
+      { files: chartAt("1.0.0"), lightweight: ["1.0.0"] },
+      { files: chartAt("1.0.1"), branch: "release/1.0", from: "refs/heads/master", lightweight: ["1.0.1"] },
+      { files: chartAt("1.0.2"), branch: "feature", from: "refs/heads/master", lightweight: ["1.0.2"] },
+    ]);
+    const kept = async (...releasedFrom: string[]) =>
+      keptTags(await audit({ repository, chart: "charts/app", prefix: none, releasedFrom }));
+    assert.deepEqual(await kept(), ["1.0.0", "1.0.1", "1.0.2"]);
+    assert.deepEqual(await kept("master"), ["1.0.0"]);
+    assert.deepEqual(await kept("master", "release/*"), ["1.0.0", "1.0.1"]);
+  });
+
+  it("reads a repository over HTTP, a bundle, a work tree and a file URL alike", async () => {
+    const bare = await makeRepository(join(directory(), "app.git"), [
+      { files: chartAt("1.0.0"), annotated: ["1.0.0"] },
+      { files: chartAt("1.1.0", "1.0.9"), lightweight: ["1.1.0"] },
+    ]);
+    const bundle = join(directory(), "app.bundle");
+    await git({ directory: bare }, "bundle", "create", "--quiet", bundle, "--all");
+    const work = join(directory(), "work");
+    await git({ directory: directory() }, "clone", "--quiet", bare, work);
+    const server = await serveGit({ root: directory() });
+    try {
+      const expected = await audit({ repository: bare, chart: "charts/app", prefix: none, releasedFrom: ["master"] });
+      assert.deepEqual(keptTags(expected), ["1.0.0"]);
+      for (const repository of [bundle, work, `file://${bare}`, `${server.url}/app.git`]) {
+        const found = await audit({ repository, chart: "charts/app", prefix: none, releasedFrom: ["master"] });
+        assert.deepEqual(found.tags, expected.tags, repository);
+      }
+    } finally {
+      await server.close();
+    }
+  });
+
+  it("takes 500 tags of a local clone in less than ten seconds", async () => {
+    const commits = Array.from({ length: 500 }, (_, patch): ScratchCommit => ({
+      files: chartAt(`1.0.${patch}`),
+      annotated: [`1.0.${patch}`],
+    }));
+    const repository = await makeRepository(join(directory(), "app.git"), commits);
+    const start = performance.now();
+    const audited = await audit({ repository, chart: "charts/app", prefix: none, releasedFrom: ["master"] });
+    assert.equal(keptTags(audited).length, 500);
+    assert.ok(performance.now() - start < 10_000);
+  });
+
+  it("of a repository without tags, or of none, says so", async () => {
+    const repository = await makeRepository(join(directory(), "app.git"), [{ files: chartAt("1.0.0") }]);
+    assert.deepEqual((await audit({ repository, chart: "charts/app", prefix: none })).tags, []);
+    const options = { chart: "charts/app", prefix: none };
+    await assert.rejects(audit({ ...options, repository: join(directory(), "nowhere") }), GitError);
+    await assert.rejects(audit({ ...options, repository: "--upload-pack=/bin/true" }), /expected a URL such as/);
+    await assert.rejects(audit({ ...options, repository: "ext::sh -c true" }), /would run a program of its own choice/);
+    await assert.rejects(audit({ ...options, repository, chart: "../../etc" }), /must be one within the repository/);
+  });
+});
