@@ -117,7 +117,10 @@ export interface Tenant {
 /** The chart in the tenant's Git repository, or as an OCI artifact. */
 export type Chart =
   | { readonly kind: "git"; /** Path in the repository, such as `./charts/podinfo`. */ readonly path: string }
-  | { readonly kind: "oci"; /** With scheme and without tag: `oci://ghcr.io/stefanprodan/charts/podinfo`. */ readonly url: string };
+  | {
+      readonly kind: "oci";
+      /** With scheme and without tag: `oci://ghcr.io/stefanprodan/charts/podinfo`. */ readonly url: string;
+    };
 
 /** What stands before the version in each of the three places. Declared, never guessed. */
 export interface Prefix {

@@ -1,0 +1,63 @@
+/** Addresses of Git repositories, images and charts, as Flux takes them. */
+
+/** A registry's host: with a dot, with a port, or `localhost`, so that it cannot be taken for a part of the path. */
+const registryHost =
+  "(?:localhost(?::[0-9]+)?|\\[[0-9a-fA-F:]+\\](?::[0-9]+)?|[a-zA-Z0-9-]+(?:\\.[a-zA-Z0-9-]+)+(?::[0-9]+)?|[a-zA-Z0-9-]+:[0-9]+)";
+const pathPart = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
+
+/** An image repository with its registry and without tag and digest: `ghcr.io/stefanprodan/podinfo`. */
+export const imageRepository = new RegExp(`^${registryHost}(?:/${pathPart})+$`);
+
+/** An OCI artifact without tag and digest: `oci://ghcr.io/stefanprodan/charts/podinfo`. */
+export const ociRepository = new RegExp(`^oci://${registryHost}(?:/${pathPart})+$`);
+
+/** The text with the user and the password of every URL in it hidden, fit to be shown. */
+export function withoutCredentials(text: string): string {
+  return text.replace(/([a-zA-Z][a-zA-Z0-9+.-]*:\/\/)[^/?#\s]*@/g, "$1***@");
+}
+
+/**
+ * What is wrong with the address of a Git repository, in the words that follow `expected`, or nothing.
+ * Flux's source-controller reads `https://`, `http://` and `ssh://`, and nothing else.
+ */
+export function gitUrlError(text: string): string | undefined {
+  const scpLike = /^([\w.-]+@[\w.-]+):(?!\/\/)(.+)$/.exec(text);
+  if (scpLike !== null && !text.includes("://")) {
+    return `an address with a scheme, since Flux takes no other: write \`ssh://${scpLike[1] ?? ""}/${scpLike[2] ?? ""}\``;
+  }
+  if (!/^(?:https?|ssh):\/\//.test(text)) {
+    return "an `https://`, `ssh://` or (for labs) `http://` address of a Git repository: Flux reads no other";
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || /[\s\\]/.test(text) || url.hostname === "" || url.pathname.length < 2) {
+    return "the address of a Git repository, such as `https://github.com/stefanprodan/podinfo`";
+  }
+  if (url.password !== "" || (url.protocol !== "ssh:" && url.username !== "")) {
+    return "an address without credentials: put them into a Secret in the authority namespace and name it beside the address";
+  }
+  if (url.search !== "" || url.hash !== "") {
+    return "an address without `?` and `#`";
+  }
+  return undefined;
+}
+
+/** Whether the path stays below the folder that it starts from, in any file system's reading. */
+export function isInnerPath(path: string): boolean {
+  return (
+    path !== "" &&
+    !path.startsWith("/") &&
+    !/[\\\p{Cc}]/u.test(path) &&
+    !/^[a-zA-Z]:/.test(path) &&
+    !path.split("/").includes("..")
+  );
+}
+
+/** Whether Git takes it as the name of a branch (the rules of `git check-ref-format --branch`). */
+export function isBranchName(name: string): boolean {
+  return (
+    /^[^\s~^:?*[\\\p{Cc}]+$/u.test(name) &&
+    !/^[-/]|\/$|\/\/|\.\.|@\{|\.$/.test(name) &&
+    name !== "@" &&
+    name.split("/").every((part) => !part.startsWith(".") && !part.endsWith(".lock"))
+  );
+}

@@ -1,0 +1,377 @@
+/**
+ * Rules that hold between keys, beyond what the schema says of each. They read the settings as they stand in the file,
+ * not as they come out of the schema, so that one bad key hides no other problem: what has the wrong type is passed
+ * over here, since the schema has reported it.
+ */
+import { policyError, parseRange } from "../version/range";
+import { parseVersion, versionOfTag } from "../version/version";
+import { clusterNamespaces } from "./kubernetes-name";
+import { checkMarkers } from "./marker-rules";
+import { parseQuantity } from "./quantity";
+import { quoteShown, type Report } from "./report";
+import type { ConfigPath } from "./stack-file";
+
+type Mapping = Readonly<Record<string, unknown>>;
+
+/** A container registry takes no longer tag. */
+const longestTag = 128;
+
+/** Checks everything that more than one key decides. */
+export function checkRules(report: Report, settings: Mapping): void {
+  const stack = new StackRules(report, settings);
+  for (const name of stack.tenantNames) stack.checkTenant(name);
+  stack.checkNamespacesAreOwn();
+  stack.checkConfigRepository();
+  stack.checkDelivery();
+  checkMarkers(report, stack.authorityNamespace, stack.markedTenants());
+}
+
+class StackRules {
+  readonly #tenants: Mapping;
+  readonly #follow: unknown;
+  readonly authorityNamespace: string;
+  readonly tenantNames: readonly string[];
+
+  constructor(
+    readonly report: Report,
+    readonly settings: Mapping,
+  ) {
+    this.#tenants = mapping(settings.tenants);
+    this.#follow = settings.follow;
+    this.authorityNamespace = string(settings.authorityNamespace) ?? "flux-system";
+    this.tenantNames = Object.keys(this.#tenants);
+  }
+
+  checkTenant(name: string): void {
+    const entry = this.#entry(name);
+    const at = (...path: ConfigPath): ConfigPath => ["tenants", name, ...path];
+    this.#checkChart(entry, at);
+    this.#checkImages(entry, at);
+    this.#checkTag(entry, at);
+    this.#checkPolicy(entry, at);
+    this.#checkSecrets(name, entry, at);
+    this.#checkLimits(entry, at);
+  }
+
+  #entry(name: string): Mapping {
+    return mapping(this.#tenants[name]);
+  }
+
+  #checkChart(entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    const chart = string(entry.chart);
+    if (chart !== undefined && !chart.includes("://") && entry.repository === undefined) {
+      this.report.add(
+        at("repository"),
+        `The chart ${quoteShown(chart)} is a path in a Git repository, but \`repository\` is missing.`,
+        "Name the application's Git repository, or an OCI chart (`oci://...`).",
+      );
+    }
+  }
+
+  #checkImages(entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    if (!Array.isArray(entry.image)) return;
+    const seen = new Set<unknown>();
+    for (const [index, image] of entry.image.entries()) {
+      if (seen.has(image) && typeof image === "string") {
+        this.report.add(at("image", index), `The image ${quoteShown(image)} stands twice.`, "Remove one of the two.");
+      }
+      seen.add(image);
+    }
+  }
+
+  #checkTag(entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    const { report } = this;
+    if (this.#follow === "branch") {
+      for (const key of ["tag", "digest"]) {
+        if (entry[key] === undefined) continue;
+        report.add(
+          at(key),
+          `The stack follows a branch, but the tenant has a \`${key}\`; expected none.`,
+          `Remove it, or set \`shared-authority:follow\` to \`tags\`.`,
+          "key",
+        );
+      }
+      return;
+    }
+    if (this.#follow === "tags" && entry.tag === undefined) {
+      report.add(
+        at("tag"),
+        "The stack follows tags, but the tenant has no `tag`.",
+        'Name the release that is to run, such as `tag: "6.15.0"`.',
+      );
+    }
+    const tag = string(entry.tag);
+    const prefix = entry.prefix === undefined ? "" : imagePrefix(entry.prefix);
+    if (tag === undefined || prefix === undefined || report.has(at("tag"))) return;
+    const version = versionOfTag(tag, prefix);
+    if (version === undefined) {
+      report.add(
+        at("tag"),
+        `Expected the image prefix ${JSON.stringify(prefix)} and a SemVer version, got ${quoteShown(tag)}.`,
+        prefixHint(tag, prefix),
+      );
+    } else if ((parseVersion(version)?.build.length ?? 0) > 0) {
+      report.add(
+        at("tag"),
+        `Expected a version without build metadata, got ${quoteShown(tag)}: an image tag cannot hold a \`+\`.`,
+        `Leave out what begins with \`+\`.`,
+      );
+    } else if (tag.length > longestTag) {
+      report.add(at("tag"), `Expected an image tag of at most ${longestTag} characters, got one of ${tag.length}.`);
+    }
+  }
+
+  #checkPolicy(entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    const { report } = this;
+    const policy = mapping(entry.policy);
+    if (this.#follow === "tags" && policy.range === undefined && !report.has(at("policy"))) {
+      report.add(
+        at("policy", "range"),
+        "The stack follows tags, but the tenant has no `policy.range`.",
+        'Say which versions may run, such as `policy: { range: ">=6.0.0 <7.0.0" }`.',
+      );
+    }
+    if (this.#follow === "branch") {
+      if (policy.automation === "auto" || policy.automation === "pull-request") {
+        report.add(
+          at("policy", "automation"),
+          `The stack follows a branch, but the automation is \`${policy.automation}\`; expected \`manual\` or nothing: there is no version to move.`,
+          "Remove it, or set `shared-authority:follow` to `tags`.",
+        );
+      }
+      if (policy.pin !== undefined) {
+        report.add(
+          at("policy", "pin"),
+          "The stack follows a branch, but the tenant has a pin; expected none: there is no version that could stay.",
+          "Remove it, or set `shared-authority:follow` to `tags`.",
+          "key",
+        );
+      }
+    }
+    this.#checkRange(policy, at);
+  }
+
+  #checkRange(policy: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    const { report } = this;
+    const range = string(policy.range);
+    const denied = Array.isArray(policy.deny) ? policy.deny.map(string).filter((one) => one !== undefined) : [];
+    for (const [index, version] of denied.entries()) {
+      const first = denied.indexOf(version);
+      if (first !== index)
+        report.add(
+          at("policy", "deny", index),
+          `The version ${quoteShown(version)} is denied twice.`,
+          "Remove one of the two.",
+        );
+    }
+    if (range === undefined || report.has(at("policy", "range"))) return;
+    const parsed = parseRange(range);
+    if ("error" in parsed) {
+      report.add(at("policy", "range"), `This is no range that Flux takes: ${parsed.error}.`);
+      return;
+    }
+    const deniedAreVersions = denied.every((version) => parseVersion(version) !== undefined);
+    const error = deniedAreVersions ? policyError(range, denied) : undefined;
+    if (error !== undefined) {
+      report.add(
+        at("policy", "range"),
+        `With the denied versions taken out, this is no range that Flux takes: ${error}.`,
+      );
+    }
+  }
+
+  /** A Secret is a tenant's own by its name; of two tenants whose names begin alike, the longer name has it. */
+  #checkSecrets(name: string, entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    if (!Array.isArray(entry.secrets)) return;
+    for (const [index, secret] of entry.secrets.entries()) {
+      const secretName = string(secret) ?? string(mapping(secret).name);
+      const path = typeof secret === "string" ? at("secrets", index) : at("secrets", index, "name");
+      if (secretName === undefined || this.report.has(path)) continue;
+      if (!belongsTo(secretName, name)) {
+        this.report.add(
+          path,
+          `The Secret is not the tenant's own; expected a name that is \`${name}\` or begins with \`${name}-\`.`,
+          "Give the Secret such a name, so that no tenant reads another's.",
+        );
+        continue;
+      }
+      const owner = this.tenantNames.find((other) => other.length > name.length && belongsTo(secretName, other));
+      if (owner !== undefined) {
+        this.report.add(
+          path,
+          `By its name the Secret belongs to the tenant ${owner}.`,
+          `Choose a name that does not begin with \`${owner}\`.`,
+        );
+      }
+    }
+  }
+
+  /** Kubernetes refuses a LimitRange whose request is above its limit, or its limit above the maximum. */
+  #checkLimits(entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    const limits = mapping(entry.limits);
+    const pairs = [
+      ["defaultRequest", "default"],
+      ["default", "max"],
+      ["defaultRequest", "max"],
+    ] as const;
+    for (const [lower, upper] of pairs) {
+      const lowers = mapping(limits[lower] ?? defaultLimits[lower]);
+      const uppers = mapping(limits[upper] ?? defaultLimits[upper]);
+      for (const resource of Object.keys(lowers)) {
+        const low = amount(lowers[resource]);
+        const high = amount(uppers[resource]);
+        if (low === undefined || high === undefined || low <= high) continue;
+        const blamed = limits[upper] === undefined ? lower : upper;
+        this.report.add(
+          at("limits", blamed, resource),
+          `The ${resource} of \`${lower}\` (${String(lowers[resource])}) is more than that of \`${upper}\` (${String(uppers[resource])}); expected at most that.`,
+        );
+      }
+    }
+  }
+
+  checkNamespacesAreOwn(): void {
+    const first = new Map<string, string>();
+    for (const name of this.tenantNames) {
+      const declared = this.#entry(name).namespace;
+      const namespace = declared === undefined ? name : string(declared);
+      const path: ConfigPath = declared === undefined ? ["tenants", name] : ["tenants", name, "namespace"];
+      const part = declared === undefined ? "key" : "value";
+      if (namespace === undefined || this.report.has(path)) continue;
+      if (namespace === this.authorityNamespace) {
+        this.report.add(
+          path,
+          `The namespace \`${namespace}\` is the authority namespace; a tenant has no place there.`,
+          "Choose a namespace of the tenant's own.",
+          part,
+        );
+        continue;
+      }
+      if (clusterNamespaces.includes(namespace)) {
+        this.report.add(
+          path,
+          `The namespace \`${namespace}\` belongs to the cluster.`,
+          "Choose a namespace of the tenant's own.",
+          part,
+        );
+        continue;
+      }
+      const other = first.get(namespace);
+      if (other === undefined) first.set(namespace, name);
+      else {
+        this.report.add(
+          path,
+          `The namespace \`${namespace}\` is that of the tenant ${other} as well; expected one of its own.`,
+          "Give each tenant a `namespace` of its own.",
+          part,
+        );
+      }
+    }
+  }
+
+  checkConfigRepository(): void {
+    const { report, settings } = this;
+    const automated = this.tenantNames.find((name) => this.#isAutomated(name));
+    if (settings.configRepository === undefined && this.#follow === "tags" && automated !== undefined) {
+      const automation = String(mapping(this.#entry(automated).policy).automation);
+      report.add(
+        ["configRepository"],
+        `The automation of the tenant ${automated} is \`${automation}\`, but \`configRepository\` is missing: Flux must know where to commit.`,
+        "Name this repository, such as `shared-authority:configRepository: { url: https://github.com/example/shared-authority.git }`.",
+      );
+    }
+    const { branch, promotionBranch } = mapping(settings.configRepository);
+    const main = branch === undefined ? "main" : string(branch);
+    const promotion = promotionBranch === undefined ? `promotions/${report.file.stack}` : string(promotionBranch);
+    if (main !== undefined && main === promotion) {
+      report.add(
+        ["configRepository", promotionBranch === undefined ? "branch" : "promotionBranch"],
+        `The promotion branch and the main branch are both \`${main}\`; expected two: nobody could review what Flux commits.`,
+      );
+    }
+  }
+
+  checkDelivery(): void {
+    const { report, settings } = this;
+    const directory = string(mapping(settings.delivery).manifests);
+    if (directory === undefined || report.has(["delivery", "manifests"])) return;
+    const [first = "", ...rest] = directory.split("/").filter((part) => part !== "." && part !== "");
+    if (
+      first === "" ||
+      first.startsWith(".") ||
+      ownFolders.includes(first) ||
+      (rest.length === 0 && /\.\w+$/.test(first))
+    ) {
+      report.expected(
+        ["delivery", "manifests"],
+        "a folder of its own below the project's folder, such as `rendered/prod`",
+      );
+    }
+  }
+
+  markedTenants() {
+    return this.tenantNames.map((name) => ({
+      name,
+      automated: this.#follow !== "branch" && this.#isAutomated(name),
+      pinned: mapping(this.#entry(name).policy).pin !== undefined,
+    }));
+  }
+
+  #isAutomated(name: string): boolean {
+    const { automation } = mapping(this.#entry(name).policy);
+    return automation === "auto" || automation === "pull-request";
+  }
+}
+
+/** What the schema fills in; a given request must fit a default limit. */
+const defaultLimits: Readonly<Record<string, Mapping>> = {
+  default: { cpu: "500m", memory: "256Mi" },
+  defaultRequest: { cpu: "50m", memory: "64Mi" },
+};
+
+/** Folders of this project that hold what people write. */
+const ownFolders: readonly string[] = [
+  "tenants",
+  "node_modules",
+  "fleet",
+  "release",
+  "manifests",
+  "components",
+  "policy-pack",
+  "cli",
+  "lab",
+  "test",
+  "docs",
+  "bin",
+  "bench",
+  "version",
+];
+
+function belongsTo(secret: string, tenant: string): boolean {
+  return secret === tenant || secret.startsWith(`${tenant}-`);
+}
+
+function prefixHint(tag: string, prefix: string): string | undefined {
+  const found = /^(.*?)((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*).*)$/.exec(tag);
+  const [, before, version] = found ?? [];
+  if (before === undefined || version === undefined || before === prefix || parseVersion(version) === undefined)
+    return undefined;
+  return `If the team's tags have the prefix ${JSON.stringify(before)}, declare it: \`prefix: { image: "${before}" }\`.`;
+}
+
+function imagePrefix(prefix: unknown): string | undefined {
+  const { image } = mapping(prefix);
+  return image === undefined ? "" : string(image);
+}
+
+function amount(value: unknown): number | undefined {
+  return typeof value === "string" || typeof value === "number" ? parseQuantity(String(value)) : undefined;
+}
+
+function mapping(value: unknown): Mapping {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Mapping) : {};
+}
+
+function string(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

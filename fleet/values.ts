@@ -1,0 +1,174 @@
+import { lstatSync, realpathSync } from "node:fs";
+import { join, posix, sep } from "node:path";
+import { isMap, isScalar, visit } from "yaml";
+import type { ValuesFile } from "./fleet";
+import { isInnerPath } from "./address";
+import { ProblemsError, type Problem } from "./problem";
+import type { Report } from "./report";
+import type { ConfigPath } from "./stack-file";
+import { keyText, parseYaml, readTextFile, reportDuplicateKeys, startOf, type YamlFile } from "./yaml-file";
+
+/** Kubernetes takes no larger ConfigMap than 1 MiB, all keys together. */
+const largestConfigMap = 1024 * 1024;
+
+/** More aliases than anybody writes by hand; a bomb needs millions. */
+const mostAliases = 1000;
+
+/** Reads the values files of the tenants of one stack. Files that several tenants name are checked once. */
+export class ValuesReader {
+  readonly #contents = new Map<string, string | undefined>();
+  readonly #root: string;
+
+  constructor(
+    root: string,
+    readonly report: Report,
+  ) {
+    this.#root = realpathSync(root);
+  }
+
+  /**
+   * The special config of a tenant. What is wrong with the files goes to the report.
+   *
+   * @param declared the names as the stack file gives them; nothing: the tenant's default files, where they exist
+   */
+  read(tenant: string, declared: unknown): ValuesFile[] {
+    const folder = `tenants/${tenant}`;
+    if (declared === undefined) {
+      const names = ["values.yaml", `values.${this.report.file.stack}.yaml`].map((name) => `${folder}/${name}`);
+      return this.#readAll(
+        tenant,
+        names.filter((path) => exists(join(this.#root, path))),
+      );
+    }
+    if (!Array.isArray(declared)) return [];
+    const paths: string[] = [];
+    for (const [index, name] of declared.entries()) {
+      if (typeof name !== "string" || !isInnerPath(name)) continue;
+      const at = ["tenants", tenant, "values", index];
+      const path = posix.normalize(name.startsWith("tenants/") ? name : `${folder}/${name}`);
+      if (paths.includes(path)) {
+        this.report.add(at, `The values file \`${path}\` stands twice.`, "Remove one of the two.");
+      } else if (!exists(join(this.#root, path))) {
+        this.report.add(at, `There is no file \`${path}\`.`, "Make it, or take it out of `values`.");
+      } else if (!/^[\w.\-/]+$/.test(path)) {
+        this.report.add(
+          at,
+          `Expected a file name of letters, digits, \`-\`, \`_\` and \`.\`, got ${JSON.stringify(name)}: it becomes a key of a ConfigMap.`,
+        );
+      } else {
+        paths.push(path);
+      }
+    }
+    return this.#readAll(tenant, paths);
+  }
+
+  #readAll(tenant: string, paths: readonly string[]): ValuesFile[] {
+    const files: ValuesFile[] = [];
+    for (const path of paths) {
+      if (!this.#contents.has(path)) this.#contents.set(path, this.#readOne(path));
+      const content = this.#contents.get(path);
+      if (content !== undefined) files.push({ path, content });
+    }
+    const bytes = files.reduce((sum, file) => sum + Buffer.byteLength(file.content), 0);
+    if (bytes > largestConfigMap) {
+      const at: ConfigPath = ["tenants", tenant, "values"];
+      this.report.add(
+        at,
+        `The values files of the tenant ${tenant} have ${bytes} bytes together; expected at most ${largestConfigMap}, which is what a ConfigMap holds.`,
+      );
+    }
+    return files;
+  }
+
+  #readOne(path: string): string | undefined {
+    const problems: Problem[] = [];
+    const report = (problem: Problem) => problems.push(problem);
+    let content: string | undefined;
+    try {
+      const real = realpathSync(join(this.#root, path));
+      if (!real.startsWith(this.#root + sep)) {
+        report({
+          file: path,
+          message: "The file is a symbolic link that leaves the project; expected a file of this repository.",
+          mend: "Put the file itself here: a decision is a commit in this repository.",
+        });
+      } else {
+        content = readTextFile(real, path, largestConfigMap);
+        const yaml = parseYaml(path, content, report);
+        if (yaml !== undefined) checkValues(yaml, report);
+      }
+    } catch (error) {
+      if (error instanceof ProblemsError) problems.push(...error.problems);
+      else
+        report({
+          file: path,
+          message: `The file cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown error"}.`,
+        });
+    }
+    for (const problem of problems) this.report.addProblem(problem);
+    return problems.length === 0 ? content : undefined;
+  }
+}
+
+function exists(path: string): boolean {
+  // A link into nowhere exists: it was meant, and its problem must be said.
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function checkValues(file: YamlFile, report: (problem: Problem) => void): void {
+  const { contents } = file.document;
+  if (contents === null || (isScalar(contents) && contents.value === null)) return;
+  if (!isMap(contents)) {
+    report({
+      file: file.path,
+      ...startOf(file, contents),
+      message: "Expected a mapping of the chart's values, got something else.",
+      mend: "A values file holds keys of the chart, or nothing.",
+    });
+    return;
+  }
+  visit(file.document, {
+    Map: (_, map) => {
+      reportDuplicateKeys(
+        map,
+        (pair) => startOf(file, pair.key)?.line,
+        (pair, key, firstLine) => {
+          if (key === "<<") return;
+          report({
+            file: file.path,
+            ...startOf(file, pair.key),
+            path: key,
+            message: `The key \`${key}\` stands twice in one mapping; the first one is on line ${firstLine ?? 0}.`,
+            mend: "Remove one of the two.",
+          });
+        },
+      );
+      for (const pair of map.items) {
+        if (keyText(pair) === "__proto__") {
+          report({
+            file: file.path,
+            ...startOf(file, pair.key),
+            message: "The name `__proto__` is refused.",
+            mend: "Choose another name.",
+          });
+        }
+      }
+    },
+  });
+  if (file.text.includes("*")) checkAliases(file, report);
+}
+
+function checkAliases(file: YamlFile, report: (problem: Problem) => void): void {
+  try {
+    file.document.toJS({ maxAliasCount: mostAliases });
+  } catch (error) {
+    const excessive = error instanceof ReferenceError && /excessive/i.test(error.message);
+    report({
+      file: file.path,
+      message: excessive
+        ? `The aliases of the file unfold to more than ${mostAliases} values; such a file is a bomb to whoever reads it.`
+        : "An alias of the file cannot be resolved.",
+      mend: "Write the values out.",
+    });
+  }
+}

@@ -1,0 +1,147 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Document,
+  type Pair,
+  type YAMLMap,
+} from "yaml";
+import { ProblemsError, type Problem } from "./problem";
+
+/** A YAML file, read and parsed, with what is needed to say where something stands in it. */
+export interface YamlFile {
+  /** Relative to the project's folder. */
+  readonly path: string;
+  /** The file, character for character: a byte order mark and CRLF are still in it. */
+  readonly text: string;
+  /** With comments; nodes carry their ranges in `text`. */
+  readonly document: Document.Parsed;
+  readonly lineCounter: LineCounter;
+}
+
+/**
+ * Reads a text file whole.
+ *
+ * @param absolute where it is
+ * @param path how messages call it
+ * @param limit most bytes, such that a mistake or a bomb is refused before it is read
+ * @throws ProblemsError when it cannot be read, is no regular file, is too large or is not UTF-8
+ */
+export function readTextFile(absolute: string, path: string, limit: number): string {
+  let bytes: Buffer;
+  let descriptor: number | undefined;
+  try {
+    // Without O_NONBLOCK the opening of a named pipe waits for its writer.
+    descriptor = openSync(absolute, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile()) throw problems(path, "This is no regular file.");
+    if (stat.size > limit) {
+      throw problems(path, `The file has ${stat.size} bytes; expected at most ${limit}.`);
+    }
+    bytes = readFileSync(descriptor);
+  } catch (error) {
+    if (error instanceof ProblemsError) throw error;
+    throw problems(path, `The file cannot be read: ${readError(error)}.`);
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw problems(path, "The file is not UTF-8; expected text in UTF-8.", "Save it as UTF-8.");
+  }
+}
+
+/** Parses YAML; what is wrong with the syntax, or with tags that nobody knows, goes to `report`. */
+export function parseYaml(path: string, text: string, report: (problem: Problem) => void): YamlFile | undefined {
+  const lineCounter = new LineCounter();
+  let document: Document.Parsed;
+  try {
+    // The library compares every key of a map with every other; `reportDuplicateKeys` grows in proportion.
+    document = parseDocument(text, { lineCounter, uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
+  } catch (error) {
+    report({ file: path, message: `The file is no YAML that can be read: ${readError(error)}.` });
+    return undefined;
+  }
+  const wrong = [...document.errors, ...document.warnings];
+  for (const one of wrong.slice(0, mostSyntaxProblems)) {
+    const { line, col } = lineCounter.linePos(one.pos[0]);
+    report({ file: path, line, column: col, ...syntaxMessage(one.code, one.message) });
+  }
+  return wrong.length === 0 ? { path, text, document, lineCounter } : undefined;
+}
+
+/** One slip of the pen can make a parser complain about each line that follows. */
+const mostSyntaxProblems = 5;
+
+function syntaxMessage(code: string, message: string): { message: string; mend?: string } {
+  switch (code) {
+    case "MULTIPLE_DOCS":
+      return {
+        message: "The file holds more than one YAML document; expected one.",
+        mend: "Remove what follows `---`.",
+      };
+    case "RESOURCE_EXHAUSTION":
+      return { message: "The YAML is nested too deep to be read." };
+    default:
+      return { message: `This is no valid YAML: ${firstSentence(message)}.` };
+  }
+}
+
+function firstSentence(message: string): string {
+  return (message.split("\n")[0] ?? "").replace(/[.:]$/, "");
+}
+
+/** Each key that stands twice in the map, with both lines. Which of the two would count differs from parser to parser. */
+export function reportDuplicateKeys(
+  map: YAMLMap,
+  lineOf: (pair: Pair) => number | undefined,
+  report: (pair: Pair, key: string, firstLine: number | undefined) => void,
+): void {
+  const seen = new Map<string, Pair>();
+  for (const pair of map.items) {
+    const key = keyText(pair);
+    if (key === undefined) continue;
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, pair);
+    else report(pair, key, lineOf(first));
+  }
+}
+
+/** The key of a pair as text; nothing for a list, a mapping or an alias as key. */
+export function keyText(pair: Pair): string | undefined {
+  const { key } = pair;
+  if (!isScalar(key)) return undefined;
+  return key.source ?? String(key.value);
+}
+
+/** Where a node starts, 1-based. */
+export function startOf(file: YamlFile, node: unknown): { line: number; column: number } | undefined {
+  if (!isScalar(node) && !isMap(node) && !isSeq(node) && !isAlias(node)) return undefined;
+  if (node.range === undefined || node.range === null) return undefined;
+  const { line, col } = file.lineCounter.linePos(node.range[0]);
+  return { line, column: col };
+}
+
+/** What the system says, without its codes and paths. */
+function readError(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  const known: Readonly<Record<string, string>> = {
+    ENOENT: "there is no such file",
+    EACCES: "permission denied",
+    EISDIR: "it is a folder",
+    ELOOP: "its symbolic links go in a circle",
+    ENOTDIR: "a part of its path is no folder",
+    ENAMETOOLONG: "its name is too long",
+  };
+  if (code !== undefined) return known[code] ?? code;
+  return error instanceof Error ? firstSentence(error.message) : "unknown error";
+}
+
+function problems(file: string, message: string, mend?: string): ProblemsError {
+  return new ProblemsError([{ file, message, mend }]);
+}
