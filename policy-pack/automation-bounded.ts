@@ -20,8 +20,9 @@ export const automationBounded = gate(
       "set `shared-authority:configRepository` in the stack file, and let the program make the stack's automation.",
   },
   {
-    applies: (object) => object.isFluxKind("ImageUpdateAutomation"),
+    applies: (object) => object.isFluxKind("ImageUpdateAutomation", "GitRepository"),
     judge: (object, circumstances) => {
+      if (object.kind === "GitRepository") return sourceOfAutomationFaults(object, circumstances);
       if (object.isPatch) return ["it is a patch, which shows only a part of what will run; register the whole object"];
       const { configRepository } = circumstances.decisions;
       if (configRepository === undefined) return ["the stack names no configRepository, so nothing may be committed"];
@@ -33,6 +34,11 @@ export const automationBounded = gate(
         ...sourceFaults(object, configRepository.url, circumstances),
       ];
     },
+    judgeStack: (circumstances) =>
+      circumstances.run
+        .all("ImageUpdateAutomation", circumstances.decisions.authorityNamespace)
+        .filter((automation) => sourceOf(automation, circumstances) === undefined)
+        .map((automation) => `${automation.title} has a source that this stack does not make`),
   },
 );
 
@@ -89,17 +95,30 @@ function pushFaults(branch: string | undefined, configRepository: ConfigReposito
   ];
 }
 
-function sourceFaults(object: JudgedObject, url: string, { run }: Circumstances): string[] {
-  const sourceRef = valueAt(object.content, "spec", "sourceRef");
-  const name = textAt(sourceRef, "name") ?? "";
-  const namespace = textAt(sourceRef, "namespace") ?? object.namespace;
-  const source = run.find("GitRepository", namespace, name);
+function sourceFaults(object: JudgedObject, url: string, circumstances: Circumstances): string[] {
+  const source = sourceOf(object, circumstances);
   return [
-    ...mustBe("spec.sourceRef.kind", textAt(sourceRef, "kind"), "GitRepository"),
-    ...(source === undefined
-      ? [`its source "${name}" was not judged before it; register it first and let the automation depend on it`]
-      : mustBe(`spec.url of its source "${name}"`, textAt(source.content, "spec", "url"), fluxGitUrl(url))),
+    ...mustBe("spec.sourceRef.kind", textAt(object.content, "spec", "sourceRef", "kind"), "GitRepository"),
+    ...(source === undefined ? [] : addressFaults(source, url)),
   ];
+}
+
+/** The source may be registered before the automation or after it; the later of the two is judged with the other. */
+function sourceOfAutomationFaults(object: JudgedObject, circumstances: Circumstances): string[] {
+  const { run, decisions } = circumstances;
+  const automations = run.all("ImageUpdateAutomation", decisions.authorityNamespace);
+  const isSource = automations.some((automation) => sourceOf(automation, circumstances) === object);
+  return isSource ? addressFaults(object, decisions.configRepository?.url ?? "") : [];
+}
+
+function sourceOf(automation: JudgedObject, { run }: Circumstances): JudgedObject | undefined {
+  const sourceRef = valueAt(automation.content, "spec", "sourceRef");
+  const namespace = textAt(sourceRef, "namespace") ?? automation.namespace;
+  return run.find("GitRepository", namespace, textAt(sourceRef, "name") ?? "");
+}
+
+function addressFaults(source: JudgedObject, url: string): string[] {
+  return mustBe(`spec.url of the source "${source.name}"`, textAt(source.content, "spec", "url"), fluxGitUrl(url));
 }
 
 /** `./stacks/` and `stacks` are the same folder; `.` is the top. */

@@ -95,20 +95,25 @@ export function stackObjects(stack: Fleet = fleet): KubernetesObject[] {
   return stackManifests(stack);
 }
 
-/** The stack's config, as the engine hands it to the pack. */
-export function setConfig(stack: Fleet = fleet): void {
+/** The stack's config, as a stack file holds it. */
+export function configOf(stack: Fleet = fleet): Record<string, unknown> {
   const { follow, branch, authorityNamespace, configRepository } = stack;
-  runtime.setAllConfig({
+  const tenants = Object.fromEntries(stack.tenants.map((one) => [one.name, entryOf(one)]));
+  return {
     "shared-authority:follow": follow,
     "shared-authority:branch": branch,
     "shared-authority:authorityNamespace": authorityNamespace,
-    ...(configRepository === undefined
-      ? {}
-      : { "shared-authority:configRepository": JSON.stringify(configRepository) }),
-    "shared-authority:tenants": JSON.stringify(
-      Object.fromEntries(stack.tenants.map((one) => [one.name, entryOf(one)])),
-    ),
-  });
+    ...(configRepository === undefined ? {} : { "shared-authority:configRepository": configRepository }),
+    "shared-authority:tenants": tenants,
+  };
+}
+
+/** Gives the pack the stack's config, as the engine does: what is no text, as JSON. */
+export function setConfig(stack: Fleet = fleet): void {
+  const entries = Object.entries(configOf(stack));
+  runtime.setAllConfig(
+    Object.fromEntries(entries.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)])),
+  );
 }
 
 /** The entry that declares a tenant. */
