@@ -6,7 +6,6 @@ import { parseAllDocuments, stringify } from "yaml";
 import type { KubernetesObject } from "../../manifests/object";
 import { Cluster, type LiveObject } from "./cluster";
 import { describeComponents, readinessRepository, registryConfig, type Component, type LabPlan } from "./component";
-import type { ComponentProcess } from "./component-process";
 import { makeCredentials, writeControllerKubeconfig, writeKubeconfig } from "./credentials";
 import { fluxControllers, fluxInstall, fluxNamespace } from "./flux-install";
 import { holdBack } from "./pod-stages";
@@ -22,7 +21,7 @@ const nodeNames = ["lab-node-1", "lab-node-2"] as const;
  */
 export async function boot(
   plan: LabPlan,
-  start: (component: Component) => Promise<ComponentProcess>,
+  start: (component: Component) => Promise<void>,
   report: (line: string) => void,
 ): Promise<void> {
   const { layout, toolbox, ports } = plan;
@@ -45,12 +44,13 @@ export async function boot(
   execFileSync("git", ["init", "--quiet", "--bare", join(layout.git, readinessRepository)]);
 
   report("starting etcd, the registry and Git");
-  const [etcd, ...stores] = stages.stores.map(start);
-  await etcd;
-  report("starting the API server");
-  const api = start(stages.api);
+  const api = start(stages.etcd).then(() => {
+    report("starting the API server");
+    return start(stages.api);
+  });
+  const started = Promise.all([api, ...stages.hosts.map(start)]);
   const definitions = toolbox.definitions.flatMap(readObjects);
-  await Promise.all([api, ...stores]);
+  await started;
   writeKubeconfig(layout, layout.kubeconfig, apiUrl, "lab-admin", adminToken);
 
   report("starting the rest of the cluster, and installing Flux");

@@ -53,8 +53,10 @@ export interface LabPlan {
 
 /** The components, in the order in which they can start; those in one stage start at once. */
 export interface Stages {
-  /** What needs nothing: etcd, the registry, Git. */
-  readonly stores: readonly Component[];
+  readonly etcd: Component;
+  /** The registry and Git, which need nothing. */
+  readonly hosts: readonly Component[];
+  /** The API server, which needs etcd. */
   readonly api: Component;
   /** What makes a cluster of an API server. */
   readonly cluster: readonly Component[];
@@ -64,7 +66,8 @@ export interface Stages {
 /** Describes every process of the lab. */
 export function describeComponents(plan: LabPlan): Stages {
   return {
-    stores: [etcd(plan), registry(plan), gitServer(plan)],
+    etcd: etcd(plan),
+    hosts: [registry(plan), gitServer(plan)],
     api: apiServer(plan),
     cluster: [controllerManager(plan), scheduler(plan), kwok(plan)],
     flux: fluxControllers.map((name) => fluxController(plan, name)),

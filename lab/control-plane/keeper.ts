@@ -1,13 +1,14 @@
 import { rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { json } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { boot } from "./boot";
 import { assignPorts, portCount, type LabPlan } from "./component";
 import { ComponentProcess } from "./component-process";
 import { layoutOf, readRecord, removeLab, writeRecord, type LabRecord } from "./lab-directory";
 import { holdBack } from "./pod-stages";
 import { takePortBlock, type PortBlock } from "./port-block";
-import { identify, killGroup, labMark } from "./process-table";
+import { identify, isRunning, labMark, type ProcessIdentity } from "./process-table";
 import { openToolbox, type Toolbox } from "./toolbox";
 
 /** What the keeper tells the process that started it. */
@@ -28,6 +29,9 @@ export type Order =
 
 /** How often other ports are tried where a program finds one of its own taken. */
 const portAttempts = 3;
+
+/** How long a keeper that is asked to end may take. */
+const keeperEndMs = 5000;
 
 /** How often the keeper looks whether its directory is still there. */
 const directoryCheckMs = 2000;
@@ -54,6 +58,7 @@ export async function keepLab(directory: string, root: string): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
   process.on("uncaughtException", (error) => {
     console.error(error);
+    tell({ kind: "failed", message: `The lab's keeper failed: ${error.message}` });
     end();
   });
   // The starter may be gone before this line is reached.
@@ -125,20 +130,22 @@ class Keeper {
         root: this.root,
       };
       try {
-        await this.boot(plan);
+        await this.boot(plan, () => this.block === block && !this.ending);
         return plan;
       } catch (error) {
         const taken = error instanceof Error && /address already in use|EADDRINUSE/.test(error.message);
         if (!taken || attempt === portAttempts || this.ending) throw error;
         tell({ kind: "progress", line: "a port was taken in the meantime; trying others" });
-        await this.killAll();
+        this.block = undefined;
         block.holder.close();
+        await this.killAll();
         for (const folder of [this.layout.data, this.layout.logs]) rmSync(folder, { recursive: true, force: true });
       }
     }
   }
 
-  private boot(plan: LabPlan): Promise<void> {
+  /** @param isCurrent whether this attempt still counts: its other branches go on for a while after one has failed */
+  private boot(plan: LabPlan, isCurrent: () => boolean): Promise<void> {
     const environment = {
       PATH: process.env.PATH ?? "",
       HOME: this.layout.temporary,
@@ -149,11 +156,10 @@ class Keeper {
     return boot(
       plan,
       async (component) => {
-        if (this.ending) throw new Error("The lab is being ended.");
+        if (!isCurrent()) throw new Error(`${component.name} is not started any more: the start has failed.`);
         const started = new ComponentProcess(component, this.layout, environment, () => this.writeComponents());
         this.processes.set(component.name, started);
         await started.start();
-        return started;
       },
       (line) => tell({ kind: "progress", line }),
     );
@@ -224,15 +230,16 @@ function tell(message: KeeperMessage): void {
   if (process.connected) process.send?.(message);
 }
 
-/** Ends a lab from outside: asks its keeper, and where that does not answer, kills and removes all there is. */
-export async function endLab(directory: string, record: LabRecord): Promise<void> {
-  const { pid, startTime } = record.keeper;
-  const keeperRuns = () => identify(pid)?.startTime === startTime;
-  if (keeperRuns()) {
-    process.kill(pid, "SIGTERM");
-    const deadline = Date.now() + 5000;
-    while (keeperRuns() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
-    if (keeperRuns()) killGroup(pid);
+/**
+ * Ends a lab from outside: asks its keeper, and where that does not answer, kills and removes all there is.
+ *
+ * @param keeper absent where it is known to be gone
+ */
+export async function endLab(directory: string, record: LabRecord, keeper?: ProcessIdentity): Promise<void> {
+  if (keeper !== undefined && isRunning(keeper)) {
+    process.kill(keeper.pid, "SIGTERM");
+    const deadline = Date.now() + keeperEndMs;
+    while (isRunning(keeper) && Date.now() < deadline) await delay(20);
   }
   await removeLab(directory, record);
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** One process, told apart from a later one with the same number by the time of its start. */
 export interface ProcessIdentity {
@@ -80,7 +81,7 @@ export async function killMarked(id: string): Promise<void> {
   for (let pids = findMarked(id); pids.length > 0; pids = findMarked(id)) {
     if (Date.now() > deadline) throw new Error(`Processes of the lab cannot be killed: ${pids.join(", ")}.`);
     for (const pid of pids) killGroup(pid);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
 }
 

@@ -7,7 +7,7 @@ import { endLab, type KeeperMessage, type Order, type ReleaseMessage } from "./k
 import type { Lab, LabControl } from "./lab";
 import { claimDirectory, freshDirectory, layoutOf, readRecord, removeStaleLabs } from "./lab-directory";
 import type { LabRecord } from "./lab-directory";
-import { keeperMark, labMark } from "./process-table";
+import { identify, keeperMark, labMark } from "./process-table";
 import { openToolbox } from "./toolbox";
 
 /** How a lab is started. */
@@ -48,7 +48,7 @@ export async function startLab(options: StartOptions = {}): Promise<Lab> {
   try {
     await untilReady(keeper, directory, options.report);
   } catch (error) {
-    await endLab(directory, readRecord(directory) ?? record);
+    await endLab(directory, record, keeper.pid === undefined ? undefined : identify(keeper.pid));
     throw error;
   }
   if (options.keep === true) await release(keeper);
@@ -85,7 +85,7 @@ export function attachLab(directory: string): Lab {
 /** Ends the lab in this directory, stale or not. Without one there, nothing happens. */
 export async function stopLab(directory: string): Promise<void> {
   const record = readRecord(directory);
-  if (record !== undefined) await endLab(directory, record);
+  if (record !== undefined) await endLab(directory, record, record.keeper);
 }
 
 function controlOf(directory: string, record: LabRecord, controlUrl: string): LabControl {

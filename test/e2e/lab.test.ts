@@ -137,21 +137,39 @@ describe("npm run lab", () => {
     assert.equal(readFileSync(join(one, "precious"), "utf8"), "mine");
   });
 
-  it("shows the end of the log of a program that does not start", async () => {
+  /** The real programs, one of them behind a shell script. `$real` is the program itself. */
+  function replaceProgram(program: string, script: string): NodeJS.ProcessEnv {
     const tools = join(directory(), "tools");
-    const real = openToolbox();
-    mkdirSync(join(tools, "bin"), { recursive: true });
-    mkdirSync(join(tools, "kwok"));
-    for (const program of [...programs, "kube"]) symlinkSync(join(real.bin, program), join(tools, "bin", program));
-    symlinkSync(real.stages, join(tools, "kwok", "stages.yaml"));
-    symlinkSync(join(real.bin, "..", "crds"), join(tools, "crds"));
-    rmSync(join(tools, "bin", "etcd"));
-    writeFileSync(join(tools, "bin", "etcd"), "#!/bin/sh\necho no room at the inn >&2\nexit 1\n", { mode: 0o755 });
+    const { bin } = openToolbox();
+    for (const folder of ["bin", "kwok"]) mkdirSync(join(tools, folder), { recursive: true });
+    for (const name of [...programs, "kube"]) symlinkSync(join(bin, name), join(tools, "bin", name));
+    symlinkSync(join(bin, "..", "kwok", "stages.yaml"), join(tools, "kwok", "stages.yaml"));
+    symlinkSync(join(bin, "..", "crds"), join(tools, "crds"));
+    const path = join(tools, "bin", program);
+    rmSync(path);
+    writeFileSync(path, `#!/bin/sh\nreal=${join(bin, program)}\n${script}\n`, { mode: 0o755 });
+    return { AUTHORITY_TOOLS: tools };
+  }
+
+  it("shows the end of the log of a program that does not start", async () => {
     const one = join(directory(), "one");
-    const { code, stderr } = await lab(["up", "--directory", one], { AUTHORITY_TOOLS: tools });
+    const environment = replaceProgram("etcd", "echo no room at the inn >&2; exit 1");
+    const { code, stderr } = await lab(["up", "--directory", one], environment);
     assert.equal(code, 1);
     assert.match(stderr, /etcd ended as soon as it was started\. The end of its log:\nno room at the inn/);
     assert.equal(existsSync(one), false);
+  });
+
+  it("takes other ports where one was taken in the meantime", async () => {
+    const one = join(directory(), "one");
+    const seen = join(directory(), "seen");
+    const environment = replaceProgram(
+      "source-controller",
+      `[ -e ${seen} ] && exec $real "$@"; touch ${seen}; echo listen: address already in use; exit 1`,
+    );
+    const { code, stderr } = await lab(["up", "--directory", one], environment);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /a port was taken in the meantime; trying others/);
   });
 });
 
