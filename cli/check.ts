@@ -1,0 +1,143 @@
+import { runtime } from "@pulumi/pulumi";
+import type { Fleet } from "../fleet/fleet";
+import { describeProblem, type Problem, ProblemsError } from "../fleet/problem";
+import { listStacks, readAllFleets, readFleet, readStackFile } from "../fleet/read";
+import { Report } from "../fleet/report";
+import { projectPrefix } from "../fleet/schema";
+import { readSettings } from "../fleet/structure";
+import { judgeObjects, type Violation } from "../policy-pack/judge";
+import { policies } from "../policy-pack/policies";
+import { type Lock, readLock } from "../release/lock";
+import type { EvidenceReader } from "../release/evidence-reader";
+import { type ExitCode, exitCode } from "./exit-code";
+import { type AnyResolution, describeReasons, resolveStack, stackObjects } from "./releases";
+import type { Session } from "./session";
+import { type Colors, printable, printableLines } from "./terminal";
+
+/** Options of `authority check`. */
+export interface CheckOptions {
+  readonly stack?: string;
+  readonly json?: boolean;
+}
+
+/** What was found of the project. */
+export interface CheckResult {
+  /** What is wrong with the files. */
+  readonly problems: readonly Problem[];
+  /** The stacks whose files are in order. */
+  readonly stacks: readonly CheckedStack[];
+}
+
+/** What was found of one stack. */
+export interface CheckedStack {
+  readonly stack: string;
+  /** How many tenants there are. */
+  readonly tenants: number;
+  /** How many objects the policies judged. */
+  readonly objects: number;
+  /** Tenants whose release may not run, and why. */
+  readonly releases: readonly Pick<AnyResolution, "tenant" | "source" | "reasons">[];
+  /** What the policies say. */
+  readonly violations: readonly Violation[];
+}
+
+/** Checks config, promise and policies of the stack, or of all of them, without an engine. */
+export async function check(options: CheckOptions, session: Session): Promise<ExitCode> {
+  const { root, terminal } = session;
+  const { stack } = options;
+  const problems: Problem[] = [];
+  const gather = <Result>(read: () => Result): Result | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ProblemsError)) throw error;
+      problems.push(...error.problems);
+      return undefined;
+    }
+  };
+  const fleets = stack === undefined ? readableFleets(root, gather) : [gather(() => readFleet({ root, stack }))];
+  const lock = gather(() => readLock(root));
+  const stacks: CheckedStack[] = [];
+  if (lock !== undefined) {
+    const reader = session.reader();
+    for (const fleet of fleets) {
+      if (fleet === undefined) continue;
+      terminal.count(`checking the stack ${fleet.stack}`);
+      stacks.push(await checkStack(fleet, lock, reader));
+    }
+  }
+  terminal.done();
+  const result: CheckResult = { problems, stacks };
+  if (options.json === true) terminal.printJson(result);
+  else terminal.print(describeCheck(result, terminal.colors));
+  if (problems.length > 0) return exitCode.badInput;
+  return stacks.some(isBlocked) ? exitCode.blocked : exitCode.fine;
+}
+
+/** The fleets that can be read; where one of them cannot, the others are checked all the same. */
+function readableFleets(
+  root: string,
+  gather: <Result>(read: () => Result) => Result | undefined,
+): (Fleet | undefined)[] {
+  const all = gather(() => readAllFleets(root));
+  if (all !== undefined) return all;
+  return listStacks(root).map((stack) => {
+    try {
+      return readFleet({ root, stack });
+    } catch (error) {
+      if (error instanceof ProblemsError) return undefined;
+      throw error;
+    }
+  });
+}
+
+async function checkStack(fleet: Fleet, lock: Lock, reader: EvidenceReader): Promise<CheckedStack> {
+  const releases = await resolveStack(fleet, lock, reader);
+  const objects = [...stackObjects(fleet, releases)];
+  runtime.setAllConfig(engineConfig(fleet));
+  const violations = await judgeObjects(objects, policies, {}, fleet.stack);
+  return {
+    stack: fleet.stack,
+    tenants: fleet.tenants.length,
+    objects: objects.length,
+    releases: releases
+      .filter(({ reasons }) => reasons.length > 0)
+      .map(({ tenant, source, reasons }) => ({ tenant, source, reasons })),
+    violations,
+  };
+}
+
+/** The stack's config as the engine hands it to the policies: texts as they are, everything else as JSON. */
+function engineConfig({ root, stack }: Fleet): Record<string, string> {
+  const settings = readSettings(new Report(readStackFile(root, stack)));
+  return Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [
+      `${projectPrefix}:${key}`,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]),
+  );
+}
+
+function isBlocked({ releases, violations }: CheckedStack): boolean {
+  return releases.length > 0 || violations.some(({ enforcement }) => enforcement === "mandatory");
+}
+
+function describeCheck({ problems, stacks }: CheckResult, colors: Colors): string {
+  return [
+    ...problems.map((problem) => `${colors.red("error")} ${printable(describeProblem(problem))}`),
+    ...stacks.flatMap((checked) => describeStack(checked, colors)),
+  ].join("\n");
+}
+
+function describeStack(checked: CheckedStack, colors: Colors): string[] {
+  const { stack, tenants, objects, releases, violations } = checked;
+  const verdict = isBlocked(checked) ? colors.red("blocked") : colors.green("fine");
+  return [
+    ...releases.flatMap((release) => describeReasons(stack, release)).map(printable),
+    ...violations.map(
+      ({ policy, enforcement, message }) =>
+        `${enforcement === "mandatory" ? colors.red(policy) : colors.yellow(`${policy} (advisory)`)}: ${printableLines(message)}`,
+    ),
+    `${stack}: ${verdict}, ${tenants} ${tenants === 1 ? "tenant" : "tenants"}, ${objects} objects`,
+  ];
+}

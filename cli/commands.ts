@@ -1,0 +1,80 @@
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { version } from "../package.json";
+import { type ExitCode, exitCode } from "./exit-code";
+import { Session } from "./session";
+import type { Surroundings, Terminal } from "./terminal";
+
+/** The program with all of its verbs. A verb's own code is loaded when it is called, so that the start is cheap. */
+export function authorityProgram(
+  surroundings: Surroundings,
+  terminal: Terminal,
+  onEnd: (code: ExitCode) => void,
+): Command {
+  const program = new Command("authority")
+    .description(
+      "The shared repository's decisions, without an engine: what each tenant would run, and whether it may.",
+    )
+    .version(version, "-V, --version", "print the version")
+    .option("-C, --cwd <dir>", "run as if started in this folder (default: the current one)")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [verb]", "print the help of a verb")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.tell(text.trimEnd()),
+    })
+    .exitOverride()
+    .addHelpText("after", programHelp);
+
+  const run =
+    <Options>(verb: (options: Options, session: Session) => Promise<ExitCode>) =>
+    async (options: Options): Promise<void> => {
+      const { cwd = "." } = program.opts<{ cwd?: string }>();
+      onEnd(await verb(options, new Session(resolve(surroundings.cwd(), cwd), terminal)));
+    };
+  const stack = ["-s, --stack <stack>", "only this stack (default: all stacks)"] as const;
+  const json = ["--json", "print the result as JSON"] as const;
+
+  program
+    .command("plan")
+    .summary("what each tenant would run, and why")
+    .description(
+      "Tell for each tenant what it would run, where the evidence comes from, and whether the promise is kept.",
+    )
+    .option(...stack)
+    .option(...json)
+    .option("--offline", "leave the network alone: the lock's evidence only, no branch heads, no newest version")
+    .addHelpText("after", examples("authority plan", "authority plan --stack prod --offline", "authority plan --json"))
+    .action(run<import("./plan").PlanOptions>(async (...given) => (await import("./plan")).plan(...given)));
+
+  program
+    .command("render")
+    .summary("write a stack's objects as YAML")
+    .description("Write the objects of a stack as YAML, byte for byte what the engine renders: all of it, or nothing.")
+    .requiredOption("-o, --out <dir>", "the folder to write; a former render in it is replaced as a whole")
+    .option("-s, --stack <stack>", "the stack to render")
+    .addHelpText("after", examples("authority render --stack prod --out rendered/prod"))
+    .action(run<import("./render").RenderOptions>(async (...given) => (await import("./render")).render(...given)));
+
+  program
+    .command("check")
+    .summary("check config, promise and all policies")
+    .description("Check the files, the promise of each release and all policies over the rendered objects. No engine.")
+    .option(...stack)
+    .option(...json)
+    .addHelpText("after", examples("authority check", "authority check --stack prod", "authority check --json"))
+    .action(run<import("./check").CheckOptions>(async (...given) => (await import("./check")).check(...given)));
+
+  return program;
+}
+
+const programHelp = `
+Exit codes: ${exitCode.fine} fine, ${exitCode.internal} internal, ${exitCode.badInput} bad input, ${exitCode.blocked} the promise is broken, a fact cannot be read, or a policy blocks.
+NO_COLOR=1 takes the colours away. \`authority help <verb>\` has examples.`;
+
+function examples(...commands: readonly string[]): string {
+  return ["", commands.length === 1 ? "Example:" : "Examples:", ...commands.map((command) => `  ${command}`)].join(
+    "\n",
+  );
+}

@@ -1,0 +1,11 @@
+import type { EvidenceReader, ReadResult } from "../release/evidence-reader";
+
+const nothing = { missing: ["nothing is read with `--offline`"] } satisfies ReadResult;
+
+/** A reader that leaves the network alone: no fact can be read. */
+export const offlineReader: EvidenceReader = {
+  readRelease: () => Promise.resolve(nothing),
+  readBranch: () => Promise.resolve(nothing),
+  readFacts: () => Promise.resolve(nothing),
+  newestAllowed: () => Promise.resolve(undefined),
+};

@@ -1,0 +1,46 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Fleet } from "../fleet/fleet";
+import { listStacks, readAllFleets, readFleet } from "../fleet/read";
+import { InputError } from "./input-error";
+
+/**
+ * The project's folder: the nearest one, from here upwards, that holds `Pulumi.yaml`.
+ *
+ * @throws InputError where there is none
+ */
+export function findProject(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "Pulumi.yaml"))) return folder;
+    if (folder === dirname(folder)) {
+      throw new InputError(
+        `There is no Pulumi.yaml in ${from}, nor in any folder above it. ` +
+          "Run this in the shared repository, or name its folder with `--cwd`.",
+      );
+    }
+  }
+}
+
+/**
+ * The fleet of the stack, or those of all stacks.
+ *
+ * @throws ProblemsError with everything that is wrong with any of them
+ */
+export function readStacks(root: string, stack: string | undefined): Fleet[] {
+  return stack === undefined ? readAllFleets(root) : [readFleet({ root, stack })];
+}
+
+/**
+ * The stack that a verb works on which works on one only.
+ *
+ * @throws InputError where none is named
+ */
+export function requireStack(root: string, verb: string, stack: string | undefined): string {
+  if (stack !== undefined) return stack;
+  const stacks = listStacks(root);
+  throw new InputError(
+    stacks.length === 0
+      ? `There is no stack in ${root}; expected a file \`Pulumi.<stack>.yaml\`.`
+      : `\`authority ${verb}\` works on one stack; name it with \`--stack\`. There are: ${stacks.join(", ")}.`,
+  );
+}
