@@ -1,0 +1,352 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { delimiter, join } from "node:path";
+import { serveRegistry } from "../../lab/embedded-registry";
+import { listenOnLoopback } from "../../lab/loopback";
+import { pushChart, pushImage } from "../../lab/push";
+import { parseImageAddress } from "../../release/image-address";
+import { createRegistry, RegistryError, type RegistryOptions } from "../../release/registry";
+import { temporaryDirectory } from "../support/directory";
+import { startDistribution } from "../support/registry";
+import { requireTools } from "../support/tools";
+
+const quick: RegistryOptions = { retries: 2, retryDelayMs: 1, timeoutMs: 5000 };
+const manifest = JSON.stringify({
+  schemaVersion: 2,
+  mediaType: "application/vnd.oci.image.manifest.v1+json",
+  layers: [],
+});
+const digest = digestOf(manifest);
+
+function digestOf(text: string): string {
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+}
+
+function reply(response: ServerResponse, status: number, body = "", headers: Record<string, string> = {}): void {
+  response.writeHead(status, headers).end(body);
+}
+
+/** What the OCI API says of a tag or name that it does not know. */
+const unknown = JSON.stringify({ errors: [{ code: "MANIFEST_UNKNOWN", message: "manifest unknown" }] });
+
+/** Runs against a registry whose answers the test gives. */
+async function withServer(answer: RequestListener, run: (host: string) => Promise<void>): Promise<void> {
+  const server = await listenOnLoopback(createServer(answer));
+  try {
+    await run(server.url.replace("http://", ""));
+  } finally {
+    await server.close();
+  }
+}
+
+describe("a registry", () => {
+  const directory = temporaryDirectory();
+  const before = { config: process.env.DOCKER_CONFIG, path: process.env.PATH };
+
+  beforeEach(() => {
+    process.env.DOCKER_CONFIG = join(directory(), "docker");
+    mkdirSync(join(directory(), "docker"));
+  });
+
+  afterEach(() => {
+    if (before.config === undefined) delete process.env.DOCKER_CONFIG;
+    else process.env.DOCKER_CONFIG = before.config;
+    process.env.PATH = before.path;
+  });
+
+  function writeDockerConfig(config: object): void {
+    writeFileSync(join(directory(), "docker", "config.json"), JSON.stringify(config));
+  }
+
+  async function assertReads(url: string): Promise<void> {
+    const host = url.replace("http://", "");
+    const registry = createRegistry(quick);
+    const image = `${host}/team/app`;
+    const pushed = await pushImage(url, "team/app", "1.0.0");
+    await pushImage(url, "team/app", "1.1.0");
+    assert.equal(await registry.readDigest(image, "1.0.0", true), pushed);
+    assert.equal(await registry.readDigest(image, "9.9.9", true), undefined);
+    assert.equal(await registry.readDigest(`${host}/team/nothing`, "1.0.0", true), undefined);
+    assert.deepEqual((await registry.readTags(image, true)).sort(), ["1.0.0", "1.1.0"]);
+    assert.deepEqual(await registry.readTags(`${host}/team/nothing`, true), []);
+    const files = { "Chart.yaml": "apiVersion: v2\nname: app\nversion: 1.0.0+build\nappVersion: v1.0.0\n" };
+    const annotations = { "org.opencontainers.image.revision": "0123" };
+    const chart = await pushChart(url, "charts/app", "1.0.0_build", files, annotations);
+    assert.deepEqual(await registry.readChart(`oci://${host}/charts/app`, "1.0.0_build", true), {
+      digest: chart,
+      version: "1.0.0+build",
+      appVersion: "v1.0.0",
+      revision: "0123",
+      problems: [],
+    });
+    assert.equal(await registry.readChart(`oci://${host}/charts/app`, "2.0.0", true), undefined);
+    const image2 = await registry.readChart(`oci://${image}`, "1.0.0", true);
+    assert.match(
+      image2?.problems[0] ?? "",
+      /is "application\/vnd\.oci\.image\.config\.v1\+json", must be "application\/vnd\.cncf\.helm\.config\.v1\+json"/,
+    );
+  }
+
+  it("gives digests, tags and charts: the real one", async function () {
+    requireTools(this, "registry");
+    const server = await startDistribution(directory());
+    try {
+      await assertReads(server.url);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it("gives digests, tags and charts: the embedded one", async () => {
+    const server = await serveRegistry();
+    try {
+      await assertReads(server.url);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it("is signed in to for a token, once, with the Docker config's credentials", async () => {
+    let tokens = 0;
+    const answer: RequestListener = (request, response) => {
+      const url = new URL(request.url ?? "", `http://${request.headers.host ?? ""}`);
+      if (url.pathname === "/token") {
+        tokens += 1;
+        assert.equal(request.headers.authorization, `Basic ${Buffer.from("me:se:cret").toString("base64")}`);
+        assert.equal(url.searchParams.get("scope"), "repository:team/app:pull");
+        assert.equal(url.searchParams.get("service"), "the service");
+        reply(response, 200, JSON.stringify({ token: "t0ken" }));
+      } else if (request.headers.authorization === "Bearer t0ken") {
+        reply(response, 200, manifest, { "docker-content-digest": digest });
+      } else {
+        const challenge = `Bearer realm="${url.origin}/token",service="the service",scope="repository:team/app:pull"`;
+        reply(response, 401, "", { "www-authenticate": challenge });
+      }
+    };
+    await withServer(answer, async (host) => {
+      writeDockerConfig({ auths: { [host]: { auth: Buffer.from("me:se:cret").toString("base64") } } });
+      const registry = createRegistry(quick);
+      const tags = ["1.0.0", "1.1.0", "1.2.0"];
+      const digests = await Promise.all(tags.map((tag) => registry.readDigest(`${host}/team/app`, tag, true)));
+      assert.deepEqual(digests, [digest, digest, digest]);
+      assert.equal(await registry.readDigest(`${host}/team/app`, "1.3.0", true), digest);
+      assert.equal(tokens, 1);
+    });
+  });
+
+  it("takes Basic credentials from a credential helper, and an identity token", async () => {
+    const bin = join(directory(), "bin");
+    mkdirSync(bin);
+    const helper = (name: string, body: string) => {
+      writeFileSync(join(bin, `docker-credential-${name}`), `#!/bin/sh\nread -r registry\n${body}\n`);
+      chmodSync(join(bin, `docker-credential-${name}`), 0o755);
+    };
+    process.env.PATH = `${bin}${delimiter}${before.path ?? ""}`;
+    helper("lab", `echo '{"Username":"me","Secret":"secret"}'`);
+    helper("none", `echo 'credentials not found in native keychain'; exit 1`);
+    helper("broken", `echo 'secret stuff'; exit 3`);
+    helper("token", `echo '{"Username":"<token>","Secret":"refresh"}'`);
+    const answer: RequestListener = (request, response) => {
+      const origin = `http://${request.headers.host ?? ""}`;
+      if (request.url === "/token") {
+        let body = "";
+        request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+        request.on("end", () => {
+          assert.equal(new URLSearchParams(body).get("refresh_token"), "refresh");
+          reply(response, 200, JSON.stringify({ access_token: "fresh" }));
+        });
+      } else if (
+        request.headers.authorization === `Basic ${Buffer.from("me:secret").toString("base64")}` ||
+        request.headers.authorization === "Bearer fresh"
+      ) {
+        reply(response, 200, manifest, { "docker-content-digest": digest });
+      } else {
+        const challenge =
+          request.url?.includes("identity") === true ? `Bearer realm="${origin}/token"` : `Basic realm="lab"`;
+        reply(response, 401, "", { "www-authenticate": challenge });
+      }
+    };
+    await withServer(answer, async (host) => {
+      const read = (name = "app") => createRegistry(quick).readDigest(`${host}/${name}`, "1.0.0", true);
+      writeDockerConfig({ credHelpers: { [host]: "lab" } });
+      assert.equal(await read(), digest);
+      writeDockerConfig({ credsStore: "token" });
+      assert.equal(await read("identity"), digest);
+      writeDockerConfig({ credsStore: "none" });
+      await assert.rejects(read(), /asks for credentials, and the Docker config has none for 127\.0\.0\.1/);
+      writeDockerConfig({ credsStore: "absent" });
+      await assert.rejects(read(), /docker-credential-absent, which the Docker config names, cannot be run: ENOENT/);
+      writeDockerConfig({ credsStore: "broken" });
+      await assert.rejects(
+        read(),
+        (error: Error) => /exit code 3/.test(error.message) && !error.message.includes("secret"),
+      );
+      writeFileSync(join(directory(), "docker", "config.json"), '{"auths": {"x": {"auth": hunter2');
+      await assert.rejects(
+        read(),
+        (error: Error) => /config\.json is not JSON/.test(error.message) && !error.message.includes("hunter2"),
+      );
+    });
+  });
+
+  it("that refuses the credentials is unreadable, and the message does not hold them", async () => {
+    const answer: RequestListener = (request, response) => {
+      if (request.url?.startsWith("/token") === true) reply(response, 403, "no");
+      else
+        reply(response, 401, "", { "www-authenticate": `Bearer realm="http://${request.headers.host ?? ""}/token"` });
+    };
+    await withServer(answer, async (host) => {
+      writeDockerConfig({ auths: { [`https://${host}/v1/`]: { username: "me", password: "hunter2" } } });
+      await assert.rejects(createRegistry(quick).readDigest(`${host}/app`, "1.0.0", true), (error: Error) => {
+        assert.match(error.message, /^the sign-in at 127\.0\.0\.1:\d+ for .*\/app: refused with HTTP 403$/);
+        return true;
+      });
+    });
+  });
+
+  it("is tried again after 429, 5xx and a cut connection, and then given up", async () => {
+    const failures: ((request: IncomingMessage, response: ServerResponse) => void)[] = [
+      (_, response) => reply(response, 429, "", { "retry-after": "0" }),
+      (_, response) => response.destroy(),
+    ];
+    const answer: RequestListener = (request, response) => {
+      const failure = failures.shift();
+      if (failure === undefined) reply(response, 200, manifest, { "docker-content-digest": digest });
+      else failure(request, response);
+    };
+    await withServer(answer, async (host) => {
+      assert.equal(await createRegistry(quick).readDigest(`${host}/app`, "1.0.0", true), digest);
+    });
+    let requests = 0;
+    const always: RequestListener = (_, response) => {
+      requests += 1;
+      reply(response, 500);
+    };
+    await withServer(always, async (host) => {
+      await assert.rejects(
+        createRegistry(quick).readDigest(`${host}/app`, "1.0.0", true),
+        /^RegistryError: HEAD .*\/v2\/app\/manifests\/1\.0\.0: HTTP 500$/,
+      );
+      assert.equal(requests, 3);
+    });
+  });
+
+  it("that hangs is given up in time", async () => {
+    await withServer(
+      () => undefined,
+      async (host) => {
+        const registry = createRegistry({ retries: 0, timeoutMs: 100 });
+        await assert.rejects(registry.readDigest(`${host}/app`, "1.0.0", true), /no answer within 0\.1 s/);
+        const abort = new AbortController();
+        const reading = createRegistry({ signal: abort.signal }).readDigest(`${host}/app`, "1.0.0", true);
+        abort.abort();
+        await assert.rejects(reading, /aborted/);
+      },
+    );
+  });
+
+  it("says that a tag is not there; a 404 of somebody else says nothing", async () => {
+    const answer: RequestListener = (request, response) =>
+      reply(response, 404, request.url?.includes("/proxied/") === true ? "<html>" : unknown);
+    await withServer(answer, async (host) => {
+      const registry = createRegistry(quick);
+      assert.equal(await registry.readDigest(`${host}/app`, "1.0.0", true), undefined);
+      await assert.rejects(registry.readDigest(`${host}/proxied/app`, "1.0.0", true), /refused with HTTP 404/);
+      await assert.rejects(registry.readTags(`${host}/proxied/app`, true), RegistryError);
+    });
+  });
+
+  it("without a digest in its answer to HEAD, or without HEAD, is read by the manifest itself", async () => {
+    const answer: RequestListener = (request, response) => {
+      if (request.method !== "HEAD") reply(response, 200, manifest);
+      else reply(response, request.url?.includes("/old/") === true ? 405 : 200);
+    };
+    await withServer(answer, async (host) => {
+      assert.equal(await createRegistry(quick).readDigest(`${host}/app`, "1.0.0", true), digest);
+      assert.equal(await createRegistry(quick).readDigest(`${host}/old/app`, "1.0.0", true), digest);
+    });
+  });
+
+  it("that gives other content than its digest says is not believed", async () => {
+    const config = JSON.stringify({ name: "app", version: "1.0.0", appVersion: "1.0.0" });
+    const chart = JSON.stringify({
+      config: { mediaType: "application/vnd.cncf.helm.config.v1+json", digest: digestOf(config) },
+    });
+    const answer: RequestListener = (request, response) => {
+      if (request.url?.includes("/blobs/") === true) reply(response, 200, config.replace("1.0.0", "6.6.6"));
+      else if (request.url?.includes("/lying/") === true)
+        reply(response, 200, chart, { "docker-content-digest": digest });
+      else reply(response, 200, chart);
+    };
+    await withServer(answer, async (host) => {
+      const registry = createRegistry(quick);
+      await assert.rejects(
+        registry.readChart(`oci://${host}/app`, "1.0.0", true),
+        /the blob sha256:\w+ of .* has the digest sha256:/,
+      );
+      await assert.rejects(registry.readChart(`oci://${host}/lying/app`, "1.0.0", true), /and the registry calls it/);
+    });
+  });
+
+  it("has its tags listed page by page, and no answer without end", async () => {
+    const answer: RequestListener = (request, response) => {
+      const url = new URL(request.url ?? "", "http://localhost");
+      const last = url.searchParams.get("last");
+      if (url.pathname.includes("/huge/")) {
+        reply(response, 200, "x".repeat(5 * 1024 * 1024));
+      } else if (url.pathname.includes("/away/")) {
+        reply(response, 200, "{}", { link: `<http://elsewhere.example.com/v2/>; rel="next"` });
+      } else if (last === null) {
+        reply(response, 200, JSON.stringify({ tags: ["1", "2"] }), {
+          link: `</v2/app/tags/list?n=2&last=2>; rel="next"`,
+        });
+      } else {
+        reply(response, 200, JSON.stringify({ tags: ["3"] }));
+      }
+    };
+    await withServer(answer, async (host) => {
+      const registry = createRegistry(quick);
+      assert.deepEqual(await registry.readTags(`${host}/app`, true), ["1", "2", "3"]);
+      await assert.rejects(registry.readTags(`${host}/huge/app`, true), /more than \d+ bytes/);
+      await assert.rejects(
+        registry.readTags(`${host}/away/app`, true),
+        /points at another host, elsewhere\.example\.com/,
+      );
+    });
+  });
+
+  it("is asked for no impossible tag or name", async () => {
+    const registry = createRegistry(quick);
+    await assert.rejects(registry.readDigest("ghcr.io/a/b", "../x", true), /can be no tag in a registry/);
+    await assert.rejects(registry.readDigest("ghcr.io/../b", "1.0.0", true), /is no image repository/);
+  });
+});
+
+describe("an image's address", () => {
+  it("is read as Docker reads it", () => {
+    const read = (text: string) => {
+      const address = parseImageAddress(text);
+      return address === undefined ? undefined : `${address.registry} ${address.host} ${address.name}`;
+    };
+    assert.equal(read("ghcr.io/stefanprodan/podinfo"), "ghcr.io ghcr.io stefanprodan/podinfo");
+    assert.equal(read("oci://ghcr.io/stefanprodan/charts/podinfo"), "ghcr.io ghcr.io stefanprodan/charts/podinfo");
+    assert.equal(read("nginx"), "docker.io registry-1.docker.io library/nginx");
+    assert.equal(read("grafana/grafana"), "docker.io registry-1.docker.io grafana/grafana");
+    assert.equal(read("index.docker.io/library/nginx"), "docker.io registry-1.docker.io library/nginx");
+    assert.equal(read("localhost/app"), "localhost localhost app");
+    assert.equal(read("127.0.0.1:5000/team/app"), "127.0.0.1:5000 127.0.0.1:5000 team/app");
+    for (const bad of [
+      "",
+      "ghcr.io/",
+      "ghcr.io/App",
+      "ghcr.io/a/../b",
+      "ghcr.io/a b",
+      "user@ghcr.io/a",
+      "https://ghcr.io/a/b",
+    ]) {
+      assert.equal(read(bad), undefined, bad);
+    }
+  });
+});
