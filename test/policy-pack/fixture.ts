@@ -122,7 +122,8 @@ function entryOf({ chart, images, ...tenant }: Tenant): unknown {
   return { ...tenant, chart: chart.kind === "git" ? chart.path : chart.url, image: images, ...hidden };
 }
 
-/** A copy of the objects in which one field of the one of a kind (and name) is another; `undefined` takes it away. */
+/** A copy of the objects in which one field of the one of a kind (and name) is another; `undefined` takes it away.
+ * In the path `~` stands for the `/` of a key. */
 export function withField(
   objects: readonly KubernetesObject[],
   kind: string,
@@ -133,7 +134,7 @@ export function withField(
   const copy = structuredClone(objects) as KubernetesObject[];
   const object = copy.find((one) => one.kind === kind && (name === undefined || one.metadata.name === name));
   if (object === undefined) throw new Error(`there is no ${kind}`);
-  const keys = path.split("/");
+  const keys = path.split("/").map((key) => key.replaceAll("~", "/"));
   const last = keys.pop()!;
   let at = object as unknown as Record<string, unknown>;
   for (const key of keys) at = (at[key] ??= {}) as Record<string, unknown>;

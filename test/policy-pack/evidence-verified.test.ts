@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { evidenceVerifiedBy } from "../../policy-pack/evidence-verified";
+import type { EvidenceReader, ReadResult } from "../../release/evidence-reader";
+import type { BranchEvidence, Evidence } from "../../release/evidence";
+import { evidenceOf, fleetOf, headOfMaster, judge, objectsOf, podinfo, withField, withUnknown } from "./fixture";
+
+/** The policy, with what Git and the registry say; `undefined` where they must not be asked. */
+function policy(says: { release?: ReadResult; branch?: ReadResult<BranchEvidence> } = {}, isCi = false) {
+  const asked = (): never => assert.fail("nothing may be read");
+  const reader: EvidenceReader = {
+    readRelease: () => Promise.resolve(says.release ?? asked()),
+    readBranch: () => Promise.resolve(says.branch ?? asked()),
+    readFacts: asked,
+    newestAllowed: asked,
+  };
+  return evidenceVerifiedBy(
+    () => reader,
+    () => isCi,
+  );
+}
+
+const on = { "evidence-verified": { mode: "on" } };
+const off = { "evidence-verified": { mode: "off" } };
+
+describe("evidence-verified", () => {
+  const reads = (facts: Partial<Evidence> = {}) => ({ release: { evidence: evidenceOf(podinfo, facts) } });
+
+  it("passes when Git and the registry say what the evidence says", async () => {
+    assert.deepEqual(await judge(policy(reads()), objectsOf(), undefined, on), []);
+  });
+
+  const moved: [string, Partial<Evidence>, RegExp][] = [
+    ["a Git tag that moved", { commit: "d".repeat(40) }, /shared-authority\/commit` is "(c1)+", must be "d+"/],
+    ["a Git tag that is gone", { gitTag: undefined, commit: undefined }, /there is no Git tag "6\.14\.1"/],
+    [
+      "an image that was pushed again",
+      { images: [{ reference: "ghcr.io/stefanprodan/podinfo:6.14.1", digest: `sha256:${"e".repeat(64)}` }] },
+      /shared-authority\/images` is/,
+    ],
+    ["a chart that says another appVersion", { appVersion: "6.14.0" }, /appVersion of Chart\.yaml is "6\.14\.0"/],
+    ["a commit that left the release branch", { branch: undefined }, /lies on no branch/],
+  ];
+  for (const [what, facts, reason] of moved) {
+    it(`blocks ${what}`, async () => {
+      const [violation] = await judge(policy(reads(facts)), objectsOf(), undefined, on);
+      assert.equal(violation!.enforcement, "mandatory");
+      assert.match(violation!.message, reason);
+    });
+  }
+
+  it("blocks evidence that somebody made up", async () => {
+    const lie = objectsOf(podinfo, evidenceOf(podinfo, { commit: "d".repeat(40) }));
+    assert.match((await judge(policy(reads()), lie, undefined, on))[0]!.message, /commit` is "d+", must be "(c1)+"/);
+  });
+
+  it("blocks what cannot be read, and says what", async () => {
+    const unreadable = { release: { missing: ["the image x cannot be read: 401"] } };
+    const [violation] = await judge(policy(unreadable), objectsOf(), undefined, on);
+    assert.match(violation!.message, /the image x cannot be read: 401/);
+  });
+
+  it("reads the head of the branch where the stack follows one", async () => {
+    const dev = { ...fleetOf({ tag: undefined, digest: undefined }), follow: "branch" as const };
+    const objects = objectsOf(dev.tenants[0], headOfMaster, dev);
+    assert.deepEqual(await judge(policy({ branch: { evidence: headOfMaster } }), objects, dev, on), []);
+    const newer = { evidence: { ...headOfMaster, appVersion: "6.14.0" } };
+    assert.match((await judge(policy({ branch: newer }), objects, dev, on))[0]!.message, /appVersion of Chart\.yaml/);
+  });
+
+  it("reads nothing where it is off, and is off by default on a developer's machine", async () => {
+    assert.deepEqual(await judge(policy(), objectsOf(), undefined, off), []);
+    assert.deepEqual(await judge(policy(), objectsOf()), []);
+  });
+
+  it("is on by default in CI, and can be turned off there", async () => {
+    assert.equal((await judge(policy(reads({ commit: "d".repeat(40) }), true), objectsOf())).length, 1);
+    assert.deepEqual(await judge(policy({}, true), objectsOf(), undefined, off), []);
+  });
+
+  it("blocks what is not known before the step", async () => {
+    const objects = withUnknown(objectsOf(), "HelmRelease", "spec");
+    assert.deepEqual(await judge(policy(reads()), objects, undefined, on), [], "it reads the annotations alone");
+    const hidden = withField(objectsOf(), "HelmRelease", "metadata/annotations", undefined);
+    assert.match((await judge(policy(), hidden, undefined, on))[0]!.message, /it carries no evidence/);
+  });
+});
