@@ -40,7 +40,8 @@ export function openEngineSession(engine: Engine, directory: string): EngineSess
   const home = join(directory, "home");
   const state = join(directory, "state");
   const pulumiHome = join(home, ".pulumi");
-  for (const folder of [state, pulumiHome]) mkdirSync(folder, { recursive: true });
+  const temporary = join(directory, "tmp");
+  for (const folder of [state, pulumiHome, temporary]) mkdirSync(folder, { recursive: true });
   if (engine.plugins !== undefined) symlinkSync(engine.plugins, join(pulumiHome, "plugins"), "junction");
   const environment: NodeJS.ProcessEnv = {
     ...inherited(),
@@ -48,6 +49,9 @@ export function openEngineSession(engine: Engine, directory: string): EngineSess
     PATH: [dirname(engine.binary), dirname(process.execPath), process.env.PATH ?? ""].join(delimiter),
     HOME: home,
     USERPROFILE: home,
+    TMPDIR: temporary,
+    TMP: temporary,
+    TEMP: temporary,
     PULUMI_HOME: pulumiHome,
     PULUMI_BACKEND_URL: pathToFileURL(state).href,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64url"),
@@ -66,7 +70,7 @@ export function openEngineSession(engine: Engine, directory: string): EngineSess
 
 /** What a program needs of its surroundings to run at all. */
 function inherited(): NodeJS.ProcessEnv {
-  const names = ["LANG", "LC_ALL", "TZ", "TMPDIR", "TMP", "TEMP", "SystemRoot", "ComSpec", "PATHEXT"];
+  const names = ["LANG", "LC_ALL", "TZ", "SystemRoot", "ComSpec", "PATHEXT"];
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => names.includes(name)));
 }
 

@@ -45,9 +45,10 @@ async function tellStory(
     const cast = { project: stage.project, directory: stage.directory, signal };
     const deployer: Deployer = "missing" in engine ? renderDeployer(cast) : engineDeployer(engine, cast);
     signal.throwIfAborted();
+    const begun = performance.now();
     await playStory({ stage, deployer, printer });
     keep = flags.keep;
-    conclude(printer, [...(keep ? [stage.directory] : []), ...downloads]);
+    conclude(printer, (performance.now() - begun) / 1000, [...(keep ? [stage.directory] : []), ...downloads]);
     return 0;
   } catch (error) {
     if (signal.aborted) {
@@ -103,8 +104,8 @@ function introduce(printer: StoryPrinter, engine: Engine | NoEngine, stage: Stag
   printer.line(`Copy of this repository: ${stage.project.directory}`);
 }
 
-function conclude(printer: StoryPrinter, left: readonly string[]): void {
-  printer.line();
+function conclude(printer: StoryPrinter, seconds: number, left: readonly string[]): void {
+  printer.line(`\nTold in ${seconds.toFixed(0)} s.\n`);
   printer.title("What to look at next");
   const next = [
     ["Pulumi.prod.yaml", "the decisions: one entry for each tenant"],

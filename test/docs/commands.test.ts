@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { ScratchProject } from "../../lab/scratch-project";
+import { temporaryDirectory } from "../support/directory";
+import { projectRoot, scratchProject } from "../support/project";
+
+/** Commands that are run here, in a copy of the project, as they stand. */
+const runHere = [
+  "npx authority plan --stack prod",
+  "npx authority check --stack prod",
+  "npx authority render --stack prod --out rendered/prod",
+  "npx authority lock --stack prod",
+  "npx mocha test/version/version.test.ts",
+  "npx mocha test/version/version.test.ts --grep prefix",
+];
+
+/** Commands that another test runs. */
+const runByTests: Readonly<Record<string, string>> = {
+  "npm start -- --keep": "test/lab/story.test.ts",
+  "npm ci && npm start": "test/lab/story.test.ts",
+};
+
+/** Commands that `.ci/run` runs. */
+const runByPipeline = ["npm cit", "npm run lint", "npm run format:check", "npm run typecheck"];
+
+/** Commands that no test can run, each with the reason. */
+const notRun: Readonly<Record<string, string>> = {
+  "flux install --components-extra=image-reflector-controller,image-automation-controller":
+    "changes a cluster of the user's",
+  "npx authority audit --repository https://github.com/stefanprodan/podinfo --chart ./charts/podinfo": "reads GitHub",
+  "npx authority verify --stack prod": "reads GitHub and the registry ghcr.io",
+  "pulumi preview --stack prod --policy-pack policy-pack": "needs the user's own stack and backend",
+  "pulumi up --stack prod --policy-pack policy-pack": "needs the user's own stack and backend",
+  'SHARED_AUTHORITY_EMERGENCY="registry is down, issue 123" pulumi up --stack prod --policy-pack policy-pack':
+    "needs the user's own stack and backend",
+};
+
+interface DocumentedCommand {
+  readonly file: string;
+  readonly command: string;
+}
+
+/** Every command of every block that is marked `sh`, with continued lines joined. */
+function documentedCommands(): DocumentedCommand[] {
+  return markdownFiles().flatMap((file) => {
+    const blocks = readFileSync(join(projectRoot, file), "utf8").matchAll(/^ *```sh\n(.*?)^ *```$/gms);
+    return [...blocks].flatMap(([, block = ""]) =>
+      block
+        .replaceAll(/\\\n\s*/g, "")
+        .split("\n")
+        .map((line) => line.trim())
+        .filter((line) => line !== "" && !line.startsWith("#"))
+        .map((command) => ({ file, command })),
+    );
+  });
+}
+
+function markdownFiles(): string[] {
+  const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], {
+    cwd: projectRoot,
+    encoding: "utf8",
+  });
+  return listed.split("\n").filter((file) => file !== "" && existsSync(join(projectRoot, file)));
+}
+
+describe("the documentation's commands", () => {
+  const directory = temporaryDirectory();
+
+  it("are each run by a test, or excused with a reason", () => {
+    const known = [...runHere, ...Object.keys(runByTests), ...runByPipeline, ...Object.keys(notRun)];
+    const unknown = documentedCommands().filter(({ command }) => !known.includes(command));
+    assert.deepEqual(unknown, [], "Run these here, or say in this file why they cannot be run.");
+  });
+
+  it("are all that this file knows", () => {
+    const documented = documentedCommands().map(({ command }) => command);
+    const known = [...runHere, ...Object.keys(runByTests), ...runByPipeline, ...Object.keys(notRun)];
+    assert.deepEqual(
+      known.filter((command) => !documented.includes(command)),
+      [],
+    );
+  });
+
+  it("are run where this file says that others run them", () => {
+    const pipeline = readFileSync(join(projectRoot, ".ci", "run"), "utf8").replaceAll("--silent ", "");
+    for (const command of runByPipeline) assert.ok(pipeline.includes(command), `.ci/run does not run ${command}`);
+    for (const file of Object.values(runByTests)) assert.ok(existsSync(join(projectRoot, file)), `${file} is missing`);
+  });
+
+  for (const command of runHere) {
+    it(`do what they say: ${command}`, async function () {
+      this.timeout(120_000);
+      const project = await scratchProject(directory());
+      await runInShell(project, command);
+    });
+  }
+});
+
+/** As a user types it, in the folder of the project, with no setting that makes the commands behave as in CI. */
+async function runInShell(project: ScratchProject, command: string): Promise<void> {
+  const ofPipelines = ["CI", "REQUIRE_TOOLS"];
+  const environment = Object.entries(process.env).filter(([name]) => !ofPipelines.includes(name));
+  await promisify(execFile)(command, {
+    cwd: project.directory,
+    env: Object.fromEntries(environment),
+    shell: true,
+  });
+}
+
+describe("the documentation's links", () => {
+  for (const file of markdownFiles()) {
+    it(`lead somewhere: ${file}`, () => {
+      const text = readFileSync(join(projectRoot, file), "utf8").replaceAll(/^```.*?^```$/gms, "");
+      const links = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)].map(([, link = ""]) => link);
+      const folder = join(projectRoot, file, "..");
+      assert.deepEqual(
+        links.filter((link) => !existsSync(join(folder, link))),
+        [],
+      );
+    });
+  }
+});
