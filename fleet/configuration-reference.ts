@@ -70,7 +70,7 @@ export function configurationReference(): string {
     "",
     `## The stack: \`${projectPrefix}:<key>\``,
     "",
-    ...table(settings, "", (path) => path === "tenants"),
+    ...entries(settings, "", (path) => path === "tenants"),
     "",
     `## A tenant: \`${projectPrefix}:tenants\` → \`<name>\` → \`<key>\``,
     "",
@@ -78,7 +78,7 @@ export function configurationReference(): string {
     "may not be the authority namespace, `default`, or one of the cluster's own (`kube-system`, `kube-public`,",
     "`kube-node-lease`).",
     "",
-    ...table(tenant, "", () => false),
+    ...entries(tenant, "", () => false),
     "",
     "## Values files",
     "",
@@ -100,33 +100,26 @@ function withoutFallback<Value>(value: Value): Value {
   return Object.fromEntries(entries.map(([key, inner]) => [key, withoutFallback(inner)])) as Value;
 }
 
-function table(schema: JsonSchema, above: string, isLeaf: (path: string) => boolean): string[] {
-  return ["| key | type | default | meaning |", "|---|---|---|---|", ...rows(schema, above, isLeaf)];
-}
-
-function rows(schema: JsonSchema, above: string, isLeaf: (path: string) => boolean): string[] {
+/** One line a key, each before the keys inside it. */
+function entries(schema: JsonSchema, above: string, isLeaf: (path: string) => boolean): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
     const path = above === "" ? key : `${above}.${key}`;
-    const cells = [
-      code(path),
-      typeText(value),
-      defaultText(value, schema.required?.includes(key) ?? false),
-      meaning(value),
-    ];
-    return [`| ${cells.map(cell).join(" | ")} |`, ...(isLeaf(path) ? [] : innerRows(value, path, isLeaf))];
+    const absent = defaultText(value, schema.required?.includes(key) ?? false);
+    const entry = `- **${code(path)}**: ${typeText(value)}${absent === "" ? "" : `; ${absent}`}. ${meaning(value)}`;
+    return [entry, ...(isLeaf(path) ? [] : innerEntries(value, path, isLeaf))];
   });
 }
 
-function innerRows(schema: JsonSchema, path: string, isLeaf: (path: string) => boolean): string[] {
-  if (schema.properties !== undefined) return rows(schema, path, isLeaf);
-  if (schema.items !== undefined) return innerRows(schema.items, `${path}[]`, isLeaf);
-  return (schema.anyOf ?? []).flatMap((one) => innerRows(one, path, isLeaf));
+function innerEntries(schema: JsonSchema, path: string, isLeaf: (path: string) => boolean): string[] {
+  if (schema.properties !== undefined) return entries(schema, path, isLeaf);
+  if (schema.items !== undefined) return innerEntries(schema.items, `${path}[]`, isLeaf);
+  return (schema.anyOf ?? []).flatMap((one) => innerEntries(one, path, isLeaf));
 }
 
 function typeText(schema: JsonSchema): string {
   if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeText))].join(" or ");
   if (schema.enum !== undefined) return schema.enum.map((value) => code(String(value))).join(", ");
-  if (schema.const !== undefined) return code(String(schema.const));
+  if (schema.const !== undefined) return code(JSON.stringify(schema.const).replaceAll('"', ""));
   if (schema.type === "array") return `list of ${typeText(schema.items ?? {})}`;
   if (schema.type === "object") {
     const values = schema.additionalProperties;
@@ -136,11 +129,11 @@ function typeText(schema: JsonSchema): string {
 }
 
 function defaultText(schema: JsonSchema, required: boolean): string {
-  if (schema.fallback !== undefined) return schema.fallback;
+  if (schema.fallback !== undefined) return `default: ${schema.fallback}`;
   if (required) return "required";
   if (schema.default === undefined) return "";
   const isGroup = schema.properties !== undefined && JSON.stringify(schema.default) === "{}";
-  return isGroup ? "" : code(JSON.stringify(schema.default));
+  return isGroup ? "" : `default: ${code(JSON.stringify(schema.default))}`;
 }
 
 function meaning(schema: JsonSchema): string {
@@ -151,9 +144,4 @@ function meaning(schema: JsonSchema): string {
 
 function code(text: string): string {
   return `\`${text}\``;
-}
-
-/** In a table `|` ends the cell, even in code. */
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|");
 }

@@ -9,6 +9,7 @@ import { clusterNamespaces } from "./kubernetes-name";
 import { checkMarkers } from "./marker-rules";
 import { parseQuantity } from "./quantity";
 import { quoteShown, type Report } from "./report";
+import { defaultLimits } from "./tenant-schema";
 import type { ConfigPath } from "./stack-file";
 
 type Mapping = Readonly<Record<string, unknown>>;
@@ -209,14 +210,15 @@ class StackRules {
   /** Kubernetes refuses a LimitRange whose request is above its limit, or its limit above the maximum. */
   #checkLimits(entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
     const limits = mapping(entry.limits);
+    const filledIn: Mapping = defaultLimits;
     const pairs = [
       ["defaultRequest", "default"],
       ["default", "max"],
       ["defaultRequest", "max"],
     ] as const;
     for (const [lower, upper] of pairs) {
-      const lowers = mapping(limits[lower] ?? defaultLimits[lower]);
-      const uppers = mapping(limits[upper] ?? defaultLimits[upper]);
+      const lowers = mapping(limits[lower] ?? filledIn[lower]);
+      const uppers = mapping(limits[upper] ?? filledIn[upper]);
       for (const resource of Object.keys(lowers)) {
         const low = amount(lowers[resource]);
         const high = amount(uppers[resource]);
@@ -322,12 +324,6 @@ class StackRules {
     return automation === "auto" || automation === "pull-request";
   }
 }
-
-/** What the schema fills in; a given request must fit a default limit. */
-const defaultLimits: Readonly<Record<string, Mapping>> = {
-  default: { cpu: "500m", memory: "256Mi" },
-  defaultRequest: { cpu: "50m", memory: "64Mi" },
-};
 
 /** Folders of this project that hold what people write. */
 const ownFolders: readonly string[] = [
