@@ -20,6 +20,11 @@ export interface Decisions {
   readonly tenantsByNamespace: ReadonlyMap<string, Tenant>;
 }
 
+/** The stack's config is not as the schema of the stack files has it; the message names every such key. */
+export class UnreadableConfigError extends Error {
+  override readonly name = "UnreadableConfigError";
+}
+
 const judgedKeys = ["follow", "branch", "authorityNamespace", "configRepository", "tenants"] as const;
 
 let last: { readonly key: string; readonly decisions: Decisions } | undefined;
@@ -31,7 +36,7 @@ let last: { readonly key: string; readonly decisions: Decisions } | undefined;
  * passes.
  *
  * @param stack the stack's name
- * @throws Error that names every key which is not as the schema of the stack files has it
+ * @throws UnreadableConfigError when the config is not as the schema of the stack files has it
  */
 export function readDecisions(stack: string): Decisions {
   const config = new Config(projectPrefix);
@@ -48,7 +53,7 @@ export function readDecisions(stack: string): Decisions {
     const faults = parsed.error.issues.map(
       ({ path, message }) => `${projectPrefix}:${path.map(String).join(".")} must be ${message}`,
     );
-    throw new Error(`the stack's config cannot be read: ${faults.join("; ")}`);
+    throw new UnreadableConfigError(`the stack's config cannot be read: ${faults.join("; ")}`);
   }
   const decisions = decisionsOf(stack, parsed.data);
   last = { key, decisions };

@@ -8,7 +8,7 @@ import {
   type StackValidationPolicy,
   UnknownValueError,
 } from "@pulumi/policy";
-import { type Decisions, readDecisions } from "./decisions";
+import { type Decisions, readDecisions, UnreadableConfigError } from "./decisions";
 import { type JudgedObject, judgedObjects } from "./judged-object";
 import { type Run, runOf, stackOf } from "./run";
 
@@ -48,27 +48,22 @@ export type Gate = ResourceValidationPolicy & Partial<Pick<StackValidationPolicy
 /**
  * Makes a policy of its description and its rule.
  *
- * The engine turns a mandatory policy into advice when it reads a value that is not known yet, and turns any other
- * error into a failure with a stack trace. Here both are violations of the policy's own level: what cannot be judged
- * does not pass.
+ * The engine turns a mandatory policy into advice when it reads a value that is not known yet. Here that is a violation
+ * of the policy's own level, and so is config that cannot be read: what cannot be judged does not pass.
  */
 export function gate<Settings extends object = object>(description: Description, rule: Rule<Settings>): Gate {
   const { judgeStack } = rule;
   return {
     ...description,
     async validateResource(args, report) {
-      const objects = await orViolation(description, args.name, report, () => judgedObjects(args));
+      const objects = await orViolation(args.name, report, () => judgedObjects(args));
       if (objects === undefined) return;
       if (objects.length === 0) args.notApplicable("The resource is no Kubernetes object.");
       const run = runOf(args.urn);
       for (const object of objects) {
         run.add(object);
-        await orViolation(description, args.name, report, async () => {
-          const circumstances = {
-            decisions: readDecisions(stackOf(args.urn)),
-            run,
-            settings: args.getConfig<Settings>(),
-          };
+        await orViolation(args.name, report, async () => {
+          const circumstances = circumstancesOf<Settings>(args, run);
           if (!rule.applies(object, circumstances)) return;
           const faults = await rule.judge(object, circumstances);
           if (faults.length > 0) report(message(description, object.title, faults));
@@ -81,7 +76,7 @@ export function gate<Settings extends object = object>(description: Description,
           async validateStack(args, report) {
             const [first] = args.resources;
             if (first === undefined) return;
-            await orViolation(description, "stack", report, () => {
+            await orViolation("stack", report, () => {
               const faults = judgeStack(circumstancesOf<Settings>({ ...args, urn: first.urn }, runOf(first.urn)));
               if (faults.length > 0) report(message(description, "The stack", faults));
             });
@@ -107,7 +102,6 @@ function circumstancesOf<Settings extends object>(
 type Mendable = Pick<Description, "remediationSteps">;
 
 async function orViolation<Result>(
-  description: Mendable,
   resource: string,
   report: ReportViolation,
   run: () => Result | Promise<Result>,
@@ -115,23 +109,28 @@ async function orViolation<Result>(
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    report(
-      error instanceof UnknownValueError
-        ? unknownMessage(resource, error)
-        : message(description, resource, [error.message]),
-    );
+    if (error instanceof UnknownValueError) report(unknownMessage(resource, error as UnknownValue));
+    else if (error instanceof UnreadableConfigError) report(message(readableConfig, resource, [error.message]));
+    else throw error;
     return undefined;
   }
 }
 
-function unknownMessage(resource: string, error: Error & { props?: readonly PropertyKey[] }): string {
-  const field = (error.props ?? []).map(String).join(".");
-  return message(
-    { remediationSteps: "give this field a plain value, not an Output that a step of this same run makes." },
-    resource,
-    [`\`${field}\` is not known before the step, so nobody can judge it`],
-  );
+const plainValue: Mendable = {
+  remediationSteps: "give this field a plain value, not an Output that a step of this same run makes.",
+};
+
+const readableConfig: Mendable = { remediationSteps: "correct the stack file; `authority check` shows the lines." };
+
+/** The package exports the class and leaves its type out. */
+interface UnknownValue {
+  /** The path of the field. */
+  readonly props: readonly PropertyKey[];
+}
+
+function unknownMessage(resource: string, error: UnknownValue): string {
+  const field = error.props.map(String).join(".");
+  return message(plainValue, resource, [`\`${field}\` is not known before the step, so nobody can judge it`]);
 }
 
 function message(description: Mendable, title: string, faults: readonly string[]): string {

@@ -16,7 +16,7 @@ export const noSecretsInValues = gate(
       "namespace and name that under the tenant's `secrets`, or refer to a Secret of the tenant by its name.",
   },
   {
-    applies: (object, { decisions }) => object.isFluxKind("HelmRelease") || isValuesConfigMap(object, decisions),
+    applies: (object, circumstances) => object.isFluxKind("HelmRelease") || isValuesConfigMap(object, circumstances),
     judge: async (object) => {
       if (object.kind === "HelmRelease") {
         if (!isSet(object.content, "spec", "values")) return [];

@@ -20,7 +20,7 @@ export function pinNotExpiredAt(today: () => Date) {
         "unpin the tenant (`policy.pin` in the stack file), or give the pin a new `until` and its reason.",
     },
     {
-      applies: (object, { decisions }) => decisions.follow === "tags" && object.isFluxKind("HelmRelease"),
+      applies: (object, circumstances) => object.isFluxKind("HelmRelease") && circumstances.decisions.follow === "tags",
       judge: (object, { decisions }) => {
         const tenant = tenantOf(object, decisions);
         const pin = tenant?.policy.pin;

@@ -26,8 +26,10 @@ export const productionFollowsTags = gate(
       "the release: `ref.tag` with `ref.commit` for Git, `ref.tag` with `ref.digest` for OCI.",
   },
   {
-    applies: (object, { decisions }) =>
-      decisions.follow === "tags" && (object.isFlux || isHelmInstall(object)) && !harmlessKinds.includes(object.kind),
+    applies: (object, circumstances) =>
+      (object.isFlux || isHelmInstall(object)) &&
+      !harmlessKinds.includes(object.kind) &&
+      circumstances.decisions.follow === "tags",
     judge: (object, circumstances) => {
       if (isHelmInstall(object))
         return ["it installs a chart past Flux, so no release is judged; declare a tenant instead"];

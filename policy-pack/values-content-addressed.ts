@@ -1,7 +1,6 @@
 import { annotation } from "../manifests/annotation";
 import { contentHash, isContentHash } from "../manifests/content-hash";
 import { valuesName, valuesNamePrefix } from "../manifests/name";
-import type { Decisions } from "./decisions";
 import { isSet, listAt, mapAt, textAt, textMapAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
 import type { JudgedObject } from "./judged-object";
@@ -20,16 +19,17 @@ export const valuesContentAddressed = gate(
       "ConfigMap and refer to it.",
   },
   {
-    applies: (object, { decisions }) => object.isFluxKind("HelmRelease") || isValuesConfigMap(object, decisions),
+    applies: (object, circumstances) => object.isFluxKind("HelmRelease") || isValuesConfigMap(object, circumstances),
     judge: (object, circumstances) =>
       object.kind === "HelmRelease" ? referenceFaults(object, circumstances) : configMapFaults(object, circumstances),
   },
 );
 
 /** Whether the ConfigMap is a tenant's, by its annotation or by its name. */
-export function isValuesConfigMap(object: JudgedObject, { authorityNamespace, tenants }: Decisions): boolean {
+export function isValuesConfigMap(object: JudgedObject, circumstances: Circumstances): boolean {
   if (!object.isCoreKind("ConfigMap")) return false;
   if (object.annotations[annotation.tenant] !== undefined) return true;
+  const { authorityNamespace, tenants } = circumstances.decisions;
   const { name } = object;
   return object.namespace === authorityNamespace && tenants.has(name.replace(/-values-[^-]*$/, ""));
 }
