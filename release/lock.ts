@@ -8,6 +8,7 @@ import { isMap, isScalar, LineCounter, Pair, parseDocument, Scalar, YAMLMap, typ
 import type { Tenant } from "../fleet/fleet";
 import { ProblemsError, type Problem } from "../fleet/problem";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
+import { isDigest } from "./digest";
 import type { Evidence } from "./evidence";
 import { chartReference } from "./promise";
 
@@ -19,26 +20,26 @@ export interface Lock {
   readonly releases: ReadonlyMap<string, ReadonlyMap<string, Evidence>>;
 }
 
-const header = ` The evidence of every release that was ever deployed, by tenant and version: what was read from Git and from the
- registry when the release was judged. Written by \`authority lock\`, checked by \`authority verify\`.`;
+const header = `# The evidence of every release that was ever deployed, by tenant and version: what was read from Git and from the
+# registry when the release was judged. Written by \`authority lock\`, checked by \`authority verify\`.
+`;
 
-const isCommit = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
-const isDigest = /^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/;
-const isText = /^[^\p{Cc}]+$/u;
+const isObjectId = (text: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
+const isText = (text: string) => /^[^\p{Cc}]+$/u.test(text);
 
 /** The texts of an entry in the order in which they are written, and what each must look like. */
 const fields = {
   repository: [isText, "a URL"],
   gitTag: [isText, "a Git tag"],
-  tagObject: [isCommit, "an object id of 40 or 64 hexadecimal digits"],
-  commit: [isCommit, "a commit id of 40 or 64 hexadecimal digits"],
+  tagObject: [isObjectId, "an object id of 40 or 64 hexadecimal digits"],
+  commit: [isObjectId, "a commit id of 40 or 64 hexadecimal digits"],
   branch: [isText, "a branch"],
   chart: [isText, "a path in the repository, or an address `oci://...`"],
   chartDigest: [isDigest, "a digest such as `sha256:...`"],
   chartVersion: [isText, "the chart's `version`"],
   appVersion: [isText, "the chart's `appVersion`"],
   revision: [isText, "a revision label"],
-} as const satisfies Partial<Record<keyof Evidence, readonly [RegExp, string]>>;
+} as const satisfies Partial<Record<keyof Evidence, readonly [(text: string) => boolean, string]>>;
 
 type Field = keyof typeof fields;
 
@@ -122,7 +123,8 @@ export function withEvidence(lock: Lock, tenantName: string, evidence: Evidence)
  */
 export async function writeLock(root: string, lock: Lock): Promise<void> {
   const before = readFile(root);
-  const document = parseLock(before ?? "", new LineCounter());
+  const { head, body } = splitHead(before ?? "");
+  const document = parseLock(body, new LineCounter());
   document.contents = mergeMap(document.contents, [...lock.releases].sort(byName), (versions, node) =>
     mergeMap(
       node,
@@ -134,12 +136,17 @@ export async function writeLock(root: string, lock: Lock): Promise<void> {
       },
     ),
   );
-  document.commentBefore ??= header;
-  const text = lock.releases.size === 0 ? `#${header.replaceAll("\n", "\n#")}\n` : document.toString({ lineWidth: 0 });
+  const text = head + (lock.releases.size === 0 ? "" : `\n${document.toString({ lineWidth: 0 })}`);
   if (text !== before) {
     const { default: writeFileAtomic } = await import("write-file-atomic");
     await writeFileAtomic(join(root, lockFile), text);
   }
+}
+
+/** The comment at the top of the file, which stays there whichever tenant comes first, and the rest. */
+function splitHead(text: string): { head: string; body: string } {
+  const head = /^(?:#[^\n]*\n)+(?=\n|$)/.exec(text)?.[0] ?? "";
+  return { head: head === "" ? header : head, body: text.slice(head.length).replace(/^\n+/, "") };
 }
 
 function readFile(root: string): string | undefined {
@@ -210,12 +217,12 @@ function isField(key: string): key is Field {
 
 function readScalar(
   node: unknown,
-  [pattern, expected]: readonly [RegExp, string],
+  [isGood, expected]: readonly [(text: string) => boolean, string],
   path: readonly string[],
   report: Report,
 ): string {
   const value: unknown = isScalar(node) ? node.value : undefined;
-  if (typeof value === "string" && pattern.test(value)) {
+  if (typeof value === "string" && isGood(value)) {
     return value;
   }
   const came = isScalar(node) ? (node.source ?? String(node.value)) : "a map or a list";

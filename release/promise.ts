@@ -6,6 +6,7 @@
 import type { Chart, Prefix, Tenant } from "../fleet/fleet";
 import { versionOfTag } from "../version/version";
 import { branchMatches } from "./branch-pattern";
+import { isDigest } from "./digest";
 import type { BranchEvidence, Evidence } from "./evidence";
 
 /** What a tenant declares, and the evidence of its release must agree with. */
@@ -192,8 +193,4 @@ function mustBe(fact: string, actual: string | undefined, expected: string | und
 
 function versionWith(prefix: string): string {
   return prefix === "" ? 'a version such as "1.0.0"' : `"${prefix}" and a version, such as "${prefix}1.0.0"`;
-}
-
-function isDigest(text: string): boolean {
-  return /^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/.test(text);
 }

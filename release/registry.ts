@@ -4,6 +4,7 @@
  * signs in by starting an upload.)
  */
 import { createHash } from "node:crypto";
+import { isDigest } from "./digest";
 import { parseImageAddress, type ImageAddress } from "./image-address";
 import {
   createRegistryClient,
@@ -164,10 +165,6 @@ function checkTag(tag: string): string {
     );
   }
   return tag;
-}
-
-function isDigest(text: string): boolean {
-  return /^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/.test(text);
 }
 
 /** The digest of what came, which is what counts, and must be what the registry calls it. */

@@ -1,0 +1,291 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import type { Fleet, Tenant } from "../../fleet/fleet";
+import { serveRegistry } from "../../lab/embedded-registry";
+import { git } from "../../lab/git";
+import { serveGit, type GitServer } from "../../lab/git-server";
+import { listenOnLoopback, type Listening } from "../../lab/loopback";
+import { pushChart, pushImage } from "../../lab/push";
+import type { Evidence } from "../../release/evidence";
+import { createEvidenceReader, type EvidenceReader } from "../../release/evidence-reader";
+import { withEvidence, type Lock } from "../../release/lock";
+import { resolveBranch, resolveBranches, resolveFleet, resolveRelease } from "../../release/resolve";
+import { verifyLock } from "../../release/verify";
+import { temporaryDirectory } from "../support/directory";
+import { chartAt, makeRepository } from "./scratch-repository";
+import { makeTenant } from "./tenants";
+
+const noLock: Lock = { releases: new Map() };
+
+function makeReader(): EvidenceReader {
+  return createEvidenceReader({ git: { retries: 0, timeoutMs: 20_000 }, registry: { retries: 0, timeoutMs: 5000 } });
+}
+
+/** A reader for tests in which nothing may be read. */
+const noReader = new Proxy({} as EvidenceReader, {
+  get: (_, name) => () => assert.fail(`${String(name)} must not be asked`),
+});
+
+describe("releases on a Git server and in a registry", () => {
+  const directory = temporaryDirectory();
+  let gitServer: GitServer;
+  let registry: Listening;
+  let host: string;
+  let path: string;
+
+  beforeEach(async () => {
+    path = await makeRepository(join(directory(), "app.git"), [
+      { files: chartAt("1.0.0"), annotated: ["1.0.0"] },
+      { files: chartAt("1.1.0", "1.0.0"), annotated: ["1.1.0"] },
+      { files: chartAt("1.2.0"), lightweight: ["1.2.0"] },
+      { files: chartAt("1.3.0"), branch: "feature", from: "refs/heads/master", lightweight: ["1.3.0"] },
+      {
+        files: { "README.md": "", "charts/app/Chart.yaml": "version: {{ v }}" },
+        branch: "broken",
+        from: "refs/heads/master",
+      },
+    ]);
+    gitServer = await serveGit({ root: directory() });
+    registry = await serveRegistry();
+    host = registry.url.replace("http://", "");
+    for (const tag of ["1.0.0", "1.1.0", "1.3.0", "1.10.0", "2.0.0-rc.1", "2.0.0", "latest"]) {
+      await pushImage(registry.url, "team/app", tag);
+    }
+  });
+
+  afterEach(async () => {
+    await gitServer.close();
+    await registry.close();
+  });
+
+  function tenant(parts: Partial<Tenant> = {}): Tenant {
+    return makeTenant({ repository: `${gitServer.url}/app.git`, images: [`${host}/team/app`], tag: "1.0.0", ...parts });
+  }
+
+  async function readEvidence(wanted: Tenant, reader = makeReader()): Promise<Evidence> {
+    const read = await reader.readRelease(wanted);
+    assert.ok("evidence" in read, JSON.stringify(read));
+    return read.evidence;
+  }
+
+  it("give all facts of a release that keeps the promise", async () => {
+    const evidence = await readEvidence(tenant());
+    assert.deepEqual(evidence, {
+      version: "1.0.0",
+      repository: `${gitServer.url}/app.git`,
+      chart: "./charts/app",
+      gitTag: "1.0.0",
+      tagObject: await git({ directory: path }, "rev-parse", "1.0.0"),
+      commit: await git({ directory: path }, "rev-parse", "1.0.0^{commit}"),
+      branch: "master",
+      chartVersion: "1.0.0",
+      appVersion: "1.0.0",
+      images: [{ reference: `${host}/team/app:1.0.0`, digest: evidence.images[0]?.digest }],
+    });
+    assert.deepEqual(await resolveRelease(tenant(), noLock, makeReader()), {
+      tenant: "app",
+      source: "read",
+      evidence,
+      reasons: [],
+    });
+  });
+
+  it("are blocked with the fact that breaks the promise", async () => {
+    const reasons = async (parts: Partial<Tenant>) =>
+      (await resolveRelease(tenant(parts), noLock, makeReader())).reasons;
+    assert.deepEqual(await reasons({ tag: "1.1.0" }), [
+      'appVersion of Chart.yaml is "1.0.0", must be "1.1.0", the image tag',
+    ]);
+    assert.deepEqual(await reasons({ tag: "1.2.0" }), [
+      `the image ${host}/team/app:1.2.0 is not in the registry, must be there`,
+    ]);
+    assert.match(
+      (await reasons({ tag: "1.3.0" })).join(),
+      /^the commit \w{40} lies on no branch that releases are made from, must lie on "master"$/,
+    );
+    assert.match((await reasons({ tag: "1.10.0" })).join(), /^there is no Git tag "1\.10\.0"/);
+    assert.deepEqual(await reasons({ tag: "1.3.0", releasedFrom: ["master", "feature"] }), []);
+    assert.deepEqual(await reasons({ chart: { kind: "git", path: "./charts/x" } }), [
+      `there is no file charts/x/Chart.yaml at the commit ${await git({ directory: path }, "rev-parse", "1.0.0^{commit}")}`,
+    ]);
+    assert.deepEqual(await reasons({ tag: "latest" }), [
+      'the image tag is "latest", must be a version such as "1.0.0"',
+    ]);
+  });
+
+  it("are not deployed when a fact cannot be read, and are when the lock has it", async () => {
+    const evidence = await readEvidence(tenant());
+    const lock = withEvidence(noLock, "app", evidence);
+    const other = tenant({ tag: "1.3.0" });
+    await registry.close();
+    const resolution = await resolveRelease(other, lock, makeReader());
+    assert.equal(resolution.source, "none");
+    assert.equal(resolution.evidence, undefined);
+    assert.equal(
+      resolution.reasons[0],
+      "release 1.3.0 is not in releases.lock.yaml, and not all of its facts can be read",
+    );
+    assert.match(
+      resolution.reasons[1] ?? "",
+      /^the image 127.*:1\.3\.0 cannot be read: HEAD 127\.0\.0\.1:\d+\/v2\/team\/app\/manifests\/1\.3\.0: \w+$/,
+    );
+    assert.equal(resolution.reasons.length, 2);
+    assert.deepEqual(await resolveRelease(tenant(), lock, noReader), {
+      tenant: "app",
+      source: "lock",
+      evidence,
+      reasons: [],
+    });
+    await gitServer.close();
+    rmSync(path, { recursive: true });
+    const both = await resolveRelease(other, lock, makeReader());
+    assert.equal(both.reasons.length, 3);
+    assert.match(both.reasons.join("\n"), /the Git tag "1\.3\.0" in http.*app\.git cannot be read: git ls-remote: /);
+    registry = await serveRegistry();
+    gitServer = await serveGit({ root: directory() });
+  });
+
+  it("are read again where the tenant's declaration is no longer that of the lock", async () => {
+    const lock = withEvidence(noLock, "app", await readEvidence(tenant()));
+    const images = [`${host}/team/app`, `${host}/team/more`] as const;
+    const resolution = await resolveRelease(tenant({ images }), lock, makeReader());
+    assert.deepEqual(
+      [resolution.source, resolution.reasons],
+      ["read", [`the image ${host}/team/more:1.0.0 is not in the registry, must be there`]],
+    );
+    const digest = `sha256:${"b".repeat(64)}`;
+    const changed = await resolveRelease(tenant({ digest }), lock, noReader);
+    assert.match(
+      changed.reasons.join(),
+      /^the digest of .* is "sha256:\w+", must be "sha256:b+", as the stack file says$/,
+    );
+  });
+
+  it("are read for many tenants at once, each fact one time", async () => {
+    const tenants = Array.from({ length: 30 }, (_, index) =>
+      tenant({ name: `app-${index}`, tag: ["1.0.0", "1.1.0", "1.3.0"][index % 3] }),
+    );
+    const fleet = { tenants, branch: "master" } as unknown as Fleet;
+    const reader = makeReader();
+    const resolutions = await resolveFleet(fleet, noLock, reader);
+    assert.deepEqual(
+      resolutions.map((one) => one.tenant),
+      tenants.map(({ name }) => name),
+    );
+    assert.deepEqual(
+      resolutions.slice(0, 3).map(({ reasons }) => reasons.length),
+      [0, 1, 1],
+    );
+    await gitServer.close();
+    await registry.close();
+    assert.deepEqual(await resolveFleet(fleet, noLock, reader), resolutions);
+    registry = await serveRegistry();
+    gitServer = await serveGit({ root: directory() });
+  });
+
+  it("have a newest one that the policy allows", async () => {
+    const newest = (policy: Partial<Tenant["policy"]>, parts: Partial<Tenant> = {}) =>
+      makeReader().newestAllowed(
+        tenant({ ...parts, policy: { range: ">=1.0.0", automation: "auto", deny: [], ...policy } }),
+      );
+    assert.equal(await newest({}), "2.0.0");
+    assert.equal(await newest({ range: "<2.0.0" }), "1.10.0");
+    assert.equal(await newest({ range: "1.x", deny: ["1.10.0"] }), "1.3.0");
+    assert.equal(await newest({ range: ">=2.0.0-0 <2.0.0" }), "2.0.0-rc.1");
+    assert.equal(await newest({ range: ">=3" }), undefined);
+    assert.equal(await newest({}, { prefix: { git: "", chart: "", image: "v" } }), undefined);
+  });
+
+  it("are charts in the registry as well", async () => {
+    const commit = await git({ directory: path }, "rev-parse", "1.0.0^{commit}");
+    const push = (version: string, revision: string) =>
+      pushChart(
+        registry.url,
+        "charts/app",
+        version,
+        { "Chart.yaml": `apiVersion: v2\nname: app\nversion: ${version}\nappVersion: ${version}\n` },
+        { "org.opencontainers.image.revision": revision },
+      );
+    const chartDigest = await push("1.0.0", commit);
+    const chart = { kind: "oci", url: `oci://${host}/charts/app` } as const;
+    const evidence = await readEvidence(tenant({ chart }));
+    assert.deepEqual(
+      [evidence.chartDigest, evidence.commit, evidence.branch, evidence.revision],
+      [chartDigest, commit, "master", commit],
+    );
+    assert.deepEqual((await resolveRelease(tenant({ chart }), noLock, makeReader())).reasons, []);
+    const alone = await readEvidence(tenant({ chart, repository: undefined }));
+    assert.deepEqual([alone.gitTag, alone.repository, alone.chartVersion], [undefined, undefined, "1.0.0"]);
+    await push("1.0.0", "0123");
+    assert.match(
+      (await resolveRelease(tenant({ chart }), noLock, makeReader())).reasons.join(),
+      /image\.revision is "0123", must be/,
+    );
+    const gone = await resolveRelease(tenant({ chart, tag: "1.3.0", releasedFrom: ["feature"] }), noLock, makeReader());
+    assert.match(gone.reasons.join("\n"), /the chart oci:.* of this version is not in the registry, must be there/);
+  });
+
+  it("are followed by branch with the head's own chart", async () => {
+    const head = await resolveBranch(tenant({ tag: undefined }), "master", makeReader());
+    assert.deepEqual([head.evidence?.chartVersion, head.evidence?.appVersion, head.reasons], ["1.2.0", "1.2.0", []]);
+    assert.deepEqual((await resolveBranch(tenant(), "nowhere", makeReader())).reasons, [
+      `the branch "nowhere" is not there in ${gitServer.url}/app.git`,
+    ]);
+    assert.match(
+      (await resolveBranch(tenant(), "broken", makeReader())).reasons.join(),
+      /version in Chart\.yaml is a map or a list/,
+    );
+    const fleet = {
+      tenants: [tenant(), tenant({ name: "b", repository: `${gitServer.url}/none.git` })],
+      branch: "master",
+    } as unknown as Fleet;
+    const [good, bad] = await resolveBranches(fleet, makeReader());
+    assert.deepEqual([good?.source, bad?.source], ["read", "none"]);
+    assert.match(bad?.reasons.join() ?? "", /the branch "master" in .*none\.git cannot be read/);
+  });
+
+  it("are verified again: nothing changed", async () => {
+    const lock = withEvidence(
+      withEvidence(noLock, "app", await readEvidence(tenant())),
+      "gone",
+      await readEvidence(tenant({ tag: "1.1.0" })),
+    );
+    assert.deepEqual(
+      await verifyLock(lock, [tenant()], makeReader()).then((all) => all.map(({ changes }) => changes)),
+      [[], []],
+    );
+  });
+
+  it("are verified again: what changed since", async () => {
+    let lock = noLock;
+    for (const one of [tenant(), tenant({ tag: "1.1.0" }), tenant({ tag: "1.3.0", releasedFrom: ["feature"] })]) {
+      lock = withEvidence(lock, "app", await readEvidence(one));
+    }
+    const before = await git({ directory: path }, "rev-parse", "1.0.0^{commit}");
+    const after = await git({ directory: path }, "rev-parse", "1.2.0");
+    await git({ directory: path }, "tag", "--force", "1.0.0", "1.2.0");
+    await git({ directory: path }, "tag", "--delete", "1.1.0");
+    await git({ directory: path }, "update-ref", "refs/heads/feature", "refs/heads/master");
+    await pushImage(registry.url, "team/app", "1.0.0", { labels: { built: "again" } });
+    const [first, second, third] = await verifyLock(lock, [tenant()], makeReader());
+    assert.equal(first?.changes[0], `the Git tag "1.0.0" moved from ${before} to ${after}`);
+    assert.deepEqual(first.changes.slice(1, 3), [
+      'version of Chart.yaml was "1.0.0", and is "1.2.0"',
+      'appVersion of Chart.yaml was "1.0.0", and is "1.2.0"',
+    ]);
+    assert.match(first.changes[3] ?? "", /^the digest of .*:1\.0\.0 was "sha256:\w+", and is "sha256:\w+"$/);
+    assert.deepEqual(second?.changes, [`the Git tag "1.1.0" is gone from ${gitServer.url}/app.git`]);
+    assert.match(third?.changes.join() ?? "", /^the branch "feature" no longer holds the commit \w{40}$/);
+    const silent = await listenOnLoopback(createServer((_, response) => response.writeHead(500).end()));
+    try {
+      const elsewhere = { ...(await readEvidence(tenant({ tag: "1.3.0" }))), repository: `${silent.url}/app.git` };
+      const [unread] = await verifyLock(withEvidence(noLock, "app", elsewhere), [tenant()], makeReader());
+      assert.deepEqual(unread?.changes, []);
+      assert.match(unread.unread.join(), /the Git tag "1\.3\.0" in .* cannot be read: /);
+    } finally {
+      await silent.close();
+    }
+  });
+});

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ProblemsError } from "../../fleet/problem";
+import type { Evidence } from "../../release/evidence";
+import { lockedEvidence, lockFile, readLock, withEvidence, writeLock } from "../../release/lock";
+import { expectationsOf, promiseReasons } from "../../release/promise";
+import { temporaryDirectory } from "../support/directory";
+import { makeTenant } from "./tenants";
+
+const digest = `sha256:${"a".repeat(64)}`;
+
+function evidenceOf(version: string): Evidence {
+  return {
+    version,
+    repository: "https://git.example.com/team/app",
+    gitTag: version,
+    commit: "81ef8654bff2d5fba88dcf9cf874b3adc425d6b7",
+    branch: "master",
+    chart: "./charts/app",
+    chartVersion: version,
+    appVersion: version,
+    images: [{ reference: `registry.example.com/team/app:${version}`, digest }],
+  };
+}
+
+describe("the lock", () => {
+  const directory = temporaryDirectory();
+  const path = () => join(directory(), lockFile);
+
+  it("that is not there is empty, and one that was written reads the same", async () => {
+    const empty = readLock(directory());
+    assert.equal(empty.releases.size, 0);
+    const lock = ["1.10.0", "1.9.0", "1.10.0-rc.1"].reduce(
+      (sum, version) => withEvidence(sum, "web", evidenceOf(version)),
+      empty,
+    );
+    const oci: Evidence = {
+      version: "2.0.0",
+      chart: "oci://r.example.com/c",
+      chartDigest: digest,
+      chartVersion: "2.0.0",
+      appVersion: "2.0.0",
+      revision: "master@sha1:0",
+      images: [],
+    };
+    await writeLock(directory(), withEvidence(lock, "app", oci));
+    const read = readLock(directory());
+    assert.deepEqual([...read.releases.keys()], ["app", "web"]);
+    assert.deepEqual([...(read.releases.get("web")?.keys() ?? [])], ["1.9.0", "1.10.0-rc.1", "1.10.0"]);
+    assert.deepEqual(read.releases.get("web")?.get("1.9.0"), evidenceOf("1.9.0"));
+    assert.deepEqual(read.releases.get("app")?.get("2.0.0"), oci);
+    assert.match(readFileSync(path(), "utf8"), /^# The evidence of every release that was ever deployed/);
+    assert.match(readFileSync(path(), "utf8"), /^ {2}"1\.9\.0":$/m);
+    assert.match(readFileSync(path(), "utf8"), /^ {4}appVersion: "1\.9\.0"$/m);
+  });
+
+  it("keeps people's comments, and every other byte of what does not change", async () => {
+    await writeLock(directory(), withEvidence(readLock(directory()), "web", evidenceOf("1.0.0")));
+    const commented = readFileSync(path(), "utf8")
+      .replace("web:\n", "# the web team\nweb:\n")
+      .replace('  "1.0.0":\n', '  # the first one\n  "1.0.0":\n')
+      .replace("branch: master", "branch: master # as ever");
+    writeFileSync(path(), commented);
+    await writeLock(directory(), withEvidence(readLock(directory()), "web", evidenceOf("1.1.0")));
+    const after = readFileSync(path(), "utf8");
+    assert.ok(after.startsWith(commented), after);
+    await writeLock(directory(), withEvidence(readLock(directory()), "web", evidenceOf("0.9.0")));
+    for (const comment of ["# the web team", "# the first one", "# as ever", "# The evidence of every"]) {
+      assert.ok(readFileSync(path(), "utf8").includes(comment), comment);
+    }
+  });
+
+  it("is not touched when nothing changes", async () => {
+    const lock = withEvidence(readLock(directory()), "web", evidenceOf("1.0.0"));
+    await writeLock(directory(), lock);
+    const { ino, mtimeMs } = statSync(path());
+    await writeLock(directory(), lock);
+    assert.deepEqual([statSync(path()).ino, statSync(path()).mtimeMs], [ino, mtimeMs]);
+  });
+
+  it("says of everything that is wrong where it is", () => {
+    const wrong = [
+      'web:\n  "1.0.0":\n    chart: ./c\n    commit: abc\n    colour: red\n    images:\n      a:1.0.0: latest\n  v2:\n    chart: ./c\n  "3.0.0": {}\n  "4.0.0":\n    chart: ./c\n    appVersion: 1.10\napi: []\n',
+    ].join("");
+    writeFileSync(path(), wrong);
+    assert.throws(
+      () => readLock(directory()),
+      (error: unknown) => {
+        assert.ok(error instanceof ProblemsError);
+        assert.deepEqual(error.message.split("\n"), [
+          'releases.lock.yaml:4:13: web.1.0.0.commit: "abc"; expected a commit id of 40 or 64 hexadecimal digits',
+          "releases.lock.yaml:5:5: web.1.0.0.colour: unknown key; expected one of repository, gitTag, tagObject, commit, branch, chart, chartDigest, chartVersion, appVersion, revision, images",
+          'releases.lock.yaml:7:16: web.1.0.0.images.a:1.0.0: "latest"; expected a digest such as `sha256:...`',
+          'releases.lock.yaml:8:3: web.v2: "v2" is no version; expected SemVer without prefix, such as "6.15.0"',
+          "releases.lock.yaml:10:12: web.3.0.0: `chart` is missing",
+          'releases.lock.yaml:13:17: web.4.0.0.appVersion: "1.10" without quotes; expected the chart\'s `appVersion`',
+          "releases.lock.yaml:14:6: api: expected a map",
+        ]);
+        return true;
+      },
+    );
+    writeFileSync(path(), "web: 1\nweb: 2\n");
+    assert.throws(
+      () => readLock(directory()),
+      /releases\.lock\.yaml:2:1: the file is no YAML: Map keys must be unique/,
+    );
+  });
+
+  it("speaks only for the repository, the chart and the images that it was read for", () => {
+    const lock = withEvidence({ releases: new Map() }, "app", evidenceOf("1.2.3"));
+    assert.deepEqual(lockedEvidence(lock, makeTenant()), evidenceOf("1.2.3"));
+    for (const other of [
+      { name: "api" },
+      { tag: "1.2.4" },
+      { tag: undefined },
+      { repository: "https://git.example.com/x" },
+      { chart: { kind: "git", path: "charts/app" } },
+      { images: ["registry.example.com/team/app", "registry.example.com/team/more"] },
+    ] as const) {
+      assert.equal(lockedEvidence(lock, makeTenant(other)), undefined, JSON.stringify(other));
+    }
+  });
+
+  it("holds no release that broke the promise", () => {
+    const lock = { releases: new Map() };
+    assert.throws(
+      () => withEvidence(lock, "app", { ...evidenceOf("1.0.0"), images: [{ reference: "a:1.0.0" }] }),
+      TypeError,
+    );
+    assert.throws(() => withEvidence(lock, "app", { ...evidenceOf("1.0.0"), chartProblems: ["broken"] }), TypeError);
+  });
+
+  it("of this project holds podinfo 6.15.0, which keeps the promise", () => {
+    const tenant = makeTenant({
+      name: "podinfo",
+      repository: "https://github.com/stefanprodan/podinfo",
+      chart: { kind: "git", path: "./charts/podinfo" },
+      images: ["ghcr.io/stefanprodan/podinfo"],
+      tag: "6.15.0",
+    });
+    const evidence = lockedEvidence(readLock(join(__dirname, "../..")), tenant);
+    assert.ok(evidence);
+    assert.deepEqual(promiseReasons(evidence, expectationsOf(tenant)), []);
+  });
+});
