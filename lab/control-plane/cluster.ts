@@ -114,14 +114,14 @@ export class Cluster {
   }
 
   /** @throws ApiError 409 where there is one already */
-  async create(object: KubernetesObject): Promise<LiveObject> {
+  async create(object: KubernetesObject | ObjectReference): Promise<LiveObject> {
     const { apiVersion, kind, metadata } = object;
     const path = await this.pathOfAll({ apiVersion, kind, namespace: metadata.namespace });
     return (await this.request({ method: "POST", path, body: object })) as LiveObject;
   }
 
   /** Server-side apply, which takes over fields that others own. */
-  async apply(object: KubernetesObject): Promise<LiveObject> {
+  async apply(object: KubernetesObject | ObjectReference): Promise<LiveObject> {
     return (await this.request({
       method: "PATCH",
       path: `${await this.pathOf(object)}?fieldManager=shared-authority-lab&force=true`,

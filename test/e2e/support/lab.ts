@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Context } from "mocha";
 import { Cluster } from "../../../lab/control-plane/cluster";
 import { connectLab } from "../../../lab/control-plane/connect";
@@ -5,6 +6,12 @@ import type { Lab, LabControl } from "../../../lab/control-plane/lab";
 import { startLab } from "../../../lab/control-plane/start";
 import { ToolsMissingError } from "../../../lab/control-plane/toolbox";
 import { lacks, skipBecause } from "../../support/tools";
+
+/** A lab, and an administrator's client of its cluster. */
+export interface OpenedLab {
+  readonly lab: Lab;
+  readonly cluster: Cluster;
+}
 
 let shared: Promise<Lab> | undefined;
 
@@ -20,7 +27,7 @@ after(async () => {
  *
  * @returns what gives the lab and an administrator's client, from the suite's own hooks on
  */
-export function useLab(): () => { readonly lab: Lab; readonly cluster: Cluster } {
+export function useLab(): () => OpenedLab {
   return useLabOf((context) => (shared ??= openLab(context)));
 }
 
@@ -28,7 +35,7 @@ export function useLab(): () => { readonly lab: Lab; readonly cluster: Cluster }
  * A lab for one suite alone, which may break it. Always one of our own, with rights over its processes. Called in a
  * `describe`.
  */
-export function useOwnLab(): () => { readonly lab: Lab; readonly cluster: Cluster } {
+export function useOwnLab(): () => OpenedLab {
   let own: Promise<Lab> | undefined;
   after(async () => {
     await (await own?.catch(() => undefined))?.stop();
@@ -36,8 +43,8 @@ export function useOwnLab(): () => { readonly lab: Lab; readonly cluster: Cluste
   return useLabOf((context) => (own = startLabFor(context)));
 }
 
-function useLabOf(open: (context: Context) => Promise<Lab>): () => { readonly lab: Lab; readonly cluster: Cluster } {
-  let opened: { lab: Lab; cluster: Cluster } | undefined;
+function useLabOf(open: (context: Context) => Promise<Lab>): () => OpenedLab {
+  let opened: OpenedLab | undefined;
   before(async function () {
     this.timeout(120_000);
     const lab = await open(this);
@@ -65,4 +72,9 @@ async function startLabFor(context: Context): Promise<Lab> {
 /** The rights over the lab's processes; on a cluster of the user's own the test is skipped. */
 export function requireControl(context: Context, lab: Lab): LabControl {
   return lab.control ?? skipBecause(context, "needs rights over the processes of the cluster");
+}
+
+/** A name that no other test or run has used: `podinfo-3f9c1a`. Labs may be shared, and may outlive a run. */
+export function freshName(start: string): string {
+  return `${start}-${randomBytes(3).toString("hex")}`;
 }

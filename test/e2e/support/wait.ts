@@ -7,7 +7,7 @@ import type { Lab } from "../../../lab/control-plane/lab";
 
 /** How a test waits. */
 export interface WaitOptions {
-  /** Default: 30,000. */
+  /** Default: 60,000. */
   readonly timeoutMs?: number;
   /** Whose logs go into the message when the wait fails. */
   readonly lab?: Lab;
@@ -21,6 +21,7 @@ export class WaitError extends Error {
 }
 
 const pollMs = 100;
+const defaultTimeoutMs = 60_000;
 
 /**
  * Asks again and again until there is an answer.
@@ -34,7 +35,7 @@ export async function waitFor<T>(
   probe: (see: (seen: unknown) => void) => Promise<T | undefined> | T | undefined,
   options: WaitOptions = {},
 ): Promise<T> {
-  const { timeoutMs = 30_000 } = options;
+  const { timeoutMs = defaultTimeoutMs } = options;
   const deadline = Date.now() + timeoutMs;
   let last: unknown = "nothing";
   const see = (seen: unknown) => (last = seen);
@@ -124,7 +125,7 @@ async function watchUntil<T>(
   check: (object: LiveObject | undefined) => T | undefined,
 ): Promise<T> {
   const { apiVersion, kind, metadata } = reference;
-  const { timeoutMs = 30_000, logs = logsFor(kind) } = options;
+  const { timeoutMs = defaultTimeoutMs, logs = logsFor(kind) } = options;
   const signal = AbortSignal.timeout(timeoutMs);
   const selection: Selection = {
     apiVersion,
@@ -182,7 +183,11 @@ function logsFor(kind: string): readonly string[] {
   }
 }
 
-function failure(description: string, last: unknown, { timeoutMs = 30_000, lab, logs = [] }: WaitOptions): WaitError {
+function failure(
+  description: string,
+  last: unknown,
+  { timeoutMs = defaultTimeoutMs, lab, logs = [] }: WaitOptions,
+): WaitError {
   const seen = typeof last === "string" ? last : inspect(last, { depth: 6, breakLength: 110 });
   const { control } = lab ?? {};
   const tails = logs.map((name) => {
