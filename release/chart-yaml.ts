@@ -65,20 +65,25 @@ interface Field {
 }
 
 function readField(document: Document, key: string): Field {
-  const problems: string[] = [];
-  // Helm decodes keys without regard to case, so that the later of two spellings would win.
-  for (const other of keysOf(document).filter((found) => found !== key && found.toLowerCase() === key.toLowerCase())) {
-    problems.push(`Chart.yaml has the key "${other}", which Helm takes for "${key}"; there must be "${key}" alone`);
+  // Helm decodes keys without regard to case, and the later of two spellings would win: neither is the fact.
+  const spellings = keysOf(document).filter((found) => found !== key && found.toLowerCase() === key.toLowerCase());
+  if (spellings.length > 0) {
+    return {
+      problems: spellings.map(
+        (other) => `Chart.yaml has the key "${other}", which Helm takes for "${key}"; there must be "${key}" alone`,
+      ),
+    };
   }
   const found = document.get(key, true);
   const node = isAlias(found) ? found.resolve(document) : found;
   if (node === undefined || (isScalar(node) && node.value === null)) {
-    return { problems };
+    return { problems: [] };
   }
   if (!isScalar(node)) {
-    return { problems: [...problems, `${key} in Chart.yaml is a map or a list, must be text`] };
+    return { problems: [`${key} in Chart.yaml is a map or a list, must be text`] };
   }
   const text = writtenText(node);
+  const problems: string[] = [];
   if (typeof node.value !== "string" && !(node.value instanceof Date) && String(node.value) !== text) {
     problems.push(
       `${key} in Chart.yaml is ${text} without quotes, which Helm reads as ${String(node.value)}; it must stand in quotes`,

@@ -8,7 +8,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { GitError, runGit, withoutCredentials, type GitCommandOptions } from "./git-command";
+import { GitError, runGit, withoutCredentials } from "./git-command";
+import { checkObjects, isReadable, largestFileBytes, readBlobs, textLines, type Git } from "./git-objects";
 
 export { GitError } from "./git-command";
 
@@ -59,9 +60,6 @@ export interface GitRepository {
   readCommits(branch: string): Promise<ReadonlySet<string>>;
 }
 
-/** A chart's file is some hundred bytes; whatever is larger than this is none. */
-const largestFileBytes = 1024 * 1024;
-
 /**
  * Opens a repository, lets `use` ask it, and removes whatever was fetched for that.
  *
@@ -109,8 +107,6 @@ export function pathInRepository(path: string): string {
   }
   return parts.join("/");
 }
-
-type Git = (args: readonly string[], more?: Partial<GitCommandOptions>) => Promise<Buffer>;
 
 function commandFor(options: GitOptions): Git {
   const { timeoutMs = 120_000, retries = 2, retryDelayMs = 500, signal } = options;
@@ -345,53 +341,6 @@ async function readFiles(
   );
 }
 
-interface ObjectFact {
-  readonly id: string;
-  readonly type: string;
-  readonly size: number;
-}
-
-function isReadable(fact: ObjectFact | undefined): fact is ObjectFact {
-  return fact?.type === "blob" && fact.size <= largestFileBytes;
-}
-
-/** Id, type and size of each object, in order; nothing for one that does not exist. */
-async function checkObjects(git: Git, names: readonly string[]): Promise<(ObjectFact | undefined)[]> {
-  if (names.length === 0) {
-    return [];
-  }
-  const answers = textLines(await git(["cat-file", "--batch-check"], { input: names.join("\n") + "\n" }));
-  return answers.map((answer) => {
-    const match = /^([0-9a-f]+) (\w+) ([0-9]+)$/.exec(answer);
-    return match === null ? undefined : { id: match[1] ?? "", type: match[2] ?? "", size: Number(match[3]) };
-  });
-}
-
-/** Contents by id, each read once. */
-async function readBlobs(git: Git, ids: readonly string[]): Promise<Map<string, Buffer>> {
-  const contents = new Map<string, Buffer>();
-  const distinct = [...new Set(ids)];
-  if (distinct.length === 0) {
-    return contents;
-  }
-  const output = await git(["cat-file", "--batch"], { input: distinct.join("\n") + "\n" });
-  let position = 0;
-  for (const id of distinct) {
-    const headEnd = output.indexOf("\n", position);
-    const size = Number(output.toString("latin1", position, headEnd).split(" ")[2]);
-    contents.set(id, output.subarray(headEnd + 1, headEnd + 1 + size));
-    position = headEnd + 1 + size + 1;
-  }
-  return contents;
-}
-
 async function readCommits(git: Git, branch: string): Promise<ReadonlySet<string>> {
   return new Set(textLines(await git(["rev-list", `refs/heads/${branch}`, "--"])));
-}
-
-function textLines(output: Buffer): string[] {
-  return output
-    .toString("utf8")
-    .split("\n")
-    .filter((line) => line !== "");
 }

@@ -86,7 +86,8 @@ describe("Chart.yaml", () => {
 
   it("has no second spelling of a key, which Helm would take for the first", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\nappversion: 6.6.6\n"), [
-      ...both,
+      "1.2.3",
+      undefined,
       'Chart.yaml has the key "appversion", which Helm takes for "appVersion"; there must be "appVersion" alone',
     ]);
   });
