@@ -16,8 +16,10 @@ export interface DeployStep {
 /** What a step gave. */
 export interface DeployResult {
   readonly succeeded: boolean;
-  /** What the program said, without what says nothing about the outcome. */
+  /** Everything that the program said. */
   readonly report: string;
+  /** What a policy said, where one blocked. */
+  readonly blockedBy?: string;
 }
 
 /** How a stack of the scratch copy becomes manifests: by the real engine, or, where there is none, by `authority`. */
@@ -51,7 +53,7 @@ export function engineDeployer(engine: Engine, { project, directory, signal }: D
         directory: project.directory,
         signal,
       });
-      return { succeeded: code === 0, report: [stdout, stderr].map((text) => text.trim()).join("\n") };
+      return { succeeded: code === 0, report: joined(stdout, stderr), blockedBy: firstViolation(stdout) };
     },
   });
   const withPolicies = (stack: string) => ["--stack", stack, "--policy-pack", "policy-pack"];
@@ -68,6 +70,24 @@ export function engineDeployer(engine: Engine, { project, directory, signal }: D
   };
 }
 
+/**
+ * The first violation in the engine's report, from its line to the next one or to the end of the section. A broken
+ * promise is reported for each object that carries it, in the same words.
+ */
+function firstViolation(report: string): string | undefined {
+  const lines = report.split("\n");
+  const isViolation = (line: string) => /^ +- \[mandatory\]/.test(line);
+  const start = lines.findIndex(isViolation);
+  if (start < 0) return undefined;
+  const length = lines.slice(start + 1).findIndex((line) => line === "" || isViolation(line));
+  const violation = lines.slice(start, length < 0 ? undefined : start + 1 + length);
+  const indent = /^ */.exec(violation[0] ?? "")?.[0].length ?? 0;
+  return violation.map((line) => line.slice(indent)).join("\n");
+}
+
+/** What `authority` exits with where the promise is broken or a policy blocks. */
+const blockedExitCode = 3;
+
 /** `authority check` and `authority render`: the same objects and policies, without an engine. */
 export function renderDeployer({ project, signal }: DeployerOptions): Deployer {
   const run = (parameters: readonly string[]): Promise<DeployResult> =>
@@ -75,15 +95,12 @@ export function renderDeployer({ project, signal }: DeployerOptions): Deployer {
       const program = [join(project.directory, "bin", "authority.js"), ...parameters];
       const options = { cwd: project.directory, env: { ...gitEnvironment(), NO_COLOR: "1" }, signal };
       execFile(process.execPath, program, options, (error, stdout, stderr) => {
-        if (signal.aborted) reject(signal.reason as Error);
-        else
-          resolve({
-            succeeded: error === null,
-            report: [stdout, stderr]
-              .map((text) => text.trim())
-              .join("\n")
-              .trim(),
-          });
+        if (signal.aborted) {
+          reject(signal.reason as Error);
+        } else {
+          const blockedBy = error?.code === blockedExitCode ? stdout.trim() : undefined;
+          resolve({ succeeded: error === null, report: joined(stdout, stderr), blockedBy });
+        }
       });
     });
   const step = (parameters: readonly string[]): DeployStep => ({
@@ -103,9 +120,16 @@ export function renderDeployer({ project, signal }: DeployerOptions): Deployer {
         const changes = await project.git("status", "--porcelain", "--", `rendered/${stack}`);
         return {
           succeeded: rendered.succeeded && changes === "",
-          report: [rendered.report, changes].join("\n").trim(),
+          report: joined(rendered.report, changes),
         };
       },
     }),
   };
+}
+
+function joined(stdout: string, stderr: string): string {
+  return [stdout, stderr]
+    .map((text) => text.trim())
+    .filter((text) => text !== "")
+    .join("\n");
 }
