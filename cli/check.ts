@@ -2,14 +2,14 @@ import { runtime } from "@pulumi/pulumi";
 import type { Fleet } from "../fleet/fleet";
 import { describeProblem, type Problem, ProblemsError } from "../fleet/problem";
 import { listStacks, readAllFleets, readFleet, readStackFile } from "../fleet/read";
-import { Report } from "../fleet/report";
 import { projectPrefix } from "../fleet/schema";
-import { readSettings } from "../fleet/structure";
+import { settingsOf } from "../fleet/structure";
 import { judgeObjects, type Violation } from "../policy-pack/judge";
 import { policies } from "../policy-pack/policies";
 import { type Lock, readLock } from "../release/lock";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type ExitCode, exitCode } from "./exit-code";
+import { countProblems } from "./project";
 import { type AnyResolution, describeReasons, resolveStack, stackObjects } from "./releases";
 import type { Session } from "./session";
 import { type Colors, printable, printableLines } from "./terminal";
@@ -109,7 +109,7 @@ async function checkStack(fleet: Fleet, lock: Lock, reader: EvidenceReader): Pro
 
 /** The stack's config as the engine hands it to the policies: texts as they are, everything else as JSON. */
 function engineConfig({ root, stack }: Fleet): Record<string, string> {
-  const settings = readSettings(new Report(readStackFile(root, stack)));
+  const settings = settingsOf(readStackFile(root, stack));
   return Object.fromEntries(
     Object.entries(settings).map(([key, value]) => [
       `${projectPrefix}:${key}`,
@@ -124,7 +124,8 @@ function isBlocked({ releases, violations }: CheckedStack): boolean {
 
 function describeCheck({ problems, stacks }: CheckResult, colors: Colors): string {
   return [
-    ...problems.map((problem) => `${colors.red("error")} ${printable(describeProblem(problem))}`),
+    ...problems.map((problem) => printable(describeProblem(problem))),
+    ...(problems.length === 0 ? [] : [colors.red(countProblems(problems))]),
     ...stacks.flatMap((checked) => describeStack(checked, colors)),
   ].join("\n");
 }

@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { version } from "../package.json";
 import { type ExitCode, exitCode } from "./exit-code";
+import { InputError } from "./input-error";
 import { Session } from "./session";
 import type { Surroundings, Terminal } from "./terminal";
 
@@ -31,7 +33,9 @@ export function authorityProgram(
     <Options>(verb: (options: Options, session: Session) => Promise<ExitCode>) =>
     async (options: Options): Promise<void> => {
       const { cwd = "." } = program.opts<{ cwd?: string }>();
-      onEnd(await verb(options, new Session(resolve(surroundings.cwd(), cwd), terminal)));
+      const directory = resolve(surroundings.cwd(), cwd);
+      if (!existsSync(directory)) throw new InputError(`There is no folder ${directory}, which \`--cwd\` names.`);
+      onEnd(await verb(options, new Session(directory, terminal)));
     };
   const stack = ["-s, --stack <stack>", "only this stack (default: all stacks)"] as const;
   const json = ["--json", "print the result as JSON"] as const;
@@ -65,6 +69,47 @@ export function authorityProgram(
     .option(...json)
     .addHelpText("after", examples("authority check", "authority check --stack prod", "authority check --json"))
     .action(run<import("./check").CheckOptions>(async (...given) => (await import("./check")).check(...given)));
+
+  program
+    .command("lock")
+    .summary("keep the evidence of the stacks' releases")
+    .description(
+      "Add to releases.lock.yaml the evidence of each release that the stacks name and that keeps the promise.",
+    )
+    .option(...stack)
+    .addHelpText("after", examples("authority lock", "authority lock --stack prod"))
+    .action(run<import("./lock").LockOptions>(async (...given) => (await import("./lock")).lock(...given)));
+
+  program
+    .command("verify")
+    .summary("read again what the lock holds")
+    .description("Read everything that releases.lock.yaml holds again, and tell what has changed since.")
+    .addHelpText("after", examples("authority verify"))
+    .action(run(async (...given) => (await import("./verify")).verify(...given)));
+
+  program
+    .command("audit")
+    .summary("judge every release of an application's repository")
+    .description(
+      "Judge every SemVer tag of an application's repository: is it ready to be a tenant? No registry is asked.",
+    )
+    .requiredOption("-r, --repository <url>", "the Git repository: a URL, a path, or a bundle file")
+    .requiredOption("-c, --chart <path>", "the chart's path in it, such as charts/podinfo")
+    .option(
+      "-p, --prefix <prefixes>",
+      "what stands before the version, such as git=v,chart=,image=v (default: nothing)",
+    )
+    .option("--released-from <branch...>", "the branches on one of which each tag must lie (default: not judged)")
+    .option(...json)
+    .addHelpText(
+      "after",
+      examples(
+        "authority audit --repository https://github.com/stefanprodan/podinfo --chart charts/podinfo",
+        "authority audit --repository ../podinfo --chart charts/podinfo --prefix git=v --released-from master",
+        "authority audit --repository ../podinfo --chart charts/podinfo --json | jq '.tags[] | select(.kept | not)'",
+      ),
+    )
+    .action(run<import("./audit").AuditOptions>(async (...given) => (await import("./audit")).audit(...given)));
 
   return program;
 }

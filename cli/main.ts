@@ -3,6 +3,7 @@ import { ProblemsError } from "../fleet/problem";
 import { authorityProgram } from "./commands";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
+import { countProblems } from "./project";
 import { printable, printableLines, type Surroundings, Terminal } from "./terminal";
 
 /**
@@ -49,17 +50,16 @@ export function run(process: NodeJS.Process): void {
 function reportError(error: unknown, { env }: Surroundings, terminal: Terminal): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.fine : exitCode.badInput;
   const { red } = terminal.messageColors;
-  if (error instanceof InputError || error instanceof ProblemsError) {
-    terminal.tell(
-      printableLines(error.message)
-        .split("\n")
-        .map((line) => `${red("error")} ${line}`)
-        .join("\n"),
-    );
+  if (error instanceof ProblemsError) {
+    terminal.tell(`${printableLines(error.message)}\n${red(countProblems(error.problems))}`);
+    return exitCode.badInput;
+  }
+  if (error instanceof InputError) {
+    terminal.tell(`${red("error:")} ${printableLines(error.message)}`);
     return exitCode.badInput;
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  terminal.tell(`${red("internal error")} ${printable(message)}`);
+  terminal.tell(`${red("internal error:")} ${printable(message)}`);
   terminal.tell("This is a bug of `authority`. Please report it with the command line and the output of `DEBUG=1`.");
   if ((env.DEBUG ?? "") !== "") terminal.tell(stack ?? message);
   return exitCode.internal;

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Fleet } from "../fleet/fleet";
+import type { Problem } from "../fleet/problem";
 import { listStacks, readAllFleets, readFleet } from "../fleet/read";
 import { InputError } from "./input-error";
 
@@ -43,4 +44,9 @@ export function requireStack(root: string, verb: string, stack: string | undefin
       ? `There is no stack in ${root}; expected a file \`Pulumi.<stack>.yaml\`.`
       : `\`authority ${verb}\` works on one stack; name it with \`--stack\`. There are: ${stacks.join(", ")}.`,
   );
+}
+
+/** `3 problems in the files`, the last line under them. */
+export function countProblems(problems: readonly Problem[]): string {
+  return `${problems.length} ${problems.length === 1 ? "problem" : "problems"} in the files`;
 }
