@@ -17,8 +17,11 @@ const runHere = [
   "npx mocha test/version/version.test.ts --grep prefix",
 ];
 
-/** Commands that another test runs. */
+/** Commands whose parts another test runs. */
 const runByTests: Readonly<Record<string, string>> = {
+  "npm run lab -- up": "test/e2e/lab.test.ts",
+  "npm run lab -- down": "test/e2e/lab.test.ts",
+  "npm run test:e2e": "test/e2e/lab-flux.test.ts",
   "npm start -- --keep": "test/lab/story.test.ts",
   "npm ci && npm start": "test/lab/story.test.ts",
 };
@@ -26,10 +29,18 @@ const runByTests: Readonly<Record<string, string>> = {
 /** Commands that `.ci/run` runs. */
 const runByPipeline = ["npm cit", "npm run lint", "npm run format:check", "npm run typecheck"];
 
+const ofTheirCluster = "speaks to a cluster, registry or Git host of the user's";
+
 /** Commands that no test can run, each with the reason. */
 const notRun: Readonly<Record<string, string>> = {
-  "flux install --components-extra=image-reflector-controller,image-automation-controller":
-    "changes a cluster of the user's",
+  "kind create cluster": ofTheirCluster,
+  "kubectl get nodes": ofTheirCluster,
+  "export KUBECONFIG=~/.kube/config": ofTheirCluster,
+  "export KUBECONFIG=$(npm run --silent lab -- kubeconfig)": "sets a variable in the user's own shell",
+  "export AUTHORITY_LAB=<its directory> && npm run test:e2e": "names a folder of the user's",
+  "export AUTHORITY_E2E_REGISTRY=https://registry.example.com": ofTheirCluster,
+  "export AUTHORITY_E2E_GIT=https://git.example.com/e2e": ofTheirCluster,
+  "flux install --components-extra=image-reflector-controller,image-automation-controller": ofTheirCluster,
   "npx authority audit --repository https://github.com/stefanprodan/podinfo --chart ./charts/podinfo": "reads GitHub",
   "npx authority verify --stack prod": "reads GitHub and the registry ghcr.io",
   "pulumi preview --stack prod --policy-pack policy-pack": "needs the user's own stack and backend",
@@ -43,7 +54,7 @@ interface DocumentedCommand {
   readonly command: string;
 }
 
-/** Every command of every block that is marked `sh`, with continued lines joined. */
+/** Every command of every block that is marked `sh`, with continued lines joined and comments taken off. */
 function documentedCommands(): DocumentedCommand[] {
   return markdownFiles().flatMap((file) => {
     const blocks = readFileSync(join(projectRoot, file), "utf8").matchAll(/^ *```sh\n(.*?)^ *```$/gms);
@@ -51,8 +62,8 @@ function documentedCommands(): DocumentedCommand[] {
       block
         .replaceAll(/\\\n\s*/g, "")
         .split("\n")
-        .map((line) => line.trim())
-        .filter((line) => line !== "" && !line.startsWith("#"))
+        .map((line) => line.replace(/(?:^|\s+)#\s.*$/, "").trim())
+        .filter((line) => line !== "")
         .map((command) => ({ file, command })),
     );
   });
