@@ -42,7 +42,8 @@ const notRun: Readonly<Record<string, string>> = {
   "export AUTHORITY_E2E_GIT=https://git.example.com/e2e": ofTheirCluster,
   "flux install --components-extra=image-reflector-controller,image-automation-controller": ofTheirCluster,
   "npx authority audit --repository https://github.com/stefanprodan/podinfo --chart ./charts/podinfo": "reads GitHub",
-  "npx authority verify --stack prod": "reads GitHub and the registry ghcr.io",
+  "npx authority verify": "reads GitHub and the registry ghcr.io",
+  "pulumi stack init prod": "needs the user's own stack and backend",
   "pulumi preview --stack prod --policy-pack policy-pack": "needs the user's own stack and backend",
   "pulumi up --stack prod --policy-pack policy-pack": "needs the user's own stack and backend",
   'SHARED_AUTHORITY_EMERGENCY="registry is down, issue 123" pulumi up --stack prod --policy-pack policy-pack':
