@@ -27,8 +27,6 @@ export class UnreadableConfigError extends Error {
 
 const judgedKeys = ["follow", "branch", "authorityNamespace", "configRepository", "tenants"] as const;
 
-let last: { readonly key: string; readonly decisions: Decisions } | undefined;
-
 /**
  * Reads the decisions from the stack's config.
  *
@@ -41,9 +39,6 @@ let last: { readonly key: string; readonly decisions: Decisions } | undefined;
 export function readDecisions(stack: string): Decisions {
   const config = new Config(projectPrefix);
   const texts = judgedKeys.map((key) => config.get(key));
-  // Every policy asks for every object; the config is the same all along.
-  const key = JSON.stringify([stack, texts]);
-  if (last?.key === key) return last.decisions;
   const given = judgedKeys.flatMap((key, index) => {
     const text = texts[index];
     return text === undefined ? [] : [[key, structured(text)] as const];
@@ -55,9 +50,7 @@ export function readDecisions(stack: string): Decisions {
     );
     throw new UnreadableConfigError(`the stack's config cannot be read: ${faults.join("; ")}`);
   }
-  const decisions = decisionsOf(stack, parsed.data);
-  last = { key, decisions };
-  return decisions;
+  return decisionsOf(stack, parsed.data);
 }
 
 function decisionsOf(stack: string, settings: StackSettings): Decisions {

@@ -92,7 +92,7 @@ function circumstancesOf<Settings extends object>(
 ): Circumstances<Settings> {
   return {
     get decisions() {
-      return readDecisions(stackOf(args.urn));
+      return (run.decisions ??= readDecisions(stackOf(args.urn)));
     },
     run,
     settings: args.getConfig<Settings>(),

@@ -1,4 +1,5 @@
 import { UnknownValueError } from "@pulumi/policy";
+import type { Decisions } from "./decisions";
 import type { JudgedObject } from "./judged-object";
 
 /**
@@ -10,6 +11,9 @@ import type { JudgedObject } from "./judged-object";
  * seen counts as missing.
  */
 export class Run {
+  /** What the stack decides, once it was read: every policy asks for it, for every object. */
+  decisions: Decisions | undefined;
+
   /** By kind and namespace, then by name: a tenant's objects are found without a look at all the others'. */
   readonly #objects = new Map<string, Map<string, JudgedObject>>();
 
