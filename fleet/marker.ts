@@ -29,7 +29,7 @@ export interface Marker {
 export function markersOf(file: StackFile): ReadonlyMap<number, Marker> {
   const markers = new Map<number, Marker>();
   if (!file.text.includes(token)) return markers;
-  for (const [index, line] of file.text.split(/\r\n|[\n\r]/).entries()) {
+  for (const [index, line] of file.text.split("\n").entries()) {
     const tokenAt = line.indexOf(token);
     const hash = tokenAt === -1 ? -1 : line.lastIndexOf("#", tokenAt);
     if (hash === -1) continue;

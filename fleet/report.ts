@@ -8,6 +8,7 @@ import { configPathText, describeNode, nodeAt, positionOf, type ConfigPath, type
 export class Report {
   readonly #problems: Problem[] = [];
   readonly #paths = new Set<string>();
+  readonly #spoiled = new Set<string>();
 
   constructor(readonly file: StackFile) {}
 
@@ -60,9 +61,23 @@ export class Report {
     return describeNode(nodeAt(this.file, ours(path)), isSecret(path), quoteShown);
   }
 
-  /** Whether there is a problem at the path itself. */
+  /** A problem that leaves nothing at or below the path that could be judged, such as a duplicate key. */
+  spoil(path: ConfigPath, message: string, mend?: string, part: "key" | "value" = "value"): void {
+    this.addAt(path, message, mend, part);
+    this.#spoiled.add(configPathText(path));
+  }
+
+  /** Whether the path has its problem already, or stands below one that spoils it. */
   has(path: ConfigPath): boolean {
-    return this.#paths.has(configPathText(ours(path)));
+    const whole = ours(path);
+    return this.#paths.has(configPathText(whole)) || this.isSpoiled(whole);
+  }
+
+  /** Whether the path below `config:`, or one above it, is spoiled. */
+  isSpoiled(path: ConfigPath): boolean {
+    return (
+      this.#spoiled.size > 0 && path.some((_, index) => this.#spoiled.has(configPathText(path.slice(0, index + 1))))
+    );
   }
 }
 
@@ -87,5 +102,5 @@ function isSecret(path: ConfigPath): boolean {
 function quoteIt(node: unknown, expected: string): string | undefined {
   if (!isScalar(node) || typeof node.value === "string" || node.value === null || node.source === undefined)
     return undefined;
-  return /tag|version|text|quoted|digest/i.test(expected) ? `Quote it: \`"${node.source}"\`.` : undefined;
+  return /tag|version|range|quoted|digest/i.test(expected) ? `Quote it: \`"${node.source}"\`.` : undefined;
 }

@@ -46,6 +46,7 @@ class StackRules {
   checkTenant(name: string): void {
     const entry = this.#entry(name);
     const at = (...path: ConfigPath): ConfigPath => ["tenants", name, ...path];
+    if (this.report.has(at())) return;
     this.#checkChart(entry, at);
     this.#checkImages(entry, at);
     this.#checkTag(entry, at);

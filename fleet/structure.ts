@@ -126,6 +126,7 @@ function checkPair(report: Report, pair: Pair, path: ConfigPath): void {
 
 function checkNode(report: Report, node: Node, path: ConfigPath): void {
   checkDecoration(report, node, path, "value");
+  if (report.isSpoiled(path)) return;
   if (isScalar(node)) checkScalar(report, node, path);
   else if (isMap(node)) checkMap(report, node, path);
   else if (isSeq(node)) {
@@ -142,14 +143,14 @@ function checkMap(report: Report, map: YAMLMap, path: ConfigPath): void {
     if (key === undefined) {
       report.addAt(path, "A key of the mapping is a list, a mapping, or an alias; expected a text.");
     } else if (key === "<<") {
-      report.addAt(
+      report.spoil(
         [...path, key],
         "Merge keys (`<<`) are refused: one edit would change several entries.",
         "Write the entry out.",
         "key",
       );
     } else if (key === "secure") {
-      report.addAt(
+      report.spoil(
         path,
         "Encrypted values (`secure:`) are refused: Flux cannot decrypt them, and every decision must be readable in its commit.",
         "Put the value into a Secret in the authority namespace and name it in the tenant's `secrets`.",
@@ -163,7 +164,7 @@ function checkMap(report: Report, map: YAMLMap, path: ConfigPath): void {
 /** Anchors, aliases and tags: a comment-keeping edit of one entry would silently change another, or its type. */
 function checkDecoration(report: Report, node: Node, path: ConfigPath, part: "key" | "value"): void {
   if (isAlias(node)) {
-    report.addAt(
+    report.spoil(
       path,
       `The alias \`*${node.source}\` is refused: one edit would change several entries.`,
       "Write the value out.",
@@ -172,7 +173,7 @@ function checkDecoration(report: Report, node: Node, path: ConfigPath, part: "ke
     return;
   }
   if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined) {
-    report.addAt(
+    report.spoil(
       path,
       `The anchor \`&${node.anchor}\` is refused: one edit would change several entries.`,
       "Remove it.",
@@ -180,7 +181,7 @@ function checkDecoration(report: Report, node: Node, path: ConfigPath, part: "ke
     );
   }
   if (node.tag !== undefined) {
-    report.addAt(
+    report.spoil(
       path,
       `The YAML tag \`${node.tag}\` is refused; expected a plain value.`,
       "Remove it, and quote what is a text.",
@@ -217,7 +218,7 @@ function checkDuplicates(report: Report, map: YAMLMap, path: ConfigPath): void {
     (pair) => startOf(report.file, pair.key)?.line,
     (_pair, key, firstLine) => {
       const { message, mend } = duplicate(key, firstLine);
-      report.addAt([...path, key], message, mend, "key");
+      report.spoil([...path, key], message, mend, "key");
     },
   );
 }

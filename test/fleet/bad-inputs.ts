@@ -1,0 +1,987 @@
+/** A hundred and more kinds of bad input, each with what a user must be told. The tests of `cli/` run them too. */
+import assert from "node:assert/strict";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** One kind of bad input. */
+export interface BadInput {
+  readonly title: string;
+  readonly stack: string;
+  /** Path below the project's folder to content. */
+  readonly files: Readonly<Record<string, string | Uint8Array>>;
+  /** Path of a symbolic link to what it points at. */
+  readonly links?: Readonly<Record<string, string>>;
+  readonly expect: Expectation;
+}
+
+/** What the problem must say. */
+export interface Expectation {
+  readonly file: string;
+  /** Absent where the whole file is meant. */
+  readonly line?: number;
+  /** The path in the config. */
+  readonly path?: string;
+  /** Words that the problem, as it is shown, must have. */
+  readonly words: readonly string[];
+  /** What must not be shown: secrets. */
+  readonly hidden?: string;
+}
+
+/** Writes the files of an input into a project folder. */
+export function writeInput(root: string, input: Pick<BadInput, "files" | "links">): void {
+  for (const [path, content] of Object.entries(input.files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  }
+  for (const [path, target] of Object.entries(input.links ?? {})) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    symlinkSync(target, join(root, path));
+  }
+}
+
+/** A stack without fault; each input below spoils one thing in it. */
+export const goodStack = `config:
+  shared-authority:follow: tags
+  shared-authority:tenants:
+    shop:
+      repository: https://git.example.com/shop.git
+      chart: ./charts/shop
+      image: registry.example.com/shop
+      tag: "1.4.0"
+      policy: { range: ">=1.0.0 <2.0.0" }
+`;
+
+const file = "Pulumi.prod.yaml";
+const shop = "shared-authority:tenants.shop";
+const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
+const configRepository = "  shared-authority:configRepository: { url: https://git.example.com/config.git }\n";
+
+/** The good stack with one text in it replaced. */
+function replaced(old: string, by: string): string {
+  assert.ok(goodStack.includes(old), old);
+  return goodStack.replace(old, () => by);
+}
+
+/** The good stack with lines added to the tenant's entry. */
+function inTenant(...lines: string[]): string {
+  return goodStack + lines.map((line) => `      ${line}\n`).join("");
+}
+
+/** The good stack with lines added below `config:`. */
+function inConfig(...lines: string[]): string {
+  return goodStack + lines.map((line) => `  ${line}\n`).join("");
+}
+
+/** The good stack, following a branch. */
+const branchStack = goodStack
+  .replace("follow: tags", "follow: branch")
+  .replace('      tag: "1.4.0"\n', "")
+  .replace(/ {6}policy:.*\n/, "");
+
+function bad(
+  title: string,
+  text: string,
+  at: string | undefined,
+  path: string | undefined,
+  words: readonly string[],
+  more: Partial<Omit<BadInput, "title">> & { readonly hidden?: string } = {},
+): BadInput {
+  const { hidden, ...rest } = more;
+  const line = at === undefined ? undefined : text.split(/\r?\n/).findIndex((one) => one.includes(at)) + 1;
+  assert.notEqual(line, 0, `${title}: no line has ${String(at)}`);
+  return { title, stack: "prod", files: { [file]: text }, expect: { file, line, path, words, hidden }, ...rest };
+}
+
+/** A problem of a values file. */
+function badValues(
+  title: string,
+  content: string | Uint8Array,
+  line: number | undefined,
+  words: readonly string[],
+  path?: string,
+): BadInput {
+  const values = "tenants/shop/values.yaml";
+  return {
+    title: `values file: ${title}`,
+    stack: "prod",
+    files: { [file]: goodStack, [values]: content },
+    expect: { file: values, line, path, words },
+  };
+}
+
+/** A wrong value for a key of the tenant, on a line of its own. */
+function badKey(title: string, line: string, words: readonly string[], path = line.split(":")[0] ?? ""): BadInput {
+  return bad(title, inTenant(line), line, `${shop}.${path}`, words);
+}
+
+const bomb = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+  .concat(
+    ["b", "c", "d", "e", "f", "g", "h"].map(
+      (name, index) =>
+        `${name}: &${name} [${Array(10)
+          .fill(`*${"abcdefg"[index] ?? ""}`)
+          .join(", ")}]`,
+    ),
+  )
+  .join("\n");
+
+const files: BadInput[] = [
+  {
+    title: "no such stack",
+    stack: "prd",
+    files: { [file]: goodStack },
+    expect: { file: "Pulumi.prd.yaml", words: ['"prd"', "Did you mean `prod`?"] },
+  },
+  {
+    title: "no stack at all",
+    stack: "prod",
+    files: {},
+    expect: { file, words: ["There is no stack", "There is none"] },
+  },
+  {
+    title: "a stack whose name is a path",
+    stack: "../prod",
+    files: { [file]: goodStack },
+    expect: { file: "Pulumi.yaml", words: ['"../prod"'] },
+  },
+  bad("an empty file", "", undefined, "shared-authority:follow", ["is missing", "`branch`, `tags`"]),
+  bad("only a comment", "# nothing\n", undefined, "shared-authority:follow", ["is missing"]),
+  bad("a list at the top", "- a\n", "- a", undefined, ["no mapping"]),
+  bad("a text at the top", "tags\n", "tags", undefined, ["no mapping"]),
+  bad("config that is a list", "config:\n  - a\n", "- a", "config", ["a list"]),
+  bad("config that is a text", "config: tags\n", "tags", "config", ["Expected a mapping"]),
+  bad("an unclosed bracket", "config:\n  shared-authority:tenants: [\n", undefined, undefined, ["no valid YAML"], {
+    expect: { file, line: 3, words: ["no valid YAML"] },
+  }),
+  bad("a tab as indentation", "config:\n\tshared-authority:follow: tags\n", "\t", undefined, ["no valid YAML", "Tabs"]),
+  bad("two documents", `${goodStack}---\n${goodStack}`, "---", undefined, ["more than one YAML document"]),
+  bad("not UTF-8", "", undefined, undefined, ["not UTF-8"], {
+    files: { [file]: Uint8Array.of(0x63, 0xff, 0xfe, 0x0a) },
+  }),
+  bad("too large", "", undefined, undefined, ["bytes", "at most 16777216"], {
+    files: { [file]: `#${" ".repeat(16 * 1024 * 1024)}\n` },
+  }),
+  bad("nested too deep", `config: ${"[".repeat(20_000)}`, "config", undefined, ["nested too deep"]),
+  bad("nested too deep in lists", `config:\n  ${"- ".repeat(20_000)}`, "- -", undefined, ["nested too deep"]),
+  bad(
+    "nested too deep in lines",
+    Array.from({ length: 2000 }, (_, depth) => `${" ".repeat(depth)}a:\n`).join(""),
+    undefined,
+    undefined,
+    ["nested too deep"],
+  ),
+  {
+    title: "a folder in the file's place",
+    stack: "prod",
+    files: { [`${file}/x`]: "" },
+    expect: { file, words: ["no regular file"] },
+  },
+  bad("a key twice at the top", `${goodStack}config: {}\n`, "config: {}", "config", ["twice", "line 1"]),
+  bad("config misspelt", goodStack.replace("config:", "confg:"), "confg", "confg", ["unknown", "`config`"]),
+  bad(
+    "our key at the top of the file",
+    `${goodStack}shared-authority:branch: main\n`,
+    "branch: main",
+    "shared-authority:branch",
+    ["below `config:`"],
+  ),
+];
+
+const structure: BadInput[] = [
+  bad("a key of ours twice", inConfig("shared-authority:follow: branch"), "follow: branch", "shared-authority:follow", [
+    "twice",
+    "line 2",
+  ]),
+  bad("a tenant twice", inConfig("  shop: {}").replace("  shop: {}", "  shop: {}"), "shop: {}", shop, [
+    "`shop` stands twice",
+    "line 4",
+  ]),
+  bad("a tenant's key twice", inTenant('tag: "1.5.0"'), "1.5.0", `${shop}.tag`, ["twice", "line 8"]),
+  bad("a key without prefix", goodStack.replace("shared-authority:tenants", "tenants"), "tenants:", "tenants", [
+    "no project prefix",
+    "`shared-authority:tenants`",
+  ]),
+  bad("a strange key without prefix", inConfig("region: eu"), "region", "region", ["no project prefix"]),
+  bad(
+    "a prefix misspelt",
+    goodStack.replace("shared-authority:follow", "shared-authorty:follow"),
+    "authorty",
+    "shared-authorty:follow",
+    ["`shared-authority:follow`"],
+  ),
+  bad(
+    "an unknown key of the stack",
+    inConfig("shared-authority:delivry: cluster"),
+    "delivry",
+    "shared-authority:delivry",
+    ["unknown", "`delivery`"],
+  ),
+  bad(
+    "a key of the stack written as a path",
+    inConfig("shared-authority:tenants.shop.tag: x"),
+    "tenants.shop.tag",
+    "shared-authority:tenants.shop.tag",
+    ["mapping below"],
+  ),
+  badKey("an unknown key of a tenant", "imge: x", ["unknown", "Did you mean `image`?"]),
+  badKey("an unknown key with nothing near", "zzzzzzzzzz: x", ["unknown", "`repository`"]),
+  bad("an unknown key of the policy", replaced("policy: {", "policy: { rnge: x,"), "rnge", `${shop}.policy.rnge`, [
+    "`range`",
+  ]),
+  badKey("an anchor", "team: &team [a]", ["anchor `&team`"]),
+  bad("an alias", inTenant("releasedFrom: *x"), "*x", `${shop}.releasedFrom`, ["alias `*x`", "Write the value out"]),
+  bad("a merge key", inTenant("<<: {}"), "<<", `${shop}.<<`, ["Merge keys"]),
+  bad(
+    "a bomb of aliases",
+    `config:\n  shared-authority:follow: tags\n  shared-authority:tenants:\n${bomb.replace(/^/gm, "    ")}\n`,
+    "a: &a",
+    "shared-authority:tenants.a",
+    ["anchor `&a`"],
+  ),
+  badKey("a YAML tag", "namespace: !!str shop-2", ["YAML tag"]),
+  bad("an unknown YAML tag", inTenant("namespace: !secret shop-2"), "!secret", undefined, ["Unresolved tag"]),
+  bad(
+    "an encrypted value",
+    replaced('"1.4.0"', "\n        secure: AAABANhidden"),
+    "secure",
+    `${shop}.tag`,
+    ["secure", "Secret", "`secrets`"],
+    { hidden: "AAABANhidden" },
+  ),
+  bad(
+    "all tenants encrypted",
+    "config:\n  shared-authority:follow: tags\n  shared-authority:tenants:\n    secure: AAABANhidden\n",
+    "secure",
+    "shared-authority:tenants",
+    ["secure"],
+    { hidden: "AAABANhidden" },
+  ),
+  bad(
+    "the name __proto__",
+    goodStack.replace("shop:", "__proto__:"),
+    "__proto__",
+    "shared-authority:tenants.__proto__",
+    ["refused"],
+  ),
+  bad(
+    "the name constructor",
+    goodStack.replace("    shop:", "    constructor:"),
+    "constructor",
+    "shared-authority:tenants.constructor",
+    ["refused"],
+  ),
+  badKey("__proto__ in an entry", "__proto__: { tag: x }", ["refused"]),
+  bad("a mapping as key", inTenant("? { a: b }", ": c"), "shop:", shop, ["a list, a mapping, or an alias"], {
+    expect: { file, line: 5, path: shop, words: ["A key of the mapping is a list"] },
+  }),
+  bad(
+    "a date without quotes",
+    replaced('<2.0.0"', '<2.0.0", pin: { reason: r, by: b, until: 2030-01-01 }'),
+    "2030",
+    `${shop}.policy.pin.until`,
+    ["`2030-01-01`", "Quote it"],
+  ),
+  badKey("an octal number", "quota: { pods: 010 }", ["`010`", "plain decimal"], "quota.pods"),
+  badKey("a number with underscores", "quota: { pods: 1_000 }", ["`1_000`"], "quota.pods"),
+];
+
+const stackLevel: BadInput[] = [
+  bad(
+    "follow is missing",
+    goodStack.replace("  shared-authority:follow: tags\n", ""),
+    "config",
+    "shared-authority:follow",
+    ["missing"],
+  ),
+  bad("follow is misspelt", replaced("follow: tags", "follow: tag"), "follow: tag", "shared-authority:follow", [
+    "`branch`, `tags`",
+    "did you mean `tags`?",
+    '"tag"',
+  ]),
+  bad("follow is a truth value", replaced("follow: tags", "follow: true"), "follow", "shared-authority:follow", [
+    "`true`",
+  ]),
+  bad("a branch with a blank", inConfig("shared-authority:branch: my branch"), "my branch", "shared-authority:branch", [
+    "Git branch",
+  ]),
+  bad("a branch with two dots", inConfig("shared-authority:branch: a..b"), "a..b", "shared-authority:branch", [
+    "Git branch",
+  ]),
+  bad(
+    "an authority namespace in upper case",
+    inConfig("shared-authority:authorityNamespace: Flux"),
+    "Flux",
+    "shared-authority:authorityNamespace",
+    ["lower-case"],
+  ),
+  bad(
+    "tenants as a list",
+    "config:\n  shared-authority:follow: tags\n  shared-authority:tenants:\n    - name: shop\n",
+    "- name",
+    "shared-authority:tenants",
+    ["never a list", "comments"],
+  ),
+  bad(
+    "tenants empty by accident",
+    "config:\n  shared-authority:follow: tags\n  shared-authority:tenants:\n",
+    "tenants",
+    "shared-authority:tenants",
+    ["a mapping from tenant", "got nothing"],
+  ),
+  bad(
+    "a delivery that does not exist",
+    inConfig("shared-authority:delivery: clutser"),
+    "clutser",
+    "shared-authority:delivery",
+    ["`cluster`"],
+  ),
+  bad(
+    "manifests outside the project",
+    inConfig("shared-authority:delivery: { manifests: ../out }"),
+    "../out",
+    "shared-authority:delivery.manifests",
+    ["below the project"],
+  ),
+  bad(
+    "manifests at an absolute path",
+    inConfig("shared-authority:delivery: { manifests: /tmp/out }"),
+    "/tmp/out",
+    "shared-authority:delivery.manifests",
+    ["below the project"],
+  ),
+  bad(
+    "manifests over the tenants",
+    inConfig("shared-authority:delivery: { manifests: tenants/x }"),
+    "tenants/x",
+    "shared-authority:delivery.manifests",
+    ["of its own"],
+  ),
+  bad(
+    "manifests over the project itself",
+    inConfig("shared-authority:delivery: { manifests: . }"),
+    "manifests: .",
+    "shared-authority:delivery.manifests",
+    ["of its own"],
+  ),
+  bad(
+    "a delivery with an unknown key",
+    inConfig("shared-authority:delivery: { manifest: out }"),
+    "manifest:",
+    "shared-authority:delivery.manifest",
+    ["`manifests`"],
+  ),
+  bad(
+    "an interval without unit",
+    inConfig("shared-authority:intervals: { source: 60 }"),
+    "60",
+    "shared-authority:intervals.source",
+    ["Go duration", "the number 60"],
+  ),
+  bad(
+    "an interval in days",
+    inConfig("shared-authority:intervals: { release: 1d }"),
+    "1d",
+    "shared-authority:intervals.release",
+    ["Go duration"],
+  ),
+  bad(
+    "an interval of nothing",
+    inConfig("shared-authority:intervals: { image: 0s }"),
+    "0s",
+    "shared-authority:intervals.image",
+    ["longer than nothing"],
+  ),
+  bad(
+    "a negative time-out",
+    inConfig("shared-authority:timeouts: { release: -5m }"),
+    "-5m",
+    "shared-authority:timeouts.release",
+    ["Go duration"],
+  ),
+  bad(
+    "a source's time-out in hours",
+    inConfig("shared-authority:timeouts: { source: 1h }"),
+    "1h",
+    "shared-authority:timeouts.source",
+    ["no hours"],
+  ),
+  bad(
+    "a kubeconfig of no stack",
+    inConfig("shared-authority:cluster: { kubeconfigFrom: { output: kubeconfig } }"),
+    "kubeconfigFrom",
+    "shared-authority:cluster.kubeconfigFrom.stack",
+    ["missing", "<stack>"],
+  ),
+  bad(
+    "a config repository without URL",
+    inConfig("shared-authority:configRepository: { branch: main }"),
+    "configRepository",
+    "shared-authority:configRepository.url",
+    ["missing"],
+  ),
+  bad(
+    "a config repository with a password",
+    inConfig("shared-authority:configRepository: { url: https://bot:hunter2@git.example.com/c.git }"),
+    "configRepository",
+    "shared-authority:configRepository.url",
+    ["without credentials", "Secret"],
+    { hidden: "hunter2" },
+  ),
+  bad(
+    "a token in the place of a Secret's name",
+    inConfig("shared-authority:configRepository: { url: https://git.example.com/c.git, secret: ghp_HUNTER2 }"),
+    "configRepository",
+    "shared-authority:configRepository.secret",
+    ["name of a Secret"],
+    { hidden: "HUNTER2" },
+  ),
+  bad(
+    "a config path that leaves the repository",
+    inConfig("shared-authority:configRepository: { url: https://git.example.com/c.git, path: ../x }"),
+    "../x",
+    "shared-authority:configRepository.path",
+    ["without `..`"],
+  ),
+  bad(
+    "an author without e-mail address",
+    inConfig("shared-authority:configRepository: { url: https://git.example.com/c.git, author: { email: nobody } }"),
+    "nobody",
+    "shared-authority:configRepository.author.email",
+    ["e-mail address"],
+  ),
+  bad(
+    "a promotion branch that is the main branch",
+    inConfig("shared-authority:configRepository: { url: https://git.example.com/c.git, promotionBranch: main }"),
+    "promotionBranch",
+    "shared-authority:configRepository.promotionBranch",
+    ["both `main`"],
+  ),
+];
+
+const tenantLevel: BadInput[] = [
+  bad("a tenant in upper case", goodStack.replace("shop:", "Shop:"), "Shop:", "shared-authority:tenants.Shop", [
+    "lower-case",
+    "Call it `shop`",
+  ]),
+  bad(
+    "a tenant with an underscore",
+    goodStack.replace("shop:", "my_shop:"),
+    "my_shop",
+    "shared-authority:tenants.my_shop",
+    ["`my-shop`"],
+  ),
+  bad(
+    "a tenant's name too long",
+    goodStack.replace("shop:", `${"s".repeat(54)}:`),
+    "sss",
+    `shared-authority:tenants.${"s".repeat(54)}`,
+    ["53 characters"],
+  ),
+  bad(
+    "a tenant whose name is a path",
+    goodStack.replace("shop:", '"../../etc":'),
+    "../../etc",
+    "shared-authority:tenants.../../etc",
+    ["name of a tenant"],
+  ),
+  bad("a tenant without entry", inConfig("  pub:"), "pub:", "shared-authority:tenants.pub", ["got nothing"]),
+  bad("a tenant that is a text", inConfig("  pub: yes"), "pub:", "shared-authority:tenants.pub", [
+    "a mapping with",
+    '"yes"',
+  ]),
+  bad("no chart", replaced("      chart: ./charts/shop\n", ""), "shop:", `${shop}.chart`, ["missing", "oci://"]),
+  bad("no image", replaced("      image: registry.example.com/shop\n", ""), "shop:", `${shop}.image`, ["missing"]),
+  bad(
+    "a chart in Git without repository",
+    replaced("      repository: https://git.example.com/shop.git\n", ""),
+    "shop:",
+    `${shop}.repository`,
+    ["`repository` is missing"],
+  ),
+  ...[
+    ["a local repository", "file:///srv/shop.git", "Flux reads no other"],
+    ["a repository over Git's own protocol", "git://git.example.com/shop.git", "Flux reads no other"],
+    ["a repository as path", "../shop", "Flux reads no other"],
+    ["a repository as in scp", "git@git.example.com:team/shop.git", "`ssh://git@git.example.com/team/shop.git`"],
+    ["a repository without host", "https:///shop.git", "address of a Git repository"],
+    ["a repository with a query", "https://git.example.com/shop.git?ref=x", "without `?`"],
+    ["a repository that is an option", "--upload-pack=touch /tmp/x", "Flux reads no other"],
+  ].map(([title = "", url = "", words = ""]) =>
+    bad(title, replaced("https://git.example.com/shop.git", url), "repository:", `${shop}.repository`, [words]),
+  ),
+  bad(
+    "a password in an address",
+    replaced("https://git", "https://me:hunter2@git"),
+    "repository:",
+    `${shop}.repository`,
+    ["without credentials", "***@"],
+    { hidden: "hunter2" },
+  ),
+  bad(
+    "a token in an address",
+    replaced("https://git", "https://HUNTER2@git"),
+    "repository:",
+    `${shop}.repository`,
+    ["without credentials"],
+    { hidden: "HUNTER2" },
+  ),
+  bad(
+    "a password in an SSH address",
+    replaced("https://git", "ssh://git:hunter2@git"),
+    "repository:",
+    `${shop}.repository`,
+    ["without credentials"],
+    { hidden: "hunter2" },
+  ),
+  bad("a chart that leaves the repository", replaced("./charts/shop", "../charts/shop"), "chart:", `${shop}.chart`, [
+    "without `..`",
+  ]),
+  bad("a chart at an absolute path", replaced("./charts/shop", "/charts/shop"), "chart:", `${shop}.chart`, [
+    "path in the Git repository",
+  ]),
+  bad(
+    "an OCI chart with a tag",
+    replaced("./charts/shop", "oci://registry.example.com/charts/shop:1.4.0"),
+    "chart:",
+    `${shop}.chart`,
+    ["without tag and digest"],
+  ),
+  bad(
+    "an OCI chart with a digest",
+    replaced("./charts/shop", `oci://registry.example.com/shop@${digest}`),
+    "chart:",
+    `${shop}.chart`,
+    ["without tag and digest"],
+  ),
+  bad(
+    "a chart from a web server",
+    replaced("./charts/shop", "https://charts.example.com/shop"),
+    "chart:",
+    `${shop}.chart`,
+    ["oci://"],
+  ),
+  bad(
+    "an image with a tag",
+    replaced("image: registry.example.com/shop", "image: registry.example.com/shop:1.4.0"),
+    "image:",
+    `${shop}.image`,
+    ["without tag and digest"],
+  ),
+  bad(
+    "an image with a digest",
+    replaced("image: registry.example.com/shop", `image: registry.example.com/shop@${digest}`),
+    "image:",
+    `${shop}.image`,
+    ["without tag and digest"],
+  ),
+  bad("an image with a scheme", replaced("image: registry", "image: https://registry"), "image:", `${shop}.image`, [
+    "image repository",
+  ]),
+  bad(
+    "an image without registry",
+    replaced("image: registry.example.com/shop", "image: shop"),
+    "image:",
+    `${shop}.image`,
+    ["with its registry"],
+  ),
+  bad("no image in the list", replaced("image: registry.example.com/shop", "image: []"), "image:", `${shop}.image`, [
+    "at least one image",
+  ]),
+  bad(
+    "an image twice",
+    replaced("image: registry.example.com/shop", "image: [a.example.com/x, a.example.com/x]"),
+    "image:",
+    `${shop}.image[1]`,
+    ["twice"],
+  ),
+  bad(
+    "a bad image in the list",
+    replaced("image: registry.example.com/shop", "image: [a.example.com/x, 7]"),
+    "image:",
+    `${shop}.image[1]`,
+    ["the number 7"],
+  ),
+  badKey("insecureRegistry as text", 'insecureRegistry: "yes"', ["`true` or `false`"]),
+  bad("no tag", replaced('      tag: "1.4.0"\n', ""), "shop:", `${shop}.tag`, ["no `tag`"]),
+  bad("a tag that is a number", replaced('"1.4.0"', "1.10"), "tag:", `${shop}.tag`, [
+    "the number 1.10",
+    'Quote it: `"1.10"`',
+  ]),
+  bad("a tag that is no SemVer", replaced('"1.4.0"', '"1.4"'), "tag:", `${shop}.tag`, ["SemVer", '"1.4"']),
+  bad("a tag with a prefix that is not declared", replaced('"1.4.0"', '"v1.4.0"'), "tag:", `${shop}.tag`, [
+    'prefix: { image: "v" }',
+  ]),
+  bad("a tag without the prefix that is declared", inTenant('prefix: { image: "v" }'), "tag:", `${shop}.tag`, [
+    'image prefix "v"',
+  ]),
+  bad(
+    "a tag with the prefix twice",
+    replaced('"1.4.0"', '"vv1.4.0"\n      prefix: { image: v }'),
+    "tag:",
+    `${shop}.tag`,
+    ['"vv1.4.0"'],
+  ),
+  bad("a tag with build metadata", replaced('"1.4.0"', '"1.4.0+build.7"'), "tag:", `${shop}.tag`, [
+    "build metadata",
+    "`+`",
+  ]),
+  bad("a tag with a digest", replaced('"1.4.0"', `"1.4.0@${digest}"`), "tag:", `${shop}.tag`, ["SemVer"]),
+  bad("a tag that floats", replaced('"1.4.0"', "latest"), "tag:", `${shop}.tag`, ["SemVer", '"latest"']),
+  bad("a tag too long for a registry", replaced('"1.4.0"', `"1.4.0-${"x".repeat(130)}"`), "tag:", `${shop}.tag`, [
+    "at most 128",
+  ]),
+  badKey("a digest too short", "digest: sha256:abc", ["64 hexadecimal"]),
+  badKey("a digest without algorithm", `digest: ${digest.slice(7)}`, ["`sha256:`"]),
+  badKey("a prefix that ends in a digit", 'prefix: { git: "v1" }', ["end in a digit"], "prefix.git"),
+  badKey("a prefix with a blank", 'prefix: { image: "v " }', ["a prefix of letters"], "prefix.image"),
+  badKey("an unknown prefix", "prefix: { helm: v }", ["unknown", "`git`, `chart`, `image`"], "prefix.helm"),
+  badKey("released from nowhere", "releasedFrom: []", ["at least one branch"]),
+  badKey("released from one text", "releasedFrom: master", ["a list of branches"]),
+  badKey("values as one text", "values: values.yaml", ["a list of values files"]),
+  badKey("a team that is the cluster's", 'team: ["system:masters"]', ["`system:...`"], "team[0]"),
+  badKey("a team without name", 'team: [""]', ["Kubernetes group"], "team[0]"),
+  badKey("Pod Security misspelt", "podSecurity: restrictd", ["did you mean `restricted`?"]),
+  badKey("a path of pinDigest that is none", "pinDigest: image..tag", ["`image.tag`"]),
+  badKey("a path of pinDigest with an index", "pinDigest: images[0].tag", ["`image.tag`"]),
+  badKey("a token in the place of repositorySecret", "repositorySecret: ghp_ABC", ["name of a Secret", "not shown"]),
+  badKey("a quota of an unknown resource", "quota: { request.cpu: 1 }", ["`requests.cpu`"], "quota.request.cpu"),
+  badKey(
+    "a quantity with a wrong unit",
+    "quota: { requests.memory: 1GB }",
+    ["quantity", "`256Mi`"],
+    "quota.requests.memory",
+  ),
+  badKey("a negative quantity", "quota: { pods: -1 }", ["not negative"], "quota.pods"),
+  badKey("a limit of an unknown resource", "limits: { default: { pods: 1 } }", ["`cpu`"], "limits.default.pods"),
+  badKey(
+    "a request above the limit",
+    "limits: { defaultRequest: { memory: 1Gi } }",
+    ["(1Gi)", "(256Mi)"],
+    "limits.defaultRequest.memory",
+  ),
+  badKey(
+    "a limit above the maximum",
+    "limits: { max: { cpu: 100m } }",
+    ["`default` (500m)", "(100m)"],
+    "limits.max.cpu",
+  ),
+  badKey(
+    "a rule that opens everything",
+    "network: { ingress: [{ ports: [80] }] }",
+    ["at least one namespace"],
+    "network.ingress[0]",
+  ),
+  badKey(
+    "an address block without length",
+    "network: { egress: [{ cidrs: [10.0.0.1] }] }",
+    ["address block"],
+    "network.egress[0].cidrs[0]",
+  ),
+  badKey(
+    "an address block too long",
+    'network: { egress: [{ cidrs: ["10.0.0.0/33"] }] }',
+    ["address block"],
+    "network.egress[0].cidrs[0]",
+  ),
+  badKey(
+    "a port beyond the last",
+    "network: { ingress: [{ namespaces: [web], ports: [70000] }] }",
+    ["1 to 65535", "70000"],
+    "network.ingress[0].ports[0]",
+  ),
+  badKey(
+    "a protocol that is none",
+    "network: { ingress: [{ namespaces: [web], ports: [{ port: 80, protocol: HTTP }] }] }",
+    ["`TCP`"],
+    "network.ingress[0].ports[0].protocol",
+  ),
+  badKey(
+    "a network namespace in upper case",
+    "network: { ingress: [{ namespaces: [Web] }] }",
+    ["a namespace"],
+    "network.ingress[0].namespaces[0]",
+  ),
+  badKey("another tenant's Secret", "secrets: [bank-values]", ["tenant's own", "`shop-`"], "secrets[0]"),
+  badKey(
+    "a Secret with a key that is none",
+    "secrets: [{ name: shop-values, key: a/b }]",
+    ["key of a Secret"],
+    "secrets[0].key",
+  ),
+  bad(
+    "a Secret of a tenant with a longer name",
+    `${inTenant("secrets: [shop-admin-db]")}    shop-admin:\n      chart: oci://registry.example.com/admin\n      image: registry.example.com/admin\n      tag: "1.0.0"\n      policy: { range: 1.x }\n`,
+    "secrets",
+    `${shop}.secrets[0]`,
+    ["belongs to the tenant shop-admin"],
+  ),
+];
+
+const namespaces: BadInput[] = [
+  ...["kube-system", "kube-public", "kube-node-lease", "default"].map((name) =>
+    badKey(`the namespace ${name}`, `namespace: ${name}`, ["belongs to the cluster"]),
+  ),
+  badKey("the authority namespace", "namespace: flux-system", ["is the authority namespace"]),
+  bad(
+    "a tenant named like the authority namespace",
+    goodStack.replace("shop:", "flux-system:"),
+    "flux-system:",
+    "shared-authority:tenants.flux-system",
+    ["is the authority namespace"],
+  ),
+  badKey("a namespace with a dot", "namespace: a.b", ["a namespace"]),
+  bad(
+    "two tenants with one namespace",
+    `${goodStack}    bank:\n      namespace: shop\n      chart: oci://registry.example.com/bank\n      image: registry.example.com/bank\n      tag: "1.0.0"\n      policy: { range: 1.x }\n`,
+    "namespace: shop",
+    "shared-authority:tenants.bank.namespace",
+    ["tenant shop as well"],
+  ),
+];
+
+const marker = (target: string) => `# {"$imagepolicy": "${target}"}`;
+const automated = (tag: string, more = "") =>
+  configRepository.replace(/^/, goodStack.slice(0, "config:\n".length)) +
+  goodStack
+    .slice("config:\n".length)
+    .replace('tag: "1.4.0"', `tag: ${tag}${more}`)
+    .replace('<2.0.0"', '<2.0.0", automation: auto');
+
+const policies: BadInput[] = [
+  bad("no range", replaced('policy: { range: ">=1.0.0 <2.0.0" }', "policy: {}"), "policy", `${shop}.policy.range`, [
+    "no `policy.range`",
+  ]),
+  bad("a range that is none", replaced(">=1.0.0 <2.0.0", ">=1.0.0 <<2"), "range", `${shop}.policy.range`, [
+    "no range that Flux takes",
+  ]),
+  bad("a range that is a number", replaced('">=1.0.0 <2.0.0"', "1.0"), "range", `${shop}.policy.range`, [
+    "the number 1.0",
+    "Quote it",
+  ]),
+  bad(
+    "a range over a list of denied versions that is too long",
+    replaced('<2.0.0"', `<2.0.0", deny: [${Array.from({ length: 80 }, (_, index) => `"1.0.${index}"`).join(", ")}]`),
+    "range",
+    `${shop}.policy.range`,
+    ["denied versions"],
+  ),
+  bad(
+    "automation misspelt",
+    replaced('<2.0.0"', '<2.0.0", automation: automatic'),
+    "automation",
+    `${shop}.policy.automation`,
+    ["`auto`, `pull-request`, `manual`"],
+  ),
+  bad(
+    "a denied version with prefix",
+    replaced('<2.0.0"', '<2.0.0", deny: ["v1.2.0"]'),
+    "deny",
+    `${shop}.policy.deny[0]`,
+    ["without prefix", '"v1.2.0"'],
+  ),
+  bad("a denied version as number", replaced('<2.0.0"', '<2.0.0", deny: [1.2]'), "deny", `${shop}.policy.deny[0]`, [
+    "the number 1.2",
+    "Quote it",
+  ]),
+  bad(
+    "a version denied twice",
+    replaced('<2.0.0"', '<2.0.0", deny: ["1.2.0", "1.2.0"]'),
+    "deny",
+    `${shop}.policy.deny[1]`,
+    ["denied twice"],
+  ),
+  bad("a pin without reason", replaced('<2.0.0"', '<2.0.0", pin: { by: me }'), "pin", `${shop}.policy.pin.reason`, [
+    "missing",
+  ]),
+  bad(
+    "a pin with an empty reason",
+    replaced('<2.0.0"', '<2.0.0", pin: { by: me, reason: " " }'),
+    "pin",
+    `${shop}.policy.pin.reason`,
+    ["why the version stays"],
+  ),
+  bad(
+    "a pin until a day that does not exist",
+    replaced('<2.0.0"', '<2.0.0", pin: { by: me, reason: r, until: "2027-02-29" }'),
+    "pin",
+    `${shop}.policy.pin.until`,
+    ["calendar"],
+  ),
+  bad(
+    "automation without config repository",
+    replaced('<2.0.0"', '<2.0.0", automation: auto').replace('"1.4.0"', `"1.4.0" ${marker("flux-system:shop:tag")}`),
+    "config",
+    "shared-authority:configRepository",
+    ["where to commit"],
+  ),
+  bad("automation without marker", automated('"1.4.0"'), "tag:", `${shop}.tag`, [
+    "no marker",
+    '# {"$imagepolicy": "flux-system:shop:tag"}',
+  ]),
+  bad(
+    "automation without marker on the digest",
+    automated('"1.4.0"', ` ${marker("flux-system:shop:tag")}\n      digest: ${digest}`),
+    "digest:",
+    `${shop}.digest`,
+    ["no marker", "flux-system:shop:digest"],
+  ),
+  bad("a marker of another tenant", automated('"1.4.0"', ` ${marker("flux-system:bank:tag")}`), "tag:", `${shop}.tag`, [
+    "flux-system:bank:tag",
+  ]),
+  bad("a marker of another namespace", automated('"1.4.0"', ` ${marker("flux:shop:tag")}`), "tag:", `${shop}.tag`, [
+    "Expected the marker",
+  ]),
+  bad(
+    "a marker of another field",
+    automated('"1.4.0"', ` ${marker("flux-system:shop:digest")}`),
+    "tag:",
+    `${shop}.tag`,
+    ["Expected the marker"],
+  ),
+  bad("a marker of no field", automated('"1.4.0"', ` ${marker("flux-system:shop")}`), "tag:", `${shop}.tag`, [
+    "Expected the marker",
+  ]),
+  bad(
+    "a marker that cannot be read",
+    automated('"1.4.0"', ' # {"$imagepolicy": flux-system:shop:tag}'),
+    "tag:",
+    `${shop}.tag`,
+    ["Expected the marker"],
+  ),
+  bad(
+    "a marker where people move the version",
+    replaced('"1.4.0"', `"1.4.0" ${marker("flux-system:shop:tag")}`),
+    "tag:",
+    `${shop}.tag`,
+    ["`manual`"],
+  ),
+  bad(
+    "a marker on a pinned tenant",
+    automated('"1.4.0"', ` ${marker("flux-system:shop:tag")}`).replace(
+      "automation: auto",
+      "automation: auto, pin: { reason: r, by: b }",
+    ),
+    "tag:",
+    `${shop}.tag`,
+    ["is pinned", "Remove the marker"],
+  ),
+  bad(
+    "a marker at another key",
+    replaced("image: registry.example.com/shop", `image: registry.example.com/shop ${marker("flux-system:shop:name")}`),
+    "image:",
+    undefined,
+    ["must not write"],
+  ),
+  bad(
+    "a marker on a line of its own",
+    replaced('      tag: "1.4.0"', `      ${marker("flux-system:shop:tag")}\n      tag: "1.4.0"`),
+    "imagepolicy",
+    undefined,
+    ["must not write"],
+  ),
+  bad("a tag where a branch is followed", `${branchStack}      tag: "1.4.0"\n`, "tag:", `${shop}.tag`, [
+    "follows a branch",
+  ]),
+  bad("a digest where a branch is followed", `${branchStack}      digest: ${digest}\n`, "digest:", `${shop}.digest`, [
+    "follows a branch",
+  ]),
+  bad(
+    "automation where a branch is followed",
+    `${branchStack}      policy: { automation: auto }\n`,
+    "automation",
+    `${shop}.policy.automation`,
+    ["no version to move"],
+  ),
+  bad(
+    "a pin where a branch is followed",
+    `${branchStack}      policy: { pin: { reason: r, by: b } }\n`,
+    "pin",
+    `${shop}.policy.pin`,
+    ["follows a branch"],
+  ),
+];
+
+const values: BadInput[] = [
+  ...["../../etc/passwd", "/etc/passwd", "..\\\\secret.yaml", "C:/values.yaml", "a/../../b.yaml"].map((name) =>
+    bad(`values at ${name}`, inTenant(`values: ["${name}"]`), "values:", `${shop}.values[0]`, ["below `tenants/`"]),
+  ),
+  bad(
+    "values from the project's top",
+    inTenant('values: ["tenants/../Pulumi.prod.yaml"]'),
+    "values:",
+    `${shop}.values[0]`,
+    ["below `tenants/`"],
+  ),
+  badKey("values that do not exist", "values: [nothing.yaml]", ["no file `tenants/shop/nothing.yaml`"], "values[0]"),
+  badKey("values with an empty name", 'values: [""]', ["below `tenants/`"], "values[0]"),
+  bad("values twice", inTenant("values: [a.yaml, ./a.yaml]"), "values:", `${shop}.values[1]`, ["twice"], {
+    files: { [file]: inTenant("values: [a.yaml, ./a.yaml]"), "tenants/shop/a.yaml": "a: 1\n" },
+  }),
+  bad(
+    "values with a name that is no key",
+    inTenant('values: ["a b.yaml"]'),
+    "values:",
+    `${shop}.values[0]`,
+    ["key of a ConfigMap"],
+    {
+      files: { [file]: inTenant('values: ["a b.yaml"]'), "tenants/shop/a b.yaml": "a: 1\n" },
+    },
+  ),
+  {
+    title: "values linked from outside",
+    stack: "prod",
+    files: { [file]: goodStack },
+    links: { "tenants/shop/values.yaml": "/etc/passwd" },
+    expect: { file: "tenants/shop/values.yaml", words: ["leaves the project"] },
+  },
+  {
+    title: "a folder of values linked from outside",
+    stack: "prod",
+    files: { [file]: inTenant("values: [hostname]") },
+    links: { "tenants/shop": "/etc" },
+    expect: { file: "tenants/shop/hostname", words: ["leaves the project"] },
+  },
+  {
+    title: "values linked to nowhere",
+    stack: "prod",
+    files: { [file]: goodStack },
+    links: { "tenants/shop/values.yaml": "gone.yaml" },
+    expect: { file: "tenants/shop/values.yaml", words: ["cannot be read"] },
+  },
+  {
+    title: "values linked in a circle",
+    stack: "prod",
+    files: { [file]: goodStack },
+    links: { "tenants/shop/values.yaml": "values.yaml" },
+    expect: { file: "tenants/shop/values.yaml", words: ["cannot be read"] },
+  },
+  {
+    title: "values that are a folder",
+    stack: "prod",
+    files: { [file]: goodStack, "tenants/shop/values.yaml/x": "" },
+    expect: { file: "tenants/shop/values.yaml", words: ["no regular file"] },
+  },
+  badValues("a list", "- a\n", 1, ["Expected a mapping"]),
+  badValues("a text", "hello\n", 1, ["Expected a mapping"]),
+  badValues("no YAML", "a: [\n", 2, ["no valid YAML"]),
+  badValues("two documents", "a: 1\n---\nb: 2\n", 2, ["more than one YAML document"]),
+  badValues("not UTF-8", Uint8Array.of(0x61, 0x3a, 0x20, 0xff), undefined, ["not UTF-8"]),
+  badValues("larger than a ConfigMap", `a: ${"x".repeat(1024 * 1024)}\n`, undefined, ["bytes", "at most 1048576"]),
+  badValues("a bomb of aliases", `${bomb}\n`, undefined, ["a bomb"]),
+  badValues("an alias of nothing", "a: *nothing\n", undefined, ["cannot be resolved"]),
+  badValues("a key twice", "a: 1\nb: 2\na: 3\n", 3, ["twice", "line 1"], "a"),
+  badValues("an unknown tag", "a: !vault x\n", 1, ["Unresolved tag"]),
+  badValues("the name __proto__", "__proto__: { a: 1 }\n", 1, ["refused"]),
+  badValues("nested too deep", "[".repeat(20_000), 1, ["nested too deep"]),
+];
+
+/** All of them. */
+export const badInputs: readonly BadInput[] = [
+  ...files,
+  ...structure,
+  ...stackLevel,
+  ...tenantLevel,
+  ...namespaces,
+  ...policies,
+  ...values,
+];
