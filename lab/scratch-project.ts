@@ -38,7 +38,9 @@ export async function copyProject({ root, directory }: CopyProjectOptions): Prom
 }
 
 async function copyFiles(root: string, directory: string): Promise<void> {
-  const listed = await git({ directory: root }, "ls-files", "-z", "--cached", "--others", "--exclude-standard");
+  const list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+  // In a container the clone is often another user's; it is only read here.
+  const listed = await git({ directory: root }, "-c", "safe.directory=*", ...list);
   const files = new Set(listed.split("\0").filter((file) => file !== ""));
   const folders = new Set([...files].map((file) => dirname(join(directory, file))));
   await Promise.all([...folders].map((folder) => mkdir(folder, { recursive: true })));
