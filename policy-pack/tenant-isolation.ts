@@ -24,8 +24,7 @@ export const tenantIsolation = gate(
       "and register what is the platform's own in another stack.",
   },
   {
-    // The provider's own Helm releases have no metadata; `production-follows-tags` refuses them.
-    applies: (object) => object.group !== "helm.sh",
+    applies: () => true,
     judge: (object, circumstances) => [
       ...(object.contradiction === undefined ? [] : [object.contradiction]),
       ...placeFaults(object, circumstances.decisions),
@@ -47,10 +46,11 @@ function placeFaults(object: JudgedObject, decisions: Decisions): string[] {
       ? []
       : [`no tenant of the stack has the namespace "${object.name}"`];
   }
+  if (object.group === "helm.sh") return ["it installs a chart with the rights of whoever runs the program"];
   if (namespace === undefined) {
     return ["it names no namespace, so it is for the whole cluster, or lands wherever the provider points"];
   }
-  if (namespace === decisions.authorityNamespace) return [];
+  if (namespace === decisions.authorityNamespace) return authorityFaults(object);
   if (decisions.tenantsByNamespace.get(namespace) === undefined) {
     return [`the namespace "${namespace}" is neither a tenant's nor the authority namespace`];
   }
@@ -59,6 +59,23 @@ function placeFaults(object: JudgedObject, decisions: Decisions): string[] {
         `a ${object.kind} in a tenant's namespace lets the tenant move it; it belongs in "${decisions.authorityNamespace}"`,
       ]
     : [];
+}
+
+/** Flux kinds that bring no rights of their own: what they run, they run as the tenant's account. */
+const boundFluxKinds = [
+  ...["GitRepository", "OCIRepository", "HelmRelease"],
+  ...["ImageRepository", "ImagePolicy", "ImageUpdateAutomation", "Alert", "Provider", "Receiver"],
+];
+
+/** Whatever runs in the authority namespace can take the rights of Flux's controllers, which are those of the cluster. */
+function authorityFaults(object: JudgedObject): string[] {
+  if (object.isFlux) {
+    return boundFluxKinds.includes(object.kind)
+      ? []
+      : [`a ${object.kind} runs with the rights of Flux's controller; declare a tenant with a chart instead`];
+  }
+  const isPlatforms = object.group === rbacGroup || ["ConfigMap", "Secret", "ServiceAccount"].includes(object.kind);
+  return isPlatforms ? [] : [`a ${object.kind} has no place in the authority namespace, beside Flux's own rights`];
 }
 
 function kindFaults(object: JudgedObject, circumstances: Circumstances): string[] {

@@ -42,6 +42,17 @@ describe("tenant-isolation", () => {
       object("v1", "Namespace", {}, ""),
       /no tenant of the stack has the namespace "x"/,
     ],
+    [
+      "a workload beside Flux",
+      object("apps/v1", "Deployment", {}, "flux-system"),
+      /has no place in the authority namespace/,
+    ],
+    [
+      "a Kustomization",
+      object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", {}, "flux-system"),
+      /the rights of Flux's/,
+    ],
+    ["a chart past Flux", object("helm.sh/v3", "Release", {}, ""), /with the rights of whoever runs the program/],
     ["a ClusterRoleBinding", object(rbac, "ClusterRoleBinding", {}, ""), /a ClusterRoleBinding reaches beyond/],
     ["a ClusterRole", object(rbac, "ClusterRole", { rules: [] }, ""), /a ClusterRole reaches beyond/],
     [
