@@ -74,16 +74,16 @@ async function findBinary(
   const origin = `the npm package pulumi@${engineVersion}`;
   const installed = join(pulumiHome(environment), "versions", engineVersion, "bin", `pulumi${executableEnding}`);
   if (isExecutable(installed)) return { binary: installed, origin };
-  const none = "there is no `pulumi` on PATH, and $PULUMI is not set";
+  const none = "there is no `pulumi` on PATH and $PULUMI is not set";
   if (options.download !== true) return { missing: none };
-  if (!(await canDownload())) return { missing: `${none}, and ${downloadHost} cannot be reached to install one` };
+  if (!(await canDownload())) return { missing: `${none}; ${downloadHost}, which has one, cannot be reached` };
   options.onDownload?.(`the Pulumi engine ${engineVersion}`);
   try {
     await runWithin(downloadMinutes, "npm", ["exec", "--yes", "--", `pulumi@${engineVersion}`, "version"], environment);
   } catch (error) {
-    return { missing: `${none}, and ${origin} could not install it: ${lastLine(error)}` };
+    return { missing: `${none}; ${origin} could not install it: ${lastLine(error)}` };
   }
-  return isExecutable(installed) ? { binary: installed, origin } : { missing: `${none}, and ${origin} installed none` };
+  return isExecutable(installed) ? { binary: installed, origin } : { missing: `${none}; ${origin} installed none` };
 }
 
 const executableEnding = process.platform === "win32" ? ".exe" : "";

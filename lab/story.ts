@@ -18,6 +18,8 @@ export async function runStory(root: string, parameters: readonly string[]): Pro
   const end = () => ending.abort(new Error("The story was ended early."));
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, end);
+  // Whoever reads the story may have heard enough, as `npm start | head` does.
+  process.stdout.on("error", end);
   try {
     return await tellStory(root, parameters, process.stdout, ending.signal);
   } finally {

@@ -64,7 +64,7 @@ describe("the search for the Pulumi engine", () => {
     const broken = folderOf("broken", { pulumi: "exit 3" });
     const alone = folderOf("alone", { pulumi: "echo v3.259.0" });
     const cases: readonly [Readonly<Record<string, string>>, RegExp][] = [
-      [{}, /^there is no `pulumi` on PATH, and \$PULUMI is not set$/],
+      [{}, /^there is no `pulumi` on PATH and \$PULUMI is not set$/],
       [{ PULUMI: "/nowhere/pulumi", PATH: alone }, /^\$PULUMI names \/nowhere\/pulumi, which is no program$/],
       [{ PATH: broken }, /does not run$/],
       [{ PATH: alone }, /its Kubernetes provider 4\.32\.0 is not installed/],

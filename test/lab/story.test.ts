@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
 import { requireEngine } from "../support/pulumi";
@@ -26,18 +27,23 @@ describe("the story of npm start", function () {
   this.timeout(300_000);
   const directory = temporaryDirectory();
 
-  /** Tells the story as `npm start` does, with this test's folder for temporary files. */
-  function tell(parameters: readonly string[], interruptAt?: RegExp): Promise<{ code: number | null; told: string }> {
+  /**
+   * Tells the story as `npm start` does, with this test's folder for temporary files.
+   *
+   * @param interrupt what happens to the program once it runs its first command
+   */
+  function tell(
+    parameters: readonly string[],
+    interrupt?: (child: ChildProcessByStdio<null, Readable, Readable>) => void,
+  ): Promise<{ code: number | null; told: string }> {
     const program = [join(projectRoot, "bin", "story.js"), ...parameters];
     const environment = { ...process.env, TMPDIR: directory(), TMP: directory(), TEMP: directory() };
     const child = spawn(process.execPath, program, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
     let told = "";
-    let interrupted = false;
     const hear = (text: string) => {
+      const first = !told.includes("$ ") && (told + text).includes("$ ");
       told += text;
-      if (interrupted || interruptAt?.test(told) !== true) return;
-      interrupted = true;
-      child.kill("SIGINT");
+      if (first) interrupt?.(child);
     };
     child.stdout.setEncoding("utf8").on("data", hear);
     child.stderr.setEncoding("utf8").on("data", hear);
@@ -78,16 +84,22 @@ describe("the story of npm start", function () {
   });
 
   it("is plain text where no terminal watches", async () => {
-    const { told } = await tell(["--no-engine"], /\$/);
+    const { told } = await tell(["--no-engine"], (child) => child.kill("SIGTERM"));
     assert.doesNotMatch(told, /\p{Cc}(?<!\n)/u);
   });
 
   it("removes what it made when it is interrupted, with all that the engine started", async function () {
     if (process.platform === "win32") skipBecause(this, "Windows has no SIGINT for another process");
     await requireEngine(this);
-    const { code, told } = await tell([], /\$ pulumi up/);
+    const { code, told } = await tell([], (child) => child.kill("SIGINT"));
     assert.equal(code, 130, told);
     assert.match(told, /Ended early\. What the story made is removed\.$/m);
+    assert.deepEqual(readdirSync(directory()), []);
+  });
+
+  it("removes what it made when nobody listens any more", async () => {
+    const { code } = await tell(["--no-engine"], (child) => child.stdout.destroy());
+    assert.equal(code, 130);
     assert.deepEqual(readdirSync(directory()), []);
   });
 
