@@ -66,7 +66,8 @@ export async function boot(
 }
 
 function readObjects(file: string): KubernetesObject[] {
-  return parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS() as KubernetesObject);
+  const documents = parseAllDocuments(readFileSync(file, "utf8"));
+  return documents.filter(({ contents }) => contents !== null).map((document) => document.toJS() as KubernetesObject);
 }
 
 async function installFlux(plan: LabPlan, cluster: Cluster, definitions: readonly KubernetesObject[]): Promise<void> {

@@ -53,6 +53,12 @@ export interface WatchEvent {
   readonly object: LiveObject;
 }
 
+/** All objects of a selection at one moment. */
+export interface Snapshot {
+  readonly items: readonly LiveObject[];
+  readonly resourceVersion: string;
+}
+
 interface Resource {
   readonly name: string;
   readonly kind: string;
@@ -106,11 +112,19 @@ export class Cluster {
   }
 
   async list(selection: Selection): Promise<readonly LiveObject[]> {
+    return (await this.snapshot(selection)).items;
+  }
+
+  /** What is there now, and the version from which on a watch misses nothing. */
+  async snapshot(selection: Selection): Promise<Snapshot> {
     const { apiVersion, kind } = selection;
     const path = await this.pathOfAll(selection);
-    const { items } = (await this.request({ method: "GET", path })) as { items: readonly LiveObject[] };
+    const { items, metadata } = (await this.request({ method: "GET", path })) as {
+      items: readonly LiveObject[];
+      metadata: { resourceVersion: string };
+    };
     // The items of a list come without the two fields by which anything else would name them.
-    return items.map((item) => ({ ...item, apiVersion, kind }));
+    return { items: items.map((item) => ({ ...item, apiVersion, kind })), resourceVersion: metadata.resourceVersion };
   }
 
   /** @throws ApiError 409 where there is one already */
@@ -151,12 +165,13 @@ export class Cluster {
   }
 
   /**
-   * What is there, and from then on every change, until the signal or until the API server ends the stream.
+   * Every change since a snapshot, until the signal or until the API server ends the stream.
    *
+   * @param resourceVersion the snapshot's
    * @throws ApiError where the API server refuses
    */
-  async *watch(selection: Selection, signal: AbortSignal): AsyncGenerator<WatchEvent> {
-    const path = await this.pathOfAll(selection, { watch: "true" });
+  async *watch(selection: Selection, resourceVersion: string, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    const path = await this.pathOfAll(selection, { watch: "true", resourceVersion });
     try {
       const stream = await this.connection.send({ method: "GET", path, signal });
       let unread = "";

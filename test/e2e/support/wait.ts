@@ -134,19 +134,19 @@ async function watchUntil<T>(
     fieldSelector: `metadata.name=${metadata.name}`,
   };
   let last: unknown = "nothing";
+  const look = (object: LiveObject | undefined) => {
+    last = object === undefined ? "there is no such object" : summaryOf(object);
+    return check(object);
+  };
   while (!signal.aborted) {
     try {
-      // A watch says nothing of an object that is not there.
-      if ((await cluster.find(reference)) === undefined) {
-        last = "there is no such object";
-        const answer = check(undefined);
-        if (answer !== undefined) return answer;
-      }
-      for await (const { type, object } of cluster.watch(selection, signal)) {
+      const { items, resourceVersion } = await cluster.snapshot(selection);
+      const answer = look(items[0]);
+      if (answer !== undefined) return answer;
+      for await (const { type, object } of cluster.watch(selection, resourceVersion, signal)) {
         if (type === "ERROR") break;
-        last = type === "DELETED" ? "it was deleted" : summaryOf(object);
-        const answer = check(type === "DELETED" ? undefined : object);
-        if (answer !== undefined) return answer;
+        const later = look(type === "DELETED" ? undefined : object);
+        if (later !== undefined) return later;
       }
     } catch (error) {
       if (error instanceof ApiError && error.status === 403) throw error;
