@@ -1,12 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { clusterProvider } from "./components/cluster-provider";
 import { decide } from "./components/decision";
+import { explainFailures } from "./components/explain-failure";
 import { HelmReleaseWithValues, ReleasePolicy, Tenant, UpdateAutomation } from "./components/index";
 import { automationSpec, tenantSpecs } from "./manifests/fleet-manifests";
 
 /** For each tenant of the stack: its place, the decision about its release, and the release. */
 export = async function program(): Promise<pulumi.Inputs> {
   const { fleet, releases } = await decide(process.cwd(), pulumi.getStack());
+  explainFailures();
   const provider = clusterProvider(fleet);
   const automation = automationSpec(fleet);
   if (automation !== undefined) new UpdateAutomation(fleet.stack, automation, { provider });

@@ -1,6 +1,7 @@
 import { Provider, type ProviderArgs } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import type { Fleet } from "../fleet/fleet";
+import { refusal } from "./refusal";
 
 /** The config of the stack, read like any Pulumi program's. */
 interface ClusterConfig {
@@ -34,7 +35,7 @@ function providerArgs(fleet: Fleet, config: ClusterConfig): ProviderArgs {
     return { kubeconfig: pulumi.secret(kubeconfig), context: config.context };
   }
   if (config.kubeconfig !== undefined || config.context !== undefined) return config;
-  throw new pulumi.RunError(
+  throw refusal(
     `${fleet.file}: no cluster is named. Name it with \`kubernetes:context\`, with \`kubernetes:kubeconfig\`, or with ` +
       "`shared-authority:cluster` and the stack that exports its kubeconfig; or set `shared-authority:delivery` to a " +
       "directory of manifests.",

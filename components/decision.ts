@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { engineConfigProblems } from "../fleet/engine-config";
 import type { Fleet, Tenant } from "../fleet/fleet";
 import { describeProblem, ProblemsError } from "../fleet/problem";
-import { readFleet } from "../fleet/read";
+import { fleetOf, readStackFile } from "../fleet/read";
 import { followed } from "../manifests/fleet-manifests";
 import type { Followed } from "../manifests/source";
 import type { BranchEvidence, Evidence } from "../release/evidence";
@@ -10,6 +10,7 @@ import { createEvidenceReader, type EvidenceReader } from "../release/evidence-r
 import { readLock } from "../release/lock";
 import { type Resolution, resolveBranches, resolveFleet } from "../release/resolve";
 import { emergencyVariable, uncommittedReasons } from "./commit-before-deploy";
+import { refusal } from "./refusal";
 
 /** What the stack's files decide, with the evidence for it. */
 export interface Decision {
@@ -37,15 +38,16 @@ const newestAllowedMs = 3_000;
  */
 export async function decide(root: string, stack: string): Promise<Decision> {
   try {
-    const fleet = readFleet({ root, stack });
-    refuse("The stack's config", engineConfigProblems(fleet, pulumi.runtime.allConfig()).map(describeProblem));
+    const file = readStackFile(root, stack);
+    const fleet = fleetOf(root, file);
+    refuse("The stack's config", engineConfigProblems(file, pulumi.runtime.allConfig()).map(describeProblem));
     if (!pulumi.runtime.isDryRun()) await refuseUncommitted(fleet);
     const reader = createEvidenceReader();
     const resolutions = await resolve(fleet, root, reader);
     refuseUnverified(resolutions);
     return { fleet, releases: fleet.tenants.map((tenant) => releaseOf(fleet, tenant, resolutions, reader)) };
   } catch (error) {
-    if (error instanceof ProblemsError) throw new pulumi.RunError(error.message);
+    if (error instanceof ProblemsError) throw refusal(error.message);
     throw error;
   }
 }
@@ -84,8 +86,7 @@ function reasonsOf({ tenant, reasons }: AnyResolution): string[] {
 }
 
 function refuse(title: string, reasons: readonly string[]): void {
-  if (reasons.length > 0)
-    throw new pulumi.RunError([`${title}:`, ...reasons.map((reason) => `  ${reason}`)].join("\n"));
+  if (reasons.length > 0) throw refusal([`${title}:`, ...reasons.map((reason) => `  ${reason}`)].join("\n"));
 }
 
 function releaseOf(

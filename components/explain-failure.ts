@@ -23,11 +23,11 @@ export function explainFailures(): void {
 function title(args: pulumi.ErrorHookArgs): string {
   const kind = args.type.slice(args.type.lastIndexOf(":") + 1).toLowerCase();
   const [namespace, name] = args.name.includes("/") ? args.name.split("/", 2) : [undefined, args.name];
-  return `${kind}/${name ?? ""}${namespace === undefined ? "" : ` --namespace ${namespace}`}`;
+  return `${kind}/${name}${namespace === undefined ? "" : ` --namespace ${namespace}`}`;
 }
 
 function adviceFor(error: string, object: string, args: pulumi.ErrorHookArgs): string | undefined {
-  if (/already exists/.test(error)) {
+  if (error.includes("already exists")) {
     return (
       `${args.name} exists already, and what this program did not make it does not overwrite. Look at it with ` +
       `\`kubectl get ${object} --output yaml\`; then either delete it, or take it over with ` +
