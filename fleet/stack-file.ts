@@ -188,12 +188,12 @@ function isEmptyScalar(node: unknown): boolean {
 
 /** What stands at the path, in words and without secrets: `"abc"`, `the number 1.10`, `a list`. */
 export function describeNode(node: unknown, hide: boolean, shown: (text: string) => string): string {
-  if (isMap(node)) return "a mapping";
-  if (isSeq(node)) return "a list";
+  if (isMap(node)) return node.items.length === 0 ? "an empty mapping" : "a mapping";
+  if (isSeq(node)) return node.items.length === 0 ? "an empty list" : "a list";
   if (isAlias(node)) return "an alias";
   if (!isScalar(node) || node.value === null) return "nothing";
   const { value } = node;
-  if (hide) return `a text that is not shown here`;
+  if (hide) return "a text that is not shown here";
   if (typeof value === "string") return shown(value);
   if (typeof value === "number" || typeof value === "bigint") return `the number ${node.source ?? String(value)}`;
   return `\`${node.source ?? JSON.stringify(value)}\``;

@@ -160,7 +160,7 @@ function checkValues(file: YamlFile, report: (problem: Problem) => void): void {
 
 function checkAliases(file: YamlFile, report: (problem: Problem) => void): void {
   try {
-    file.document.toJS({ maxAliasCount: mostAliases });
+    file.document.toJS({ maxAliasCount: mostAliases, mapAsMap: true });
   } catch (error) {
     const excessive = error instanceof ReferenceError && /excessive/i.test(error.message);
     report({
