@@ -214,7 +214,7 @@ describe("anything at all in a stack file or a values file", () => {
     it(`is a fleet or a list of problems: bytes in ${path}`, () => {
       fc.assert(
         fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => survives(path, bytes)),
-        { numRuns: 200 },
+        { numRuns: 120 },
       );
     });
 
@@ -223,7 +223,7 @@ describe("anything at all in a stack file or a values file", () => {
         fc.property(fc.anything({ withBigInt: true, withDate: true, withSparseArray: true }), (value) =>
           survives(path, stringify({ config: value })),
         ),
-        { numRuns: 200 },
+        { numRuns: 120 },
       );
     });
 
@@ -254,7 +254,7 @@ describe("anything at all in a stack file or a values file", () => {
       );
       fc.assert(
         fc.property(fc.array(bit, { maxLength: 40 }), (bits) => survives(path, bits.join(""))),
-        { numRuns: 500 },
+        { numRuns: 250 },
       );
     });
   }
@@ -300,7 +300,7 @@ describe("anything at all in a stack file or a values file", () => {
         survives("Pulumi.prod.yaml", stringify({ config: all }));
         survives("Pulumi.prod.yaml", stringify({ config: { ...all, "shared-authority:tenants": { shop: entry } } }));
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -309,7 +309,7 @@ describe("anything at all in a stack file or a values file", () => {
       fc.property(fc.nat(goodStack.length - 1), fc.string({ maxLength: 2, unit: "binary" }), (at, by) => {
         survives("Pulumi.prod.yaml", goodStack.slice(0, at) + by + goodStack.slice(at + 1));
       }),
-      { numRuns: 500 },
+      { numRuns: 250 },
     );
   });
 });
