@@ -42,7 +42,7 @@ async function judge(options: AuditOptions, session: Session): Promise<Audit> {
       prefix: parsePrefix(prefix ?? ""),
       releasedFrom,
       onProgress: (step) => {
-        session.terminal.step(step);
+        session.terminal.step(withoutCredentials(step));
       },
     });
     return { ...audited, repository: withoutCredentials(repository) };

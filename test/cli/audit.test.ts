@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parsePrefix } from "../../cli/audit";
+import type { Audit } from "../../release/audit";
+import { chartAt, makeRepository, type ScratchCommit } from "../release/scratch-repository";
+import { temporaryDirectory } from "../support/directory";
+import { projectRoot } from "../support/project";
+import { skipBecause } from "../support/tools";
+import { authority, authorityProcess } from "./command-line";
+
+/** One tag of podinfo: its name, and what its chart says. */
+interface PodinfoTag {
+  readonly tag: string;
+  readonly version: string;
+  readonly appVersion: string;
+  readonly commit?: string;
+}
+
+function podinfoTags(path: string): PodinfoTag[] {
+  const rows = readFileSync(path, "utf8").trim().split("\n").slice(1);
+  return rows.map((row) => {
+    const [tag = "", second = "", version = "", appVersion = ""] = row.split("\t");
+    return { tag, version, appVersion, commit: /^[0-9a-f]{40}$/.test(second) ? second : undefined };
+  });
+}
+
+/** Kept where chart and appVersion are the version, and the tag is it with the prefix. */
+function expectedVerdicts(tags: readonly PodinfoTag[], prefix: string): Record<string, boolean> {
+  return Object.fromEntries(
+    tags.map(({ tag, version, appVersion }) => [tag, tag === prefix + version && appVersion === version]),
+  );
+}
+
+function verdicts({ tags }: Audit): Record<string, boolean> {
+  return Object.fromEntries(tags.map(({ tag, kept }) => [tag, kept]));
+}
+
+describe("authority audit", () => {
+  const directory = temporaryDirectory();
+
+  async function repositoryOf(commits: readonly ScratchCommit[]): Promise<string> {
+    return makeRepository(join(directory(), "app.git"), commits);
+  }
+
+  async function audited(...args: string[]): Promise<{ code: number; result: Audit }> {
+    const { code, stdout } = await authority(["audit", "--json", ...args], { cwd: directory() });
+    return { code, result: JSON.parse(stdout) as Audit };
+  }
+
+  it("gives the JSON that its documentation promises", async () => {
+    await repositoryOf([
+      { files: chartAt("1.0.0"), lightweight: ["v1.0.0"] },
+      { files: chartAt("1.1.0", "1.0.0"), annotated: ["v1.1.0"] },
+      { files: { README: "no chart" }, lightweight: ["no-version"] },
+    ]);
+    const args = ["--repository", "app.git", "--chart", "charts/app", "--prefix", "git=v"];
+    const { code, result } = await audited(...args);
+    assert.equal(code, 3);
+    const commits = result.tags.map(({ commit }) => commit!);
+    for (const commit of commits) assert.match(commit, /^[0-9a-f]{40}$/);
+    assert.deepEqual(result, {
+      repository: "app.git",
+      chart: "charts/app",
+      prefix: { git: "v", chart: "", image: "" },
+      tags: [
+        {
+          tag: "v1.0.0",
+          version: "1.0.0",
+          commit: commits[0],
+          chartVersion: "1.0.0",
+          appVersion: "1.0.0",
+          kept: true,
+          reasons: [],
+        },
+        {
+          tag: "v1.1.0",
+          version: "1.1.0",
+          commit: commits[1],
+          chartVersion: "1.1.0",
+          appVersion: "1.0.0",
+          kept: false,
+          reasons: ['appVersion of Chart.yaml is "1.0.0", must be "1.1.0", the image tag'],
+        },
+      ],
+    });
+    const process = await authorityProcess(["audit", "--json", ...args], { cwd: directory() });
+    assert.equal(process.code, 3);
+    assert.deepEqual(JSON.parse(process.stdout), result);
+    assert.match(process.stderr, /^reading the tags of /);
+  });
+
+  it("ends with 0 where every tag keeps the promise", async () => {
+    await repositoryOf([{ files: chartAt("1.0.0"), lightweight: ["1.0.0"] }]);
+    const { code, stdout } = await authority(["audit", "-r", "app.git", "-c", "./charts/app"], { cwd: directory() });
+    assert.equal(code, 0);
+    assert.deepEqual(
+      stdout.split("\n").map((line) => line.split(/ {2,}/)),
+      [
+        ["TAG", "VERSION", "CHART", "APPVERSION", "PROMISE", "WHY"],
+        ["1.0.0", "1.0.0", "1.0.0", "1.0.0", "kept"],
+        [""],
+        ["1 of 1 tag keep the promise."],
+        [""],
+      ],
+    );
+  });
+
+  it("says which prefixes would make more tags keep the promise", async () => {
+    await repositoryOf([
+      { files: chartAt("1.0.0"), lightweight: ["v1.0.0"] },
+      { files: chartAt("1.1.0"), lightweight: ["v1.1.0"] },
+    ]);
+    const { code, stdout } = await authority(["audit", "-r", "app.git", "-c", "charts/app"], { cwd: directory() });
+    assert.equal(code, 3);
+    assert.match(
+      stdout,
+      /\n0 of 2 tags keep the promise\.\nPrefixes: git=v would make 2 more tags keep the promise\.\n/,
+    );
+  });
+
+  it("judges the branch only where that is asked for", async () => {
+    await repositoryOf([
+      { files: chartAt("1.0.0"), lightweight: ["1.0.0"] },
+      { files: chartAt("1.0.1"), branch: "side", from: "refs/tags/1.0.0", lightweight: ["1.0.1"] },
+    ]);
+    const args = ["--repository", "app.git", "--chart", "charts/app"];
+    assert.equal((await audited(...args)).code, 0);
+    const onMaster = await audited(...args, "--released-from", "master");
+    assert.equal(onMaster.code, 3);
+    assert.deepEqual(verdicts(onMaster.result), { "1.0.0": true, "1.0.1": false });
+    assert.equal((await audited(...args, "--released-from", "master", "side")).code, 0);
+  });
+
+  it("lets no Chart.yaml steer the terminal", async () => {
+    await repositoryOf([{ files: chartAt("1.0.0", "\\e[31mred\\nforged"), lightweight: ["1.0.0"] }]);
+    const { stdout } = await authority(["audit", "-r", "app.git", "-c", "charts/app"], { cwd: directory() });
+    assert.ok(!stdout.includes("\u001b"), stdout);
+    assert.doesNotMatch(stdout, /^forged/m);
+  });
+
+  it("says so where nothing could be judged: no repository, no version, no chart", async () => {
+    await repositoryOf([{ files: chartAt("1.0.0"), lightweight: ["1.0.0"] }]);
+    const run = (...args: string[]) => authority(["audit", ...args], { cwd: directory() });
+    const missing = await run("-r", "gone.git", "-c", "charts/app");
+    assert.equal(missing.code, 2);
+    assert.match(missing.stderr, /error: gone\.git: /);
+    const secret = await run("-r", "http://me:hunter2@127.0.0.1:1/app.git", "-c", "charts/app");
+    assert.equal(secret.code, 2);
+    assert.ok(!secret.stderr.includes("hunter2"), secret.stderr);
+    const chart = await run("-r", "app.git", "-c", "chart/app");
+    assert.equal(chart.code, 2);
+    assert.match(chart.stderr, /At none of the 1 tags of app\.git is there a chart at chart\/app that can be read/);
+    const outside = await run("-r", "app.git", "-c", "../app");
+    assert.equal(outside.code, 2);
+    assert.match(outside.stderr, /"\.\.\/app" must be one within the repository/);
+    await makeRepository(join(directory(), "bare.git"), [{ files: chartAt("1.0.0"), lightweight: ["latest"] }]);
+    const untagged = await run("-r", "bare.git", "-c", "charts/app", "--json");
+    assert.equal(untagged.code, 2);
+    assert.match(untagged.stderr, /bare\.git has no Git tag that is a version/);
+    assert.deepEqual((JSON.parse(untagged.stdout) as Audit).tags, []);
+  });
+
+  it("reads prefixes, each place once", () => {
+    assert.deepEqual(parsePrefix(""), { git: "", chart: "", image: "" });
+    assert.deepEqual(parsePrefix("git=v,chart=,image=v"), { git: "v", chart: "", image: "v" });
+    assert.deepEqual(parsePrefix("image=rel-"), { git: "", chart: "", image: "rel-" });
+    assert.throws(() => parsePrefix("got=v"), /has "got=v"; expected `git=v,chart=,image=v`\. Did you mean `git`\?/);
+    assert.throws(() => parsePrefix("git"), /has "git"; .* Write `git=v`\./);
+    assert.throws(() => parsePrefix("git=v,git="), /has `git=` twice/);
+    assert.throws(() => parsePrefix("git=v1"), /no digit at the end/);
+  });
+
+  it("judges podinfo's tags as their facts say, rebuilt from the fixture", async () => {
+    const tags = podinfoTags(join(projectRoot, "test", "fixtures", "podinfo-tags.tsv"));
+    await repositoryOf(
+      tags.map(({ tag, version, appVersion }) => ({
+        files: chartAt(version, appVersion, "charts/podinfo"),
+        lightweight: [tag],
+      })),
+    );
+    for (const prefix of ["", "v"]) {
+      const { code, result } = await audited("-r", "app.git", "-c", "charts/podinfo", "-p", `git=${prefix}`);
+      assert.equal(code, 3);
+      assert.deepEqual(verdicts(result), expectedVerdicts(tags, prefix));
+    }
+  });
+
+  it("judges podinfo's whole history as its table says", async function () {
+    const data = join(projectRoot, "..", "shared", "data");
+    const bundle = join(data, "podinfo.bundle");
+    if (!existsSync(bundle)) skipBecause(this, "needs podinfo's whole history, ../shared/data/podinfo.bundle");
+    const tags = podinfoTags(join(data, "podinfo-tags.tsv"));
+    const commits = Object.fromEntries(tags.map(({ tag, commit }) => [tag, commit]));
+    for (const prefix of ["", "v"]) {
+      const { code, result } = await audited("-r", bundle, "-c", "charts/podinfo", "-p", `git=${prefix}`);
+      assert.equal(code, 3);
+      assert.deepEqual(verdicts(result), expectedVerdicts(tags, prefix));
+      assert.deepEqual(Object.fromEntries(result.tags.map(({ tag, commit }) => [tag, commit])), commits);
+    }
+  });
+});

@@ -1,0 +1,65 @@
+import { execFile } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { projectRoot } from "../support/project";
+
+const { load } = createRequire(__filename)("../../bin/load.js") as { load: (entry: string) => unknown };
+
+/** `cli/` as `bin/authority.js` loads it: bundled, so that a verb's own code is there when it is called. */
+export const { main } = load(join(projectRoot, "cli", "main.ts")) as typeof import("../../cli/main");
+
+/** What a command line gave. */
+export interface Outcome {
+  readonly code: number;
+  /** The result. */
+  readonly stdout: string;
+  /** The messages. */
+  readonly stderr: string;
+}
+
+/** How a command line sees the world. */
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether a person is watching. */
+  readonly isTTY?: boolean;
+}
+
+/** Runs `authority` in this process. */
+export async function authority(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const { cwd = projectRoot, env = {}, isTTY = false } = options;
+  const stdout = new Capture(isTTY);
+  const stderr = new Capture(isTTY);
+  const code = await main(args, { stdout, stderr, env, cwd: () => cwd });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+/** Runs the real program in a process of its own. */
+export async function authorityProcess(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const { cwd = projectRoot, env = {} } = options;
+  const { PATH, HOME } = process.env;
+  return new Promise((resolve) => {
+    const program = join(projectRoot, "bin", "authority.js");
+    const child = execFile(
+      process.execPath,
+      [program, ...args],
+      { cwd, env: { PATH, HOME, ...env } },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    );
+  });
+}
+
+class Capture extends Writable {
+  text = "";
+  readonly columns = 200;
+
+  constructor(readonly isTTY: boolean) {
+    super({ decodeStrings: false });
+  }
+
+  override _write(chunk: string, _encoding: BufferEncoding, done: () => void): void {
+    this.text += chunk;
+    done();
+  }
+}

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { authority, authorityProcess } from "./command-line";
+import { branchStack, running, scratchWorld, tagsStack } from "./scratch-world";
+
+describe("authority plan", () => {
+  const world = scratchWorld();
+
+  interface Planned {
+    stacks: { stack: string; follow: string; tenants: Record<string, unknown>[] }[];
+  }
+
+  async function planned(...args: string[]): Promise<{ code: number; stacks: Planned["stacks"]; stderr: string }> {
+    const { code, stdout, stderr } = await authority(["plan", "--json", ...args], { cwd: world().root });
+    return { code, stderr, stacks: (JSON.parse(stdout) as Planned).stacks };
+  }
+
+  it("tells what each stack runs, and why, as a table and as JSON", async () => {
+    const { application, tenant, write, root } = world();
+    const { commit } = await application.publish({ version: "1.0.0", message: "First" });
+    const head = await application.commit({ version: "1.1.0", message: "Next" });
+    await application.pushImage("1.2.0");
+    write({ "Pulumi.dev.yaml": branchStack(tenant()), "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
+
+    const { code, stacks } = await planned();
+    assert.equal(code, 0);
+    const common = { tenant: "shop", kept: true, reasons: [], automation: "manual", pinned: null, source: "read" };
+    assert.deepEqual(stacks, [
+      {
+        stack: "dev",
+        follow: "branch",
+        tenants: [{ ...common, version: "1.1.0", tag: null, branch: "master", commit: head, newestAllowed: null }],
+      },
+      {
+        stack: "prod",
+        follow: "tags",
+        tenants: [{ ...common, version: "1.0.0", tag: "1.0.0", branch: null, commit, newestAllowed: "1.2.0" }],
+      },
+    ]);
+
+    const { stdout, stderr, code: tableCode } = await authorityProcess(["plan"], { cwd: root });
+    assert.equal(tableCode, 0);
+    assert.deepEqual(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(/ {2,}/)),
+      [
+        ["STACK", "TENANT", "RUNS", "PROMISE", "EVIDENCE", "AUTOMATION", "PINNED", "NEWEST ALLOWED"],
+        ["dev", "shop", `latest of master (1.1.0, ${head.slice(0, 7)})`, "kept", "read", "manual", "-", "-"],
+        ["prod", "shop", "1.0.0", "kept", "read", "manual", "-", "1.2.0"],
+      ],
+    );
+    assert.equal(stderr, "reading from Git and registries\n");
+  });
+
+  it("tells the pin", async () => {
+    const { application, tenant, write, root } = world();
+    await application.publish({ version: "1.0.0", message: "First" });
+    const policy = 'policy: { range: ">=1.0.0", pin: { reason: "audit week", by: alice, until: "2999-01-02" } }';
+    write({ "Pulumi.prod.yaml": tagsStack(tenant('tag: "1.0.0"', policy)) });
+    const { stacks } = await planned();
+    assert.deepEqual(stacks[0]!.tenants[0]!.pinned, { by: "alice", reason: "audit week", until: "2999-01-02" });
+    const { stdout } = await authority(["plan"], { cwd: root });
+    assert.match(stdout, /by alice until 2999-01-02: audit week/);
+  });
+
+  it("ends with 3 and the reasons where the promise is broken", async () => {
+    const { application, tenant, write, root } = world();
+    await application.publish({ version: "1.0.0", appVersion: "0.9.0", message: "Forgotten" });
+    write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
+    const reason = 'appVersion of Chart.yaml is "0.9.0", must be "1.0.0", the image tag';
+    const { code, stacks, stderr } = await planned();
+    assert.equal(code, 3);
+    assert.deepEqual(stacks[0]!.tenants[0]!.reasons, [reason]);
+    assert.doesNotMatch(stderr, /appVersion/);
+    const table = await authority(["plan"], { cwd: root });
+    assert.equal(table.code, 3);
+    assert.match(table.stdout, /broken \(1\)/);
+    assert.ok(table.stderr.includes(`prod/shop: the promise is broken\n  - ${reason}\n`), table.stderr);
+  });
+
+  it("leaves the network alone with --offline: the lock is enough, and what is not in it is not verified", async () => {
+    const { application, tenant, write, cutNetwork, root } = world();
+    await application.publish({ version: "1.0.0", message: "First" });
+    write({ "Pulumi.dev.yaml": branchStack(tenant()), "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
+    assert.equal((await authority(["lock"], { cwd: root })).code, 0);
+    await cutNetwork();
+
+    const locked = await planned("--offline");
+    assert.equal(locked.code, 0);
+    assert.deepEqual(
+      locked.stacks.map(({ tenants }) => [tenants[0]!.source, tenants[0]!.kept]),
+      [
+        ["none", null],
+        ["lock", true],
+      ],
+    );
+    write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.1.0"))) });
+    const missing = await planned("--offline", "--stack", "prod");
+    assert.equal(missing.code, 3);
+    assert.match(String(missing.stacks[0]!.tenants[0]!.reasons), /1\.1\.0 is not in releases\.lock\.yaml.*--offline/);
+  });
+
+  it("plans a stack without tenants", async () => {
+    world().write({ "Pulumi.prod.yaml": "config:\n  shared-authority:follow: tags\n  shared-authority:tenants: {}\n" });
+    const { code, stdout } = await authority(["plan"], { cwd: world().root });
+    assert.equal(code, 0);
+    assert.equal(stdout, "There is no tenant.\n");
+  });
+});

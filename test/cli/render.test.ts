@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readFleet } from "../../fleet/read";
+import { stackObjects } from "../../cli/releases";
+import { RenderedFolder } from "../../cli/rendered-folder";
+import { renderedFile } from "../../manifests/rendered-file";
+import { createEvidenceReader } from "../../release/evidence-reader";
+import { resolveFleet } from "../../release/resolve";
+import { authority, authorityProcess } from "./command-line";
+import { branchStack, running, scratchWorld, tagsStack } from "./scratch-world";
+
+describe("authority render", () => {
+  const world = scratchWorld();
+  const out = () => join(world().root, "rendered", "prod");
+  const arguments_ = ["render", "--stack", "prod", "--out", "rendered/prod"];
+  const render = () => authority(arguments_, { cwd: world().root });
+
+  async function releaseRuns(version: string): Promise<void> {
+    const { application, tenant, write } = world();
+    await application.publish({ version, message: `Release ${version}` });
+    write({
+      "Pulumi.prod.yaml": tagsStack(tenant(...running(version))),
+      "tenants/shop/values.yaml": "replicaCount: 2\n",
+    });
+  }
+
+  function renderedNames(): string[] {
+    return readdirSync(join(out(), "1-manifest")).sort();
+  }
+
+  it("writes every object of the stack, each in the file and with the bytes of the provider", async () => {
+    await releaseRuns("1.0.0");
+    const { code, stdout } = await authorityProcess(arguments_, { cwd: world().root });
+    assert.equal(code, 0);
+
+    const fleet = readFleet({ root: world().root, stack: "prod" });
+    const releases = await resolveFleet(fleet, { releases: new Map() }, createEvidenceReader());
+    const files = [...stackObjects(fleet, releases)].map(renderedFile);
+    assert.equal(stdout, `rendered/prod: ${files.length} objects of the stack prod\n`);
+    assert.deepEqual(
+      Object.fromEntries(renderedNames().map((name) => [name, readFileSync(join(out(), "1-manifest", name), "utf8")])),
+      Object.fromEntries(files.map(({ path, content }) => [path.slice("1-manifest/".length), content])),
+    );
+    assert.ok(renderedNames().includes("helm.toolkit.fluxcd.io_v2-helmrelease-flux-system-shop.yaml"));
+    assert.deepEqual(readdirSync(join(world().root, "rendered")), ["prod"]);
+  });
+
+  it("renders a stack that follows a branch", async () => {
+    const { application, tenant, write, root } = world();
+    await application.commit({ version: "1.0.0", message: "First" });
+    write({ "Pulumi.dev.yaml": branchStack(tenant()) });
+    const { code } = await authority(["render", "-s", "dev", "-o", "rendered/prod"], { cwd: root });
+    assert.equal(code, 0);
+    assert.ok(renderedNames().includes("source.toolkit.fluxcd.io_v1-gitrepository-flux-system-shop.yaml"));
+  });
+
+  it("replaces the former render, and takes out what is no more", async () => {
+    await releaseRuns("1.0.0");
+    await render();
+    const before = renderedNames();
+    await releaseRuns("1.1.0");
+    assert.equal((await render()).code, 0);
+    const gone = before.filter((name) => !renderedNames().includes(name));
+    assert.deepEqual(gone, ["source.toolkit.fluxcd.io_v1-gitrepository-flux-system-shop-1.0.0.yaml"]);
+    assert.deepEqual(readdirSync(join(world().root, "rendered")), ["prod"]);
+  });
+
+  it("writes the same bytes again", async () => {
+    await releaseRuns("1.0.0");
+    const contents = () => renderedNames().map((name) => readFileSync(join(out(), "1-manifest", name), "utf8"));
+    await render();
+    const first = contents();
+    await render();
+    assert.deepEqual(contents(), first);
+  });
+
+  it("keeps a link to the folder", async () => {
+    await releaseRuns("1.0.0");
+    mkdirSync(join(world().root, "elsewhere"));
+    mkdirSync(join(world().root, "rendered"));
+    symlinkSync("../elsewhere", out());
+    assert.equal((await render()).code, 0);
+    assert.ok(existsSync(join(world().root, "elsewhere", "1-manifest")));
+  });
+
+  for (const [title, path] of [
+    ["beside the manifests", "README.md"],
+    ["among the manifests", "1-manifest/kustomization.yaml"],
+    ["in a folder of its own", ".git/config"],
+  ] as const) {
+    it(`refuses to replace a folder with somebody's file ${title}`, async () => {
+      await releaseRuns("1.0.0");
+      await render();
+      const before = renderedNames();
+      mkdirSync(join(out(), path, ".."), { recursive: true });
+      writeFileSync(join(out(), path), "mine\n");
+      await releaseRuns("1.1.0");
+      const { code, stderr } = await render();
+      assert.equal(code, 2);
+      assert.match(stderr, /rendered\/prod holds what no render wrote: .*move these away/);
+      assert.equal(readFileSync(join(out(), path), "utf8"), "mine\n");
+      assert.deepEqual(
+        renderedNames().filter((name) => name !== "kustomization.yaml"),
+        before,
+      );
+      assert.deepEqual(readdirSync(join(world().root, "rendered")), ["prod"]);
+    });
+  }
+
+  it("refuses a file in the folder's place", async () => {
+    await releaseRuns("1.0.0");
+    world().write({ "rendered/prod": "mine\n" });
+    const { code, stderr } = await render();
+    assert.equal(code, 2);
+    assert.match(stderr, /rendered\/prod is no folder/);
+  });
+
+  it("writes nothing where the promise is broken", async () => {
+    await releaseRuns("1.0.0");
+    await render();
+    const before = world().files();
+    await world().application.publish({ version: "1.1.0", appVersion: "1.0.0", message: "Forgotten" });
+    world().write({ "Pulumi.prod.yaml": tagsStack(world().tenant(...running("1.1.0"))) });
+    const { code, stdout, stderr } = await render();
+    assert.equal(code, 3);
+    assert.equal(stdout, "");
+    assert.match(stderr, /prod\/shop: the promise is broken\n {2}- appVersion .*\nNothing was written\.\n$/);
+    assert.deepEqual(world().files(), before);
+  });
+
+  it("writes nothing where a fact cannot be read, and needs no network for what is in the lock", async () => {
+    await releaseRuns("1.0.0");
+    await authority(["lock"], { cwd: world().root });
+    await world().cutNetwork();
+    assert.equal((await render()).code, 0);
+    const before = world().files();
+    world().write({ "Pulumi.prod.yaml": tagsStack(world().tenant(...running("1.1.0"))) });
+    const { code, stderr } = await render();
+    assert.equal(code, 3);
+    assert.match(stderr, /prod\/shop: cannot be verified/);
+    assert.deepEqual(world().files(), before);
+  });
+
+  it("writes nothing where two objects would have one file", async () => {
+    const file = { path: "1-manifest/v1-configmap-a-b.yaml", content: "a: 1\n" };
+    const folder = new RenderedFolder(out());
+    await assert.rejects(
+      folder.replace([file, file], () => undefined),
+      /Two objects would be written into 1-manifest\/v1-configmap-a-b\.yaml/,
+    );
+    assert.deepEqual(world().files(), ["Pulumi.yaml"]);
+  });
+});
