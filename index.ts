@@ -14,10 +14,10 @@ export = async function program(): Promise<pulumi.Inputs> {
   if (automation !== undefined) new UpdateAutomation(fleet.stack, automation, { provider });
 
   const tenants: Record<string, pulumi.Inputs> = {};
-  for (const { tenant, follows, newestAllowed } of releases) {
+  for (const { tenant, follows, kept, newestAllowed } of releases) {
     const { tenant: place, source, imagePolicy: images, values, release } = tenantSpecs(fleet, tenant, follows);
     const home = new Tenant(tenant.name, place, { provider });
-    const policy = new ReleasePolicy(tenant.name, { source, images }, { provider });
+    const policy = new ReleasePolicy(tenant.name, { source, kept, images }, { provider });
     new HelmReleaseWithValues(
       tenant.name,
       { ...release, ...values, waitFor: fleet.timeouts.release },
@@ -27,6 +27,7 @@ export = async function program(): Promise<pulumi.Inputs> {
       version: follows.kind === "tags" ? follows.evidence.version : `latest of ${follows.evidence.branch}`,
       source: policy.sourceName,
       evidence: follows.evidence,
+      kept,
       pinned: tenant.policy.pin !== undefined,
       newestAllowed,
     };

@@ -10,6 +10,7 @@ import { createEvidenceReader, type EvidenceReader } from "../release/evidence-r
 import { readLock } from "../release/lock";
 import { type Resolution, resolveBranches, resolveFleet } from "../release/resolve";
 import { emergencyVariable, uncommittedReasons } from "./commit-before-deploy";
+import { keptRelease, readLastOutputs } from "./kept-release";
 import { refusal } from "./refusal";
 
 /** What the stack's files decide, with the evidence for it. */
@@ -22,6 +23,8 @@ export interface Decision {
 export interface TenantRelease {
   readonly tenant: Tenant;
   readonly follows: Followed;
+  /** The release that ran before, whose source stays until the next promotion. */
+  readonly kept?: Evidence;
   /** The newest version in the registry that the policy allows; nothing where the registry does not answer in time. */
   readonly newestAllowed?: Promise<string | undefined>;
 }
@@ -45,7 +48,17 @@ export async function decide(root: string, stack: string): Promise<Decision> {
     const reader = createEvidenceReader();
     const resolutions = await resolve(fleet, root, reader);
     refuseUnverified(resolutions);
-    return { fleet, releases: fleet.tenants.map((tenant) => releaseOf(fleet, tenant, resolutions, reader)) };
+    const last = await readLastOutputs(fleet);
+    const releases = fleet.tenants.map((tenant) => {
+      const follows = followedBy(tenant, resolutions);
+      return {
+        tenant,
+        follows,
+        kept: follows.kind === "tags" ? keptRelease(tenant, follows.evidence, last[tenant.name]) : undefined,
+        newestAllowed: follows.kind === "tags" ? newestAllowed(tenant, reader) : undefined,
+      };
+    });
+    return { fleet, releases };
   } catch (error) {
     if (error instanceof ProblemsError) throw refusal(error.message);
     throw error;
@@ -89,19 +102,10 @@ function refuse(title: string, reasons: readonly string[]): void {
   if (reasons.length > 0) throw refusal([`${title}:`, ...reasons.map((reason) => `  ${reason}`)].join("\n"));
 }
 
-function releaseOf(
-  fleet: Fleet,
-  tenant: Tenant,
-  resolutions: readonly AnyResolution[],
-  reader: EvidenceReader,
-): TenantRelease {
+function followedBy(tenant: Tenant, resolutions: readonly AnyResolution[]): Followed {
   const evidence = resolutions.find((resolution) => resolution.tenant === tenant.name)?.evidence;
   if (evidence === undefined) throw new TypeError(`${tenant.name} was resolved without evidence`);
-  return {
-    tenant,
-    follows: followed(evidence),
-    newestAllowed: fleet.follow === "tags" ? newestAllowed(tenant, reader) : undefined,
-  };
+  return followed(evidence);
 }
 
 async function newestAllowed(tenant: Tenant, reader: EvidenceReader): Promise<string | undefined> {

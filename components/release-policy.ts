@@ -1,12 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
+import { followed } from "../manifests/fleet-manifests";
 import { imagePolicyObjects, type ImagePolicySpec } from "../manifests/image-policy";
 import { followedSourceName, sourceObject, type SourceSpec } from "../manifests/source";
+import type { Evidence } from "../release/evidence";
 import { registerObject } from "./register";
 
 /** Where the chart comes from, which versions may run and who moves them; the component's name is the tenant's name. */
 export interface ReleasePolicyArgs {
   /** The source: a release, or a branch. */
   readonly source: Omit<SourceSpec<pulumi.Input<string>>, "tenant">;
+  /** The release that ran before: its source stays, so that a rollback needs no network. Default: none. */
+  readonly kept?: Evidence;
   /** Which tags are scanned and may be chosen. Only where releases are followed. */
   readonly images?: Omit<ImagePolicySpec<pulumi.Input<string>>, "tenant">;
 }
@@ -21,7 +25,10 @@ export class ReleasePolicy extends pulumi.ComponentResource {
 
   constructor(name: string, args: ReleasePolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shared-authority:index:ReleasePolicy", name, {}, opts);
-    registerObject(sourceObject({ ...args.source, tenant: name }), { parent: this });
+    const sources = [args.source.follows, ...(args.kept === undefined ? [] : [followed(args.kept)])];
+    for (const follows of sources) {
+      registerObject(sourceObject({ ...args.source, follows, tenant: name }), { parent: this });
+    }
     if (args.images !== undefined) {
       for (const object of imagePolicyObjects({ ...args.images, tenant: name })) {
         registerObject(object, { parent: this });

@@ -39,7 +39,7 @@ export function carriedEvidence(object: JudgedObject, decisions: Decisions): Car
 }
 
 /** Why the promise is broken, by the evidence against what the stack's config expects. */
-export function brokenPromise(carried: Carried, decisions: Decisions): string[] {
+export function brokenPromise(object: JudgedObject, carried: Carried, decisions: Decisions): string[] {
   const { tenant } = carried;
   if (carried.kind === "branch") {
     const { evidence } = carried;
@@ -52,7 +52,9 @@ export function brokenPromise(carried: Carried, decisions: Decisions): string[] 
   }
   if (tenant.tag === undefined) return [`the stack file gives "${tenant.name}" no tag, so no release may run`];
   const { evidence } = carried;
-  return [...promiseReasons(evidence, expectationsOf(tenant))];
+  // A source by itself runs nothing: that of the release that ran before stays, for a rollback without any network.
+  const imageTag = object.isFluxKind("HelmRelease") ? tenant.tag : tenant.prefix.image + evidence.version;
+  return promiseReasons(evidence, expectationsOf(tenant, imageTag));
 }
 
 /** One sentence when `actual` is not `expected`. */

@@ -26,7 +26,7 @@ export const releaseSynced = gate(
       if (object.isPatch) return ["it is a patch, which shows only a part of what will run; register the whole object"];
       const carried = carriedEvidence(object, circumstances.decisions);
       if (typeof carried === "string") return [carried];
-      const broken = brokenPromise(carried, circumstances.decisions);
+      const broken = brokenPromise(object, carried, circumstances.decisions);
       const own =
         object.kind === "HelmRelease"
           ? helmReleaseFaults(object, carried, circumstances)

@@ -39,6 +39,8 @@ describe("the program on the real engine, with podinfo's real history", function
   let session: EngineSession;
   let project: ScratchProject;
   const digests = new Map<string, string>();
+  /** The line that the engine writes into a stack file for its passphrase; it is committed like the rest of the file. */
+  const salts = new Map<string, string>();
 
   before(async function () {
     if (!existsSync(history)) lacks(this, "needs podinfo's history, ../shared/data/podinfo.bundle");
@@ -59,7 +61,11 @@ describe("the program on the real engine, with podinfo's real history", function
     session = openEngineSession(engine, directory);
     project = await scratchProject(directory);
     await project.commit("No release is locked yet", { "releases.lock.yaml": undefined });
-    for (const stack of ["dev", "prod"]) assertRan(await pulumi("stack", "init", stack));
+    for (const stack of ["dev", "prod"]) {
+      assertRan(await pulumi("stack", "init", stack));
+      const salt = /^encryptionsalt: .*$/m.exec(await project.read(`Pulumi.${stack}.yaml`));
+      salts.set(stack, salt?.[0] ?? "");
+    }
   });
 
   after(async () => {
@@ -103,6 +109,7 @@ describe("the program on the real engine, with podinfo's real history", function
       `      tag: "${tag}"`,
       ...(digest === undefined ? [] : [`      digest: "${digest}"`]),
       '      policy: { range: ">=0.0.1" }',
+      salts.get("prod"),
       "",
     ].join("\n");
 
@@ -117,6 +124,7 @@ describe("the program on the real engine, with podinfo's real history", function
       `      repository: ${git.url}/podinfo.git`,
       "      chart: ./charts/podinfo",
       `      image: ${address()}/stefanprodan/podinfo`,
+      salts.get("dev"),
       "",
     ].join("\n");
 

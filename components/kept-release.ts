@@ -1,0 +1,39 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Fleet, Tenant } from "../fleet/fleet";
+import type { Evidence } from "../release/evidence";
+import { allows } from "../version/range";
+
+/** What the last `up` of the stack said of one tenant, in the stack's outputs. */
+export interface LastOutput {
+  /** The evidence of the release that it deployed. */
+  readonly evidence?: Evidence;
+  /** The evidence of the release whose source it kept. */
+  readonly kept?: Evidence;
+}
+
+/**
+ * Reads what the last `up` of this very stack put out. Nothing where objects are rendered and no source runs, or where
+ * a branch is followed and there is no release to go back to.
+ */
+export async function readLastOutputs(fleet: Fleet): Promise<Readonly<Record<string, LastOutput>>> {
+  if (fleet.follow !== "tags" || fleet.delivery.kind !== "cluster") return {};
+  const self = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${fleet.stack}`);
+  const output = await self.getOutputDetails("tenants");
+  return (output.value ?? {}) as Readonly<Record<string, LastOutput>>;
+}
+
+/**
+ * The release whose source stays beside the current one: the one that ran before, until the next promotion. Flux has its
+ * artifact, so a rollback needs neither the Git host nor the registry.
+ *
+ * A release that the policy no longer allows is not kept: nobody will go back to it.
+ *
+ * @param current the release that runs from now on
+ * @param last what the last `up` said of the tenant
+ */
+export function keptRelease(tenant: Tenant, current: Evidence, last: LastOutput | undefined): Evidence | undefined {
+  const previous = last?.evidence?.version === current.version ? last.kept : last?.evidence;
+  if (previous === undefined || previous.version === current.version) return undefined;
+  const sameOrigin = previous.repository === current.repository && previous.chart === current.chart;
+  return sameOrigin && allows(tenant.policy, previous.version) ? previous : undefined;
+}
