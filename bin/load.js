@@ -30,6 +30,20 @@ function readFreshBundle(cached) {
   return fresh ? bundle : undefined;
 }
 
+/**
+ * Packages that the bundle holds. They are pure JavaScript of many small files, which load in a third of the time when
+ * they are one; all other packages stay what they are, above all Pulumi's, of which there must be one copy.
+ */
+const bundledPackages = ["semver", "yaml", "zod"];
+
+function externalPackages() {
+  const names = ["package.json", "policy-pack/package.json"].flatMap((file) => {
+    const { dependencies = {}, devDependencies = {} } = require(path.join(root, file));
+    return [...Object.keys(dependencies), ...Object.keys(devDependencies)];
+  });
+  return [...new Set(names)].filter((name) => !bundledPackages.includes(name));
+}
+
 function bundleEntry(entry) {
   const result = require("esbuild").buildSync({
     entryPoints: [entry],
@@ -38,7 +52,7 @@ function bundleEntry(entry) {
     platform: "node",
     format: "cjs",
     target: "node20",
-    packages: "external",
+    external: externalPackages(),
     sourcemap: "inline",
     sourcesContent: false,
     metafile: true,

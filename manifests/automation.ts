@@ -2,7 +2,6 @@ import type { Automation, ConfigRepository } from "../fleet/fleet";
 import type { GitRepository, ImageUpdateAutomation } from "./flux";
 import { label, stackObjectName } from "./name";
 import type { KubernetesObject } from "./object";
-import { fluxGitUrl } from "./source";
 
 /** The modes in which Flux itself commits. */
 export type CommittingAutomation = Exclude<Automation, "manual">;
@@ -50,7 +49,7 @@ function configSource<Text>(spec: AutomationSpec<Text>): GitRepository<Text> {
       labels: { [label.stack]: spec.stack },
     },
     spec: {
-      url: fluxGitUrl(url),
+      url,
       ref: { branch },
       interval: spec.interval,
       timeout: spec.timeout,

@@ -58,7 +58,7 @@ function gitRepository<Text>(spec: SourceSpec<Text>): GitRepository<Text> {
     kind: "GitRepository",
     metadata: metadata(spec),
     spec: {
-      url: fluxGitUrl(follows.evidence.repository ?? ""),
+      url: follows.evidence.repository ?? "",
       ref,
       interval: spec.interval,
       timeout: spec.timeout,
@@ -101,14 +101,6 @@ function metadata<Text>(spec: SourceSpec<Text>): ObjectMeta {
 
 function secretRef<Text>(spec: SourceSpec<Text>): { secretRef?: LocalReference<Text> } {
   return spec.secretName === undefined ? {} : { secretRef: { name: spec.secretName } };
-}
-
-/** Flux takes `ssh://git@host/path` where Git also takes `git@host:path`. */
-export function fluxGitUrl(repository: string): string {
-  const scpLike = /^(?:([^@/:]+)@)?([^/:]+):(?!\/\/)(.+)$/.exec(repository);
-  if (scpLike === null) return repository;
-  const [, user, host = "", path = ""] = scpLike;
-  return `ssh://${user === undefined ? "" : `${user}@`}${host}/${path.replace(/^\/+/, "")}`;
 }
 
 /** Helm writes `_` for the `+` of a version's build metadata, which no OCI tag can carry. */

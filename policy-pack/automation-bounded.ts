@@ -1,5 +1,4 @@
 import { posix } from "node:path";
-import { fluxGitUrl } from "../manifests/source";
 import type { Decisions } from "./decisions";
 import { isSet, textAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
@@ -118,7 +117,7 @@ function sourceOf(automation: JudgedObject, { run }: Circumstances): JudgedObjec
 }
 
 function addressFaults(source: JudgedObject, url: string): string[] {
-  return mustBe(`spec.url of the source "${source.name}"`, textAt(source.content, "spec", "url"), fluxGitUrl(url));
+  return mustBe(`spec.url of the source "${source.name}"`, textAt(source.content, "spec", "url"), url);
 }
 
 /** `./stacks/` and `stacks` are the same folder; `.` is the top. */

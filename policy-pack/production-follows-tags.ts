@@ -1,5 +1,4 @@
 import { annotation } from "../manifests/annotation";
-import { fluxGitUrl } from "../manifests/source";
 import { isDenied, parseRange, rangeAllows, rangeAsksForPrerelease } from "../version/range";
 import { isPrerelease, versionOfTag } from "../version/version";
 import type { Tenant } from "../fleet/fleet";
@@ -58,7 +57,7 @@ function isConfigSource(object: JudgedObject, { configRepository }: Decisions): 
   const url = textAt(object.content, "spec", "url");
   const ref = valueAt(object.content, "spec", "ref");
   const isMainBranch = ["tag", "semver", "name", "commit"].every((key) => textAt(ref, key) === undefined);
-  return url === fluxGitUrl(configRepository.url) && isMainBranch && textAt(ref, "branch") === configRepository.branch;
+  return url === configRepository.url && isMainBranch && textAt(ref, "branch") === configRepository.branch;
 }
 
 function gitFaults(object: JudgedObject): string[] {

@@ -1,5 +1,5 @@
 import { annotation } from "../manifests/annotation";
-import { followedSourceName, fluxGitUrl } from "../manifests/source";
+import { followedSourceName } from "../manifests/source";
 import { chartReference } from "../release/promise";
 import { isSet, listAt, textAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
@@ -50,8 +50,7 @@ function sourceFaults(object: JudgedObject, carried: Carried, authorityNamespace
 function gitFaults(object: JudgedObject, carried: Carried): string[] {
   const ref = valueAt(object.content, "spec", "ref");
   const { evidence } = carried;
-  const url = evidence.repository === undefined ? undefined : fluxGitUrl(evidence.repository);
-  const faults = mustBe("spec.url", textAt(object.content, "spec", "url"), url);
+  const faults = mustBe("spec.url", textAt(object.content, "spec", "url"), evidence.repository);
   const expected =
     carried.kind === "branch"
       ? { branch: evidence.branch, tag: undefined, commit: undefined }

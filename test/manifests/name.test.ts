@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { sourceName, stackObjectName, valuesKey } from "../../manifests/name";
-import { fluxGitUrl } from "../../manifests/source";
 
 /** RFC 1123 subdomain, which the names of Flux's objects must be. */
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -48,22 +47,5 @@ describe("stackObjectName", () => {
   it("names what belongs to no tenant", () => {
     assert.equal(stackObjectName("prod"), "shared-authority-prod");
     assert.equal(stackObjectName("prod", "pull-request"), "shared-authority-prod-pull-request");
-  });
-});
-
-describe("fluxGitUrl", () => {
-  it("gives Flux a URL where Git also takes a short form", () => {
-    assert.equal(
-      fluxGitUrl("git@github.com:stefanprodan/podinfo.git"),
-      "ssh://git@github.com/stefanprodan/podinfo.git",
-    );
-    assert.equal(fluxGitUrl("github.com:/srv/podinfo.git"), "ssh://github.com/srv/podinfo.git");
-    for (const url of [
-      "https://github.com/stefanprodan/podinfo",
-      "https://example.com:8443/podinfo",
-      "ssh://git@example.com:2222/podinfo.git",
-    ]) {
-      assert.equal(fluxGitUrl(url), url);
-    }
   });
 });
