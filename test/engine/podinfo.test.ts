@@ -273,11 +273,12 @@ describe("the program on the real engine, with podinfo's real history", function
     assert.deepEqual(rendered("prod"), before);
   });
 
-  it("refuses a decision that stands on the command line and not in the stack file", async () => {
+  it("refuses a decision that stands on the command line and not in a commit", async () => {
     await project.commit("Promote podinfo to 6.14.1", { "Pulumi.prod.yaml": production("6.14.1") });
-    const result = await deploy("preview", "prod", "--config", "shared-authority:follow=branch");
-    // `--config` is written into the stack file by the engine itself.
+    // The engine writes what `--config` says into the stack file, so that is where it shows.
+    const result = await deploy("up", "prod", "--config", "shared-authority:authorityNamespace=elsewhere");
     await project.git("checkout", "--", "Pulumi.prod.yaml");
     assert.notEqual(result.code, 0, said(result));
+    assert.match(said(result), /Pulumi\.prod\.yaml is changed since the last commit/);
   });
 });
