@@ -122,6 +122,12 @@ function isBlocked({ releases, violations }: CheckedStack): boolean {
   return releases.length > 0 || violations.some(({ enforcement }) => enforcement === "mandatory");
 }
 
+/** A policy judges the promise too, and says how to mend it: once is enough for people. */
+function isToldBy(violations: readonly Violation[], { tenant, reasons }: CheckedStack["releases"][number]): boolean {
+  const told = violations.filter((violation) => violation.tenant === tenant).map(({ message }) => message);
+  return reasons.every((reason) => told.some((message) => message.includes(reason)));
+}
+
 function describeCheck({ problems, stacks }: CheckResult, colors: Colors): string {
   return [
     ...problems.map((problem) => printable(describeProblem(problem))),
@@ -134,7 +140,10 @@ function describeStack(checked: CheckedStack, colors: Colors): string[] {
   const { stack, tenants, objects, releases, violations } = checked;
   const verdict = isBlocked(checked) ? colors.red("blocked") : colors.green("fine");
   return [
-    ...releases.flatMap((release) => describeReasons(stack, release)).map(printable),
+    ...releases
+      .filter((release) => !isToldBy(violations, release))
+      .flatMap((release) => describeReasons(stack, release))
+      .map(printable),
     ...violations.map(
       ({ policy, enforcement, message }) =>
         `${enforcement === "mandatory" ? colors.red(policy) : colors.yellow(`${policy} (advisory)`)}: ${printableLines(message)}`,

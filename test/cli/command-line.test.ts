@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { temporaryDirectory } from "../support/directory";
@@ -107,6 +107,17 @@ describe("the command line of authority", () => {
     assert.match((await authority(plan, { env: { FORCE_COLOR: "1" } })).stdout, colored);
   });
 
+  it("shows how far long work is on one line that goes away, where a person is watching", async () => {
+    const { stderr } = await authority(["verify"], {
+      cwd: unreachable(directory()),
+      isTTY: true,
+      env: { NO_COLOR: "1" },
+    });
+    const clear = "\r\u001b[2K";
+    const what = "reading from Git and registries";
+    assert.equal(stderr, `${clear}${what}${clear}${what}: 1 of 1${clear}`);
+  });
+
   it("is not disturbed by a reader that has read enough", async () => {
     const program = [join(projectRoot, "bin", "authority.js"), "plan", "--offline"];
     const child = spawn(process.execPath, program, { cwd: projectRoot, stdio: ["ignore", "pipe", "pipe"] });
@@ -116,3 +127,13 @@ describe("the command line of authority", () => {
     assert.equal(child.exitCode, 0);
   });
 });
+
+/** A project whose lock holds one release of a repository that is not there. */
+function unreachable(root: string): string {
+  writeFileSync(join(root, "Pulumi.yaml"), "name: shared-authority\nruntime: nodejs\n");
+  writeFileSync(
+    join(root, "releases.lock.yaml"),
+    `app:\n  "1.0.0":\n    repository: ${join(root, "gone")}\n    gitTag: "1.0.0"\n    chart: ./charts/app\n`,
+  );
+  return root;
+}
