@@ -3,10 +3,11 @@ import { clusterProvider } from "./components/cluster-provider";
 import { decide } from "./components/decision";
 import { explainFailures } from "./components/explain-failure";
 import { HelmReleaseWithValues, ReleasePolicy, Tenant, UpdateAutomation } from "./components/index";
+import { endBy } from "./components/refusal";
 import { automationSpec, tenantSpecs } from "./manifests/fleet-manifests";
 
 /** For each tenant of the stack: its place, the decision about its release, and the release. */
-export = async function program(): Promise<pulumi.Inputs> {
+async function program(): Promise<pulumi.Inputs> {
   const { fleet, releases } = await decide(process.cwd(), pulumi.getStack());
   explainFailures();
   const provider = clusterProvider(fleet);
@@ -33,4 +34,6 @@ export = async function program(): Promise<pulumi.Inputs> {
     };
   }
   return { follow: fleet.follow, tenants };
-};
+}
+
+export = () => program().catch(endBy);
