@@ -59,9 +59,9 @@ export class Workbench {
     return this.#program(this.#write("bare", bareProgram, objects));
   }
 
-  /** A compiled program that registers nothing. */
+  /** A compiled program that registers nothing: it loads the SDK, as every Pulumi program does. */
   async empty(): Promise<Program> {
-    return this.#program(this.#write("empty", "module.exports = {};\n", []));
+    return this.#program(this.#write("empty", emptyProgram, []));
   }
 
   /** Ends what was started and removes what was made. */
@@ -118,6 +118,11 @@ async function runPulumi(
   const { code, stdout, stderr } = await session.run(parameters, { directory, environment });
   if (code !== 0) throw new Error(`pulumi ${parameters.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
 }
+
+const emptyProgram = `"use strict";
+const pulumi = require("@pulumi/pulumi");
+exports.stack = pulumi.getStack();
+`;
 
 /** Imports only the classes that it needs, as ours does: the whole SDK takes seconds to load. */
 const bareProgram = `"use strict";
