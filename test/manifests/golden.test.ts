@@ -3,15 +3,14 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { pathToFileURL } from "node:url";
+import { resolveStack, stackObjects } from "../../cli/releases";
 import { readFleet } from "../../fleet/read";
 import { openEngineSession } from "../../lab/engine-session";
 import { createApplication } from "../../lab/scratch-application";
 import type { ScratchProject } from "../../lab/scratch-project";
-import { followed, stackManifests, tenantManifests, tenantSpecs } from "../../manifests/fleet-manifests";
 import { renderedFile } from "../../manifests/rendered-file";
 import { createEvidenceReader } from "../../release/evidence-reader";
 import { readLock } from "../../release/lock";
-import { resolveBranches, resolveFleet } from "../../release/resolve";
 import { scratchProject } from "../support/project";
 import { requireEngine } from "../support/pulumi";
 
@@ -50,21 +49,17 @@ function readCases(): GoldenCase[] {
     });
 }
 
-/** Plain functions only, over the very folder of the case. */
+/** As `authority render` does it, over the very folder of the case. */
 async function render({ name, stack }: GoldenCase): Promise<Record<string, string>> {
   const root = join(golden, name);
   const fleet = readFleet({ root, stack });
-  const reader = createEvidenceReader();
-  const resolutions =
-    fleet.follow === "tags" ? await resolveFleet(fleet, readLock(root), reader) : await resolveBranches(fleet, reader);
-  const objects = fleet.tenants.flatMap((tenant, index) => {
-    const { evidence, reasons } = resolutions[index]!;
-    assert.deepEqual(reasons, []);
-    return tenantManifests(tenantSpecs(fleet, tenant, followed(evidence!)));
-  });
-  return Object.fromEntries(
-    [...stackManifests(fleet), ...objects].map(renderedFile).map(({ path, content }) => [path, content]),
+  const releases = await resolveStack(fleet, readLock(root), createEvidenceReader());
+  assert.deepEqual(
+    releases.flatMap(({ reasons }) => reasons),
+    [],
   );
+  const files = [...stackObjects(fleet, releases)].map(renderedFile);
+  return Object.fromEntries(files.map(({ path, content }) => [path, content]));
 }
 
 /** As `assert.deepEqual`, with the file's name where only one differs. */
