@@ -1,0 +1,66 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Lab } from "../../../lab/control-plane/lab";
+import { pushImage, type PushImageOptions } from "../../../lab/push";
+import { freshName } from "./lab";
+import { Repository } from "./repository";
+
+/** An application team's side: podinfo's real history in a repository of its own, and a place for its images. */
+export class Application {
+  private constructor(
+    private readonly lab: Lab,
+    /** What the tenant is called too; no other test has it. */
+    readonly name: string,
+    readonly repository: Repository,
+  ) {}
+
+  /** @param bundle podinfo's history, as `requirePodinfo` gives it */
+  static async create(lab: Lab, bundle: string): Promise<Application> {
+    const name = freshName("podinfo");
+    return new Application(lab, name, await Repository.create(lab, name, bundle));
+  }
+
+  /** The image repository, as the stack file names it. */
+  get image(): string {
+    return `${this.lab.registryHost}/${this.name}`;
+  }
+
+  /** What CI does at the end of a release. @returns the digest */
+  async pushImage(tag: string, options: PushImageOptions = {}): Promise<string> {
+    return pushImage(this.lab.registryUrl, this.name, tag, options);
+  }
+
+  /**
+   * Commits a new version to the chart on master and pushes it, without a tag.
+   *
+   * @param appVersion as a team that forgets it would leave it. Default: the version.
+   * @param files further files of the same commit
+   * @returns the commit
+   */
+  async commitVersion(
+    version: string,
+    { appVersion = version, files = {} }: { appVersion?: string; files?: Readonly<Record<string, string>> } = {},
+  ): Promise<string> {
+    const [chart, values] = await Promise.all([this.chartFile("Chart.yaml"), this.chartFile("values.yaml")]);
+    const commit = await this.repository.commit(`Release ${version}`, {
+      "charts/podinfo/Chart.yaml": chart
+        .replace(/^version: .*$/m, `version: ${version}`)
+        .replace(/^appVersion: .*$/m, `appVersion: ${appVersion}`),
+      "charts/podinfo/values.yaml": values.replace(/^( {2}tag: ).*$/m, `$1${version}`),
+      ...files,
+    });
+    await this.repository.push("master");
+    return commit;
+  }
+
+  /** Reads a file of the chart as it is on master. */
+  async chartFile(path: string): Promise<string> {
+    return readFile(join(this.repository.path, "charts/podinfo", path), "utf8");
+  }
+
+  /** Points a Git tag at a commit, wherever it was before, and pushes it. */
+  async tag(name: string, commit = "HEAD"): Promise<void> {
+    await this.repository.git("tag", "--force", name, commit);
+    await this.repository.push("--force", `refs/tags/${name}`);
+  }
+}
