@@ -8,13 +8,13 @@ import { automationSpec, tenantSpecs } from "./manifests/fleet-manifests";
 
 /** For each tenant of the stack: its place, the decision about its release, and the release. */
 async function program(): Promise<pulumi.Inputs> {
-  const { fleet, releases } = await decide(process.cwd(), pulumi.getStack());
+  const { fleet, releases, held } = await decide(process.cwd(), pulumi.getStack());
   explainFailures();
   const provider = clusterProvider(fleet);
   const automation = automationSpec(fleet);
   if (automation !== undefined) new UpdateAutomation(fleet.stack, automation, { provider });
 
-  const tenants: Record<string, pulumi.Inputs> = {};
+  const tenants: Record<string, pulumi.Inputs> = { ...held };
   for (const { tenant, follows, kept, newestAllowed } of releases) {
     const { tenant: place, source, imagePolicy: images, values, release } = tenantSpecs(fleet, tenant, follows);
     const home = new Tenant(tenant.name, place, { provider });

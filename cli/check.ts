@@ -91,7 +91,8 @@ function readableFleets(
   });
 }
 
-async function checkStack(fleet: Fleet, lock: Lock, reader: EvidenceReader): Promise<CheckedStack> {
+/** Judges one stack: the promise of each release, and all policies over its objects. */
+export async function checkStack(fleet: Fleet, lock: Lock, reader: EvidenceReader): Promise<CheckedStack> {
   const releases = await resolveStack(fleet, lock, reader);
   const objects = [...stackObjects(fleet, releases)];
   runtime.setAllConfig(engineConfig(fleet));
@@ -136,7 +137,8 @@ function describeCheck({ problems, stacks }: CheckResult, colors: Colors): strin
   ].join("\n");
 }
 
-function describeStack(checked: CheckedStack, colors: Colors): string[] {
+/** What was found of one stack, as lines for people. */
+export function describeStack(checked: CheckedStack, colors: Colors): string[] {
   const { stack, tenants, objects, releases, violations } = checked;
   const verdict = isBlocked(checked) ? colors.red("blocked") : colors.green("fine");
   return [

@@ -71,6 +71,21 @@ export function authorityProgram(
     .action(run<import("./check").CheckOptions>(async (...given) => (await import("./check")).check(...given)));
 
   program
+    .command("up")
+    .summary("deploy a stack's tenants, and hold those that are broken")
+    .description(
+      "Run `pulumi up` with the policy pack. A tenant whose release may not run is held as it is; the others go on.",
+    )
+    .requiredOption("-s, --stack <stack>", "the stack to deploy")
+    .argument("[flags...]", "further flags for `pulumi up`, after `--`")
+    .addHelpText("after", examples("authority up --stack prod", "authority up --stack prod -- --yes --refresh"))
+    .action(async (flags: string[], options: import("./up").UpOptions) =>
+      run<import("./up").UpOptions>(async (given, session) => (await import("./up")).up(given, flags, session))(
+        options,
+      ),
+    );
+
+  program
     .command("lock")
     .summary("keep the evidence of the stacks' releases")
     .description(

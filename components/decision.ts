@@ -10,13 +10,17 @@ import { createEvidenceReader, type EvidenceReader } from "../release/evidence-r
 import { readLock } from "../release/lock";
 import { type Resolution, resolveBranches, resolveFleet } from "../release/resolve";
 import { emergencyVariable, uncommittedReasons } from "./commit-before-deploy";
-import { keptRelease, readLastOutputs } from "./kept-release";
+import { heldTenants } from "./held-tenants";
+import { keepsSources, keptRelease, type LastOutput, readLastOutputs } from "./kept-release";
 import { refusal } from "./refusal";
 
 /** What the stack's files decide, with the evidence for it. */
 export interface Decision {
   readonly fleet: Fleet;
+  /** Every tenant but those that are held. */
   readonly releases: readonly TenantRelease[];
+  /** What the last `up` put out for each tenant that this one leaves as it is. */
+  readonly held: Readonly<Record<string, LastOutput>>;
 }
 
 /** One tenant and what it follows. */
@@ -46,19 +50,24 @@ export async function decide(root: string, stack: string): Promise<Decision> {
     refuse("The stack's config", engineConfigProblems(file, pulumi.runtime.allConfig()).map(describeProblem));
     if (!pulumi.runtime.isDryRun()) await refuseUncommitted(fleet);
     const reader = createEvidenceReader();
-    const resolutions = await resolve(fleet, root, reader);
+    const held = heldTenants();
+    const tenants = fleet.tenants.filter(({ name }) => !held.has(name));
+    const resolutions = await resolve({ ...fleet, tenants }, root, reader);
     refuseUnverified(resolutions);
-    const last = await readLastOutputs(fleet);
-    const releases = fleet.tenants.map((tenant) => {
+    const last = keepsSources(fleet) || held.size > 0 ? await readLastOutputs(fleet) : {};
+    const releases = tenants.map((tenant) => {
       const follows = followedBy(tenant, resolutions);
       return {
         tenant,
         follows,
-        kept: follows.kind === "tags" ? keptRelease(tenant, follows.evidence, last[tenant.name]) : undefined,
+        kept:
+          follows.kind === "tags" && keepsSources(fleet)
+            ? keptRelease(tenant, follows.evidence, last[tenant.name])
+            : undefined,
         newestAllowed: follows.kind === "tags" ? newestAllowed(tenant, reader) : undefined,
       };
     });
-    return { fleet, releases };
+    return { fleet, releases, held: Object.fromEntries([...held].map((name) => [name, last[name] ?? {}])) };
   } catch (error) {
     if (error instanceof ProblemsError) throw refusal(error.message);
     throw error;

@@ -12,11 +12,15 @@ export interface LastOutput {
 }
 
 /**
- * Reads what the last `up` of this very stack put out. Nothing where objects are rendered and no source runs, or where
- * a branch is followed and there is no release to go back to.
+ * Whether the stack keeps the source of the release that ran before: not where objects are rendered and no source runs,
+ * nor where a branch is followed and there is no release to go back to.
  */
+export function keepsSources(fleet: Fleet): boolean {
+  return fleet.follow === "tags" && fleet.delivery.kind === "cluster";
+}
+
+/** Reads what the last `up` of this very stack put out for each tenant; nothing before the first one. */
 export async function readLastOutputs(fleet: Fleet): Promise<Readonly<Record<string, LastOutput>>> {
-  if (fleet.follow !== "tags" || fleet.delivery.kind !== "cluster") return {};
   const self = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${fleet.stack}`);
   const output = await self.getOutputDetails("tenants");
   return (output.value ?? {}) as Readonly<Record<string, LastOutput>>;

@@ -27,6 +27,8 @@ export interface EngineRunOptions {
  * Pulumi, Kubernetes, Docker or Git settings reaches it, and it is gone with its folder.
  */
 export interface EngineSession {
+  /** The variables that the engine runs with, for a program that runs the engine itself. */
+  readonly environment: NodeJS.ProcessEnv;
   /** Runs `pulumi` with these arguments, without colours and questions. A code other than 0 is a result, not an error. */
   run(parameters: readonly string[], options: EngineRunOptions): Promise<EngineResult>;
 }
@@ -60,6 +62,7 @@ export function openEngineSession(engine: Engine, directory: string): EngineSess
     NO_COLOR: "1",
   };
   return {
+    environment: { ...environment, PULUMI: engine.binary },
     run: (parameters, options) =>
       runInGroup(engine.binary, [...parameters, "--non-interactive", "--color", "never"], {
         ...options,
