@@ -24,6 +24,7 @@ const runByTests: Readonly<Record<string, string>> = {
   "npm run test:e2e": "test/e2e/lab-flux.test.ts",
   "npm start -- --keep": "test/lab/story.test.ts",
   "npm ci && npm start": "test/lab/story.test.ts",
+  "npx authority up --stack prod -- --yes": "test/engine/up.test.ts",
 };
 
 /** Commands that `.ci/run` runs. */
