@@ -133,6 +133,23 @@ describe("components", () => {
     assert.equal((ofKind("ImageRepository")?.inputs.spec as { interval: string }).interval, "5m0s");
   });
 
+  it("ReleasePolicy keeps the source of the release that ran before, with that release's own evidence", async () => {
+    const kept = { ...evidence, version: "6.14.0", gitTag: "6.14.0", commit: "9".repeat(40) };
+    const policy = new components.ReleasePolicy("podinfo", { source, kept });
+    const [name] = await settle(policy.sourceName);
+    assert.equal(name, "podinfo-6.14.1");
+    const sources = registered.filter(({ type }) => type.endsWith(":GitRepository"));
+    assert.deepEqual(
+      sources
+        .map(({ name: source, inputs }) => [source, (inputs.spec as { ref: { commit: string } }).ref.commit])
+        .sort(),
+      [
+        ["flux-system/podinfo-6.14.0", kept.commit],
+        ["flux-system/podinfo-6.14.1", evidence.commit],
+      ],
+    );
+  });
+
   it("ReleasePolicy that follows a branch scans no image", async () => {
     const branch = { repository: evidence.repository, branch: "master", chart: evidence.chart };
     const policy = new components.ReleasePolicy("podinfo", {

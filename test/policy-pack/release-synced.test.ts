@@ -30,6 +30,19 @@ describe("release-synced", () => {
     assert.deepEqual(await judge(releaseSynced, objectsOf(tenant, evidenceOf(tenant!), stack), stack), []);
   });
 
+  it("passes the source of the release that ran before, which stays for a rollback", async () => {
+    const before = evidenceOf({ ...podinfo, tag: "6.14.0" });
+    const kept = objectsOf({ ...podinfo, tag: "6.14.0" }, before).filter(({ kind }) => kind === "GitRepository");
+    assert.equal(kept[0]?.metadata.name, "podinfo-6.14.0");
+    assert.deepEqual(await judge(releaseSynced, [...kept, ...objectsOf()]), []);
+  });
+
+  it("blocks a HelmRelease of the release that ran before: the stack file names another", async () => {
+    const before = { ...podinfo, tag: "6.14.0" };
+    const [violation] = await judge(releaseSynced, objectsOf(before, evidenceOf(before)));
+    assert.match(violation!.message, /the evidence's version is "6\.14\.0", must be "6\.14\.1"/);
+  });
+
   const broken: [string, Parameters<typeof evidenceOf>[1], RegExp][] = [
     ["a forgotten appVersion", { appVersion: "6.14.0" }, /appVersion of Chart\.yaml is "6\.14\.0", must be "6\.14\.1"/],
     ["a chart version that is another", { chartVersion: "6.14.0" }, /version of Chart\.yaml is "6\.14\.0"/],
@@ -54,7 +67,7 @@ describe("release-synced", () => {
         objects.some((object) => object.startsWith("GitRepository flux-system/podinfo-6.14.")),
         objects.join(),
       );
-      assert.match(violations[0]!.message, reason);
+      assert.match(violations.find(({ object }) => object.startsWith("HelmRelease"))!.message, reason);
       assert.match(violations[0]!.message, /To mend: /);
       assert.equal(violations[0]!.enforcement, "mandatory");
       assert.equal(violations[0]!.tenant, "podinfo");

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { keptRelease } from "../../components/kept-release";
+import type { Tenant } from "../../fleet/fleet";
+import type { Evidence } from "../../release/evidence";
+
+const release = (version: string, facts: Partial<Evidence> = {}): Evidence => ({
+  version,
+  repository: "https://github.com/stefanprodan/podinfo",
+  chart: "./charts/podinfo",
+  images: [],
+  ...facts,
+});
+
+const tenant = (deny: readonly string[] = []) =>
+  ({ name: "podinfo", policy: { range: ">=6.0.0", automation: "auto", deny } }) as unknown as Tenant;
+
+describe("the release whose source is kept", () => {
+  it("is none at the first deploy", () => {
+    assert.equal(keptRelease(tenant(), release("6.14.0"), undefined), undefined);
+    assert.equal(keptRelease(tenant(), release("6.14.0"), {}), undefined);
+  });
+
+  it("is the one that ran before a promotion, and before a rollback", () => {
+    const promoted = keptRelease(tenant(), release("6.14.1"), { evidence: release("6.14.0") });
+    assert.equal(promoted?.version, "6.14.0");
+    const back = keptRelease(tenant(), release("6.14.0"), { evidence: release("6.14.1"), kept: release("6.14.0") });
+    assert.equal(back?.version, "6.14.1");
+  });
+
+  it("stays the same while nothing is promoted, so that a second preview shows no change", () => {
+    const kept = keptRelease(tenant(), release("6.14.1"), { evidence: release("6.14.1"), kept: release("6.14.0") });
+    assert.deepEqual(kept, release("6.14.0"));
+  });
+
+  it("is none when the policy denies it: nobody will go back to it", () => {
+    assert.equal(keptRelease(tenant(["6.14.1"]), release("6.14.0"), { evidence: release("6.14.1") }), undefined);
+    assert.equal(keptRelease(tenant(), release("6.14.0"), { evidence: release("5.0.0") }), undefined);
+  });
+
+  it("is none of another repository or chart, which the tenant no longer declares", () => {
+    const moved = release("6.14.0", { repository: "https://github.com/elsewhere/podinfo" });
+    assert.equal(keptRelease(tenant(), release("6.14.1"), { evidence: moved }), undefined);
+    const other = release("6.14.0", { chart: "./charts/other" });
+    assert.equal(keptRelease(tenant(), release("6.14.1"), { evidence: other }), undefined);
+  });
+});
