@@ -167,6 +167,9 @@ function controllerManager({ layout, toolbox }: LabPlan): Component {
       "--use-service-account-credentials=true",
       "--leader-elect=false",
       "--secure-port=0",
+      // Nobody sends heartbeats for KWOK's nodes. After the usual grace of 50 s all of them would count as lost, and every
+      // pod as unready for good.
+      "--node-monitor-grace-period=24h",
       ...generousLimits,
     ],
   };
