@@ -183,14 +183,22 @@ export class Stage {
     return this.session.run(parameters, { directory: this.project.directory });
   }
 
-  /** `pulumi up` with the policy pack, whatever comes of it. */
-  tryUp(stack: string, ...more: string[]): Promise<EngineResult> {
-    return this.pulumi("up", "--stack", stack, "--policy-pack", "policy-pack", "--yes", "--skip-preview", ...more);
+  /** `pulumi preview` with the policy pack as CI runs it, where the policies read Git and registry themselves. */
+  previewInCi(stack: string): Promise<EngineResult> {
+    return this.session.run(["preview", "--stack", stack, "--policy-pack", "policy-pack"], {
+      directory: this.project.directory,
+      environment: { CI: "true" },
+    });
   }
 
-  /** `pulumi up` with the policy pack, which must succeed. @returns what it said */
+  /** `pulumi up` with the policy pack, whatever comes of it. */
+  tryUp(stack: string, ...more: string[]): Promise<EngineResult> {
+    return this.pulumi("up", "--stack", stack, "--policy-pack", "policy-pack", "--yes", ...more);
+  }
+
+  /** `pulumi up` with the policy pack and without a preview before it, which must succeed. @returns what it said */
   async up(stack: string): Promise<string> {
-    const result = await this.tryUp(stack);
+    const result = await this.tryUp(stack, "--skip-preview");
     assert.equal(result.code, 0, said(result));
     return said(result);
   }
