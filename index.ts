@@ -4,6 +4,7 @@ import { decide } from "./components/decision";
 import { explainFailures } from "./components/explain-failure";
 import { HelmReleaseWithValues, ReleasePolicy, Tenant, UpdateAutomation } from "./components/index";
 import { endBy } from "./components/refusal";
+import { releaseWait } from "./components/release-wait";
 import { automationSpec, tenantSpecs } from "./manifests/fleet-manifests";
 
 /** For each tenant of the stack: its place, the decision about its release, and the release. */
@@ -21,7 +22,7 @@ async function program(): Promise<pulumi.Inputs> {
     const policy = new ReleasePolicy(tenant.name, { source, kept, images }, { provider });
     new HelmReleaseWithValues(
       tenant.name,
-      { ...release, ...values, waitFor: fleet.timeouts.release },
+      { ...release, ...values, waitFor: releaseWait(fleet) },
       { provider, dependsOn: [home, policy] },
     );
     tenants[tenant.name] = {

@@ -1,0 +1,9 @@
+import type { Fleet } from "../fleet/fleet";
+
+/**
+ * How long an `up` waits until a release runs, a Go duration: as long as Flux takes to upgrade, to roll a failed upgrade
+ * back, and one minute more to see what there is to do. Go adds the parts up: `5m0s5m0s1m` is eleven minutes.
+ */
+export function releaseWait(fleet: Fleet): string {
+  return `${fleet.timeouts.release}${fleet.timeouts.release}1m`;
+}
