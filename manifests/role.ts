@@ -20,10 +20,11 @@ const write = [...read, "create", "update", "patch", "delete", "deletecollection
 export const deployerRules: readonly RoleRule[] = [
   {
     apiGroups: [""],
-    resources: ["configmaps", "endpoints", "persistentvolumeclaims", "pods", "secrets", "serviceaccounts", "services"],
+    resources: ["configmaps", "persistentvolumeclaims", "pods", "secrets", "serviceaccounts", "services"],
     verbs: write,
   },
-  { apiGroups: [""], resources: ["events", "pods/log", "replicationcontrollers"], verbs: read },
+  // Who writes endpoints leads an ingress to any pod of the cluster, past its network policies (CVE-2021-25740).
+  { apiGroups: [""], resources: ["endpoints", "events", "pods/log", "replicationcontrollers"], verbs: read },
   {
     apiGroups: ["apps"],
     resources: ["daemonsets", "deployments", "deployments/scale", "replicasets", "statefulsets", "statefulsets/scale"],
@@ -62,7 +63,8 @@ export const teamRules: readonly RoleRule[] = [
     verbs: read,
   },
   { apiGroups: [""], resources: ["pods"], verbs: ["delete", "deletecollection"] },
-  { apiGroups: [""], resources: ["pods/portforward"], verbs: ["create"] },
+  // Clients forward through WebSockets, which is a get, or through SPDY, which is a create.
+  { apiGroups: [""], resources: ["pods/portforward"], verbs: ["get", "create"] },
   { apiGroups: ["apps"], resources: ["daemonsets", "deployments", "replicasets", "statefulsets"], verbs: read },
   { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: read },
   { apiGroups: ["batch"], resources: ["cronjobs", "jobs"], verbs: read },

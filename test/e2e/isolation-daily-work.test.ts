@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import type { Cluster } from "../../lab/control-plane/cluster";
+import { helmHistory } from "./support/helm-history";
+import { useLab } from "./support/lab";
+import { refusalOf, rightsIn } from "./support/rights";
+import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
+import { waitFor } from "./support/wait";
+
+/** Isolation that blocks daily work is a defect: all of this is done with the team's own rights. */
+describe("an application team's daily work", () => {
+  const opened = useLab();
+  let pair: TenantPair | undefined;
+  let podinfo: PairedTenant;
+  let team: Cluster;
+
+  before(async function () {
+    this.timeout(120_000);
+    pair = await TenantPair.open(this, opened());
+    ({ podinfo } = pair);
+    ({ team } = podinfo);
+  });
+
+  after(() => pair?.close());
+
+  const listed = async (apiVersion: string, kind: string) =>
+    (await team.list({ apiVersion, kind, namespace: podinfo.name })).map(({ metadata }) => metadata.name);
+
+  it("sees its workload: Deployments, ReplicaSets, pods, Services, events", async () => {
+    assert.deepEqual(await listed("apps/v1", "Deployment"), [podinfo.name]);
+    assert.equal((await listed("apps/v1", "ReplicaSet")).length, 1);
+    assert.equal((await listed("v1", "Pod")).length, 1);
+    assert.deepEqual(await listed("v1", "Service"), [podinfo.name]);
+    assert.ok((await listed("v1", "Event")).length > 0);
+    assert.ok((await listed("events.k8s.io/v1", "Event")).length > 0);
+    assert.ok((await listed("discovery.k8s.io/v1", "EndpointSlice")).length > 0);
+    for (const [apiVersion, kind] of otherWorkload) await listed(apiVersion, kind);
+  });
+
+  it("sees what fences it in: quota with what is used, limits, network policies", async () => {
+    const quota = await team.get(podinfo.own("v1", "ResourceQuota", "tenant"));
+    assert.equal((quota.status?.used as Record<string, string>).pods, "1");
+    assert.deepEqual(await listed("v1", "LimitRange"), ["tenant"]);
+    assert.ok((await listed("networking.k8s.io/v1", "NetworkPolicy")).includes("default-deny"));
+  });
+
+  it("sees its release's status in Helm's own record, as `helm history` and `helm status` do", async () => {
+    const [revision] = await helmHistory(team, podinfo.name, podinfo.name);
+    assert.equal(revision?.status, "deployed");
+    assert.equal(revision?.chartVersion, "6.14.1");
+  });
+
+  it("watches a rollout", async () => {
+    const selection = { apiVersion: "v1", kind: "Pod", namespace: podinfo.name };
+    const { resourceVersion } = await team.snapshot(selection);
+    for await (const { type } of team.watch(selection, resourceVersion, AbortSignal.timeout(200))) {
+      assert.notEqual(type, "ERROR");
+    }
+  });
+
+  it("reads logs and forwards ports", async () => {
+    const [pod] = await listed("v1", "Pod");
+    const path = `/api/v1/namespaces/${podinfo.name}/pods/${pod ?? ""}`;
+    // A pod of KWOK has nothing behind it: what counts is that the API server does not forbid it.
+    assert.notEqual(await refusalOf(team, { method: "GET", path: `${path}/log` }), 403);
+    // kubectl forwards through WebSockets, which is a GET, and older ones through SPDY, which is a POST.
+    assert.notEqual(await refusalOf(team, { method: "GET", path: `${path}/portforward?ports=9898` }), 403);
+    assert.notEqual(await refusalOf(team, { method: "POST", path: `${path}/portforward?ports=9898` }), 403);
+  });
+
+  it("restarts its Deployment by deleting the pods", async () => {
+    const before = await podinfo.serving();
+    const [pod] = await listed("v1", "Pod");
+    await team.delete(podinfo.own("v1", "Pod", pod!));
+    await waitFor("another pod serves", async (see) => {
+      const now = await podinfo.serving();
+      see(now);
+      return (now.length === before.length && now[0] !== before[0]) || undefined;
+    });
+    await team.request({ method: "DELETE", path: `/api/v1/namespaces/${podinfo.name}/pods` });
+    await waitFor("new pods serve", async () => (await podinfo.serving()).length === before.length || undefined);
+  });
+
+  it("needs nothing in the authority namespace", async () => {
+    // All of the above was done by somebody who has no more rights there than a stranger.
+    const stranger = opened().cluster.as({ user: "stranger", groups: ["system:authenticated"] });
+    assert.deepEqual(await rightsIn(team, authorityNamespace), await rightsIn(stranger, authorityNamespace));
+  });
+});
+
+const otherWorkload = [
+  ["v1", "ConfigMap"],
+  ["v1", "PersistentVolumeClaim"],
+  ["v1", "ServiceAccount"],
+  ["apps/v1", "DaemonSet"],
+  ["apps/v1", "StatefulSet"],
+  ["autoscaling/v2", "HorizontalPodAutoscaler"],
+  ["batch/v1", "CronJob"],
+  ["batch/v1", "Job"],
+  ["networking.k8s.io/v1", "Ingress"],
+  ["policy/v1", "PodDisruptionBudget"],
+] as const;

@@ -1,0 +1,36 @@
+import { ApiError, type ApiRequest } from "../../../lab/control-plane/api-connection";
+import type { Cluster } from "../../../lab/control-plane/cluster";
+
+/** One rule of what somebody may do, as the API server resolves all roles. */
+export interface Right {
+  readonly verbs: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+/** Everything that whoever asks may do in a namespace, sorted: the API server gives it in no order. */
+export async function rightsIn(cluster: Cluster, namespace: string): Promise<Right[]> {
+  const body = {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SelfSubjectRulesReview",
+    spec: { namespace },
+  };
+  const path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+  const { status } = (await cluster.request({ method: "POST", path, body })) as {
+    status: { resourceRules: Right[]; nonResourceRules: Right[] };
+  };
+  const text = (right: Right) => JSON.stringify(right);
+  return [...status.resourceRules, ...status.nonResourceRules].sort((a, b) => text(a).localeCompare(text(b)));
+}
+
+/** The status by which the API server refuses a request, or 0 where it does what was asked. */
+export async function refusalOf(cluster: Cluster, request: ApiRequest): Promise<number> {
+  try {
+    await cluster.request(request);
+    return 0;
+  } catch (error) {
+    if (error instanceof ApiError) return error.status;
+    throw error;
+  }
+}

@@ -1,0 +1,242 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Context } from "mocha";
+import type { Fleet } from "../../../fleet/fleet";
+import { readFleet } from "../../../fleet/read";
+import type { Cluster, LiveObject, ObjectReference } from "../../../lab/control-plane/cluster";
+import type { Lab } from "../../../lab/control-plane/lab";
+import { exampleChart } from "../../../lab/example-chart";
+import { pushImage } from "../../../lab/push";
+import { followed, tenantManifests, tenantSpecs } from "../../../manifests/fleet-manifests";
+import type { KubernetesObject } from "../../../manifests/object";
+import type { Evidence } from "../../../release/evidence";
+import { projectRoot } from "../../support/project";
+import { freshName, type OpenedLab } from "./lab";
+import { Repository, requirePodinfo } from "./repository";
+import { waitForCondition, waitForGone } from "./wait";
+
+/** The authority namespace of the pair: Flux's own, as by default, so that its controllers' accounts are there too. */
+export const authorityNamespace = "flux-system";
+
+const stack = "isolation";
+
+/** One of the two tenants, with what its application team has. */
+export class PairedTenant {
+  constructor(
+    private readonly cluster: Cluster,
+    /** The tenant's name, its namespace's, and its Deployment's. */
+    readonly name: string,
+    readonly repository: Repository,
+    /** The chart's folder in the repository. */
+    readonly chart: string,
+    /** The image repository. */
+    readonly image: string,
+  ) {}
+
+  /** The Kubernetes group of the application team. */
+  get group(): string {
+    return `${this.name}-developers`;
+  }
+
+  /** The cluster as a member of the application team sees it. */
+  get team(): Cluster {
+    return this.cluster.as({ user: `${this.name}-developer`, groups: [this.group, "system:authenticated"] });
+  }
+
+  get release(): ObjectReference {
+    const metadata = { name: this.name, namespace: authorityNamespace };
+    return { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", metadata };
+  }
+
+  get deployment(): ObjectReference {
+    return { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: this.name, namespace: this.name } };
+  }
+
+  /** An object in the tenant's own namespace. */
+  own(apiVersion: string, kind: string, name: string): ObjectReference {
+    return { apiVersion, kind, metadata: { name, namespace: this.name } };
+  }
+
+  /** What serves now: the identity, version and readiness of each pod. */
+  async serving(): Promise<string[]> {
+    const pods = await this.cluster.list({ apiVersion: "v1", kind: "Pod", namespace: this.name });
+    return pods.filter(isReady).map(({ metadata, spec }) => {
+      const { containers } = spec as { containers: { image: string }[] };
+      return `${metadata.name} runs ${containers.map(({ image }) => image.replace(/^.*:/, "")).join(" ")}`;
+    });
+  }
+
+  /** Commits files to the application's repository as one release of the chart, with its Git tag. */
+  async publish(version: string, files: Readonly<Record<string, string>> = {}): Promise<void> {
+    const path = join(this.repository.path, this.chart, "Chart.yaml");
+    const chart = (await readFile(path, "utf8"))
+      .replace(/^version: .*$/m, `version: ${version}`)
+      .replace(/^appVersion: .*$/m, `appVersion: ${version}`);
+    const inChart = Object.entries({ "Chart.yaml": chart, ...files }).map(([file, content]) => [
+      join(this.chart, file),
+      content,
+    ]);
+    await this.repository.commit(`Release ${version}`, Object.fromEntries(inChart) as Record<string, string>);
+    await this.repository.git("tag", version);
+    await this.repository.push("HEAD", `refs/tags/${version}`);
+  }
+
+  /** What a release is known by, read from the repository. */
+  async evidence(version: string): Promise<Evidence> {
+    return {
+      version,
+      repository: this.repository.url,
+      gitTag: version,
+      commit: await this.repository.git("rev-parse", `${version}^{commit}`),
+      branch: "master",
+      chart: `./${this.chart}`,
+      chartVersion: version,
+      appVersion: version,
+      images: [{ reference: `${this.image}:${version}` }],
+    };
+  }
+}
+
+/**
+ * Two tenants on one cluster, podinfo and a neighbour, made of the very objects that the program makes for their stack
+ * file: fences, roles, sources and releases. Nothing else gives their application teams any right.
+ */
+export class TenantPair {
+  private readonly applied = new Map<string, KubernetesObject>();
+
+  private constructor(
+    private readonly cluster: Cluster,
+    private readonly lab: Lab,
+    private readonly directory: string,
+    readonly podinfo: PairedTenant,
+    readonly neighbour: PairedTenant,
+  ) {}
+
+  /** Makes both tenants and waits until they run: podinfo 6.14.1 of its real history, and the example chart. */
+  static async open(context: Context, { lab, cluster }: OpenedLab): Promise<TenantPair> {
+    const podinfo = await podinfoTenant(context, lab, cluster);
+    const neighbour = await neighbourTenant(lab, cluster);
+    const directory = await mkdtemp(join(tmpdir(), "shared-authority-isolation-"));
+    const pair = new TenantPair(cluster, lab, directory, podinfo, neighbour);
+    await pair.writeProject();
+    await Promise.all([pair.deploy(podinfo, "6.14.1"), pair.deploy(neighbour, "1.0.0")]);
+    await Promise.all([podinfo, neighbour].map(({ release }) => waitForCondition(cluster, release, { lab })));
+    return pair;
+  }
+
+  /** The fleet, as the program reads it. @throws ProblemsError where the stack file is refused */
+  readFleet(): Fleet {
+    return readFleet({ root: this.directory, stack });
+  }
+
+  /** Writes the stack file with further lines in podinfo's entry. */
+  async declare(...lines: readonly string[]): Promise<void> {
+    const entry = ({ name, repository, chart, image, group }: PairedTenant, tag: string) => [
+      `    ${name}:`,
+      `      repository: ${repository.url}`,
+      `      chart: ./${chart}`,
+      `      image: ${image}`,
+      `      insecureRegistry: ${this.lab.registryUrl.startsWith("http:")}`,
+      `      tag: "${tag}"`,
+      '      policy: { range: "*", automation: manual }',
+      `      team: [${group}]`,
+    ];
+    const content = [
+      "config:",
+      "  shared-authority:follow: tags",
+      "  shared-authority:intervals: { source: 10m, image: 10m, release: 10m }",
+      "  shared-authority:timeouts: { source: 30s, release: 2m }",
+      "  shared-authority:tenants:",
+      ...entry(this.podinfo, "6.14.1"),
+      ...lines.map((line) => `      ${line}`),
+      ...entry(this.neighbour, "1.0.0"),
+      "",
+    ];
+    await writeFile(join(this.directory, `Pulumi.${stack}.yaml`), content.join("\n"));
+  }
+
+  /**
+   * Applies the objects of one tenant at one release.
+   *
+   * @param timeout how long Helm waits for the workload, for releases that never get ready
+   * @returns the HelmRelease, which is the last of them
+   */
+  async deploy(tenant: PairedTenant, version: string, timeout?: string): Promise<LiveObject> {
+    const read = this.readFleet();
+    const fleet = timeout === undefined ? read : { ...read, timeouts: { ...read.timeouts, release: timeout } };
+    const declared = fleet.tenants.find(({ name }) => name === tenant.name);
+    if (declared === undefined) throw new Error(`The stack file declares no tenant ${tenant.name}.`);
+    const evidence = await tenant.evidence(version);
+    const objects = tenantManifests(tenantSpecs(fleet, { ...declared, tag: version }, followed(evidence)));
+    let last: LiveObject | undefined;
+    for (const object of objects) {
+      this.applied.set(`${object.kind}/${object.metadata.name}`, object);
+      last = await this.cluster.apply(object);
+    }
+    if (last === undefined) throw new Error(`The tenant ${tenant.name} has no objects.`);
+    return last;
+  }
+
+  /** Every object of both tenants, as it is in the cluster now. */
+  async objects(): Promise<LiveObject[]> {
+    return Promise.all([...this.applied.values()].map((object) => this.cluster.get(object)));
+  }
+
+  /** Removes everything that the pair made: the releases first, while Flux still has the accounts to uninstall them. */
+  async close(): Promise<void> {
+    const objects = [...this.applied.values()].reverse();
+    const releases = objects.filter(({ kind }) => kind === "HelmRelease");
+    const spaces = objects.filter(({ kind }) => kind === "Namespace");
+    const others = objects.filter(({ metadata }) => metadata.namespace === authorityNamespace);
+    for (const group of [releases, others, spaces]) {
+      for (const object of group) if (await this.cluster.find(object)) await this.cluster.delete(object);
+      for (const object of group) await waitForGone(this.cluster, object, { lab: this.lab });
+    }
+    await Promise.all([this.podinfo, this.neighbour].map(({ repository }) => repository.remove()));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  private async writeProject(): Promise<void> {
+    const values = await readFile(join(projectRoot, "tenants/podinfo/values.yaml"), "utf8");
+    const files = {
+      "Pulumi.yaml": "name: shared-authority\nruntime: nodejs\n",
+      [`tenants/${this.podinfo.name}/values.yaml`]: `${values}\nimage:\n  repository: ${this.podinfo.image}\n`,
+    };
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(join(this.directory, path)), { recursive: true });
+      await writeFile(join(this.directory, path), content);
+    }
+    await this.declare();
+  }
+}
+
+async function podinfoTenant(context: Context, lab: Lab, cluster: Cluster): Promise<PairedTenant> {
+  const name = freshName("podinfo");
+  const repository = await Repository.create(lab, name, requirePodinfo(context));
+  await repository.git("checkout", "--quiet", "-B", "master", "6.14.1");
+  await repository.push("--force", "master");
+  await pushImage(lab.registryUrl, name, "6.14.1");
+  return new PairedTenant(cluster, name, repository, "charts/podinfo", `${lab.registryHost}/${name}`);
+}
+
+async function neighbourTenant(lab: Lab, cluster: Cluster): Promise<PairedTenant> {
+  const name = freshName("neighbour");
+  const repository = await Repository.create(lab, name);
+  const image = `${lab.registryHost}/${name}`;
+  const chart = exampleChart({ name: "neighbour", version: "1.0.0", appVersion: "1.0.0", image });
+  const tenant = new PairedTenant(cluster, name, repository, "chart", image);
+  await pushImage(lab.registryUrl, name, "1.0.0");
+  await repository.commit(
+    "Start",
+    Object.fromEntries(Object.entries(chart).map(([path, content]) => [`chart/${path}`, content])),
+  );
+  await repository.git("tag", "1.0.0");
+  await repository.push("HEAD", "refs/tags/1.0.0");
+  return tenant;
+}
+
+function isReady({ status, metadata }: LiveObject): boolean {
+  if (metadata.deletionTimestamp !== undefined) return false;
+  return status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
+}
