@@ -34,7 +34,7 @@ export interface TenantRelease {
 }
 
 /** How long the registry has to say which version is the newest allowed; it is for people, and nothing waits on it. */
-const newestAllowedMs = 5_000;
+const newestAllowedMs = 10_000;
 
 /**
  * Reads the stack's files and the evidence of every release, and refuses what may not be deployed.
