@@ -46,7 +46,7 @@ describe("an application team's daily work", () => {
   it("sees its release's status in Helm's own record, as `helm history` and `helm status` do", async () => {
     const [revision] = await helmHistory(team, podinfo.name, podinfo.name);
     assert.equal(revision?.status, "deployed");
-    assert.equal(revision?.chartVersion, "6.14.1");
+    assert.equal(revision.chartVersion, "6.14.1");
   });
 
   it("watches a rollout", async () => {
