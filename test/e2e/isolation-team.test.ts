@@ -275,7 +275,7 @@ describe("an application team that attacks", () => {
       await pair!.declare(line);
       assert.throws(
         () => pair!.readFleet(),
-        (error) => error instanceof ProblemsError && error.message.includes('The Secret is not the tenant\'s own'),
+        (error) => error instanceof ProblemsError && error.message.includes("The Secret is not the tenant's own"),
       );
     }
     await pair!.declare(`secrets: [${podinfo.name}-database]`);
