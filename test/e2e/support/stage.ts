@@ -302,7 +302,8 @@ export class Stage {
       `      insecureRegistry: ${this.opened.lab.registryUrl.startsWith("http:")}`,
       ...(tag === undefined ? [] : ["      # What runs. Flux writes here.", `      tag: "${tag}"${marker("tag")}`]),
       ...(digest === undefined ? [] : [`      digest: "${digest}"${marker("digest")}`]),
-      ...(tag === undefined ? [] : [`      policy: { range: "${range}", automation: ${automation} }`]),
+      // In block style, which the engine keeps when it writes its salt into the file; it reformats braces.
+      ...(tag === undefined ? [] : ["      policy:", `        range: "${range}"`, `        automation: ${automation}`]),
       ...(tenant.lines ?? []).map((line) => `      ${line}`),
     ];
   }
