@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import type { Application } from "./support/application";
+import { useLab } from "./support/lab";
+import { Stage } from "./support/stage";
+import { waitFor } from "./support/wait";
+
+/** Story 1, the plain form: dev runs the latest commit of master. */
+describe("dev, which follows master", () => {
+  const opened = useLab();
+  let stage: Stage;
+  let application: Application;
+
+  before(async function () {
+    stage = await Stage.open(this, opened());
+    application = await stage.application();
+    await stage.addStack("dev", { follow: "branch", tenants: [{ application }] });
+    await stage.up("dev");
+  });
+
+  after(() => stage.close());
+
+  const runsCommit = (commit: string) =>
+    waitFor(
+      `dev runs ${commit}`,
+      async (see) => {
+        const latest = (await stage.history(application)).at(-1);
+        see(latest?.chartVersion);
+        return latest?.status === "deployed" && latest.chartVersion.endsWith(`+${commit.slice(0, 12)}`)
+          ? latest
+          : undefined;
+      },
+      { lab: opened().lab, logs: ["source-controller", "helm-controller"] },
+    );
+
+  it("runs the head of master", async () => {
+    await runsCommit(await application.repository.git("rev-parse", "HEAD"));
+  });
+
+  it("runs a commit that is pushed, with no other act, whether or not the chart's version moves", async () => {
+    const values = await application.chartFile("values.yaml");
+    const commit = await application.repository.commit("Two replicas by default", {
+      "charts/podinfo/values.yaml": values.replace(/^replicaCount: .*$/m, "replicaCount: 2"),
+    });
+    await application.repository.push("master");
+    assert.match((await runsCommit(commit)).chartVersion, /^6\.14\.1\+/);
+
+    const released = await application.commitVersion("6.15.0");
+    assert.match((await runsCommit(released)).chartVersion, /^6\.15\.0\+/);
+    assert.equal(await stage.runningImage(application), `${application.image}:6.15.0`);
+    assert.equal((await stage.history(application)).length, 3);
+  });
+
+  it("is upgraded by no second `up`, which only writes the new version down as evidence", async () => {
+    const { spec } = await stage.release(application);
+    await stage.up("dev");
+    await stage.reconcile(stage.flux("HelmRelease", application.name));
+    assert.deepEqual((await stage.release(application)).spec, spec);
+    assert.equal((await stage.history(application)).length, 3);
+    await stage.expectNoChanges("dev");
+  });
+
+  it("keeps running the last good commit where one does not render, and says why", async () => {
+    const template = await application.chartFile("templates/deployment.yaml");
+    await application.repository.commit("A mistake", {
+      "charts/podinfo/templates/deployment.yaml": `${template}\n{{ fail "a mistake" }}\n`,
+    });
+    await application.repository.push("master");
+    await stage.waitForRelease(application, "the mistake is reported", ({ status }) =>
+      (status?.conditions ?? []).some(({ status: is, message }) => is === "False" && message?.includes("a mistake")),
+    );
+    assert.equal(await stage.runningImage(application), `${application.image}:6.15.0`);
+    const mended = await application.repository.commit("Mended", {
+      "charts/podinfo/templates/deployment.yaml": template,
+    });
+    await application.repository.push("master");
+    await runsCommit(mended);
+  });
+});
