@@ -97,8 +97,11 @@ export function printable(text: string): string {
   );
 }
 
-/** https://no-color.org: any value but the empty one. */
-function takesColors(stream: OutputStream, env: Surroundings["env"]): boolean {
+/**
+ * Whether a stream takes colours: a terminal does, unless `NO_COLOR` says no (https://no-color.org: any value but the
+ * empty one). A log of CI does not, whatever `picocolors` thinks of it by itself.
+ */
+export function takesColors(stream: Pick<OutputStream, "isTTY">, env: Surroundings["env"]): boolean {
   if ((env.NO_COLOR ?? "") !== "") return false;
   if ((env.FORCE_COLOR ?? "") !== "") return env.FORCE_COLOR !== "0";
   return stream.isTTY === true && env.TERM !== "dumb";
