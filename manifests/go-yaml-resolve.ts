@@ -25,6 +25,14 @@ const base60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/;
 const timestamp =
   /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,]\d+)?(?:Z|[-+](\d\d):(\d\d))| +(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,]\d+)?)?$/;
 
+/** The longest of the words; most texts are longer, and no look-up is as fast as none. */
+const longestWord = Math.max(...Array.from(words, (word) => word.length));
+
+/** The same as `resolvesToString` for texts that begin with neither digit, sign nor point. */
+export function isNoWord(text: string): boolean {
+  return text.length > longestWord || !words.has(text);
+}
+
 /** Whether yaml.v2 reads the text, written plain, as a string. */
 export function resolvesToString(text: string): boolean {
   const first = text.charAt(0);
@@ -32,7 +40,7 @@ export function resolvesToString(text: string): boolean {
     return !words.has(text) && !isTimestamp(text) && !isNumber(text.replaceAll("_", "")) && !base60.test(text);
   }
   if (first === ".") return !words.has(text) && !(fraction.test(text) && isFinite(text.replaceAll("_", "")));
-  return !words.has(text);
+  return isNoWord(text);
 }
 
 /** Go refuses a number beyond the range of a float, so `1e999` is a string. */

@@ -3,7 +3,7 @@
  * type, in single quotes where it would be read as syntax, as a block where it has lines, and in double quotes with
  * escapes where nothing else keeps every character.
  */
-import { resolvesToString } from "./go-yaml-resolve";
+import { isNoWord, resolvesToString } from "./go-yaml-resolve";
 
 /** Where a scalar stands. */
 export interface ScalarPlace {
@@ -58,7 +58,7 @@ export function isOneLine(text: string): boolean {
  * @throws Error where the text holds a character that the provider cannot write
  */
 export function scalar(text: string, place: ScalarPlace): string {
-  if (simple.test(text) && resolvesToString(text)) return text;
+  if (simple.test(text) && isNoWord(text)) return text;
   if (unwritable.test(text)) throw new Error(unwritableMessage(text));
   if (text.includes("\n")) {
     const blockAllowed = !unprintable.test(text) && !text.endsWith(" ") && !blankBeforeBreak.test(text);

@@ -31,9 +31,8 @@ export function goYaml(object: object): string {
 }
 
 function keysOf(map: PlainMap): string[] {
-  return Object.keys(map)
-    .filter((key) => map[key] !== undefined)
-    .sort(compareKeys);
+  const keys = Object.keys(map).filter((key) => map[key] !== undefined);
+  return keys.length < 2 ? keys : keys.sort(compareKeys);
 }
 
 /** The entries of a map, one a line; the first of them without its indentation, which the caller has written. */
