@@ -141,7 +141,7 @@ async function main(): Promise<void> {
   const rounds = numberOption("rounds", 3);
   const largest = numberOption("largest", 10_000);
   const smallest = numberOption("smallest", 10);
-  // kustomize's time grows with the square of the tenants: 1,000 were not done after ten minutes.
+  // kustomize's time grows far faster than the tenants: 1,000 were not done after ten minutes.
   const largestKustomize = numberOption("largest-kustomize", 100);
   const rows: string[] = [];
   for (const tenants of [10, 100, 1000, 10_000].filter((size) => size >= smallest && size <= largest)) {
