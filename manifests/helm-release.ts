@@ -1,8 +1,7 @@
 import type { SecretValues } from "../fleet/fleet";
-import { branchAnnotations, releaseAnnotations } from "./evidence-annotations";
 import type { HelmRelease, ValuesReference } from "./flux";
 import { label } from "./name";
-import { type Followed, followedSourceName, isOci } from "./source";
+import { type Followed, followedAnnotations, followedSourceName, isOci } from "./source";
 import type { ValuesConfigMap } from "./values";
 
 /** One tenant's Helm release. */
@@ -23,18 +22,11 @@ export interface HelmReleaseSpec<Text = string> {
   readonly timeout: Text;
 }
 
-/** Pulumi waits on this: `up` ends when the release runs, or says why it does not. */
-const waitForReady = { "pulumi.com/waitFor": "condition=Ready" };
-
 /**
  * The HelmRelease, in the authority namespace, where the tenant cannot move it. One patch of it moves the source and
  * the values together, so that one promotion is one upgrade.
  */
 export function helmRelease<Text = string>(spec: HelmReleaseSpec<Text>): HelmRelease<Text> {
-  const annotations =
-    spec.follows.kind === "tags"
-      ? releaseAnnotations(spec.tenant, spec.follows.evidence)
-      : branchAnnotations(spec.tenant, spec.follows.evidence);
   return {
     apiVersion: "helm.toolkit.fluxcd.io/v2",
     kind: "HelmRelease",
@@ -42,7 +34,7 @@ export function helmRelease<Text = string>(spec: HelmReleaseSpec<Text>): HelmRel
       name: spec.tenant,
       namespace: spec.authorityNamespace,
       labels: { [label.tenant]: spec.tenant },
-      annotations: { ...annotations, ...waitForReady },
+      annotations: followedAnnotations(spec.tenant, spec.follows),
     },
     spec: {
       ...chart(spec),

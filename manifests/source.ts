@@ -32,6 +32,15 @@ const chartLayer = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 /** Pulumi waits on this before it goes on: nothing switches to a source that is not known to be fetchable. */
 const waitForReady = { "pulumi.com/waitFor": "condition=Ready" };
 
+/** The evidence that a source or a release carries, with the mark that lets Pulumi wait for it. */
+export function followedAnnotations(tenant: string, followed: Followed): Record<string, string> {
+  const evidence =
+    followed.kind === "tags"
+      ? releaseAnnotations(tenant, followed.evidence)
+      : branchAnnotations(tenant, followed.evidence);
+  return { ...evidence, ...waitForReady };
+}
+
 /** The name of the source of what is followed: named after the version, or after the tenant for a branch. */
 export function followedSourceName(tenant: string, followed: Followed): string {
   return followed.kind === "branch" ? tenant : sourceName(tenant, followed.evidence.version);
@@ -87,15 +96,11 @@ function ociRepository<Text>(spec: SourceSpec<Text>): OciRepository<Text> {
 }
 
 function metadata<Text>(spec: SourceSpec<Text>): ObjectMeta {
-  const annotations =
-    spec.follows.kind === "tags"
-      ? releaseAnnotations(spec.tenant, spec.follows.evidence)
-      : branchAnnotations(spec.tenant, spec.follows.evidence);
   return {
     name: followedSourceName(spec.tenant, spec.follows),
     namespace: spec.authorityNamespace,
     labels: { [label.tenant]: spec.tenant },
-    annotations: { ...annotations, ...waitForReady },
+    annotations: followedAnnotations(spec.tenant, spec.follows),
   };
 }
 
