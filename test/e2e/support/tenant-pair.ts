@@ -111,18 +111,31 @@ export class TenantPair {
     private readonly directory: string,
     readonly podinfo: PairedTenant,
     readonly neighbour: PairedTenant,
+    private readonly remove: (() => Promise<void>)[],
   ) {}
 
-  /** Makes both tenants and waits until they run: podinfo 6.14.1 of its real history, and the example chart. */
+  /**
+   * Makes both tenants and waits until they run: podinfo 6.14.1 of its real history, and the example chart. Where that
+   * fails, nothing of the pair stays.
+   */
   static async open(context: Context, { lab, cluster }: OpenedLab): Promise<TenantPair> {
-    const podinfo = await podinfoTenant(context, lab, cluster);
-    const neighbour = await neighbourTenant(lab, cluster);
-    const directory = await mkdtemp(join(tmpdir(), "shared-authority-isolation-"));
-    const pair = new TenantPair(cluster, lab, directory, podinfo, neighbour);
-    await pair.writeProject();
-    await Promise.all([pair.deploy(podinfo, "6.14.1"), pair.deploy(neighbour, "1.0.0")]);
-    await Promise.all([podinfo, neighbour].map(({ release }) => waitForCondition(cluster, release, { lab })));
-    return pair;
+    const remove: (() => Promise<void>)[] = [];
+    try {
+      const podinfo = await podinfoTenant(context, lab, cluster, remove);
+      const neighbour = await neighbourTenant(lab, cluster, remove);
+      const directory = await mkdtemp(join(tmpdir(), "shared-authority-isolation-"));
+      remove.push(() => rm(directory, { recursive: true, force: true }));
+      const pair = new TenantPair(cluster, lab, directory, podinfo, neighbour, remove);
+      remove.push(() => pair.removeObjects());
+      await pair.writeProject();
+      await pair.deploy(podinfo, "6.14.1");
+      await pair.deploy(neighbour, "1.0.0");
+      await Promise.all([podinfo, neighbour].map(({ release }) => waitForCondition(cluster, release, { lab })));
+      return pair;
+    } catch (error) {
+      await removeAll(remove);
+      throw error;
+    }
   }
 
   /** The fleet, as the program reads it. @throws ProblemsError where the stack file is refused */
@@ -183,8 +196,13 @@ export class TenantPair {
     return Promise.all([...this.applied.values()].map((object) => this.cluster.get(object)));
   }
 
-  /** Removes everything that the pair made: the releases first, while Flux still has the accounts to uninstall them. */
+  /** Removes everything that the pair made. */
   async close(): Promise<void> {
+    await removeAll(this.remove);
+  }
+
+  /** The releases first, while Flux still has the accounts to uninstall them. */
+  private async removeObjects(): Promise<void> {
     const objects = [...this.applied.values()].reverse();
     const releases = objects.filter(({ kind }) => kind === "HelmRelease");
     const spaces = objects.filter(({ kind }) => kind === "Namespace");
@@ -193,8 +211,6 @@ export class TenantPair {
       for (const object of group) if (await this.cluster.find(object)) await this.cluster.delete(object);
       for (const object of group) await waitForGone(this.cluster, object, { lab: this.lab });
     }
-    await Promise.all([this.podinfo, this.neighbour].map(({ repository }) => repository.remove()));
-    await rm(this.directory, { recursive: true, force: true });
   }
 
   private async writeProject(): Promise<void> {
@@ -211,18 +227,34 @@ export class TenantPair {
   }
 }
 
-async function podinfoTenant(context: Context, lab: Lab, cluster: Cluster): Promise<PairedTenant> {
+/** What was made last goes first. What fails keeps nothing else from going. @throws what failed first */
+async function removeAll(remove: (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const one of remove.splice(0).reverse()) await one().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+/** @param remove gets what takes away again what was made, however far this comes */
+async function podinfoTenant(
+  context: Context,
+  lab: Lab,
+  cluster: Cluster,
+  remove: (() => Promise<void>)[],
+): Promise<PairedTenant> {
   const name = freshName("podinfo");
   const repository = await Repository.create(lab, name, requirePodinfo(context));
+  remove.push(() => repository.remove());
   await repository.git("checkout", "--quiet", "-B", "master", "6.14.1");
   await repository.push("--force", "master");
   await pushImage(lab.registryUrl, name, "6.14.1");
   return new PairedTenant(cluster, name, repository, "charts/podinfo", `${lab.registryHost}/${name}`);
 }
 
-async function neighbourTenant(lab: Lab, cluster: Cluster): Promise<PairedTenant> {
+/** @param remove gets what takes away again what was made, however far this comes */
+async function neighbourTenant(lab: Lab, cluster: Cluster, remove: (() => Promise<void>)[]): Promise<PairedTenant> {
   const name = freshName("neighbour");
   const repository = await Repository.create(lab, name);
+  remove.push(() => repository.remove());
   const image = `${lab.registryHost}/${name}`;
   const chart = exampleChart({ name: "neighbour", version: "1.0.0", appVersion: "1.0.0", image });
   const tenant = new PairedTenant(cluster, name, repository, "chart", image);
