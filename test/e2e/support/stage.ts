@@ -38,6 +38,10 @@ export interface StagedStack {
   readonly tenants: readonly StagedTenant[];
   /** How long one upgrade may take, a Go duration. Default: `2m0s`. */
   readonly releaseTimeout?: string;
+  /** A namespace of its own for the stack's Flux objects, which is made. Default: the stage's. */
+  readonly authorityNamespace?: string;
+  /** Further lines of the stack itself, such as `shared-authority:delivery: { manifests: rendered }`. */
+  readonly settings?: readonly string[];
 }
 
 /** The special config of every tenant: what lets podinfo run at the Pod Security level `restricted`. */
@@ -50,6 +54,7 @@ const exampleValues = "tenants/podinfo/values.yaml";
 export class Stage {
   private readonly applications: Application[] = [];
   private readonly stacks = new Set<string>();
+  private readonly namespaces: string[] = [];
 
   private constructor(
     readonly opened: OpenedLab,
@@ -67,7 +72,7 @@ export class Stage {
   static async open(context: Context, opened: OpenedLab): Promise<Stage> {
     const podinfo = requirePodinfo(context);
     const engine = await requireEngine(context);
-    const { lab, cluster } = opened;
+    const { lab } = opened;
     const directory = await realpath(await mkdtemp(join(tmpdir(), "shared-authority-stage-")));
     const project = await scratchProject(directory);
     const shared = await Repository.create(lab, freshName("shared-authority"));
@@ -75,9 +80,15 @@ export class Stage {
     await project.git("remote", "add", "origin", shared.url);
     await project.git("push", "--quiet", "--set-upstream", "origin", "main");
     const authorityNamespace = freshName("authority");
-    await cluster.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: authorityNamespace } });
     const session = openEngineSession(engine, directory);
-    return new Stage(opened, directory, session, project, shared, authorityNamespace, podinfo);
+    const stage = new Stage(opened, directory, session, project, shared, authorityNamespace, podinfo);
+    await stage.createNamespace(authorityNamespace);
+    return stage;
+  }
+
+  private async createNamespace(name: string): Promise<void> {
+    await this.opened.cluster.create({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+    this.namespaces.push(name);
   }
 
   /** Destroys the stacks, and removes everything that the story made on this machine. */
@@ -87,9 +98,11 @@ export class Stage {
       const result = await this.pulumi("destroy", "--stack", stack, "--yes");
       assert.equal(result.code, 0, said(result));
     }
-    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: this.authorityNamespace } };
-    await cluster.delete(namespace);
-    await waitForGone(cluster, namespace);
+    for (const name of this.namespaces) {
+      const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
+      await cluster.delete(namespace);
+      await waitForGone(cluster, namespace);
+    }
     await Promise.all([this.shared, ...this.applications.map(({ repository }) => repository)].map((it) => it.remove()));
     await rm(this.directory, { recursive: true, force: true });
   }
@@ -104,6 +117,7 @@ export class Stage {
 
   /** Writes a stack file and its tenants' values files, and makes the stack. */
   async addStack(stack: string, declared: StagedStack): Promise<void> {
+    if (declared.authorityNamespace !== undefined) await this.createNamespace(declared.authorityNamespace);
     const example = await this.project.read(exampleValues);
     const values = declared.tenants.map(({ application }) => [
       `tenants/${application.name}/values.yaml`,
@@ -220,6 +234,18 @@ export class Stage {
     });
   }
 
+  /** `authority up`, with the engine of the stage, whatever comes of it. */
+  async authorityUp(stack: string, ...flags: readonly string[]): Promise<EngineResult> {
+    const parameters = [join("bin", "authority.js"), "up", "--stack", stack, "--", "--yes", "--skip-preview", ...flags];
+    const options = { cwd: this.project.directory, env: this.session.environment, maxBuffer: 64 * 1024 * 1024 };
+    return new Promise((resolve) => {
+      const child = execFile(process.execPath, parameters, options, (_, stdout, stderr) =>
+        resolve({ code: child.exitCode ?? 1, stdout, stderr }),
+      );
+      child.stdin?.end();
+    });
+  }
+
   /** A Flux object in the authority namespace. */
   flux(kind: FluxKind, name: string): ObjectReference {
     return { apiVersion: apiVersions[kind], kind, metadata: { name, namespace: this.authorityNamespace } };
@@ -274,16 +300,19 @@ export class Stage {
   }
 
   /** The text of a stack file: as a platform team would write it, with comments, and with the lab's short intervals. */
-  private stackFile({ follow = "tags", tenants, releaseTimeout = "2m0s" }: StagedStack): string {
+  private stackFile(stack: StagedStack): string {
+    const { follow = "tags", tenants, releaseTimeout = "2m0s", settings = [] } = stack;
+    const { authorityNamespace = this.authorityNamespace } = stack;
     return [
       "# The decisions of one environment.",
       "config:",
       `  kubernetes:kubeconfig: ${this.opened.lab.kubeconfigPath}`,
       `  shared-authority:follow: ${follow}`,
-      `  shared-authority:authorityNamespace: ${this.authorityNamespace}`,
+      `  shared-authority:authorityNamespace: ${authorityNamespace}`,
       `  shared-authority:configRepository: { url: "${this.shared.url}", branch: main }`,
       "  shared-authority:intervals: { source: 2s, image: 2s, release: 1m0s, automation: 1s }",
       `  shared-authority:timeouts: { source: 30s, release: ${releaseTimeout} }`,
+      ...settings.map((line) => `  ${line}`),
       "  shared-authority:tenants:",
       ...tenants.flatMap((tenant) => this.entry(tenant)),
       "",
