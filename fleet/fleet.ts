@@ -39,7 +39,7 @@ export interface ConfigRepository {
   readonly branch: string;
   /** The branch that `pull-request` commits to. */
   readonly promotionBranch: string;
-  /** The folder of this project in the repository, `.` at its top: the automation edits nothing outside it. */
+  /** The folder of this project in the repository, `.` at its top: the automation edits the stack file in it, and nothing else. */
   readonly path: string;
   /** A Secret in the authority namespace with the credentials to push. */
   readonly secretName?: string;
@@ -86,10 +86,14 @@ export interface Tenant {
   readonly images: readonly [string, ...string[]];
   /** Registries that speak plain HTTP, for labs: never in production. */
   readonly insecureRegistry: boolean;
-  /** The image tag that runs. Always there where the stack follows tags, never where it follows a branch. */
+  /** The image tag that runs. Always there where the stack follows tags, or the images of a branch's commits. */
   readonly tag?: string;
   /** The digest of the first image at `tag`, as Flux writes it. */
   readonly digest?: string;
+  /** The images that the application publishes for each commit. Only where the stack follows a branch. */
+  readonly branchImage?: BranchImage;
+  /** The charts that it publishes for each commit. Always there for an OCI chart where the stack follows a branch. */
+  readonly branchChart?: BranchChart;
   readonly prefix: Prefix;
   /** Branches, as glob patterns, on one of which a release's commit must lie. */
   readonly releasedFrom: readonly string[];
@@ -121,6 +125,22 @@ export type Chart =
       readonly kind: "oci";
       /** With scheme and without tag: `oci://ghcr.io/stefanprodan/charts/podinfo`. */ readonly url: string;
     };
+
+/** How an application tags the image that it publishes for each commit, and where the chart takes it. */
+export interface BranchImage {
+  /** A regular expression over image tags: the group `sha` is the commit, the group `ts` a number that grows. */
+  readonly pattern: string;
+  /** The path in the chart's values that gets `<tag>@<digest>`, such as `image.tag`. */
+  readonly value: string;
+}
+
+/** Which of the charts that an application publishes, one for each commit, is followed: the newest that both allow. */
+export interface BranchChart {
+  /** A SemVer range in Flux's own syntax. */
+  readonly range: string;
+  /** A regular expression over the chart's tags. */
+  readonly pattern: string;
+}
 
 /** What stands before the version in each of the three places. Declared, never guessed. */
 export interface Prefix {

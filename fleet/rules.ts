@@ -4,6 +4,7 @@
  * over here, since the schema has reported it.
  */
 import { policyError, parseRange } from "../version/range";
+import { commitOfTag } from "../version/tag-pattern";
 import { parseVersion, versionOfTag } from "../version/version";
 import { clusterNamespaces } from "./kubernetes-name";
 import { checkMarkers } from "./marker-rules";
@@ -49,6 +50,7 @@ class StackRules {
     if (this.report.has(at())) return;
     this.#checkChart(entry, at);
     this.#checkImages(entry, at);
+    this.#checkBranchForms(entry, at);
     this.#checkTag(entry, at);
     this.#checkPolicy(entry, at);
     this.#checkSecrets(name, entry, at);
@@ -81,15 +83,65 @@ class StackRules {
     }
   }
 
+  /** What an application publishes for each commit: images for a chart in Git, or charts. */
+  #checkBranchForms(entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    const { report } = this;
+    const { chart, branchImage, branchChart } = entry;
+    const isOci = string(chart)?.startsWith("oci://") ?? false;
+    if (this.#follow === "tags") {
+      for (const key of ["branchImage", "branchChart"] as const) {
+        if (entry[key] === undefined) continue;
+        report.add(
+          at(key),
+          `The stack follows tags, but the tenant has \`${key}\`; expected none: what is made for a commit is no release.`,
+          "Remove it, or set `shared-authority:follow` to `branch`.",
+          "key",
+        );
+      }
+    }
+    if (this.#follow !== "branch" || chart === undefined || report.has(at("chart"))) return;
+    if (isOci && branchImage !== undefined) {
+      report.add(
+        at("branchImage"),
+        "The chart is an OCI artifact, but the tenant has `branchImage`; expected `branchChart`: such a chart lies at no commit.",
+        "Remove it, and say with `branchChart` which charts are followed.",
+        "key",
+      );
+    }
+    if (isOci && branchChart === undefined) {
+      report.add(
+        at("chart"),
+        "The stack follows a branch, but the chart is an OCI artifact, which lies on none.",
+        "Say which charts are made for a commit, such as `branchChart: { pattern: '^0\\.0\\.0-master\\.[0-9]+$' }`, or name a chart in Git.",
+      );
+    }
+    if (!isOci && branchChart !== undefined) {
+      report.add(
+        at("branchChart"),
+        "The chart lies in Git, but the tenant has `branchChart`; expected it for an OCI chart alone.",
+        "Remove it, or name an OCI chart (`oci://...`).",
+        "key",
+      );
+    }
+    const range = string(mapping(branchChart).range);
+    if (range === undefined || report.has(at("branchChart", "range"))) return;
+    const parsed = parseRange(range);
+    if ("error" in parsed) report.add(at("branchChart", "range"), `This is no range that Flux takes: ${parsed.error}.`);
+  }
+
   #checkTag(entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
     const { report } = this;
     if (this.#follow === "branch") {
+      if (entry.branchImage !== undefined) {
+        this.#checkCommitTag(entry, at);
+        return;
+      }
       for (const key of ["tag", "digest"]) {
         if (entry[key] === undefined) continue;
         report.add(
           at(key),
-          `The stack follows a branch, but the tenant has a \`${key}\`; expected none.`,
-          `Remove it, or set \`shared-authority:follow\` to \`tags\`.`,
+          `The stack follows a branch, but the tenant has a \`${key}\` and no \`branchImage\`; expected none.`,
+          `Remove it, or say with \`branchImage\` how the images of commits are tagged, or set \`shared-authority:follow\` to \`tags\`.`,
           "key",
         );
       }
@@ -123,6 +175,28 @@ class StackRules {
     }
   }
 
+  /** The tag of an image that was made for a commit. */
+  #checkCommitTag({ tag, branchImage }: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    const { report } = this;
+    if (tag === undefined) {
+      report.add(
+        at("tag"),
+        "The tenant has `branchImage`, but no `tag`.",
+        "Name the image that is to run, such as the newest that `authority plan` shows once any is named.",
+      );
+      return;
+    }
+    const pattern = string(mapping(branchImage).pattern);
+    const text = string(tag);
+    if (text === undefined || pattern === undefined || report.has(at("branchImage")) || report.has(at("tag"))) return;
+    if (report.has(at("branchImage", "pattern"))) return;
+    if (commitOfTag(pattern, text) === undefined) {
+      report.add(at("tag"), `Expected a tag that \`branchImage.pattern\` lets through, got ${quoteShown(text)}.`);
+    } else if (text.length > longestTag) {
+      report.add(at("tag"), `Expected an image tag of at most ${longestTag} characters, got one of ${text.length}.`);
+    }
+  }
+
   #checkPolicy(entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
     const { report } = this;
     const policy = mapping(entry.policy);
@@ -133,18 +207,18 @@ class StackRules {
         'Say which versions may run, such as `policy: { range: ">=6.0.0 <7.0.0" }`.',
       );
     }
-    if (this.#follow === "branch") {
+    if (this.#follow === "branch" && entry.branchImage === undefined) {
       if (policy.automation === "auto" || policy.automation === "pull-request") {
         report.add(
           at("policy", "automation"),
-          `The stack follows a branch, but the automation is \`${policy.automation}\`; expected \`manual\` or nothing: there is no version to move.`,
+          `The stack follows a branch, but the automation is \`${policy.automation}\`; expected \`manual\` or nothing: without \`branchImage\` there is no version to move.`,
           "Remove it, or set `shared-authority:follow` to `tags`.",
         );
       }
       if (policy.pin !== undefined) {
         report.add(
           at("policy", "pin"),
-          "The stack follows a branch, but the tenant has a pin; expected none: there is no version that could stay.",
+          "The stack follows a branch, but the tenant has a pin; expected none: without `branchImage` there is no version that could stay.",
           "Remove it, or set `shared-authority:follow` to `tags`.",
           "key",
         );
@@ -182,30 +256,47 @@ class StackRules {
     }
   }
 
-  /** A Secret is a tenant's own by its name; of two tenants whose names begin alike, the longer name has it. */
+  /** Values are taken from a tenant's own Secrets only; credentials may be the platform's, but no other tenant's. */
   #checkSecrets(name: string, entry: Mapping, at: (...path: ConfigPath) => ConfigPath): void {
+    for (const key of ["repositorySecret", "registrySecret"]) {
+      this.#checkSecretOwner(name, string(entry[key]), at(key));
+    }
     if (!Array.isArray(entry.secrets)) return;
     for (const [index, secret] of entry.secrets.entries()) {
       const secretName = string(secret) ?? string(mapping(secret).name);
       const path = typeof secret === "string" ? at("secrets", index) : at("secrets", index, "name");
       if (secretName === undefined || this.report.has(path)) continue;
-      if (!belongsTo(secretName, name)) {
+      if (belongsTo(secretName, name)) this.#checkSecretOwner(name, secretName, path);
+      else {
         this.report.add(
           path,
           `The Secret is not the tenant's own; expected a name that is \`${name}\` or begins with \`${name}-\`.`,
           "Give the Secret such a name, so that no tenant reads another's.",
         );
-        continue;
-      }
-      const owner = this.tenantNames.find((other) => other.length > name.length && belongsTo(secretName, other));
-      if (owner !== undefined) {
-        this.report.add(
-          path,
-          `By its name the Secret belongs to the tenant ${owner}.`,
-          `Choose a name that does not begin with \`${owner}\`.`,
-        );
       }
     }
+  }
+
+  #checkSecretOwner(name: string, secret: string | undefined, path: ConfigPath): void {
+    if (secret === undefined || this.report.has(path)) return;
+    const owner = this.#ownerOf(secret);
+    if (owner === undefined || owner === name) return;
+    this.report.add(
+      path,
+      `By its name the Secret belongs to the tenant ${owner}.`,
+      belongsTo(owner, name)
+        ? `Choose a name that does not begin with \`${owner}\`.`
+        : `Choose a name that is \`${name}\` or begins with \`${name}-\`, or for a Secret of the platform one that begins with no tenant's name.`,
+    );
+  }
+
+  /** A Secret is a tenant's own by its name; of two tenants whose names begin alike, the longer name has it. */
+  #ownerOf(secret: string): string | undefined {
+    for (let end = secret.length; end > 0; end = secret.lastIndexOf("-", end - 1)) {
+      const name = secret.slice(0, end);
+      if (Object.hasOwn(this.#tenants, name)) return name;
+    }
+    return undefined;
   }
 
   /** Kubernetes refuses a LimitRange whose request is above its limit, or its limit above the maximum. */
@@ -275,7 +366,7 @@ class StackRules {
   checkConfigRepository(): void {
     const { report, settings } = this;
     const automated = this.tenantNames.find((name) => this.#isAutomated(name));
-    if (settings.configRepository === undefined && this.#follow === "tags" && automated !== undefined) {
+    if (settings.configRepository === undefined && automated !== undefined) {
       const automation = String(mapping(this.#entry(automated).policy).automation);
       report.add(
         ["configRepository"],
@@ -315,13 +406,16 @@ class StackRules {
   markedTenants() {
     return this.tenantNames.map((name) => ({
       name,
-      automated: this.#follow !== "branch" && this.#isAutomated(name),
+      automated: this.#isAutomated(name),
       pinned: mapping(this.#entry(name).policy).pin !== undefined,
     }));
   }
 
+  /** Whether Flux has something to move: where a branch is followed, only the tags of its commits' images. */
   #isAutomated(name: string): boolean {
-    const { automation } = mapping(this.#entry(name).policy);
+    const { policy, branchImage } = this.#entry(name);
+    const { automation } = mapping(policy);
+    if (this.#follow === "branch" && branchImage === undefined) return false;
     return automation === "auto" || automation === "pull-request";
   }
 }

@@ -15,6 +15,14 @@ declare module "zod" {
   }
 }
 
+/** A text in which `errorOf` finds nothing wrong; what it finds is a phrase that says what is expected. */
+export function textWithout(errorOf: (text: string) => string | undefined, kind: string) {
+  return z.string({ error: kind }).superRefine((value, context) => {
+    const expected = errorOf(value);
+    if (expected !== undefined) context.addIssue({ code: "custom", message: expected });
+  });
+}
+
 type Check = RegExp | ((text: string) => boolean);
 
 /** A text; `expected` says in one phrase what it must be. */
@@ -50,11 +58,11 @@ export function list<Element extends z.ZodType>(element: Element, of: string) {
 }
 
 /** The address of a Git repository that Flux can read, without credentials. */
-export const gitUrl = () =>
-  z.string({ error: "the address of a Git repository" }).superRefine((value, context) => {
-    const expected = gitUrlError(value);
-    if (expected !== undefined) context.addIssue({ code: "custom", message: expected });
-  });
+export const gitUrl = () => textWithout(gitUrlError, "the address of a Git repository");
+
+/** A path in a chart's values. */
+export const valuesPath = () =>
+  text("a path in the chart's values such as `image.tag`", /^[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*$/);
 
 /** The name of one Git branch. */
 export const branchName = () => text("the name of a Git branch", isBranchName);

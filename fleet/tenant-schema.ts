@@ -1,5 +1,6 @@
 /** The schema of one tenant's entry. */
 import * as z from "zod";
+import { commitPatternError, tagPatternError } from "../version/tag-pattern";
 import { isVersion } from "../version/version";
 import { imageRepository, isBranchName, isInnerPath, ociRepository } from "./address";
 import { dataKey, quotaResource } from "./kubernetes-name";
@@ -12,6 +13,8 @@ import {
   amounts,
   containerAmounts,
   text,
+  textWithout,
+  valuesPath,
   keys,
   oneOf,
   list,
@@ -36,6 +39,8 @@ export const defaultLimits = {
   default: { cpu: "500m", memory: "256Mi" },
   defaultRequest: { cpu: "50m", memory: "64Mi" },
 } as const;
+
+const commitPattern = "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$";
 
 /** Builds the schema; the tenant's name is the key under which the entry stands. */
 export function buildTenantSchema() {
@@ -87,7 +92,7 @@ export function buildTenantSchema() {
       }),
     automation: oneOf("auto", "pull-request", "manual").default("manual").meta({
       description:
-        'Who moves the version. `auto`: Flux commits to the main branch. `pull-request`: Flux commits to the promotion branch. `manual`: people. With the first two, `tag` (and `digest`, where it is given) carries Flux\'s marker as a comment on its line: `# {"$imagepolicy": "<authority namespace>:<tenant>:tag"}`; with `manual`, and while a pin holds, it carries none. A stack that follows a branch has no versions to move: there only `manual` is accepted.',
+        'Who moves the version. `auto`: Flux commits to the main branch. `pull-request`: Flux commits to the promotion branch. `manual`: people. With the first two, `tag` (and `digest`, where it is given) carries Flux\'s marker as a comment on its line: `# {"$imagepolicy": "<authority namespace>:<tenant>:tag"}`; with `manual`, and while a pin holds, it carries none. A stack that follows a branch has nothing to move but the tags of a `branchImage`: without one only `manual` is accepted there.',
     }),
     deny: list(text('a quoted SemVer version without prefix, such as `"6.13.5"`', isVersion), "versions")
       .default([])
@@ -162,14 +167,15 @@ export function buildTenantSchema() {
         fallback: "none (OCI charts only)",
       }),
     repositorySecret: secretName().optional().meta({
-      description: "The name of a Secret in the authority namespace with the credentials of the Git repository.",
+      description:
+        "The name of a Secret in the authority namespace with the credentials of the Git repository. One of the platform, or of the tenant's own as in `secrets`: a name that belongs to another tenant is refused.",
       fallback: "none: the repository is public",
     }),
     chart,
     image: images,
     registrySecret: secretName().optional().meta({
       description:
-        "The name of a Secret in the authority namespace, of type `kubernetes.io/dockerconfigjson`, with the credentials of the registry.",
+        "The name of a Secret in the authority namespace, of type `kubernetes.io/dockerconfigjson`, with the credentials of the registry. One of the platform, or of the tenant's own as in `secrets`: a name that belongs to another tenant is refused.",
       fallback: "none: the registry is public",
     }),
     insecureRegistry: z
@@ -180,15 +186,49 @@ export function buildTenantSchema() {
       .optional()
       .meta({
         description:
-          "The image tag that runs: image prefix and SemVer version, quoted. Required where the stack follows tags, refused where it follows a branch. Flux writes here when `automation` says so.",
+          "The image tag that runs: image prefix and SemVer version, quoted. Where the stack follows a branch, only with `branchImage`, and then a tag of its pattern. Flux writes here when `automation` says so.",
         examples: ["6.15.0"],
-        fallback: "none; required where the stack follows tags",
+        fallback: "none; required where the stack follows tags, and with `branchImage`",
       }),
     digest: text("a digest: `sha256:` and 64 hexadecimal digits", /^sha256:[0-9a-f]{64}$/)
       .optional()
       .meta({
-        description: "The digest of the first image at `tag`, as Flux writes it. Only where the stack follows tags.",
+        description: "The digest of the first image at `tag`, as Flux writes it. Only where there is a `tag`.",
         fallback: "none: the evidence alone says which image was judged",
+      }),
+    branchImage: keys({
+      pattern: textWithout(commitPatternError, "a pattern of image tags").meta({
+        description:
+          "The image tags of commits: a regular expression from `^` to `$`, read alike by Flux (`filterTags.pattern`) and this program. Its group `sha` is the id of the commit or the beginning of it, its group `ts` a number that grows: Flux takes the tag with the highest (numbers of up to 15 digits compare exactly).",
+        examples: [commitPattern],
+      }),
+      value: valuesPath().meta({
+        description: "The path in the chart's values that gets `<tag>@<digest>`.",
+        examples: ["image.tag"],
+      }),
+    })
+      .optional()
+      .meta({
+        description:
+          "For an application that publishes an image for each commit: where the stack follows a branch, the tenant runs that image, with the chart of the same commit, and not the last release's image. `policy.automation` says who moves `tag` and `digest`; `up` deploys them. A commit without an image changes nothing. Only for a chart in Git.",
+        fallback: "none: the chart's own image runs",
+      }),
+    branchChart: keys({
+      range: text("a SemVer range in Flux's syntax, such as `>=0.0.0-0`").default(">=0.0.0-0").meta({
+        description:
+          "The SemVer range of the chart's versions, in Flux's own syntax (`ref.semver`). A range that names no pre-release lets none in.",
+      }),
+      pattern: textWithout(tagPatternError, "a pattern of chart tags").meta({
+        description:
+          "The chart's tags: a regular expression from `^` to `$`, read alike by Flux (`ref.semverFilter`) and this program.",
+        examples: ["^0\\.0\\.0-master\\.[0-9]+$"],
+      }),
+    })
+      .optional()
+      .meta({
+        description:
+          "For an application that publishes a chart for each commit, as an OCI artifact: where the stack follows a branch, Flux runs the newest one that range and pattern allow, with no `up` and no commit here. A commit without a chart changes nothing.",
+        fallback: "none; required for an OCI chart where the stack follows a branch",
       }),
     prefix: keys({
       git: gitPrefix().default("").meta({ description: "What stands before the version in a Git tag." }),
@@ -215,7 +255,7 @@ export function buildTenantSchema() {
       .optional()
       .meta({
         description:
-          "The values files of the special config, merged in this order over the chart's own defaults: names in the tenant's folder `tenants/<tenant>/`, or paths from the project's folder that begin with `tenants/`. `[]` for none.",
+          "The values files of the special config, merged in this order over the chart's own defaults: names in the tenant's folder `tenants/<tenant>/`, or paths from the project's folder that begin with `tenants/`; each ends in `.yaml`, `.yml` or `.json`. `[]` for none.",
         examples: [["values.yaml", "values.prod.yaml"]],
         fallback: "`values.yaml` and `values.<stack>.yaml` of the tenant's folder, where they exist",
       }),
@@ -278,11 +318,11 @@ export function buildTenantSchema() {
       .default([])
       .meta({
         description:
-          "Secrets in the authority namespace that values are taken from, merged last: a name, or `{name, key}`. Named `<tenant>` or `<tenant>-...`, so that no tenant reads another's.",
+          "Secrets in the authority namespace that values are taken from, merged last: a name, or `{name, key}`. Named `<tenant>` or `<tenant>-...`, so that no tenant reads another's; where that fits two tenants, the Secret belongs to the longer name.",
         fallback: constant([]),
         examples: [["podinfo-values"]],
       }),
-    pinDigest: text("a path in the chart's values such as `image.tag`", /^[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*$/)
+    pinDigest: valuesPath()
       .optional()
       .meta({
         description:

@@ -1,7 +1,7 @@
 /** A hundred and more kinds of bad input, each with what a user must be told. The tests of `cli/` run them too. */
 import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 /** One kind of bad input. */
 export interface BadInput {
@@ -78,6 +78,17 @@ const branchStack = goodStack
   .replace('      tag: "1.4.0"\n', "")
   .replace(/ {6}policy:.*\n/, "");
 
+/** The good stack, following a branch, with a chart as an OCI artifact. */
+const ociBranchStack = branchStack.replace("./charts/shop", "oci://registry.example.com/charts/shop");
+
+const commitPattern = "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$";
+const branchImage = `{ pattern: '${commitPattern}', value: image.tag }`;
+
+/** The good stack, following a branch whose commits have images that Flux moves; the tag is left to add. */
+const automatedBranchStack =
+  branchStack.replace("  shared-authority:tenants:", `${configRepository}  shared-authority:tenants:`) +
+  `      branchImage: ${branchImage}\n      policy: { automation: auto }\n`;
+
 function bad(
   title: string,
   text: string,
@@ -109,6 +120,14 @@ function badValues(
   };
 }
 
+/** Values files that are in order by themselves, but whose names make no ConfigMap. */
+function badKeys(title: string, names: readonly string[], path: string, words: readonly string[]): BadInput {
+  const text = inTenant(`values: ${JSON.stringify(names)}`);
+  const paths = names.map((name) => (name.startsWith("tenants/") ? name : `tenants/shop/${name}`));
+  const files = { [file]: text, ...Object.fromEntries(paths.map((one) => [one, "a: 1\n"])) };
+  return bad(`keys of values: ${title}`, text, "values:", `${shop}.${path}`, words, { files });
+}
+
 /** A wrong value for a key of the tenant, on a line of its own. */
 function badKey(title: string, line: string, words: readonly string[], path = line.split(":")[0] ?? ""): BadInput {
   return bad(title, inTenant(line), line, `${shop}.${path}`, words);
@@ -124,6 +143,20 @@ const bomb = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     ),
   )
   .join("\n");
+
+/** Characters that one reader of YAML takes, and another refuses or takes for a line break. */
+const strayCharacters = [
+  ["NUL", "\0", "U+0000"],
+  ["a bell", "\x07", "U+0007"],
+  ["an escape", "\x1b", "U+001B"],
+  ["DEL", "\x7f", "U+007F"],
+  ["a C1 control", "\x9b", "U+009B"],
+  ["a next line", "\x85", "U+0085"],
+  ["a line separator", "\u2028", "U+2028"],
+  ["a paragraph separator", "\u2029", "U+2029"],
+  ["a noncharacter", "\uffff", "U+FFFF"],
+  ["a carriage return of its own", "\r", "U+000D"],
+] as const;
 
 const files: BadInput[] = [
   {
@@ -157,6 +190,20 @@ const files: BadInput[] = [
   bad("two documents", `${goodStack}---\n${goodStack}`, "---", undefined, ["more than one YAML document"]),
   bad("not UTF-8", "", undefined, undefined, ["not UTF-8"], {
     files: { [file]: Uint8Array.of(0x63, 0xff, 0xfe, 0x0a) },
+  }),
+  ...strayCharacters.map(([title, character, name]) =>
+    bad(
+      `${title} in a comment`,
+      `# a note${character}      tag: "1.5.0"\n${goodStack}`,
+      undefined,
+      undefined,
+      [name, "Remove it"],
+      { expect: { file, line: 1, words: [name, "Remove it"] } },
+    ),
+  ),
+  bad("half a character in UTF-8", "", undefined, undefined, ["not UTF-8"], {
+    // U+D800, which UTF-8 has no form for.
+    files: { [file]: Uint8Array.of(0x61, 0x3a, 0x20, 0xed, 0xa0, 0x80, 0x0a) },
   }),
   bad("too large", "", undefined, undefined, ["bytes", "at most 16777216"], {
     files: { [file]: `#${" ".repeat(16 * 1024 * 1024)}\n` },
@@ -280,6 +327,20 @@ const structure: BadInput[] = [
     "2030",
     `${shop}.policy.pin.until`,
     ["`2030-01-01`", "Quote it"],
+  ),
+  ...[
+    ["DEL", "\\x7f", "U+007F"],
+    ["a next line", "\\N", "U+0085"],
+    ["half a character", "\\ud800", "U+D800"],
+    ["NUL", "\\0", "U+0000"],
+  ].map(([title = "", escape = "", name = ""]) =>
+    bad(
+      `${title} as an escape`,
+      replaced('<2.0.0"', `<2.0.0", pin: { by: me, reason: "a${escape}b" }`),
+      "policy",
+      `${shop}.policy.pin.reason`,
+      [name],
+    ),
   ),
   badKey("an octal number", "quota: { pods: 010 }", ["`010`", "plain decimal"], "quota.pods"),
   badKey("a number with underscores", "quota: { pods: 1_000 }", ["`1_000`"], "quota.pods"),
@@ -708,6 +769,12 @@ const tenantLevel: BadInput[] = [
     ["key of a Secret"],
     "secrets[0].key",
   ),
+  badKey(
+    "a Secret with a key that Kubernetes refuses",
+    "secrets: [{ name: shop-values, key: ..values }]",
+    ["key of a Secret"],
+    "secrets[0].key",
+  ),
   bad(
     "a Secret of a tenant with a longer name",
     `${inTenant("secrets: [shop-admin-db]")}    shop-admin:\n      chart: oci://registry.example.com/admin\n      image: registry.example.com/admin\n      tag: "1.0.0"\n      policy: { range: 1.x }\n`,
@@ -716,6 +783,25 @@ const tenantLevel: BadInput[] = [
     ["belongs to the tenant shop-admin"],
   ),
 ];
+
+/** Secrets that the platform's controllers read for a tenant. */
+const platformSecrets: BadInput[] = ["repositorySecret", "registrySecret"].flatMap((key) => {
+  const bank = `    bank:\n      chart: oci://registry.example.com/bank\n      image: registry.example.com/bank\n      tag: "1.0.0"\n      policy: { range: 1.x }\n`;
+  const line = `${key}: bank-registry`;
+  return [
+    bad(`another tenant's Secret as ${key}`, inTenant(line) + bank, line, `${shop}.${key}`, [
+      "belongs to the tenant bank",
+      "begins with `shop-`",
+    ]),
+    bad(
+      `the Secret of a tenant with a longer name as ${key}`,
+      inTenant(`${key}: shop-admin-registry`) + bank.replace("bank:", "shop-admin:"),
+      `${key}:`,
+      `${shop}.${key}`,
+      ["belongs to the tenant shop-admin"],
+    ),
+  ];
+});
 
 const namespaces: BadInput[] = [
   ...["kube-system", "kube-public", "kube-node-lease", "default"].map((name) =>
@@ -879,6 +965,107 @@ const policies: BadInput[] = [
     undefined,
     ["must not write"],
   ),
+  bad("an OCI chart where a branch is followed", ociBranchStack, "chart:", `${shop}.chart`, [
+    "follows a branch",
+    "`branchChart: { pattern:",
+  ]),
+  ...[
+    { key: "range", entry: "{ range: '>>1', pattern: '^a$' }", words: ["no range that Flux takes"] },
+    { key: "pattern", entry: "{ pattern: 'master.*' }", words: ["from `^` to `$`", '"master.*"'] },
+    { key: "pattern", entry: "{ range: '*' }", words: ["is missing", "a pattern of chart tags"] },
+    { key: "patterns", entry: "{ patterns: '^a$' }", words: ["unknown", "Did you mean `pattern`"] },
+  ].map(({ key, entry, words }) =>
+    bad(
+      `branchChart: ${entry}`,
+      `${ociBranchStack}      branchChart: ${entry}\n`,
+      "branchChart:",
+      `${shop}.branchChart.${key}`,
+      words,
+    ),
+  ),
+  bad(
+    "charts of commits for a chart in Git",
+    `${branchStack}      branchChart: { pattern: '^a$' }\n`,
+    "branchChart:",
+    `${shop}.branchChart`,
+    ["lies in Git"],
+  ),
+  bad(
+    "images of commits for an OCI chart",
+    `${ociBranchStack}      branchImage: ${branchImage}\n      tag: master-0a1b2c3-1\n`,
+    "branchImage:",
+    `${shop}.branchImage`,
+    ["OCI artifact", "expected `branchChart`"],
+  ),
+  ...["branchImage", "branchChart"].map((key) =>
+    bad(
+      `${key} where tags are followed`,
+      inTenant(`${key}: ${key === "branchImage" ? branchImage : "{ pattern: '^a$' }"}`),
+      `${key}:`,
+      `${shop}.${key}`,
+      ["follows tags", "no release"],
+    ),
+  ),
+  ...[
+    { pattern: "^master-(?P<ts>[0-9]+)$", words: ["a group `sha` of hexadecimal digits"] },
+    { pattern: "^master-(?P<sha>[0-9a-f]+)$", words: ["a group `ts` of digits alone"] },
+    { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>.*)$", words: ["a group `ts` of digits alone"] },
+    { pattern: "^master-(?=a)(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", words: ["a regular expression from", "not `?=a)"] },
+    { pattern: "^master-((?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", words: ["a regular expression from"] },
+  ].map(({ pattern, words }) =>
+    bad(
+      `branchImage with the pattern ${pattern}`,
+      `${branchStack}      branchImage: { pattern: '${pattern}', value: image.tag }\n      tag: master-0a1b2c3-1\n`,
+      "branchImage:",
+      `${shop}.branchImage.pattern`,
+      words,
+    ),
+  ),
+  bad(
+    "branchImage without a path in the values",
+    `${branchStack}      branchImage: { pattern: '${commitPattern}' }\n      tag: master-0a1b2c3-1\n`,
+    "branchImage:",
+    `${shop}.branchImage.value`,
+    ["is missing", "a path in the chart's values"],
+  ),
+  bad(
+    "branchImage with a path into a list",
+    `${branchStack}      branchImage: { pattern: '${commitPattern}', value: "images[0].tag" }\n      tag: master-0a1b2c3-1\n`,
+    "branchImage:",
+    `${shop}.branchImage.value`,
+    ["a path in the chart's values", '"images[0].tag"'],
+  ),
+  bad("branchImage without a tag", `${branchStack}      branchImage: ${branchImage}\n`, "shop:", `${shop}.tag`, [
+    "has `branchImage`, but no `tag`",
+  ]),
+  bad(
+    "a release's tag with branchImage",
+    `${branchStack}      branchImage: ${branchImage}\n      tag: "1.4.0"\n`,
+    'tag: "1.4.0"',
+    `${shop}.tag`,
+    ["a tag that `branchImage.pattern` lets through", '"1.4.0"'],
+  ),
+  bad(
+    "automation of a commit's image without a marker",
+    `${automatedBranchStack}      tag: master-0a1b2c3-1\n`,
+    "tag: master",
+    `${shop}.tag`,
+    ["carries no marker", "flux-system:shop:tag"],
+  ),
+  bad(
+    "a pinned image of a commit with a marker",
+    `${automatedBranchStack.replace("auto }", "auto, pin: { reason: r, by: b } }")}      tag: master-0a1b2c3-1 # {"$imagepolicy": "flux-system:shop:tag"}\n`,
+    "tag: master",
+    `${shop}.tag`,
+    ["is pinned, but carries Flux's marker"],
+  ),
+  bad(
+    "automation of a commit's image without a place to commit",
+    `${automatedBranchStack.replace(configRepository, "")}      tag: master-0a1b2c3-1 # {"$imagepolicy": "flux-system:shop:tag"}\n`,
+    "config:",
+    "shared-authority:configRepository",
+    ["automation of the tenant shop is `auto`", "is missing"],
+  ),
   bad("a tag where a branch is followed", `${branchStack}      tag: "1.4.0"\n`, "tag:", `${shop}.tag`, [
     "follows a branch",
   ]),
@@ -927,6 +1114,22 @@ const values: BadInput[] = [
       files: { [file]: inTenant('values: ["a b.yaml"]'), "tenants/shop/a b.yaml": "a: 1\n" },
     },
   ),
+  badKeys("a folder's name runs into a file's", ["eu/values.yaml", "eu__values.yaml"], "values[1]", [
+    "key `eu__values.yaml`",
+    "tenants/shop/eu/values.yaml",
+    "Rename",
+  ]),
+  badKeys("a shared file's name runs into an own file's", ["tenants/all/a.yaml", "tenants__all__a.yaml"], "values[1]", [
+    "key `tenants__all__a.yaml`",
+    "tenants/all/a.yaml",
+  ]),
+  badKeys("the program's own key", ["pinned-image.yaml"], "values[0]", ["key `pinned-image.yaml`", "pinDigest"]),
+  badKeys("a name of digits", ["a.yaml", "10"], "values[1]", ["ends in `.yaml`", "`tenants/shop/10`", "Rename"]),
+  badKeys("a name that Kubernetes refuses", ["..values.yaml"], "values[0]", ["`..values.yaml`", "two points"]),
+  badKeys("a path that is too long for a key", [`${"a".repeat(200)}/${"b".repeat(60)}.yaml`], "values[0]", [
+    "at most 253 characters",
+    "267",
+  ]),
   {
     title: "values linked from outside",
     stack: "prod",
@@ -937,9 +1140,9 @@ const values: BadInput[] = [
   {
     title: "a folder of values linked from outside",
     stack: "prod",
-    files: { [file]: inTenant("values: [hostname]") },
-    links: { "tenants/shop": "/etc" },
-    expect: { file: "tenants/shop/hostname", words: ["leaves the project"] },
+    files: { [file]: inTenant("values: [package.json]") },
+    links: { "tenants/shop": resolve(".") },
+    expect: { file: "tenants/shop/package.json", words: ["leaves the project"] },
   },
   {
     title: "values linked to nowhere",
@@ -973,6 +1176,13 @@ const values: BadInput[] = [
   badValues("an unknown tag", "a: !vault x\n", 1, ["Unresolved tag"]),
   badValues("the name __proto__", "__proto__: { a: 1 }\n", 1, ["refused"]),
   badValues("nested too deep", "[".repeat(20_000), 1, ["nested too deep"]),
+  ...strayCharacters.map(([title, character, name]) =>
+    badValues(title, `a: 1\nb: x${character}y\n`, 2, [name, "Remove it"]),
+  ),
+  badValues("a line break that only some readers see, in a comment", "# note\u2028secret: x\na: 1\n", 1, [
+    "U+2028",
+    "line break",
+  ]),
 ];
 
 /** All of them. */
@@ -981,6 +1191,7 @@ export const badInputs: readonly BadInput[] = [
   ...structure,
   ...stackLevel,
   ...tenantLevel,
+  ...platformSecrets,
   ...namespaces,
   ...policies,
   ...values,

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Fleet } from "../../fleet/fleet";
 import { ProblemsError } from "../../fleet/problem";
 import { listStacks, readAllFleets, readFleet, readStackFile } from "../../fleet/read";
+import { defaultQuota } from "../../fleet/tenant-schema";
 import { temporaryDirectory } from "../support/directory";
 import { goodStack, writeInput } from "./bad-inputs";
 
@@ -54,6 +55,38 @@ describe("readFleet", () => {
     assert.deepEqual(fleet.tenants[0]?.policy, { range: ">=6.0.0 <7.0.0", automation: "auto", deny: ["6.13.5"] });
   });
 
+  it("takes a stack that follows a branch, with images or charts that are made for each commit", () => {
+    const { tenants } = read(`config:
+  shared-authority:follow: branch
+  shared-authority:configRepository: { url: https://git.example.com/config.git }
+  shared-authority:tenants:
+    charts:
+      chart: oci://registry.example.com/charts/charts
+      image: registry.example.com/charts
+      branchChart: { pattern: '^0\\.0\\.0-master\\.[0-9]+$' }
+    images:
+      repository: https://git.example.com/images
+      chart: ./chart
+      image: registry.example.com/images
+      branchImage: { pattern: '^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$', value: image.tag }
+      tag: "master-0a1b2c3-1732386000" # {"$imagepolicy": "flux-system:images:tag"}
+      policy: { automation: pull-request }
+    pinned:
+      repository: https://git.example.com/pinned
+      chart: ./chart
+      image: registry.example.com/pinned
+      branchImage: { pattern: '^(?P<ts>[0-9]+)-(?P<sha>[0-9a-f]{7,40})$', value: image.tag }
+      tag: "1732386000-0a1b2c3"
+      policy: { automation: auto, pin: { reason: a demonstration, by: ann } }
+`);
+    assert.deepEqual(tenants[0]?.branchChart, { range: ">=0.0.0-0", pattern: "^0\\.0\\.0-master\\.[0-9]+$" });
+    assert.deepEqual(tenants[1]?.branchImage?.value, "image.tag");
+    assert.deepEqual(
+      tenants.map(({ tag }) => tag),
+      [undefined, "master-0a1b2c3-1732386000", "1732386000-0a1b2c3"],
+    );
+  });
+
   it("fills in every default", () => {
     assert.deepEqual(read(goodStack), {
       stack: "prod",
@@ -80,15 +113,7 @@ describe("readFleet", () => {
           policy: { range: ">=1.0.0 <2.0.0", automation: "manual", deny: [] },
           values: [],
           team: [],
-          quota: {
-            "requests.cpu": "1",
-            "requests.memory": "1Gi",
-            "limits.cpu": "4",
-            "limits.memory": "2Gi",
-            pods: "20",
-            "services.loadbalancers": "0",
-            "services.nodeports": "0",
-          },
+          quota: defaultQuota,
           limits: { default: { cpu: "500m", memory: "256Mi" }, defaultRequest: { cpu: "50m", memory: "64Mi" } },
           network: { ingress: [], egress: [] },
           podSecurity: "restricted",
@@ -120,6 +145,19 @@ describe("readFleet", () => {
         ],
       },
     ]);
+  });
+
+  it("takes the platform's Secrets and the tenant's own as credentials", () => {
+    for (const secret of ["platform-registry", "shop", "shop-registry", "shopping", "banker"]) {
+      const bank = goodStack.slice(goodStack.indexOf("    shop:")).replaceAll("shop", "bank");
+      const [, shop] = read(`${goodStack}      registrySecret: ${secret}\n${bank}`).tenants;
+      assert.equal(shop?.registrySecret, secret);
+    }
+  });
+
+  it("takes line separators between quotes, which every reader of YAML reads alike", () => {
+    const content = 'a: "x\u2028y"\nb: \'x\u2029y\'\nc: "\\x85"\n';
+    assert.equal(read(goodStack, { "tenants/shop/values.yaml": content }).tenants[0]?.values[0]?.content, content);
   });
 
   it("takes CRLF, a byte order mark, and a stack without tenants", () => {

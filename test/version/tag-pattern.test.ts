@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { commitOfTag, commitPatternError, tagMatches, tagPatternError } from "../../version/tag-pattern";
+
+const usual = "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$";
+
+describe("a pattern over tags", () => {
+  it("is taken where Flux and this program read it alike", () => {
+    const good = [
+      usual,
+      "^$",
+      "^0\\.0\\.0-master\\.[0-9]+$",
+      "^v?[0-9]{1,4}\\.\\d+(?:-rc\\.?[0-9]*)?$",
+      "^(?:main|master)-[\\w.-]+$",
+      "^[^a-z]{2}[-_]{3,}x?$",
+      "^(a|b(c|d))e$",
+    ];
+    for (const pattern of good) assert.equal(tagPatternError(pattern), undefined, pattern);
+  });
+
+  it("is refused where one of the two would not take it, or read it otherwise", () => {
+    const bad = [
+      ["", "from `^` to `$`"],
+      ["master-.*", "from `^` to `$`"],
+      ["^a|b$", "not `|` outside of a group"],
+      ["^a)$", "not `)` outside of a group"],
+      ["^(a$", "a regular expression"],
+      ["^(?=a)a$", "not `?=a)a`"],
+      ["^(?<ts>[0-9]+)$", "not `"],
+      ["^(?i)a$", "not `"],
+      ["^(a+)+$", "not `+`"],
+      ["^(a)\\1$", "not `\\1`"],
+      ["^a**$", "not `*`"],
+      ["^a{1001}$", "at most 1000"],
+      ["^a{3,1}$", "a regular expression"],
+      ["^[z-a]$", "a regular expression"],
+      ["^[]$", "not `[]`"],
+      ["^[[:alpha:]]$", "not `[[:alpha:]]`"],
+      ["^\\pL$", "not `\\pL`"],
+      ["^a b$", "not ` b`"],
+      ["^é$", "not `é`"],
+      ["^a$b$", "not `$b`"],
+      ["^(?P<a>x)(?P<a>y)$", "a regular expression"],
+    ] as const;
+    for (const [pattern, words] of bad) {
+      const error = tagPatternError(pattern);
+      assert.ok(error?.includes(words), `${pattern}: ${String(error)}`);
+    }
+  });
+
+  it("lets through what it describes, from the first character to the last", () => {
+    assert.equal(tagMatches(usual, "master-0a1b2c3-1732386000"), true);
+    assert.equal(tagMatches(usual, "master-0a1b2c3-1732386000-amd64"), false);
+    assert.equal(tagMatches(usual, "x-master-0a1b2c3-1732386000"), false);
+    assert.equal(tagMatches("(", "("), false);
+  });
+});
+
+describe("a pattern over the tags of commits", () => {
+  it("needs the commit and a number in groups of their own", () => {
+    assert.equal(commitPatternError(usual), undefined);
+    assert.equal(commitPatternError("^(?P<ts>\\d{10})-(?P<sha>[a-f0-9]{7,40})$"), undefined);
+    const bad = [
+      ["^master-(?P<sha>[0-9a-f]+)$", "`ts` of digits alone"],
+      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>.+)$", "`ts` of digits alone"],
+      ["^master-(?P<sha>[0-9a-f]+)-?(?P<ts>[0-9]+)?$", "`ts` of digits alone"],
+      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]*)$", "`ts` of digits alone"],
+      ["^master-(?P<ts>[0-9]+)$", "`sha` of hexadecimal digits"],
+      ["^(?P<sha>\\w+)-(?P<ts>[0-9]+)$", "`sha` of hexadecimal digits"],
+      ["master", "from `^` to `$`"],
+    ] as const;
+    for (const [pattern, words] of bad) assert.ok(commitPatternError(pattern)?.includes(words), pattern);
+  });
+
+  it("tells the commit and the number", () => {
+    assert.deepEqual(commitOfTag(usual, "master-0a1b2c3-1732386000"), { sha: "0a1b2c3", ts: 1732386000 });
+    assert.equal(commitOfTag(usual, "6.14.1"), undefined);
+    assert.equal(commitOfTag("(", "6.14.1"), undefined);
+  });
+});
