@@ -86,6 +86,17 @@ export function authorityProgram(
     );
 
   program
+    .command("recover")
+    .summary("take over what an interrupted `up` has made")
+    .description(
+      "Write into the stack's state what an interrupted `up` has made in the cluster and not written down. " +
+        "`authority up` does it by itself.",
+    )
+    .requiredOption("-s, --stack <stack>", "the stack whose `up` was interrupted")
+    .addHelpText("after", examples("authority recover --stack prod"))
+    .action(run<import("./recover").RecoverOptions>(async (...given) => (await import("./recover")).recover(...given)));
+
+  program
     .command("lock")
     .summary("keep the evidence of the stacks' releases")
     .description(

@@ -4,6 +4,7 @@ import { authorityProgram } from "./commands";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { countProblems } from "./project";
+import { PulumiError } from "./pulumi-command";
 import { printable, printableLines, type Surroundings, Terminal } from "./terminal";
 
 /**
@@ -57,6 +58,10 @@ function reportError(error: unknown, { env }: Surroundings, terminal: Terminal):
   if (error instanceof InputError) {
     terminal.tell(`${red("error:")} ${printableLines(error.message)}`);
     return exitCode.badInput;
+  }
+  if (error instanceof PulumiError) {
+    terminal.tell(`${red("error:")} ${printableLines(error.message)}`);
+    return exitCode.internal;
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   terminal.tell(`${red("internal error:")} ${printable(message)}`);

@@ -28,10 +28,13 @@ function title(args: pulumi.ErrorHookArgs): string {
 
 function adviceFor(error: string, object: string, args: pulumi.ErrorHookArgs): string | undefined {
   if (error.includes("already exists")) {
+    const stack = pulumi.getStack();
     return (
-      `${args.name} exists already, and what this program did not make it does not overwrite. Look at it with ` +
-      `\`kubectl get ${object} --output yaml\`; then either delete it, or take it over with ` +
-      `\`pulumi import ${args.type} ${args.name} ${args.name}\`, and run \`pulumi up\` again.`
+      `${args.name} exists already, and what this program did not make it does not overwrite. If an \`up\` was ` +
+      `interrupted before, \`npx authority recover --stack ${stack}\` takes over what that one made. Otherwise look at ` +
+      `it with \`kubectl get ${object} --output yaml\`; then either delete it, or take it over with ` +
+      `\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack ${stack} --target '${args.urn}'\`. ` +
+      "Then run `pulumi up` again."
     );
   }
   if (/timed out|timeout|condition .*Ready|not ready/i.test(error)) {
