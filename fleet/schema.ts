@@ -58,7 +58,8 @@ function buildStackSchema() {
         fallback: "`promotions/<stack>`",
       }),
       path: folder("a folder of the repository without `..`, `.` for its top").default(".").meta({
-        description: "The folder of this project in the repository; automation edits nothing outside it. `.`: the top.",
+        description:
+          "The folder of this project in the repository; automation edits the stack file in it, and nothing else. `.`: the top.",
       }),
       secret: secretName().optional().meta({
         description: "The name of a Secret in the authority namespace with the credentials to push.",

@@ -1,4 +1,6 @@
+import { posix } from "node:path";
 import type { Automation, ConfigRepository } from "../fleet/fleet";
+import { stackFilePath } from "../fleet/stack-file";
 import type { GitRepository, ImageUpdateAutomation } from "./flux";
 import { label, stackObjectName } from "./name";
 import type { KubernetesObject } from "./object";
@@ -80,7 +82,8 @@ function imageUpdateAutomation<Text>(
         push: { branch: mode === "auto" ? branch : promotionBranch },
       },
       policySelector: { matchLabels: { [label.stack]: spec.stack, [label.automation]: mode } },
-      update: { strategy: "Setters", path },
+      // The one file, and not its folder: in a folder Flux would write every file that carries a marker.
+      update: { strategy: "Setters", path: posix.join(path, stackFilePath(spec.stack)) },
     },
   };
 }

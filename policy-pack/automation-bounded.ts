@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { stackFilePath } from "../fleet/stack-file";
 import type { Decisions } from "./decisions";
 import { isSet, textAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
@@ -11,7 +12,7 @@ export const automationBounded = gate(
     name: "automation-bounded",
     displayName: "The automation keeps to its bounds",
     description:
-      "An ImageUpdateAutomation has a policy selector, the path of this project, an author of its own, and a push " +
+      "An ImageUpdateAutomation has a policy selector, the path of the stack file, an author of its own, and a push " +
       "target that the stack names.",
     severity: "high",
     enforcementLevel: "mandatory",
@@ -28,7 +29,7 @@ export const automationBounded = gate(
       return [
         ...mustBe("its namespace", object.namespace, circumstances.decisions.authorityNamespace),
         ...selectorFaults(object),
-        ...updateFaults(object, configRepository.path),
+        ...updateFaults(object, posix.join(configRepository.path, stackFilePath(circumstances.decisions.stack))),
         ...gitFaults(object, configRepository, circumstances.decisions),
         ...sourceFaults(object, configRepository.url, circumstances),
       ];
@@ -50,12 +51,12 @@ function selectorFaults(object: JudgedObject): string[] {
     : ["spec.policySelector is missing, so every image policy of the namespace would be written"];
 }
 
-/** Flux edits every marker below the path, so it must be this project's folder: `.` only where the project is there. */
-function updateFaults(object: JudgedObject, path: string): string[] {
+/** Flux edits every marker below the path, so it must be the stack file itself: the file holds no other stack's tenant. */
+function updateFaults(object: JudgedObject, file: string): string[] {
   const update = valueAt(object.content, "spec", "update");
   const actual = textAt(update, "path");
   return [
-    ...mustBe("spec.update.path", actual === undefined ? undefined : folder(actual), folder(path)),
+    ...mustBe("spec.update.path", actual === undefined ? undefined : posix.normalize(`./${actual}`), file),
     ...mustBe("spec.update.strategy", textAt(update, "strategy"), "Setters"),
   ];
 }
@@ -118,9 +119,4 @@ function sourceOf(automation: JudgedObject, { run }: Circumstances): JudgedObjec
 
 function addressFaults(source: JudgedObject, url: string): string[] {
   return mustBe(`spec.url of the source "${source.name}"`, textAt(source.content, "spec", "url"), url);
-}
-
-/** `./stacks/` and `stacks` are the same folder; `.` is the top. */
-function folder(path: string): string {
-  return posix.normalize(`./${path}`).replace(/\/$/, "");
 }

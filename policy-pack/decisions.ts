@@ -8,6 +8,8 @@ import { projectPrefix, stackSchema, type StackSettings, type TenantSettings } f
  * expectations would always meet them.
  */
 export interface Decisions {
+  /** The stack's name. */
+  readonly stack: string;
   readonly follow: Follow;
   /** The branch that is followed, where the stack follows one. */
   readonly branch: string;
@@ -57,6 +59,7 @@ function decisionsOf(stack: string, settings: StackSettings): Decisions {
   const { follow, branch, authorityNamespace, configRepository } = settings;
   const tenants = Object.entries(settings.tenants).map(([name, entry]) => tenantOf(name, entry));
   return {
+    stack,
     follow,
     branch,
     authorityNamespace,

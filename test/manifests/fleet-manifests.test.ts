@@ -226,7 +226,14 @@ describe("stackManifests", () => {
       "shared-authority/stack": "prod",
       "shared-authority/automation": "pull-request",
     });
-    assert.deepEqual(pullRequest.update, { strategy: "Setters", path: "." });
+    assert.deepEqual(pullRequest.update, { strategy: "Setters", path: "Pulumi.prod.yaml" });
+  });
+
+  it("lets Flux write the stack file and nothing else, wherever the project lies in the repository", () => {
+    const configRepository = { ...exampleFleet.configRepository!, path: "clusters/eu" };
+    const policy = { range: "*", automation: "auto" as const, deny: [] };
+    const objects = manifestsOf({ policy }, exampleEvidence, { configRepository });
+    assert.equal(only(objects, "ImageUpdateAutomation").spec.update.path, "clusters/eu/Pulumi.prod.yaml");
   });
 
   it("makes nothing where people move every version, and nothing where a branch is followed", () => {

@@ -23,7 +23,10 @@ describe("automation-bounded", () => {
   const faults: [string, string, unknown, RegExp][] = [
     ["no policy selector", "spec/policySelector", undefined, /spec\.policySelector is missing/],
     ["an empty policy selector", "spec/policySelector", { matchLabels: {} }, /spec\.policySelector is missing/],
-    ["no path", "spec/update/path", undefined, /spec\.update\.path is missing, must be "\."/],
+    ["no path", "spec/update/path", undefined, /spec\.update\.path is missing, must be "Pulumi\.prod\.yaml"/],
+    ["the whole folder", "spec/update/path", ".", /spec\.update\.path is "\.", must be "Pulumi\.prod\.yaml"/],
+    ["another stack's file", "spec/update/path", "Pulumi.dev.yaml", /spec\.update\.path is "Pulumi\.dev\.yaml"/],
+    ["a way out of the repository", "spec/update/path", "../Pulumi.prod.yaml", /spec\.update\.path is "\.\.\/Pulumi/],
     ["another strategy", "spec/update/strategy", "Other", /spec\.update\.strategy is "Other"/],
     ["no author", "spec/git/commit/author", undefined, /author\.email is missing/],
     ["another author", "spec/git/commit/author/email", "ann@example.com", /author\.email is "ann@example\.com"/],
@@ -38,9 +41,17 @@ describe("automation-bounded", () => {
       assert.match(await messageOf(withField(stackObjects(), kind, path, value)), reason));
   }
 
-  it("blocks the top of the repository where the project is in a folder", async () => {
+  it("passes the stack file in another spelling", async () => {
+    const objects = withField(stackObjects(), kind, "spec/update/path", "./Pulumi.prod.yaml");
+    assert.equal(await messageOf(objects), "");
+  });
+
+  it("blocks a file at the top of the repository where the project is in a folder", async () => {
     const stack = fleetOf({}, { configRepository: { ...fleet.configRepository!, path: "clusters/eu" } });
-    assert.match(await messageOf(stackObjects(), stack), /spec\.update\.path is "\.", must be "clusters\/eu"/);
+    assert.match(
+      await messageOf(stackObjects(), stack),
+      /path is "Pulumi\.prod\.yaml", must be "clusters\/eu\/Pulumi\.prod\.yaml"/,
+    );
   });
 
   it("blocks a source of another repository", async () => {
