@@ -59,7 +59,8 @@ export class Stage {
   private constructor(
     readonly opened: OpenedLab,
     private readonly directory: string,
-    private readonly session: EngineSession,
+    /** The engine's own place: home, state in files, passphrase. */
+    readonly session: EngineSession,
     /** The platform team's working copy of the shared repository. */
     readonly project: ScratchProject,
     /** The shared repository as the cluster reaches it. */
