@@ -4,7 +4,7 @@ import { decide } from "./components/decision";
 import { explainFailures } from "./components/explain-failure";
 import { HelmReleaseWithValues, ReleasePolicy, Tenant, UpdateAutomation } from "./components/index";
 import { endBy } from "./components/refusal";
-import { releaseWait } from "./components/release-wait";
+import { releaseWait, sourceWait } from "./components/release-wait";
 import { automationSpec, tenantSpecs } from "./manifests/fleet-manifests";
 
 /** For each tenant of the stack: its place, the decision about its release, and the release. */
@@ -19,7 +19,7 @@ async function program(): Promise<pulumi.Inputs> {
   for (const { tenant, follows, kept, newestAllowed } of releases) {
     const { tenant: place, source, imagePolicy: images, values, release } = tenantSpecs(fleet, tenant, follows);
     const home = new Tenant(tenant.name, place, { provider });
-    const policy = new ReleasePolicy(tenant.name, { source, kept, images }, { provider });
+    const policy = new ReleasePolicy(tenant.name, { source, kept, images, waitFor: sourceWait(fleet) }, { provider });
     new HelmReleaseWithValues(
       tenant.name,
       { ...release, ...values, waitFor: releaseWait(fleet) },

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { helmRelease, type HelmReleaseSpec } from "../manifests/helm-release";
 import { valuesConfigMap, type ValuesSpec } from "../manifests/values";
-import { registerObject } from "./register";
+import { registerObject, timeouts } from "./register";
 
 /** One tenant's Helm release and its special config; the component's name is the tenant's name. */
 export interface HelmReleaseWithValuesArgs extends Omit<HelmReleaseSpec<pulumi.Input<string>>, "tenant" | "values"> {
@@ -29,7 +29,7 @@ export class HelmReleaseWithValues extends pulumi.ComponentResource {
     registerObject(helmRelease({ ...release, tenant: name, values }), {
       parent: this,
       dependsOn: configMap,
-      customTimeouts: waitFor === undefined ? undefined : { create: waitFor, update: waitFor, delete: waitFor },
+      customTimeouts: timeouts(waitFor),
     });
     this.valuesName = pulumi.output(values?.metadata.name);
     this.registerOutputs({ valuesName: this.valuesName });

@@ -38,3 +38,8 @@ export function registerObject(object: KubernetesObject, opts: pulumi.CustomReso
   const kubernetesClass = ownKinds.get(`${object.apiVersion}/${object.kind}`) ?? CustomResource;
   return new kubernetesClass(logicalName, object as never, opts);
 }
+
+/** One bound for every operation on an object, a Go duration; without one the provider's own, ten minutes, holds. */
+export function timeouts(waitFor: string | undefined): pulumi.CustomTimeouts | undefined {
+  return waitFor === undefined ? undefined : { create: waitFor, update: waitFor, delete: waitFor };
+}

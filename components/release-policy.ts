@@ -3,7 +3,7 @@ import { followed } from "../manifests/fleet-manifests";
 import { imagePolicyObjects, type ImagePolicySpec } from "../manifests/image-policy";
 import { followedSourceName, sourceObject, type SourceSpec } from "../manifests/source";
 import type { Evidence } from "../release/evidence";
-import { registerObject } from "./register";
+import { registerObject, timeouts } from "./register";
 
 /** Where the chart comes from, which versions may run and who moves them; the component's name is the tenant's name. */
 export interface ReleasePolicyArgs {
@@ -13,6 +13,8 @@ export interface ReleasePolicyArgs {
   readonly kept?: Evidence;
   /** Which tags are scanned and may be chosen. Only where releases are followed. */
   readonly images?: Omit<ImagePolicySpec<pulumi.Input<string>>, "tenant">;
+  /** How long `up` waits until a source is fetched, a Go duration. Default: Pulumi's own, ten minutes. */
+  readonly waitFor?: string;
 }
 
 /**
@@ -27,7 +29,10 @@ export class ReleasePolicy extends pulumi.ComponentResource {
     super("shared-authority:index:ReleasePolicy", name, {}, opts);
     const sources = [args.source.follows, ...(args.kept === undefined ? [] : [followed(args.kept)])];
     for (const follows of sources) {
-      registerObject(sourceObject({ ...args.source, follows, tenant: name }), { parent: this });
+      registerObject(sourceObject({ ...args.source, follows, tenant: name }), {
+        parent: this,
+        customTimeouts: timeouts(args.waitFor),
+      });
     }
     if (args.images !== undefined) {
       for (const object of imagePolicyObjects({ ...args.images, tenant: name })) {

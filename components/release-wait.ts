@@ -7,3 +7,11 @@ import type { Fleet } from "../fleet/fleet";
 export function releaseWait(fleet: Fleet): string {
   return `${fleet.timeouts.release}${fleet.timeouts.release}1m`;
 }
+
+/**
+ * How long an `up` waits until a source is fetched, a Go duration: as long as two fetches may take, of which one may fail
+ * by chance, and one minute more for Flux to get to it. Nothing switches to a source that is not there by then.
+ */
+export function sourceWait(fleet: Fleet): string {
+  return `${fleet.timeouts.source}${fleet.timeouts.source}1m`;
+}

@@ -150,6 +150,23 @@ describe("components", () => {
     );
   });
 
+  it("ReleasePolicy bounds the wait for a source, and for the kept one, where it is told to", async () => {
+    const kept = { ...evidence, version: "6.14.0", gitTag: "6.14.0", commit: "9".repeat(40) };
+    const waits = async (waitFor?: string) => {
+      const seen: unknown[] = [];
+      const see: pulumi.ResourceTransformation = ({ type, opts }) => {
+        if (type.endsWith(":GitRepository")) seen.push((opts as pulumi.CustomResourceOptions).customTimeouts);
+        return undefined;
+      };
+      const opts = { transformations: [see] };
+      await settle(new components.ReleasePolicy("podinfo", { source, kept, waitFor }, opts).sourceName);
+      return seen;
+    };
+    const bound = { create: "3m0s", update: "3m0s", delete: "3m0s" };
+    assert.deepEqual(await waits("3m0s"), [bound, bound]);
+    assert.deepEqual(await waits(), [undefined, undefined]);
+  });
+
   it("ReleasePolicy that follows a branch scans no image", async () => {
     const branch = { repository: evidence.repository, branch: "master", chart: evidence.chart };
     const policy = new components.ReleasePolicy("podinfo", {
