@@ -12,6 +12,12 @@ interface ClusterConfig {
 }
 
 /**
+ * What is decided here wins over what somebody changed by hand: without it the API server refuses to take back a field
+ * that anything else has written since, and the drift would stay. An object that we did not make is still refused.
+ */
+const enablePatchForce = true;
+
+/**
  * The one provider that every object of the stack is registered with. The cluster is always named: by
  * `kubernetes:context`, by `kubernetes:kubeconfig`, or by the stack that exports its kubeconfig. Whatever the shell
  * points at is never taken, for that is how a deploy lands in the wrong cluster.
@@ -32,9 +38,9 @@ function providerArgs(fleet: Fleet, config: ClusterConfig): ProviderArgs {
   const { kubeconfigFrom } = fleet.cluster;
   if (kubeconfigFrom !== undefined) {
     const kubeconfig = new pulumi.StackReference(kubeconfigFrom.stack).requireOutput(kubeconfigFrom.output);
-    return { kubeconfig: pulumi.secret(kubeconfig), context: config.context };
+    return { kubeconfig: pulumi.secret(kubeconfig), context: config.context, enablePatchForce };
   }
-  if (config.kubeconfig !== undefined || config.context !== undefined) return config;
+  if (config.kubeconfig !== undefined || config.context !== undefined) return { ...config, enablePatchForce };
   throw refusal(
     `${fleet.file}: no cluster is named. Name it with \`kubernetes:context\`, with \`kubernetes:kubeconfig\`, or with ` +
       "`shared-authority:cluster` and the stack that exports its kubeconfig; or set `shared-authority:delivery` to a " +

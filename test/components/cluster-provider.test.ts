@@ -57,6 +57,16 @@ describe("the cluster of a stack", () => {
     assert.deepEqual((await provider({}))?.kubeconfig, secret("the stack's own"));
   });
 
+  it("takes back what was changed by hand, whoever owns the field now", async () => {
+    pulumi.runtime.setAllConfig({ "kubernetes:context": "production" });
+    assert.equal((await provider({}))?.enablePatchForce, "true");
+    providers = [];
+    assert.equal(
+      (await provider({ kubeconfigFrom: { stack: "example/clusters/prod", output: "kubeconfig" } }))?.enablePatchForce,
+      "true",
+    );
+  });
+
   it("is none where manifests are rendered", async () => {
     const inputs = await provider({}, { kind: "manifests", directory: "rendered/prod" });
     assert.equal(inputs?.renderYamlToDirectory, "rendered/prod");
