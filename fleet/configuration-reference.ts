@@ -83,7 +83,12 @@ export function configurationReference(): string {
     "## Values files",
     "",
     "A values file is a regular file of this repository (no symbolic link may leave it): UTF-8, one YAML document, a mapping or",
-    "empty, without duplicate keys. All files of a tenant together fit into a ConfigMap: 1 MiB.",
+    "empty, without duplicate keys. All files of a tenant together fit into a ConfigMap: 1 MiB. The key in it is the file's path",
+    "below the tenant's folder, with `__` for `/`; so `eu/a.yaml` and `eu__a.yaml` cannot stand together, and `pinned-image.yaml`",
+    "is kept for the values by which the program pins the image.",
+    "",
+    "In a stack file and in a values file no character may stand that one reader of YAML takes and another refuses, or takes for a",
+    "line break: control characters, U+0085, a carriage return alone, and outside of quotes U+2028 and U+2029.",
     "",
   ].join("\n");
 }

@@ -9,8 +9,8 @@ export const releaseName = /^[a-z0-9](?:[a-z0-9-]{0,51}[a-z0-9])?$/;
 /** RFC 1123 subdomain, up to 253 characters: what a Secret is called. */
 export const dnsSubdomain = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
-/** A key of a Secret or a ConfigMap. */
-export const dataKey = /^(?!\.{1,2}$)[-._a-zA-Z0-9]{1,253}$/;
+/** A key of a Secret or a ConfigMap; Kubernetes takes none that begins with two points. */
+export const dataKey = /^(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}$/;
 
 /** Namespaces that belong to the cluster itself; no tenant may be put there. */
 export const clusterNamespaces: readonly string[] = ["kube-system", "kube-public", "kube-node-lease", "default"];

@@ -7,6 +7,7 @@ import { distance } from "fastest-levenshtein";
 import type { Report } from "./report";
 import { projectPrefix, stackSchema } from "./schema";
 import type { ConfigPath, StackFile } from "./stack-file";
+import { strayInScalar } from "./stray-character";
 import { nearest } from "./suggestion";
 import { keyText, reportDuplicateKeys, startOf } from "./yaml-file";
 
@@ -191,11 +192,16 @@ function checkDecoration(report: Report, node: Node, path: ConfigPath, part: "ke
 }
 
 /**
- * Scalars that Pulumi's YAML (yaml.v3 of Go) and ours read differently. Measured with Pulumi 3.259: `2026-01-02` comes
- * to the program as "2026-01-02 00:00:00 +0000 UTC", `010` as 8, `1_000` as 1000.
+ * Characters that no object can carry, and scalars that Pulumi's YAML (yaml.v3 of Go) and ours read differently.
+ * Measured with Pulumi 3.259: `2026-01-02` comes to the program as "2026-01-02 00:00:00 +0000 UTC", `010` as 8,
+ * `1_000` as 1000.
  */
 function checkScalar(report: Report, scalar: Scalar, path: ConfigPath): void {
   const { source, value } = scalar;
+  const stray = typeof value === "string" ? strayInScalar(value) : undefined;
+  if (stray !== undefined) {
+    report.addAt(path, `The value holds the character ${stray}, which no object can carry.`, "Remove it.");
+  }
   if (scalar.type !== "PLAIN" || source === undefined) return;
   const readDifferently =
     typeof value === "number" || typeof value === "bigint"

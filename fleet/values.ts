@@ -3,9 +3,11 @@ import { join, posix, sep } from "node:path";
 import { isMap, isScalar, visit } from "yaml";
 import type { ValuesFile } from "./fleet";
 import { isInnerPath } from "./address";
+import { dataKey } from "./kubernetes-name";
 import { ProblemsError, type Problem } from "./problem";
 import type { Report } from "./report";
 import type { ConfigPath } from "./stack-file";
+import { pinnedImageKey, valuesKey } from "./values-key";
 import { keyText, parseYaml, readTextFile, reportDuplicateKeys, startOf, type YamlFile } from "./yaml-file";
 
 /** Kubernetes takes no larger ConfigMap than 1 MiB, all keys together. */
@@ -41,25 +43,43 @@ export class ValuesReader {
       );
     }
     if (!Array.isArray(declared)) return [];
-    const paths: string[] = [];
+    const paths = new Map<string, string>();
     for (const [index, name] of declared.entries()) {
       if (typeof name !== "string" || !isInnerPath(name)) continue;
-      const at = ["tenants", tenant, "values", index];
       const path = posix.normalize(name.startsWith("tenants/") ? name : `${folder}/${name}`);
-      if (paths.includes(path)) {
-        this.report.add(at, `The values file \`${path}\` stands twice.`, "Remove one of the two.");
-      } else if (!exists(join(this.#root, path))) {
-        this.report.add(at, `There is no file \`${path}\`.`, "Make it, or take it out of `values`.");
-      } else if (!/^[\w.\-/]+$/.test(path)) {
-        this.report.add(
-          at,
-          `Expected a file name of letters, digits, \`-\`, \`_\` and \`.\`, got ${JSON.stringify(name)}: it becomes a key of a ConfigMap.`,
-        );
-      } else {
-        paths.push(path);
-      }
+      const key = valuesKey(tenant, path);
+      const [message, mend] = this.#nameFault(path, key, paths.get(key)) ?? [];
+      if (message === undefined) paths.set(key, path);
+      else this.report.add(["tenants", tenant, "values", index], message, mend);
     }
-    return this.#readAll(tenant, paths);
+    return this.#readAll(tenant, [...paths.values()]);
+  }
+
+  /** What is wrong with the name of a values file, and how to mend it: the name becomes a key of a ConfigMap. */
+  #nameFault(path: string, key: string, first: string | undefined): [message: string, mend: string] | undefined {
+    if (first === path) return [`The values file \`${path}\` stands twice.`, "Remove one of the two."];
+    if (!exists(join(this.#root, path))) {
+      return [`There is no file \`${path}\`.`, "Make it, or take it out of `values`."];
+    }
+    const rename = "Rename the file: its name becomes a key of a ConfigMap.";
+    if (!dataKey.test(key)) {
+      const got = key.length > 253 ? `${key.length} characters` : `\`${key}\``;
+      return [
+        `Expected a file name of letters, digits, \`-\`, \`_\` and \`.\`, not two points first, at most 253 characters with its folders; got ${got}.`,
+        rename,
+      ];
+    }
+    // JavaScript lists keys such as `10` before all others, and then the files would be merged in another order.
+    if (!/\.(?:ya?ml|json)$/i.test(key)) {
+      return [`Expected a file name that ends in \`.yaml\`, \`.yml\` or \`.json\`, got \`${path}\`.`, rename];
+    }
+    if (key === pinnedImageKey) {
+      return [`The key \`${key}\` is kept for the values by which the program pins the image.`, rename];
+    }
+    if (first !== undefined) {
+      return [`The values files \`${first}\` and \`${path}\` would both have the key \`${key}\`.`, rename];
+    }
+    return undefined;
   }
 
   #readAll(tenant: string, paths: readonly string[]): ValuesFile[] {

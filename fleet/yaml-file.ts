@@ -8,12 +8,13 @@ import {
   Lexer,
   LineCounter,
   Parser,
-  CST,
+  type CST,
   type Document,
   type Pair,
   type YAMLMap,
 } from "yaml";
 import { ProblemsError, type Problem } from "./problem";
+import { lexerAnnouncements, strayCharacters } from "./stray-character";
 
 /** A YAML file, read and parsed, with what is needed to say where something stands in it. */
 export interface YamlFile {
@@ -61,6 +62,15 @@ export function readTextFile(absolute: string, path: string, limit: number): str
 
 /** Parses YAML; what is wrong with the syntax, or with tags that nobody knows, goes to `report`. */
 export function parseYaml(path: string, text: string, report: (problem: Problem) => void): YamlFile | undefined {
+  const stray = strayCharacters(text);
+  for (const { offset, name } of stray.slice(0, mostSyntaxProblems)) {
+    report({
+      ...placeOf(path, text, offset),
+      message: `The file holds the character ${name}, which some readers of YAML refuse, and others take for a line break or for nothing.`,
+      mend: "Remove it, so that all of them read the same.",
+    });
+  }
+  if (stray.length > 0) return undefined;
   const lineCounter = new LineCounter();
   const place = (offset: number) => {
     const { line, col } = lineCounter.linePos(offset);
@@ -92,12 +102,14 @@ export function parseYaml(path: string, text: string, report: (problem: Problem)
   return wrong.length === 0 && second === undefined ? { path, text, document, lineCounter } : undefined;
 }
 
+function placeOf(path: string, text: string, offset: number): { file: string; line: number; column: number } {
+  const before = text.slice(0, offset).split("\n");
+  return { file: path, line: before.length, column: (before.at(-1) ?? "").length + 1 };
+}
+
 /** Flow collections inside each other, and in block style columns of indentation and indicators: each may nest once. */
 const deepestFlow = 100;
 const deepestBlock = 250;
-
-/** The lexer announces documents and scalars with control characters that are not in the text. */
-const announcements: ReadonlySet<string> = new Set([CST.DOCUMENT, CST.FLOW_END, CST.SCALAR]);
 
 class NestedTooDeep extends Error {
   constructor(readonly offset: number) {
@@ -124,7 +136,7 @@ function* shallowTokens(text: string, lineCounter: LineCounter): Generator<CST.T
     else if (lexeme === "]" || lexeme === "}") flow = Math.max(0, flow - 1);
     else if (flow === 0 && /^[-?:]$/.test(lexeme)) block += 1;
     if (flow > deepestFlow || block > deepestBlock) throw new NestedTooDeep(offset);
-    if (!announcements.has(lexeme)) offset += lexeme.length;
+    if (!lexerAnnouncements.has(lexeme)) offset += lexeme.length;
     atLineStart = lexeme === "\n" || lexeme === "\r\n";
     yield* parser.next(lexeme);
   }

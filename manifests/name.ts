@@ -31,15 +31,6 @@ export function valuesNamePrefix(tenant: string): string {
   return `${tenant}-values-`;
 }
 
-/**
- * The key of a values file in the ConfigMap: its path below the tenant's own folder, with `__` for `/`, which is no
- * legal character of a key.
- */
-export function valuesKey(tenant: string, path: string): string {
-  const own = `tenants/${tenant}/`;
-  return (path.startsWith(own) ? path.slice(own.length) : path).replaceAll("/", "__");
-}
-
 /** The objects of a stack that belong to no tenant: `shared-authority-prod`, `shared-authority-prod-auto`. */
 export function stackObjectName(stack: string, automation?: string): string {
   return ["shared-authority", stack, automation].filter((part) => part !== undefined).join("-");

@@ -1,8 +1,9 @@
-import { stringify } from "yaml";
 import type { ValuesFile } from "../fleet/fleet";
+import { pinnedImageKey, valuesKey } from "../fleet/values-key";
 import { annotation } from "./annotation";
 import { contentHash } from "./content-hash";
-import { label, valuesKey, valuesName } from "./name";
+import { goYaml } from "./go-yaml";
+import { label, valuesName } from "./name";
 import type { KubernetesObject } from "./object";
 
 /** The ConfigMap of a tenant's special config: immutable, its name the hash of its content. */
@@ -25,9 +26,6 @@ export interface ValuesSpec {
   readonly pinnedImage?: { readonly path: string; readonly tag: string; readonly digest: string };
 }
 
-/** The key of the values that the program itself writes; merged last. */
-const pinnedImageKey = "pinned-image.yaml";
-
 /** The ConfigMap, or nothing where there is no special config. */
 export function valuesConfigMap(spec: ValuesSpec): ValuesConfigMap | undefined {
   const data = Object.fromEntries(spec.files.map((file) => [valuesKey(spec.tenant, file.path), file.content]));
@@ -47,8 +45,8 @@ export function valuesConfigMap(spec: ValuesSpec): ValuesConfigMap | undefined {
   };
 }
 
-function pinnedImageYaml(pinned: { readonly path: string; readonly tag: string; readonly digest: string }): string {
-  const value = `${pinned.tag}@${pinned.digest}`;
-  const values = pinned.path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value);
-  return stringify(values);
+/** Written as Go writes YAML: Flux reads it by the rules of YAML 1.1, by which a key such as `on` is no text. */
+function pinnedImageYaml({ path, tag, digest }: NonNullable<ValuesSpec["pinnedImage"]>): string {
+  const values = path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), `${tag}@${digest}`);
+  return goYaml(values as object);
 }

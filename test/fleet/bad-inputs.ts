@@ -1123,7 +1123,7 @@ const values: BadInput[] = [
     "key `tenants__all__a.yaml`",
     "tenants/all/a.yaml",
   ]),
-  badKeys("the program's own key", ["pinned-image.yaml"], "values[0]", ["key `pinned-image.yaml`", "pinDigest"]),
+  badKeys("the program's own key", ["pinned-image.yaml"], "values[0]", ["key `pinned-image.yaml`", "pins the image"]),
   badKeys("a name of digits", ["a.yaml", "10"], "values[1]", ["ends in `.yaml`", "`tenants/shop/10`", "Rename"]),
   badKeys("a name that Kubernetes refuses", ["..values.yaml"], "values[0]", ["`..values.yaml`", "two points"]),
   badKeys("a path that is too long for a key", [`${"a".repeat(200)}/${"b".repeat(60)}.yaml`], "values[0]", [

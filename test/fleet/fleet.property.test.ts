@@ -31,12 +31,15 @@ const rule = fc
   })
   .filter(({ namespaces, cidrs }) => namespaces.length + cidrs.length > 0);
 
+/** No tenant's: there is a point in it. */
+const platformSecret = word.map((name) => `${name}.credentials`);
+
 /** A tenant without its name, as a checked fleet holds it. */
 const tenant = fc.record(
   {
     repository: word.map((name) => `https://git.example.com/${name}`),
-    repositorySecret: word,
-    registrySecret: word,
+    repositorySecret: platformSecret,
+    registrySecret: platformSecret,
     chart: fc.oneof(
       word.map((name) => ({ kind: "git" as const, path: `./${name}` })),
       word.map((name) => ({ kind: "oci" as const, url: `oci://registry.example.com/${name}` })),
@@ -75,7 +78,9 @@ const tenant = fc.record(
     secrets: fc.uniqueArray(word, { maxLength: 2 }),
     pinDigest: fc.constantFrom("image.tag", "tag"),
     content: fc.option(
-      fc.dictionary(word, sentence, { noNullPrototype: true }).map((values) => stringify(values)),
+      fc
+        .dictionary(word, sentence, { noNullPrototype: true })
+        .map((values) => stringify(values, { defaultStringType: "QUOTE_DOUBLE" })),
       { nil: undefined },
     ),
   },

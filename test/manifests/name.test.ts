@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { sourceName, stackObjectName, valuesKey } from "../../manifests/name";
+import { sourceName, stackObjectName } from "../../manifests/name";
 
 /** RFC 1123 subdomain, which the names of Flux's objects must be. */
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -31,15 +31,6 @@ describe("sourceName", () => {
         assert.ok(source.length <= 253);
       }),
     );
-  });
-});
-
-describe("valuesKey", () => {
-  it("is the path below the tenant's folder, in the characters that a key may have", () => {
-    assert.equal(valuesKey("podinfo", "tenants/podinfo/values.yaml"), "values.yaml");
-    assert.equal(valuesKey("podinfo", "tenants/podinfo/eu/values.yaml"), "eu__values.yaml");
-    assert.equal(valuesKey("podinfo", "tenants/shared/values.yaml"), "tenants__shared__values.yaml");
-    assert.equal(valuesKey("pod", "tenants/podinfo/values.yaml"), "tenants__podinfo__values.yaml");
   });
 });
 
