@@ -69,7 +69,7 @@ async function readAndCompare(
     const read = await reader.readBranch(tenant, carried.evidence.branch);
     if ("missing" in read) return [...read.missing];
     return [
-      ...branchReasons(read.evidence, tenant.prefix),
+      ...branchReasons(read.evidence, tenant),
       ...differences(annotations, branchAnnotations(tenant.name, read.evidence)),
     ];
   }

@@ -2,12 +2,14 @@
 import type { Chart, Tenant } from "../fleet/fleet";
 import { allows } from "../version/range";
 import { compareVersions, versionOfTag } from "../version/version";
-import { CredentialsError } from "./docker-credentials";
+import { commitOfTag } from "../version/tag-pattern";
+import { createBranchReader } from "./branch-reader";
 import type { BranchEvidence, Evidence, ImageEvidence } from "./evidence";
-import { GitError, type GitOptions, type GitRepository } from "./git";
+import type { GitOptions, GitRepository } from "./git";
 import { branchesNamed, chartFactsOf, chartFilePath, tagFactsOf } from "./git-evidence";
 import { chartReference } from "./promise";
-import { createRegistry, RegistryError, type RegistryOptions } from "./registry";
+import { Attempts, type ReadResult } from "./read-result";
+import { createRegistry, type RegistryOptions } from "./registry";
 import { createSharedRepositories } from "./shared-repositories";
 
 /** How much is read at once, and how patiently. */
@@ -18,8 +20,7 @@ export interface EvidenceReaderOptions {
   readonly registry?: RegistryOptions;
 }
 
-/** The facts, among them that something is not there; or which of them could not be read, each in one sentence. */
-export type ReadResult<Facts = Evidence> = { readonly evidence: Facts } | { readonly missing: readonly string[] };
+export type { ReadResult } from "./read-result";
 
 /** Which facts are read for one release. */
 export interface Question {
@@ -47,12 +48,13 @@ export interface EvidenceReader {
    * @param imageTag by default the tenant's own `tag`
    */
   readRelease(tenant: Tenant, imageTag?: string): Promise<ReadResult>;
-  /** The facts of the head of a branch in the tenant's repository. */
+  /** The facts of what the tenant runs where a branch is followed: of the branch's head, or of what is made for a commit. */
   readBranch(tenant: Tenant, branch: string): Promise<ReadResult<BranchEvidence>>;
   /** The facts that a question asks for. */
   readFacts(question: Question): Promise<ReadResult>;
   /**
-   * The newest version among the first image's tags that the tenant's policy allows; nothing when there is none.
+   * The newest version among the first image's tags that the tenant's policy allows, or where there is an image for each
+   * commit, the newest tag; nothing when there is none.
    *
    * @throws RegistryError or CredentialsError when the registry cannot be read
    */
@@ -153,31 +155,26 @@ export function createEvidenceReader(options: EvidenceReaderOptions = {}): Evide
 
   async function readFacts(question: Question): Promise<ReadResult> {
     const { version, repository, gitTag, chart, chartTag, images, imageTag, insecure } = question;
-    const missing: string[] = [];
-    const attempt = async <Fact>(fact: string, read: Promise<Fact>): Promise<Fact | undefined> => {
-      try {
-        return await read;
-      } catch (error) {
-        missing.push(`${fact} cannot be read: ${messageOf(error)}`);
-        return undefined;
-      }
-    };
+    const attempts = new Attempts();
     const [git, artifact, imageFacts] = await Promise.all([
-      attempt(`the Git tag "${gitTag}" in ${String(repository)}`, readGit(question)),
-      attempt(`the chart ${chartReference(chart)}:${chartTag}`, readArtifact(question)),
+      attempts.read(`the Git tag "${gitTag}" in ${String(repository)}`, readGit(question)),
+      attempts.read(`the chart ${chartReference(chart)}:${chartTag}`, readArtifact(question)),
       Promise.all(
         images.map(async (image): Promise<ImageEvidence> => {
           const reference = `${image}:${imageTag}`;
-          const digest = await attempt(`the image ${reference}`, readDigest(image, imageTag, insecure));
+          const digest = await attempts.read(`the image ${reference}`, readDigest(image, imageTag, insecure));
           return digest === undefined ? { reference } : { reference, digest };
         }),
       ),
     ]);
-    if (missing.length > 0) {
-      return { missing };
-    }
-    const evidence = { version, repository, chart: chartReference(chart), ...git, ...artifact, images: imageFacts };
-    return { evidence: withoutAbsent(evidence) };
+    return attempts.resultOf({
+      version,
+      repository,
+      chart: chartReference(chart),
+      ...git,
+      ...artifact,
+      images: imageFacts,
+    });
   }
 
   return {
@@ -194,35 +191,17 @@ export function createEvidenceReader(options: EvidenceReaderOptions = {}): Evide
         : readFacts(question);
     },
 
-    async readBranch(tenant, branch) {
-      const { repository, chart } = tenant;
-      if (repository === undefined || chart.kind === "oci") {
-        return {
-          missing: [`the chart ${chartReference(chart)} lies in no Git repository, so it has no branch "${branch}"`],
-        };
-      }
-      try {
-        return await once(["branch", repository, branch, chart], () =>
-          useRepository(repository, async (git) => {
-            const facts = { repository, branch, chart: chart.path };
-            if (!git.refs.branches.has(branch)) {
-              return { evidence: facts };
-            }
-            const refName = `refs/heads/${branch}`;
-            const file = (await git.readFiles([refName], chartFilePath(chart.path))).get(refName) ?? {};
-            return { evidence: withoutAbsent({ ...facts, commit: file.commit, ...chartFactsOf(file) }) };
-          }),
-        );
-      } catch (error) {
-        return { missing: [`the branch "${branch}" in ${repository} cannot be read: ${messageOf(error)}`] };
-      }
-    },
+    readBranch: createBranchReader({ registry, useRepository, once }),
 
     async newestAllowed(tenant) {
+      const { branchImage } = tenant;
       const [image] = tenant.images;
       const tags = await once(["tags", image, tenant.insecureRegistry], () =>
         registry.readTags(image, tenant.insecureRegistry),
       );
+      if (branchImage !== undefined) {
+        return newestOfCommits(tags, branchImage.pattern);
+      }
       return tags
         .flatMap((tag) => versionOfTag(tag, tenant.prefix.image) ?? [])
         .filter((version) => allows(tenant.policy, version))
@@ -250,15 +229,13 @@ function createBound(concurrency: number): <Result>(run: () => Promise<Result>) 
   };
 }
 
-/** Why a fact could not be read. Anything but the failures that reading knows is a fault of our own, and thrown on. */
-function messageOf(error: unknown): string {
-  if (error instanceof GitError || error instanceof RegistryError || error instanceof CredentialsError) {
-    return error.message;
-  }
-  throw error;
-}
-
-/** A fact that does not exist has no key, so that evidence compares and prints as what is there. */
-function withoutAbsent<Facts extends object>(facts: Facts): Facts {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as Facts;
+/** As Flux chooses: of the tags that the pattern lets through, the one with the highest number. */
+function newestOfCommits(tags: readonly string[], pattern: string): string | undefined {
+  return tags
+    .flatMap((tag) => {
+      const made = commitOfTag(pattern, tag);
+      return made === undefined ? [] : [{ tag, ts: made.ts }];
+    })
+    .sort((one, other) => one.ts - other.ts)
+    .at(-1)?.tag;
 }

@@ -36,14 +36,21 @@ export interface ImageEvidence {
   readonly digest?: string;
 }
 
-/** What is known of the head of a followed branch. */
+/**
+ * What is known of a followed branch: of its head; or of the commit whose image runs, where the application publishes
+ * an image for each; or of the newest chart, where it publishes a chart for each.
+ */
 export interface BranchEvidence {
   readonly repository?: string;
   readonly branch: string;
+  /** A path in the repository, or `oci://...` without tag. */
   readonly chart: string;
+  /** The head of the branch, or the commit whose image runs. Absent: there is no such branch, or the chart is an artifact. */
   readonly commit?: string;
   readonly chartVersion?: string;
   readonly appVersion?: string;
   /** What is wrong with `Chart.yaml` itself, each in one sentence. Absent: nothing. */
   readonly chartProblems?: readonly string[];
+  /** Every image that the tenant declares, at the tag of the commit. Absent: the chart says which image runs. */
+  readonly images?: readonly ImageEvidence[];
 }

@@ -56,6 +56,8 @@ export interface GitRepository {
    * @param path in the repository, from its top, `/` between
    */
   readFiles(refNames: readonly string[], path: string): Promise<Map<string, GitFile>>;
+  /** The file at a commit that the branch holds. */
+  readFileAt(branch: string, commit: string, path: string): Promise<GitFile>;
   /** The ids of all commits that the branch holds. */
   readCommits(branch: string): Promise<ReadonlySet<string>>;
 }
@@ -169,7 +171,8 @@ async function openLocal(git: Git, path: string): Promise<GitRepository> {
   const refs = await readLocalRefs(here);
   return {
     refs,
-    readFiles: (refNames, file) => readFiles(here, refs, refNames, file),
+    readFiles: (refNames, file) => readFiles(here, objectsOf(refs, refNames), file),
+    readFileAt: (_, commit, file) => readFileAt(here, commit, file),
     readCommits: (branch) => readCommits(here, branch),
   };
 }
@@ -205,11 +208,19 @@ async function openRemote(git: Git, url: string, scratch: string): Promise<GitRe
         return new Map();
       }
       const wanted = refNames.map((name) => `+${name}:${name}`);
-      const commits = refNames.map((name) => peeledOf(refs, name));
+      const objects = objectsOf(refs, refNames);
       return fetch(["--depth=1", "--filter=blob:none"], wanted, async (here) => {
-        await fetchMissingBlobs(here, commits, path);
-        return readFiles(here, refs, refNames, path);
+        await fetchMissingBlobs(here, [...objects.values()], path);
+        return readFiles(here, objects, path);
       });
+    },
+    readFileAt: (branch, commit, path) => {
+      const read = async (here: Git) => {
+        await fetchMissingBlobs(here, [commit], path);
+        return readFileAt(here, commit, path);
+      };
+      // A server that knows no filters gives no commit that neither branch nor tag names.
+      return fetch(["--depth=1", "--filter=blob:none"], [commit], read, [`+refs/heads/${branch}:refs/heads/${branch}`]);
     },
     readCommits: async (branch) => {
       const wanted = [`+refs/heads/${branch}:refs/heads/${branch}`];
@@ -243,23 +254,28 @@ function sortRefs(all: readonly { name: string; object: string; peeled: string }
   return { branches: under("refs/heads/"), tags: under("refs/tags/") };
 }
 
-/** Fetches refs into a scratch repository, with filters where the server knows them, and lets `use` read it. */
-type Fetch = <Result>(filters: string[], wanted: string[], use: (git: Git) => Promise<Result>) => Promise<Result>;
+/** Fetches into a scratch repository, with filters where the server knows them, else `whole`, and lets `use` read it. */
+type Fetch = <Result>(
+  filters: readonly string[],
+  wanted: readonly string[],
+  use: (git: Git) => Promise<Result>,
+  whole?: readonly string[],
+) => Promise<Result>;
 
 function createFetch(git: Git, url: string, scratch: string): Fetch {
   let serverKnowsFilters = true;
-  return async (filters, wanted, use) => {
-    const attempt = async (limits: readonly string[]) => {
+  return async (filters, wanted, use, whole = wanted) => {
+    const attempt = async (limits: readonly string[], asked: readonly string[]) => {
       const gitDir = await mkdtemp(join(scratch, "fetch-"));
       const here: Git = (args, more) => git(args, { gitDir, ...more });
       await git(["init", "--quiet", "--bare", "--template=", "--", gitDir]);
       await here(["config", "remote.origin.url", url]);
-      await here([...fetchCommand, ...limits, "--stdin", "origin"], { input: wanted.join("\n") + "\n" });
+      await here([...fetchCommand, ...limits, "--stdin", "origin"], { input: asked.join("\n") + "\n" });
       return use(here);
     };
     if (serverKnowsFilters) {
       try {
-        return await attempt(filters);
+        return await attempt(filters, wanted);
       } catch (error) {
         if (!(error instanceof GitError && /filter|shallow|dumb|unadvertised|not our ref/i.test(error.message))) {
           throw error;
@@ -267,7 +283,7 @@ function createFetch(git: Git, url: string, scratch: string): Fetch {
         serverKnowsFilters = false;
       }
     }
-    return attempt([]);
+    return attempt([], whole);
   };
 }
 
@@ -296,13 +312,19 @@ function peeledOf(refs: GitRefs, refName: string): string {
   return ref.peeled;
 }
 
-async function readFiles(
-  git: Git,
-  refs: GitRefs,
-  refNames: readonly string[],
-  path: string,
-): Promise<Map<string, GitFile>> {
-  const peeled = refNames.map((name) => peeledOf(refs, name));
+/** What each of the refs leads to, by its name. */
+function objectsOf(refs: GitRefs, refNames: readonly string[]): Map<string, string> {
+  return new Map(refNames.map((name) => [name, peeledOf(refs, name)]));
+}
+
+async function readFileAt(git: Git, commit: string, path: string): Promise<GitFile> {
+  const files = await readFiles(git, new Map([[commit, commit]]), path);
+  return files.get(commit) ?? {};
+}
+
+/** @param objects what each ref leads to, by the name that the result has for it */
+async function readFiles(git: Git, objects: ReadonlyMap<string, string>, path: string): Promise<Map<string, GitFile>> {
+  const peeled = [...objects.values()];
   const commits = await checkObjects(git, peeled);
   const blobs = await checkObjects(
     git,
@@ -313,7 +335,7 @@ async function readFiles(
     blobs.filter(isReadable).map(({ id }) => id),
   );
   return new Map(
-    refNames.map((name, index): [string, GitFile] => {
+    [...objects.keys()].map((name, index): [string, GitFile] => {
       const commit = commits[index];
       if (commit === undefined) {
         throw new GitError(

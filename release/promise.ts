@@ -4,6 +4,7 @@
  * releases are made from; the image with that tag is in the registry. Pure functions: no I/O, no defaults.
  */
 import type { Chart, Prefix, Tenant } from "../fleet/fleet";
+import { commitOfTag } from "../version/tag-pattern";
 import { versionOfTag } from "../version/version";
 import { branchMatches } from "./branch-pattern";
 import { isDigest } from "./digest";
@@ -80,19 +81,33 @@ export function promiseReasons(evidence: Evidence, expectations: Expectations): 
   ];
 }
 
+/** What a tenant declares, and the evidence of the branch that its stack follows must agree with. */
+export type BranchExpectations = Pick<Tenant, "prefix" | "images" | "tag" | "digest" | "branchImage" | "branchChart">;
+
 /**
- * Why the head of a followed branch is not in order: `version` of its `Chart.yaml` must be the chart prefix and a
- * version, and `appVersion` the image prefix and that same version. Empty when all is well.
+ * Why what a followed branch stands for is not in order: `version` of its `Chart.yaml` must be the chart prefix and a
+ * version, and `appVersion` the image prefix and that same version. Where the application publishes an image for each
+ * commit, the image must be in the registry, and the chart lie at its commit. Empty when all is well.
  */
-export function branchReasons(evidence: BranchEvidence, prefix: Prefix): string[] {
+export function branchReasons(evidence: BranchEvidence, expectations: BranchExpectations): string[] {
+  return [...branchChartReasons(evidence, expectations), ...commitImageReasons(evidence, expectations)];
+}
+
+function branchChartReasons(evidence: BranchEvidence, { prefix, branchChart }: BranchExpectations): string[] {
   const reasons = [...(evidence.chartProblems ?? [])];
-  if (evidence.commit === undefined) {
+  const { chartVersion, commit } = evidence;
+  if (branchChart === undefined && commit === undefined) {
     reasons.push(
       `the branch "${evidence.branch}" is not there${evidence.repository === undefined ? "" : ` in ${evidence.repository}`}`,
     );
     return reasons;
   }
-  const { chartVersion } = evidence;
+  if (branchChart !== undefined && chartVersion === undefined && reasons.length === 0) {
+    const { range, pattern } = branchChart;
+    return [
+      `no version of the chart ${evidence.chart} is in the range "${range}" and matches the pattern "${pattern}"`,
+    ];
+  }
   if (chartVersion === undefined) {
     return [...reasons, ...chartFieldReasons(evidence, "version", undefined, versionWith(prefix.chart))];
   }
@@ -109,6 +124,25 @@ export function branchReasons(evidence: BranchEvidence, prefix: Prefix): string[
       prefix.image + version,
       `the same as version "${chartVersion}", with the image prefix`,
     ),
+  ];
+}
+
+/** The image that was made for the commit, and no other. */
+function commitImageReasons(evidence: BranchEvidence, expectations: BranchExpectations): string[] {
+  const { branchImage, images, tag = "", digest } = expectations;
+  if (branchImage === undefined) {
+    return [];
+  }
+  const { sha } = commitOfTag(branchImage.pattern, tag) ?? {};
+  if (sha === undefined) {
+    return [`the image tag is "${tag}", must match the pattern "${branchImage.pattern}"`];
+  }
+  const { commit } = evidence;
+  return [
+    ...(commit === undefined || commit.startsWith(sha)
+      ? []
+      : [`the commit is ${commit}, must be the one that the image tag "${tag}" names`]),
+    ...images.flatMap((image, index) => imageReasons(evidence, `${image}:${tag}`, index === 0 ? digest : undefined)),
   ];
 }
 
@@ -157,8 +191,12 @@ function artifactReasons({ chartDigest, chart }: Evidence): string[] {
   return isDigest(chartDigest) ? [] : [`the chart's digest is "${chartDigest}", must be a digest such as "sha256:..."`];
 }
 
-function imageReasons(evidence: Evidence, reference: string, declared: string | undefined): string[] {
-  const digest = evidence.images.find((image) => image.reference === reference)?.digest;
+function imageReasons(
+  { images = [] }: Pick<BranchEvidence, "images">,
+  reference: string,
+  declared: string | undefined,
+): string[] {
+  const digest = images.find((image) => image.reference === reference)?.digest;
   if (digest === undefined) {
     return [`the image ${reference} is not in the registry, must be there`];
   }

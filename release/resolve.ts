@@ -43,7 +43,7 @@ export async function resolveRelease(tenant: Tenant, lock: Lock, reader: Evidenc
       ]);
 }
 
-/** Judges the head of the branch that the tenant follows. It moves, so no lock holds it. */
+/** Judges what the tenant runs of the branch that is followed. It moves, so no lock holds it. */
 export async function resolveBranch(
   tenant: Tenant,
   branch: string,
@@ -55,7 +55,7 @@ export async function resolveBranch(
         tenant: tenant.name,
         source: "read",
         evidence: read.evidence,
-        reasons: branchReasons(read.evidence, tenant.prefix),
+        reasons: branchReasons(read.evidence, tenant),
       }
     : unread(tenant, read.missing);
 }

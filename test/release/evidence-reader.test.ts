@@ -246,6 +246,85 @@ describe("releases on a Git server and in a registry", () => {
     assert.match(bad?.reasons.join() ?? "", /the branch "master" in .*none\.git cannot be read/);
   });
 
+  it("are followed by branch with the images that are made for its commits", async () => {
+    const commitOf = (revision: string) => git({ directory: path }, "rev-parse", `${revision}^{commit}`);
+    const [first, second, feature] = [await commitOf("1.0.0"), await commitOf("1.1.0"), await commitOf("1.3.0")];
+    const tagOf = (commit: string, ts: number) => `master-${commit.slice(0, 12)}-${ts}`;
+    const digests = new Map<string, string>();
+    for (const [commit, ts] of [
+      [first, 900],
+      [second, 1000],
+      [feature, 800],
+    ] as const) {
+      digests.set(commit, await pushImage(registry.url, "team/app", tagOf(commit, ts)));
+    }
+    const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
+    const resolve = (tag: string) => resolveBranch(tenant({ tag, branchImage }), "master", makeReader());
+
+    const { evidence, reasons } = await resolve(tagOf(first, 900));
+    assert.deepEqual(reasons, []);
+    assert.deepEqual(evidence, {
+      repository: `${gitServer.url}/app.git`,
+      branch: "master",
+      chart: "./charts/app",
+      commit: first,
+      chartVersion: "1.0.0",
+      appVersion: "1.0.0",
+      images: [{ reference: `${host}/team/app:${tagOf(first, 900)}`, digest: digests.get(first) }],
+    });
+    assert.equal(await makeReader().newestAllowed(tenant({ branchImage })), tagOf(second, 1000));
+
+    assert.deepEqual((await resolve(tagOf(second, 1000))).reasons, [
+      'appVersion of Chart.yaml is "1.0.0", must be "1.1.0", the same as version "1.1.0", with the image prefix',
+    ]);
+    assert.match(
+      (await resolve(tagOf(first, 901))).reasons.join(),
+      /^the image .*-901 is not in the registry, must be there$/,
+    );
+    const elsewhere = await resolve(tagOf(feature, 800));
+    assert.equal(elsewhere.source, "none");
+    assert.match(elsewhere.reasons.join(), /^the id of no commit on the branch "master" of .* begins with/);
+    const noBranch = await resolveBranch(tenant({ tag: tagOf(first, 900), branchImage }), "nowhere", makeReader());
+    assert.match(noBranch.reasons.join(), /^the branch "nowhere" is not there/);
+    await registry.close();
+    await gitServer.close();
+    const unread = await resolve(tagOf(first, 900));
+    assert.equal(unread.reasons.length, 2);
+    assert.match(unread.reasons.join("\n"), /the commit \w{12} of the branch "master" in .* cannot be read/);
+    registry = await serveRegistry();
+    gitServer = await serveGit({ root: directory() });
+  });
+
+  it("are followed by branch with the charts that are made for its commits", async () => {
+    const push = (version: string, tag = version) =>
+      pushChart(registry.url, "charts/app", tag, {
+        "Chart.yaml": `apiVersion: v2\nname: app\nversion: ${version}\nappVersion: ${version}\n`,
+      });
+    const branchChart = { range: ">=0.0.0-0", pattern: "^0\\.0\\.0-master\\.[0-9]+$" };
+    const wanted = tenant({ tag: undefined, branchChart, chart: { kind: "oci", url: `oci://${host}/charts/app` } });
+    const resolve = (parts: Partial<Tenant> = {}) => resolveBranch({ ...wanted, ...parts }, "master", makeReader());
+
+    assert.match((await resolve()).reasons.join(), /^no version of the chart oci:.* is in the range ">=0.0.0-0"/);
+    for (const version of ["0.0.0-master.9", "0.0.0-master.10", "0.0.0-feature.11", "1.0.0"]) await push(version);
+    const { evidence, reasons } = await resolve();
+    assert.deepEqual(reasons, []);
+    assert.deepEqual(evidence, {
+      repository: wanted.repository,
+      branch: "master",
+      chart: `oci://${host}/charts/app`,
+      chartVersion: "0.0.0-master.10",
+      appVersion: "0.0.0-master.10",
+    });
+    const ranged = await resolve({ branchChart: { ...branchChart, range: "<0.0.0-master.10" } });
+    assert.equal(ranged.evidence?.chartVersion, "0.0.0-master.9");
+    assert.equal((await resolve({ branchChart: { ...branchChart, range: "*" } })).evidence?.chartVersion, undefined);
+    await push("0.0.0-master.12", "0.0.0-master.13");
+    assert.match((await resolve()).reasons.join(), /0-master\.13 is "0\.0\.0-master\.12", must be its tag$/);
+    await registry.close();
+    assert.match((await resolve()).reasons.join(), /^the chart oci:.* cannot be read/);
+    registry = await serveRegistry();
+  });
+
   it("are verified again: nothing changed", async () => {
     const lock = withEvidence(
       withEvidence(noLock, "app", await readEvidence(tenant())),

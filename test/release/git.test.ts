@@ -32,6 +32,18 @@ describe("a Git repository", () => {
     ]);
   }
 
+  /** The chart's file at the branch's first commit, which no branch names. */
+  async function firstOf(repository: GitRepository) {
+    const first = [...(await repository.readCommits("master"))].at(-1) ?? "";
+    const { commit, content } = await repository.readFileAt("master", first, file);
+    assert.equal(commit, first);
+    assert.deepEqual(await repository.readFileAt("master", first, "nowhere"), {
+      commit,
+      absent: `there is no file nowhere at the commit ${first}`,
+    });
+    return content?.toString();
+  }
+
   async function facts(repository: GitRepository) {
     const { tags, branches } = repository.refs;
     const names = [...tags.keys()].map((tag) => `refs/tags/${tag}`);
@@ -41,6 +53,7 @@ describe("a Git repository", () => {
       branches: [...branches],
       files: [...files].map(([name, { commit, content }]) => [name, commit, content?.toString()]).sort(),
       commits: [...(await repository.readCommits("master"))],
+      first: await firstOf(repository),
     };
   }
 

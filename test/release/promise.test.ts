@@ -155,11 +155,14 @@ describe("the head of a followed branch", () => {
     chartVersion: "1.2.3",
     appVersion: "1.2.3",
   };
-  const none = { git: "", chart: "", image: "" };
+  const none = makeTenant({ images: ["I"], tag: undefined });
 
   it("has the same version in both fields of its chart", () => {
     assert.deepEqual(branchReasons(head, none), []);
-    assert.deepEqual(branchReasons({ ...head, appVersion: "v1.2.3" }, { ...none, image: "v" }), []);
+    assert.deepEqual(
+      branchReasons({ ...head, appVersion: "v1.2.3" }, { ...none, prefix: { ...none.prefix, image: "v" } }),
+      [],
+    );
     assert.deepEqual(branchReasons({ ...head, appVersion: "1.2.2" }, none), [
       'appVersion of Chart.yaml is "1.2.2", must be "1.2.3", the same as version "1.2.3", with the image prefix',
     ]);
@@ -174,6 +177,67 @@ describe("the head of a followed branch", () => {
       'version of Chart.yaml is "latest", must be a version such as "1.0.0"',
     ]);
     assert.equal(branchReasons({ ...head, appVersion: undefined }, none).length, 1);
+  });
+});
+
+describe("the image that was made for a commit", () => {
+  const tag = `master-${commit.slice(0, 8)}-1732386000`;
+  const tenant = makeTenant({
+    images: ["I", "J"],
+    tag,
+    digest,
+    branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" },
+  });
+  const evidence: BranchEvidence = {
+    repository: "R",
+    branch: "master",
+    chart: "./charts/app",
+    commit,
+    chartVersion: "1.2.3",
+    appVersion: "1.2.3",
+    images: tenant.images.map((image) => ({ reference: `${image}:${tag}`, digest })),
+  };
+
+  it("is in the registry under each name, and the chart is that of its commit", () => {
+    assert.deepEqual(branchReasons(evidence, tenant), []);
+    assert.deepEqual(branchReasons({ ...evidence, appVersion: "1.2.2" }, tenant).length, 1);
+  });
+
+  it("is refused where one of the two is another", () => {
+    const images = [{ reference: `I:${tag}`, digest: `sha256:${"b".repeat(64)}` }, { reference: `J:${tag}` }];
+    assert.deepEqual(branchReasons({ ...evidence, images }, tenant), [
+      `the digest of I:${tag} is "${images[0]!.digest!}", must be "${digest}", as the stack file says`,
+      `the image J:${tag} is not in the registry, must be there`,
+    ]);
+    assert.deepEqual(branchReasons({ ...evidence, images: undefined }, tenant).length, 2);
+    const other = "ef".repeat(20);
+    assert.deepEqual(branchReasons({ ...evidence, commit: other }, tenant), [
+      `the commit is ${other}, must be the one that the image tag "${tag}" names`,
+    ]);
+    assert.deepEqual(branchReasons(evidence, { ...tenant, tag: "1.2.3" }), [
+      'the image tag is "1.2.3", must match the pattern "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$"',
+    ]);
+  });
+});
+
+describe("the newest chart of a branch", () => {
+  const tenant = makeTenant({
+    tag: undefined,
+    branchChart: { range: ">=0.0.0-0", pattern: "^0\\.0\\.0-master\\.[0-9]+$" },
+  });
+  const evidence: BranchEvidence = {
+    branch: "master",
+    chart: "oci://C",
+    chartVersion: "0.0.0-master.17",
+    appVersion: "0.0.0-master.17",
+  };
+
+  it("lies at no commit, and has the same version in both fields", () => {
+    assert.deepEqual(branchReasons(evidence, tenant), []);
+    assert.equal(branchReasons({ ...evidence, appVersion: "1.0.0" }, tenant).length, 1);
+    assert.deepEqual(branchReasons({ ...evidence, chartVersion: undefined, appVersion: undefined }, tenant), [
+      'no version of the chart oci://C is in the range ">=0.0.0-0" and matches the pattern "^0\\.0\\.0-master\\.[0-9]+$"',
+    ]);
   });
 });
 
