@@ -9,6 +9,8 @@ const fs = require("node:fs");
 const Module = require("node:module");
 const path = require("node:path");
 
+const { loadWhenUsed } = require("./load-when-used");
+
 const root = path.dirname(__dirname);
 
 /** Which bundler made a bundle is a part of the bundle's name: another version makes another file. */
@@ -92,6 +94,7 @@ function load(entry) {
     bundle = bundleEntry(entry);
     keep(cached, bundle);
   }
+  loadWhenUsed();
   const loaded = new Module(entry, module);
   loaded.filename = entry;
   loaded.paths = Module._nodeModulePaths(path.dirname(entry));
