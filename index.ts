@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { clusterProvider } from "./components/cluster-provider";
+import { clusterProvider, stackCluster } from "./components/cluster-provider";
 import { decide } from "./components/decision";
 import { explainFailures } from "./components/explain-failure";
 import { HelmReleaseWithValues, ReleasePolicy, Tenant, UpdateAutomation } from "./components/index";
@@ -10,12 +10,17 @@ import { automationSpec, tenantSpecs } from "./manifests/fleet-manifests";
 /** For each tenant of the stack: its place, the decision about its release, and the release. */
 async function program(): Promise<pulumi.Inputs> {
   const { fleet, releases, held } = await decide(process.cwd(), pulumi.getStack());
-  explainFailures();
-  const provider = clusterProvider(fleet);
+  const cluster = stackCluster(fleet);
+  if (cluster !== undefined) explainFailures(cluster);
+  const provider = clusterProvider(fleet, cluster);
   const automation = automationSpec(fleet);
   if (automation !== undefined) new UpdateAutomation(fleet.stack, automation, { provider });
 
-  const tenants: Record<string, pulumi.Inputs> = { ...held };
+  const tenants: Record<string, pulumi.Inputs> = {};
+  for (const { name, last, images } of held) {
+    if (images !== undefined) new ReleasePolicy(name, { images }, { provider });
+    tenants[name] = last;
+  }
   for (const { tenant, follows, kept, newestAllowed } of releases) {
     const { tenant: place, source, imagePolicy: images, values, release } = tenantSpecs(fleet, tenant, follows);
     const home = new Tenant(tenant.name, place, { provider });

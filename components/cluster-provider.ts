@@ -1,15 +1,11 @@
-import { Provider, type ProviderArgs } from "@pulumi/kubernetes/provider";
+import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import type { Fleet } from "../fleet/fleet";
+import type { ClusterAccess } from "./flux-conditions";
 import { refusal } from "./refusal";
 
-/** The config of the stack, read like any Pulumi program's. */
-interface ClusterConfig {
-  /** `kubernetes:kubeconfig`, which may be a secret. */
-  readonly kubeconfig?: pulumi.Output<string>;
-  /** `kubernetes:context`. */
-  readonly context?: string;
-}
+/** How the stack's cluster is reached: what is known only later, and may be a secret, is an output. */
+export type StackCluster = ClusterAccess<pulumi.Output<string>>;
 
 /**
  * What is decided here wins over what somebody changed by hand: without it the API server refuses to take back a field
@@ -18,32 +14,35 @@ interface ClusterConfig {
 const enablePatchForce = true;
 
 /**
- * The one provider that every object of the stack is registered with. The cluster is always named: by
+ * The cluster that every object of the stack goes to; nothing where manifests are rendered. It is always named: by
  * `kubernetes:context`, by `kubernetes:kubeconfig`, or by the stack that exports its kubeconfig. Whatever the shell
- * points at is never taken, for that is how a deploy lands in the wrong cluster.
+ * points at is never taken, for that is how a deploy lands in the wrong cluster. To be called once.
  *
  * @throws pulumi.RunError when the delivery is a cluster and none is named.
  */
-export function clusterProvider(fleet: Fleet): Provider {
-  return new Provider(`${fleet.stack}-cluster`, providerArgs(fleet, clusterConfig()));
-}
-
-function clusterConfig(): ClusterConfig {
+export function stackCluster(fleet: Fleet): StackCluster | undefined {
+  if (fleet.delivery.kind === "manifests") return undefined;
   const config = new pulumi.Config("kubernetes");
-  return { kubeconfig: config.getSecret("kubeconfig"), context: config.get("context") };
-}
-
-function providerArgs(fleet: Fleet, config: ClusterConfig): ProviderArgs {
-  if (fleet.delivery.kind === "manifests") return { renderYamlToDirectory: fleet.delivery.directory };
+  const context = config.get("context");
   const { kubeconfigFrom } = fleet.cluster;
   if (kubeconfigFrom !== undefined) {
     const kubeconfig = new pulumi.StackReference(kubeconfigFrom.stack).requireOutput(kubeconfigFrom.output);
-    return { kubeconfig: pulumi.secret(kubeconfig), context: config.context, enablePatchForce };
+    return { kubeconfig: pulumi.secret(kubeconfig as pulumi.Output<string>), context };
   }
-  if (config.kubeconfig !== undefined || config.context !== undefined) return { ...config, enablePatchForce };
+  const kubeconfig = config.getSecret("kubeconfig");
+  if (kubeconfig !== undefined || context !== undefined) return { kubeconfig, context };
   throw refusal(
     `${fleet.file}: no cluster is named. Name it with \`kubernetes:context\`, with \`kubernetes:kubeconfig\`, or with ` +
       "`shared-authority:cluster` and the stack that exports its kubeconfig; or set `shared-authority:delivery` to a " +
       "directory of manifests.",
+  );
+}
+
+/** The one provider that every object of the stack is registered with: for its cluster, or for a folder of manifests. */
+export function clusterProvider(fleet: Fleet, cluster: StackCluster | undefined): Provider {
+  const { delivery } = fleet;
+  return new Provider(
+    `${fleet.stack}-cluster`,
+    delivery.kind === "manifests" ? { renderYamlToDirectory: delivery.directory } : { ...cluster, enablePatchForce },
   );
 }

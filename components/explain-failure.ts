@@ -1,16 +1,30 @@
 import * as pulumi from "@pulumi/pulumi";
+import { annotation } from "../manifests/annotation";
+import type { KubernetesObject } from "../manifests/object";
+import {
+  type ClusterAccess,
+  type FluxCondition,
+  type FluxObject,
+  hasConditions,
+  readConditions,
+} from "./flux-conditions";
 
 /**
- * Lets every Kubernetes object of the stack say, when an operation on it fails, what the raw message leaves out: what to
- * do. To be called once, before the first object is registered.
+ * Lets every Kubernetes object of the stack say, when an operation on it fails, what the raw message leaves out: whose
+ * it is, why it failed, and what to do. To be called once, before the first object is registered.
  *
  * It is the program's business and not the components': Pulumi's mocks know no hooks, and whoever tests a program of
  * their own with our components would wait for ever.
+ *
+ * @param cluster the cluster that the objects are in
  */
-export function explainFailures(): void {
+export function explainFailures(cluster: ClusterAccess<pulumi.Output<string>>): void {
   const explain = new pulumi.ErrorHook("explain-failure", async (args) => {
-    const advice = adviceFor(args.errors[0] ?? "", title(args), args);
-    if (advice !== undefined) await pulumi.log.error(advice);
+    const { context } = cluster;
+    const explanation = await explainFailure(args, context, async (object) =>
+      readConditions({ kubeconfig: await known(cluster.kubeconfig), context }, object),
+    );
+    if (explanation !== undefined) await pulumi.log.error(explanation);
     // What failed here fails for a reason that somebody has to mend: no other try.
     return false;
   });
@@ -19,30 +33,75 @@ export function explainFailures(): void {
   );
 }
 
-/** The object in question, as `kubectl` takes it: `helmrelease/podinfo --namespace flux-system`. */
-function title(args: pulumi.ErrorHookArgs): string {
-  const kind = args.type.slice(args.type.lastIndexOf(":") + 1).toLowerCase();
-  const [namespace, name] = args.name.includes("/") ? args.name.split("/", 2) : [undefined, args.name];
-  return `${kind}/${name}${namespace === undefined ? "" : ` --namespace ${namespace}`}`;
+function known<T>(output: pulumi.Output<T> | undefined): Promise<T> | undefined {
+  return output === undefined ? undefined : new Promise((resolve) => output.apply(resolve));
 }
 
-function adviceFor(error: string, object: string, args: pulumi.ErrorHookArgs): string | undefined {
+/** What of the hook's arguments an explanation is made of. */
+export type Failure = Pick<pulumi.ErrorHookArgs, "name" | "type" | "errors" | "newInputs">;
+
+/**
+ * What to tell of a failed operation, in sentences; nothing where the raw message says it all.
+ *
+ * @param context the context of the kubeconfig, for the command that people are told
+ * @param read gives what Flux says of an object; it may fail
+ */
+export async function explainFailure(
+  failure: Failure,
+  context: string | undefined,
+  read: (object: FluxObject) => Promise<readonly FluxCondition[]>,
+): Promise<string | undefined> {
+  const { name, type, newInputs } = failure;
+  const [error = ""] = failure.errors;
+  const object = newInputs as KubernetesObject | undefined;
+  const kind = type.slice(type.lastIndexOf(":") + 1);
+  const tenant = object?.metadata.annotations?.[annotation.tenant];
+  const title = `${tenant === undefined ? "" : `${tenant}: `}${kind} ${name}`;
+  const argument = kubectlArguments(kind, name, context);
   if (error.includes("already exists")) {
-    const stack = pulumi.getStack();
     return (
-      `${args.name} exists already, and what this program did not make it does not overwrite. If an \`up\` was ` +
-      `interrupted before, \`npx authority recover --stack ${stack}\` takes over what that one made. Otherwise look at ` +
-      `it with \`kubectl get ${object} --output yaml\`; then either delete it, or take it over with ` +
-      `\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack ${stack} --target '${args.urn}'\`. ` +
-      "Then run `pulumi up` again."
+      `${title} exists already, and what this program did not make it does not overwrite. Look at it with ` +
+      `\`kubectl get ${argument} --output yaml\`; then either delete it, or take it over with ` +
+      `\`pulumi import ${type} ${name} ${name}\`, and run \`pulumi up\` again.`
     );
   }
-  if (/timed out|timeout|condition .*Ready|not ready/i.test(error)) {
-    return (
-      `${args.name} did not become ready in time; what ran before goes on running. See why with ` +
-      `\`kubectl describe ${object}\`, then mend it with a commit: a better release, other values, or a revert of the ` +
-      "promotion together with a `deny` of its version."
-    );
+  if (!/timed out|timeout|condition .*Ready|not ready/i.test(error)) return undefined;
+  const why = object !== undefined && isFlux(object) ? ` ${await reason(read(object))}` : "";
+  return (
+    `${title} did not become ready in time; what ran before goes on running.${why} See more with ` +
+    `\`kubectl describe ${argument}\`, then mend it with a commit: a better release, other values, or a revert of the ` +
+    "promotion together with a `deny` of its version."
+  );
+}
+
+function isFlux(object: KubernetesObject): object is KubernetesObject & FluxObject {
+  return hasConditions(object.kind) && object.metadata.namespace !== undefined;
+}
+
+/** `helmrelease/podinfo --namespace flux-system`, as `kubectl` takes it. */
+function kubectlArguments(kind: string, name: string, context: string | undefined): string {
+  const [own = name, namespace] = name.split("/", 2).reverse();
+  return [
+    `${kind.toLowerCase()}/${own}`,
+    ...(namespace === undefined ? [] : [`--namespace ${namespace}`]),
+    ...(context === undefined ? [] : [`--context ${context}`]),
+  ].join(" ");
+}
+
+/** Ready says how it ended, such as by a rollback; the others say what came before. */
+const tellingConditions = ["Released", "Ready"];
+
+async function reason(reading: Promise<readonly FluxCondition[]>): Promise<string> {
+  let conditions: readonly FluxCondition[];
+  try {
+    conditions = await reading;
+  } catch (error) {
+    return `Why could not be read (${error instanceof Error ? error.message : String(error)}).`;
   }
-  return undefined;
+  const told = tellingConditions
+    .flatMap((type) => conditions.find((condition) => condition.type === type) ?? [])
+    .filter(({ status }) => status !== "True")
+    .map(({ reason = "", message = "" }) => `${reason}: ${message.trim()}`);
+  if (told.length === 0) return "Flux has not got to it; see whether its controllers run.";
+  return `Flux says: ${[...new Set(told)].join("; ")}.`.replace(/\.\.$/, ".");
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
-import { clusterProvider } from "../../components/cluster-provider";
+import { clusterProvider, stackCluster } from "../../components/cluster-provider";
 import type { Cluster, Delivery, Fleet } from "../../fleet/fleet";
 
 const rpcs = pulumi.runtime as unknown as { waitForRPCs(): Promise<void> };
@@ -36,7 +36,8 @@ describe("the cluster of a stack", () => {
   });
 
   const provider = async (cluster: Cluster, delivery: Delivery = { kind: "cluster" }) => {
-    clusterProvider({ stack: "prod", file: "Pulumi.prod.yaml", cluster, delivery } as unknown as Fleet);
+    const fleet = { stack: "prod", file: "Pulumi.prod.yaml", cluster, delivery } as unknown as Fleet;
+    clusterProvider(fleet, stackCluster(fleet));
     await new Promise((resolve) => setImmediate(resolve));
     await rpcs.waitForRPCs();
     return providers[0];
@@ -75,7 +76,7 @@ describe("the cluster of a stack", () => {
   it("is never whatever the shell points at: without a name the program ends, and says how to give one", () => {
     assert.throws(
       () =>
-        clusterProvider({
+        stackCluster({
           stack: "prod",
           file: "Pulumi.prod.yaml",
           cluster: {},

@@ -109,22 +109,19 @@ describe("components", () => {
     timeout: "1m0s",
   };
 
+  const images = {
+    stack: "prod",
+    authorityNamespace: "flux-system",
+    image: "ghcr.io/stefanprodan/podinfo",
+    choice: { kind: "version" as const, prefix: "", range: ">=6.0.0", deny: ["6.13.5"] },
+    automation: "auto" as const,
+    pinned: false,
+    insecureRegistry: false,
+    interval: pulumi.output("5m0s"),
+  };
+
   it("ReleasePolicy names the source after the version and pins the commit of the evidence", async () => {
-    const policy = new components.ReleasePolicy("podinfo", {
-      source,
-      images: {
-        stack: "prod",
-        authorityNamespace: "flux-system",
-        image: "ghcr.io/stefanprodan/podinfo",
-        imagePrefix: "",
-        range: ">=6.0.0",
-        deny: ["6.13.5"],
-        automation: "auto",
-        pinned: false,
-        insecureRegistry: false,
-        interval: pulumi.output("5m0s"),
-      },
-    });
+    const policy = new components.ReleasePolicy("podinfo", { source, images });
     const [name] = await settle(policy.sourceName);
     assert.equal(name, "podinfo-6.14.1");
     const repository = ofKind("GitRepository");
@@ -165,6 +162,14 @@ describe("components", () => {
     const bound = { create: "3m0s", update: "3m0s", delete: "3m0s" };
     assert.deepEqual(await waits("3m0s"), [bound, bound]);
     assert.deepEqual(await waits(), [undefined, undefined]);
+  });
+
+  it("ReleasePolicy without a source tells Flux's automation of the decision, and moves nothing", async () => {
+    const policy = new components.ReleasePolicy("podinfo", { images });
+    const [name] = await settle(policy.sourceName);
+    assert.equal(name, undefined);
+    const kinds = registered.map(({ type }) => type.slice(type.lastIndexOf(":") + 1)).sort();
+    assert.deepEqual(kinds, ["ImagePolicy", "ImageRepository", "ReleasePolicy"]);
   });
 
   it("ReleasePolicy that follows a branch scans no image", async () => {

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { explainFailure, type Failure } from "../../components/explain-failure";
+import type { FluxCondition } from "../../components/flux-conditions";
+
+const helmRelease = {
+  apiVersion: "helm.toolkit.fluxcd.io/v2",
+  kind: "HelmRelease",
+  metadata: { name: "podinfo", namespace: "flux-system", annotations: { "shared-authority/tenant": "podinfo" } },
+};
+
+const late: Failure = {
+  name: "flux-system/podinfo",
+  type: "kubernetes:helm.toolkit.fluxcd.io/v2:HelmRelease",
+  errors: ['"flux-system/podinfo" failed to fully initialize or become live: timed out waiting for the condition'],
+  newInputs: helmRelease,
+};
+
+describe("what is told of a failed operation", () => {
+  const told = (conditions: readonly FluxCondition[], failure = late) =>
+    explainFailure(failure, undefined, () => Promise.resolve(conditions));
+
+  it("is the tenant, the object and why, in Flux's own words", async () => {
+    assert.equal(
+      await told([{ type: "Ready", status: "False", reason: "UpgradeFailed", message: "pods never got ready" }]),
+      "podinfo: HelmRelease flux-system/podinfo did not become ready in time; what ran before goes on running. " +
+        "Flux says: UpgradeFailed: pods never got ready. See more with " +
+        "`kubectl describe helmrelease/podinfo --namespace flux-system`, then mend it with a commit: a better " +
+        "release, other values, or a revert of the promotion together with a `deny` of its version.",
+    );
+  });
+
+  it("is first why the upgrade failed, and then that it was rolled back", async () => {
+    const message = await told([
+      { type: "Ready", status: "False", reason: "RollbackSucceeded", message: "rolled back to podinfo.v1" },
+      { type: "Released", status: "False", reason: "UpgradeFailed", message: "pods never got ready" },
+      { type: "Drifted", status: "False", reason: "NoDriftDetected", message: "no drift" },
+    ]);
+    assert.match(
+      message ?? "",
+      /Flux says: UpgradeFailed: pods never got ready; RollbackSucceeded: rolled back to podinfo\.v1\. See/,
+    );
+  });
+
+  it("is that Flux has not got to the object, where it says nothing of it", async () => {
+    assert.match((await told([])) ?? "", /Flux has not got to it; see whether its controllers run\./);
+  });
+
+  it("is the command that shows why, in the right cluster, where the cluster cannot be asked", async () => {
+    const message = await explainFailure(late, "production", () => Promise.reject(new Error("connect ECONNREFUSED")));
+    assert.match(
+      message ?? "",
+      /Why could not be read \(connect ECONNREFUSED\)\. .*`kubectl describe helmrelease\/podinfo --namespace flux-system --context production`/,
+    );
+  });
+
+  it("is what to do with an object that exists already", async () => {
+    const message = await told([], {
+      name: "podinfo",
+      type: "kubernetes:core/v1:Namespace",
+      errors: ['namespaces "podinfo" already exists'],
+      newInputs: { apiVersion: "v1", kind: "Namespace", metadata: { name: "podinfo" } },
+    });
+    assert.match(message ?? "", /^Namespace podinfo exists already.*`kubectl get namespace\/podinfo --output yaml`/);
+  });
+
+  it("is nothing more than the raw message, where that says it all", async () => {
+    assert.equal(await told([], { ...late, errors: ["admission webhook denied the request"] }), undefined);
+  });
+});
