@@ -1,11 +1,10 @@
 import { join } from "node:path";
-import { heldVariable } from "../components/held-tenants";
+import { heldText, heldVariable } from "../components/held-tenants";
 import { readFleet } from "../fleet/read";
-import { annotation } from "../manifests/annotation";
 import { readLock } from "../release/lock";
 import { type CheckedStack, checkStack, describeStack } from "./check";
 import { type ExitCode, exitCode } from "./exit-code";
-import { type StateResource, exportState } from "./engine-state";
+import { hold, outlook } from "./hold";
 import { showPulumi } from "./pulumi-command";
 import { describeRecovered, takeOver } from "./recover";
 import type { Session } from "./session";
@@ -17,7 +16,7 @@ export interface UpOptions {
 
 /**
  * Runs `pulumi up` with the policy pack, for every tenant that may be deployed. A tenant whose release breaks the
- * promise, cannot be verified or is blocked by a policy is held: all that it has stays as it is, and the others go on.
+ * promise, cannot be verified or is blocked by a policy is held: what runs of it stays as it is, and the others go on.
  * What no single tenant is to blame for holds everything.
  *
  * What an interrupted `up` has made and not written down is taken over first.
@@ -31,25 +30,26 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
   const checked = await checkStack(fleet, readLock(root), session.reader());
   terminal.done();
   for (const line of describeStack(checked, terminal.messageColors)) terminal.tell(line);
-  const held = heldOf(checked);
-  if (held === undefined) return exitCode.blocked;
-  if (held.length > 0) {
-    terminal.tell(`held: ${held.join(", ")}; ${fleet.tenants.length - held.length} of ${fleet.tenants.length} go on`);
+  const names = heldOf(checked);
+  if (names === undefined) return exitCode.blocked;
+  if (names.length > 0) {
+    terminal.tell(`held: ${names.join(", ")}; ${fleet.tenants.length - names.length} of ${fleet.tenants.length} go on`);
   }
   const recovered = await takeOver(fleet);
   if (recovered !== undefined) terminal.tell(describeRecovered(recovered));
-  const excluded = held.length === 0 ? [] : await urnsOf(root, stack, held);
+  const held = await hold(fleet, names);
+  for (const line of outlook(fleet, held)) terminal.tell(line);
   const code = await showPulumi(
     root,
     [
       ...["up", "--stack", stack, "--policy-pack", join(root, "policy-pack"), "--continue-on-error"],
-      ...excluded.flatMap((urn) => ["--exclude", urn]),
+      ...held.excluded.flatMap((urn) => ["--exclude", urn]),
       ...flags,
     ],
-    held.length === 0 ? {} : { [heldVariable]: held.join(",") },
+    names.length === 0 ? {} : { [heldVariable]: heldText(held.tenants) },
   );
   if (code !== 0) return exitCode.internal;
-  return held.length === 0 ? exitCode.fine : exitCode.blocked;
+  return names.length === 0 ? exitCode.fine : exitCode.blocked;
 }
 
 /** The tenants that may not be deployed, or nothing where a policy blocks something that belongs to none of them. */
@@ -57,18 +57,4 @@ function heldOf({ releases, violations }: CheckedStack): string[] | undefined {
   const blocked = violations.filter(({ enforcement }) => enforcement === "mandatory").map(({ tenant }) => tenant);
   const tenants = [...releases.map(({ tenant }) => tenant), ...blocked];
   return tenants.includes(undefined) ? undefined : [...new Set(tenants as string[])].sort();
-}
-
-/** All that the state has of these tenants: their objects, by the annotation that each carries, and their components. */
-async function urnsOf(root: string, stack: string, tenants: readonly string[]): Promise<string[]> {
-  const { resources = [] } = (await exportState(root, stack)).deployment;
-  return resources.filter((resource) => tenants.includes(tenantOf(resource) ?? "")).map(({ urn }) => urn);
-}
-
-function tenantOf({ urn, inputs }: StateResource): string | undefined {
-  return inputs?.metadata?.annotations?.[annotation.tenant] ?? componentName(urn);
-}
-
-function componentName(urn: string): string | undefined {
-  return /::shared-authority:index:(?:Tenant|ReleasePolicy|HelmReleaseWithValues)::(.+)$/.exec(urn)?.[1];
 }

@@ -3,14 +3,15 @@ import { engineConfigProblems } from "../fleet/engine-config";
 import type { Fleet, Tenant } from "../fleet/fleet";
 import { describeProblem, ProblemsError } from "../fleet/problem";
 import { fleetOf, readStackFile } from "../fleet/read";
-import { followed } from "../manifests/fleet-manifests";
+import { followed, imagePolicySpec } from "../manifests/fleet-manifests";
+import type { ImagePolicySpec } from "../manifests/image-policy";
 import type { Followed } from "../manifests/source";
 import type { BranchEvidence, Evidence } from "../release/evidence";
 import { createEvidenceReader, type EvidenceReader } from "../release/evidence-reader";
 import { readLock } from "../release/lock";
 import { type Resolution, resolveBranches, resolveFleet } from "../release/resolve";
 import { emergencyVariable, uncommittedReasons } from "./commit-before-deploy";
-import { heldTenants } from "./held-tenants";
+import { type HeldTenant, heldTenants } from "./held-tenants";
 import { keepsSources, keptRelease, type LastOutput, readLastOutputs } from "./kept-release";
 import { refusal } from "./refusal";
 
@@ -19,8 +20,17 @@ export interface Decision {
   readonly fleet: Fleet;
   /** Every tenant but those that are held. */
   readonly releases: readonly TenantRelease[];
-  /** What the last `up` put out for each tenant that this one leaves as it is. */
-  readonly held: Readonly<Record<string, LastOutput>>;
+  /** The tenants that this `up` leaves as they are. */
+  readonly held: readonly HeldRelease[];
+}
+
+/** One tenant whose release stays as it is. */
+export interface HeldRelease {
+  readonly name: string;
+  /** What the last `up` put out for it. */
+  readonly last: LastOutput;
+  /** What Flux's automation is told all the same: the platform team's decision. Nothing of a new tenant. */
+  readonly images?: ImagePolicySpec;
 }
 
 /** One tenant and what it follows. */
@@ -51,10 +61,10 @@ export async function decide(root: string, stack: string): Promise<Decision> {
     if (!pulumi.runtime.isDryRun()) await refuseUncommitted(fleet);
     const reader = createEvidenceReader();
     const held = heldTenants();
-    const tenants = fleet.tenants.filter(({ name }) => !held.has(name));
+    const tenants = fleet.tenants.filter(({ name }) => !held.some((one) => one.name === name));
     const resolutions = await resolve({ ...fleet, tenants }, root, reader);
     refuseUnverified(resolutions);
-    const last = keepsSources(fleet) || held.size > 0 ? await readLastOutputs(fleet) : {};
+    const last = keepsSources(fleet) || held.length > 0 ? await readLastOutputs(fleet) : {};
     const releases = tenants.map((tenant) => {
       const follows = followedBy(tenant, resolutions);
       return {
@@ -67,12 +77,19 @@ export async function decide(root: string, stack: string): Promise<Decision> {
         newestAllowed: follows.kind === "tags" ? newestAllowed(tenant, reader) : undefined,
       };
     });
-    return { fleet, releases, held: Object.fromEntries([...held].map((name) => [name, last[name] ?? {}])) };
+    return { fleet, releases, held: held.map((tenant) => heldRelease(fleet, tenant, last)) };
   } catch (error) {
     if (error instanceof ProblemsError) throw refusal(error.message);
     throw error;
   }
 }
+
+function heldRelease(fleet: Fleet, { name, isNew }: HeldTenant, last: LastOutputs): HeldRelease {
+  const tenant = isNew ? undefined : fleet.tenants.find((one) => one.name === name);
+  return { name, last: last[name] ?? {}, images: tenant && imagePolicySpec(fleet, tenant) };
+}
+
+type LastOutputs = Readonly<Record<string, LastOutput>>;
 
 type AnyResolution = Resolution<Evidence | BranchEvidence>;
 

@@ -7,8 +7,8 @@ import { registerObject, timeouts } from "./register";
 
 /** Where the chart comes from, which versions may run and who moves them; the component's name is the tenant's name. */
 export interface ReleasePolicyArgs {
-  /** The source: a release, or a branch. */
-  readonly source: Omit<SourceSpec<pulumi.Input<string>>, "tenant">;
+  /** The source: a release, or a branch. Default: none, where only Flux's automation is to learn of the decision. */
+  readonly source?: Omit<SourceSpec<pulumi.Input<string>>, "tenant">;
   /** The release that ran before: its source stays, so that a rollback needs no network. Default: none. */
   readonly kept?: Evidence;
   /** Which tags are scanned and may be chosen. Only where releases are followed. */
@@ -22,24 +22,22 @@ export interface ReleasePolicyArgs {
  * Flux's ImageRepository and ImagePolicy, which find the newest release that the decision allows.
  */
 export class ReleasePolicy extends pulumi.ComponentResource {
-  /** The name of the GitRepository or OCIRepository: `podinfo-6.14.1`. */
-  readonly sourceName: pulumi.Output<string>;
+  /** The name of the GitRepository or OCIRepository, `podinfo-6.14.1`, where there is a source. */
+  readonly sourceName: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: ReleasePolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shared-authority:index:ReleasePolicy", name, {}, opts);
-    const sources = [args.source.follows, ...(args.kept === undefined ? [] : [followed(args.kept)])];
-    for (const follows of sources) {
-      registerObject(sourceObject({ ...args.source, follows, tenant: name }), {
-        parent: this,
-        customTimeouts: timeouts(args.waitFor),
-      });
-    }
-    if (args.images !== undefined) {
-      for (const object of imagePolicyObjects({ ...args.images, tenant: name })) {
-        registerObject(object, { parent: this });
+    const { source, kept, images, waitFor } = args;
+    if (source !== undefined) {
+      for (const follows of kept === undefined ? [source.follows] : [source.follows, followed(kept)]) {
+        const object = sourceObject({ ...source, follows, tenant: name });
+        registerObject(object, { parent: this, customTimeouts: timeouts(waitFor) });
       }
     }
-    this.sourceName = pulumi.output(followedSourceName(name, args.source.follows));
+    if (images !== undefined) {
+      for (const object of imagePolicyObjects({ ...images, tenant: name })) registerObject(object, { parent: this });
+    }
+    this.sourceName = pulumi.output(source && followedSourceName(name, source.follows));
     this.registerOutputs({ sourceName: this.sourceName });
   }
 }

@@ -40,21 +40,7 @@ export function tenantSpecs(fleet: Fleet, tenant: Tenant, follows: Followed): Te
       timeout: fleet.timeouts.source,
       secretName: tenant.chart.kind === "oci" ? tenant.registrySecret : tenant.repositorySecret,
     },
-    imagePolicy:
-      follows.kind === "branch"
-        ? undefined
-        : {
-            ...common,
-            stack: fleet.stack,
-            image: tenant.images[0],
-            imagePrefix: tenant.prefix.image,
-            range: tenant.policy.range,
-            deny: tenant.policy.deny,
-            automation: tenant.policy.automation,
-            pinned: tenant.policy.pin !== undefined,
-            interval: fleet.intervals.image,
-            secretName: tenant.registrySecret,
-          },
+    imagePolicy: imagePolicySpec(fleet, tenant),
     values: {
       tenant: tenant.name,
       authorityNamespace,
@@ -70,6 +56,28 @@ export function tenantSpecs(fleet: Fleet, tenant: Tenant, follows: Followed): Te
       interval: fleet.intervals.release,
       timeout: fleet.timeouts.release,
     },
+  };
+}
+
+/**
+ * What the stack file decides about a tenant's images. It needs no evidence: Flux can be told of it where the release
+ * itself may not run. Nothing where no release is followed.
+ */
+export function imagePolicySpec(fleet: Fleet, tenant: Tenant): ImagePolicySpec | undefined {
+  if (fleet.follow === "branch") return undefined;
+  return {
+    tenant: tenant.name,
+    stack: fleet.stack,
+    authorityNamespace: fleet.authorityNamespace,
+    image: tenant.images[0],
+    imagePrefix: tenant.prefix.image,
+    range: tenant.policy.range,
+    deny: tenant.policy.deny,
+    automation: tenant.policy.automation,
+    pinned: tenant.policy.pin !== undefined,
+    insecureRegistry: tenant.insecureRegistry,
+    interval: fleet.intervals.image,
+    secretName: tenant.registrySecret,
   };
 }
 

@@ -53,7 +53,7 @@ describe("authority up, with three tenants on the real engine", function () {
   });
 
   /** Commits a production in which each tenant runs this tag. */
-  const promote = (tags: Readonly<Record<string, string>>): Promise<string> =>
+  const promote = (tags: Readonly<Record<string, string>>, deny = ["1.3.0"]): Promise<string> =>
     project.commit("Promote", {
       "Pulumi.prod.yaml": [
         "config:",
@@ -67,7 +67,7 @@ describe("authority up, with three tenants on the real engine", function () {
           `      image: ${String(applications.get(name)?.image)}`,
           "      insecureRegistry: true",
           `      tag: "${tag}"`,
-          '      policy: { range: ">=1.0.0", deny: ["1.3.0"] }',
+          `      policy: { range: ">=1.0.0", deny: ${JSON.stringify(deny)} }`,
         ]),
         salt,
         "",
@@ -84,11 +84,16 @@ describe("authority up, with three tenants on the real engine", function () {
       child.stdin?.end();
     });
 
-  const sources = (): string[] => {
-    const folder = join(project.directory, "rendered/prod/1-manifest");
-    const files = existsSync(folder) ? readdirSync(folder) : [];
-    return files.flatMap((file) => /gitrepository-flux-system-(.*)\.yaml$/.exec(file)?.[1] ?? []).sort();
+  const rendered = "rendered/prod/1-manifest";
+  const files = (): string[] => {
+    const folder = join(project.directory, rendered);
+    return existsSync(folder) ? readdirSync(folder) : [];
   };
+
+  const sources = (): string[] =>
+    files()
+      .flatMap((file) => /gitrepository-flux-system-(.*)\.yaml$/.exec(file)?.[1] ?? [])
+      .sort();
 
   it("deploys all of them when nothing is wrong", async () => {
     await promote({ cart: "1.0.0", pay: "1.0.0", shop: "1.0.0" });
@@ -120,12 +125,21 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.deepEqual(sources(), ["cart-1.1.1", "pay-1.1.0", "shop-1.1.0"]);
   });
 
-  it("holds a tenant that only a policy blocks", async () => {
+  it("holds a tenant that only a policy blocks, and tells Flux of that policy all the same", async () => {
     await applications.get("shop")?.publish({ version: "1.3.0", message: "Denied by the platform team" });
-    await promote({ cart: "1.0.0", pay: "1.1.0", shop: "1.3.0" });
+    await promote({ cart: "1.0.0", pay: "1.1.0", shop: "1.3.0" }, ["1.2.0", "1.3.0"]);
     const { code, output } = await up();
     assert.equal(code, 3, output);
     assert.match(output, /the version 1\.3\.0 is denied/);
+    assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.1.0", "shop-1.1.0"]);
+    const policy = `${rendered}/image.toolkit.fluxcd.io_v1-imagepolicy-flux-system-shop.yaml`;
+    assert.match(await project.read(policy), /!=1\.2\.0/);
+  });
+
+  it("changes nothing where the same tenant is held again", async () => {
+    const { code, output } = await up();
+    assert.equal(code, 3, output);
+    assert.doesNotMatch(output, /^\s*[+~-] /m);
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.1.0", "shop-1.1.0"]);
   });
 
@@ -135,5 +149,9 @@ describe("authority up, with three tenants on the real engine", function () {
     const { code, output } = await up();
     assert.equal(code, 3, output);
     assert.deepEqual(sources(), ["pay-1.1.0", "shop-1.1.0"]);
+    assert.deepEqual(
+      files().filter((file) => file.includes("cart")),
+      [],
+    );
   });
 });
