@@ -11,6 +11,7 @@ export const annotation = {
   version: "shared-authority/version",
   repository: "shared-authority/repository",
   gitTag: "shared-authority/git-tag",
+  /** Where a branch is followed, only the commit whose image runs: Flux moves any other by itself. */
   commit: "shared-authority/commit",
   /** The release branch that holds the commit, or the branch that is followed. */
   branch: "shared-authority/branch",

@@ -1,4 +1,4 @@
-import type { BranchEvidence, Evidence, ImageEvidence } from "../release/evidence";
+import { type BranchEvidence, type Evidence, imageCommit, type ImageEvidence } from "../release/evidence";
 import { annotation } from "./annotation";
 import { defined } from "./object";
 
@@ -16,24 +16,26 @@ export function releaseAnnotations(tenant: string, evidence: Evidence): Record<s
     [annotation.chartDigest]: evidence.chartDigest,
     [annotation.chartVersion]: evidence.chartVersion,
     [annotation.appVersion]: evidence.appVersion,
-    [annotation.images]: evidence.images.length === 0 ? undefined : evidence.images.map(imageText).join(" "),
+    [annotation.images]: imagesText(evidence.images),
     [annotation.revision]: evidence.revision,
   });
 }
 
 /**
  * The annotations of an object that follows a branch. The commit is left out on purpose: Flux moves it without any
- * `up`, and a preview must show no change when nothing was decided here.
+ * `up`, and a preview must show no change when nothing was decided here. Only the commit whose image runs stays.
  */
 export function branchAnnotations(tenant: string, evidence: BranchEvidence): Record<string, string> {
   return defined({
     [annotation.tenant]: tenant,
     [annotation.follow]: "branch",
     [annotation.repository]: evidence.repository,
+    [annotation.commit]: imageCommit(evidence),
     [annotation.branch]: evidence.branch,
     [annotation.chart]: evidence.chart,
     [annotation.chartVersion]: evidence.chartVersion,
     [annotation.appVersion]: evidence.appVersion,
+    [annotation.images]: imagesText(evidence.images),
   });
 }
 
@@ -42,7 +44,6 @@ export function evidenceOfAnnotations(annotations: Readonly<Record<string, strin
   const version = annotations[annotation.version];
   const chart = annotations[annotation.chart];
   if (version === undefined || chart === undefined) return undefined;
-  const images = annotations[annotation.images];
   return {
     version,
     chart,
@@ -53,9 +54,18 @@ export function evidenceOfAnnotations(annotations: Readonly<Record<string, strin
     chartDigest: annotations[annotation.chartDigest],
     chartVersion: annotations[annotation.chartVersion],
     appVersion: annotations[annotation.appVersion],
-    images: images === undefined ? [] : images.split(" ").map(imageOfText),
+    images: imagesOfAnnotations(annotations) ?? [],
     revision: annotations[annotation.revision],
   };
+}
+
+/** The images that an object's annotations name; nothing where they name none. */
+export function imagesOfAnnotations(annotations: Readonly<Record<string, string>>): ImageEvidence[] | undefined {
+  return annotations[annotation.images]?.split(" ").map(imageOfText);
+}
+
+function imagesText(images: readonly ImageEvidence[] = []): string | undefined {
+  return images.length === 0 ? undefined : images.map(imageText).join(" ");
 }
 
 function imageText(image: ImageEvidence): string {

@@ -12,7 +12,7 @@ import { valuesConfigMap, type ValuesSpec } from "./values";
 export interface TenantSpecs {
   readonly tenant: TenantSpec;
   readonly source: SourceSpec;
-  /** Only where releases are followed. */
+  /** Only where the stack file names what runs. */
   readonly imagePolicy?: ImagePolicySpec;
   readonly values: ValuesSpec;
   readonly release: Omit<HelmReleaseSpec, "values">;
@@ -36,6 +36,7 @@ export function tenantSpecs(fleet: Fleet, tenant: Tenant, follows: Followed): Te
     source: {
       ...common,
       follows,
+      branchChart: tenant.branchChart,
       interval: fleet.intervals.source,
       timeout: fleet.timeouts.source,
       secretName: tenant.chart.kind === "oci" ? tenant.registrySecret : tenant.repositorySecret,
@@ -61,18 +62,17 @@ export function tenantSpecs(fleet: Fleet, tenant: Tenant, follows: Followed): Te
 
 /**
  * What the stack file decides about a tenant's images. It needs no evidence: Flux can be told of it where the release
- * itself may not run. Nothing where no release is followed.
+ * itself may not run. Nothing where the stack file names nothing that runs.
  */
 export function imagePolicySpec(fleet: Fleet, tenant: Tenant): ImagePolicySpec | undefined {
-  if (fleet.follow === "branch") return undefined;
+  const choice = choiceOf(fleet, tenant);
+  if (choice === undefined) return undefined;
   return {
     tenant: tenant.name,
     stack: fleet.stack,
     authorityNamespace: fleet.authorityNamespace,
     image: tenant.images[0],
-    imagePrefix: tenant.prefix.image,
-    range: tenant.policy.range,
-    deny: tenant.policy.deny,
+    choice,
     automation: tenant.policy.automation,
     pinned: tenant.policy.pin !== undefined,
     insecureRegistry: tenant.insecureRegistry,
@@ -96,7 +96,7 @@ export function tenantManifests(specs: TenantSpecs): KubernetesObject[] {
 /** What the stack itself gives to the functions that make its automations; nothing where no tenant is automated. */
 export function automationSpec(fleet: Fleet): AutomationSpec | undefined {
   const { configRepository } = fleet;
-  if (configRepository === undefined || fleet.follow === "branch") return undefined;
+  if (configRepository === undefined) return undefined;
   return {
     stack: fleet.stack,
     authorityNamespace: fleet.authorityNamespace,
@@ -113,9 +113,19 @@ export function stackManifests(fleet: Fleet): KubernetesObject[] {
   return spec === undefined ? [] : automationObjects(spec);
 }
 
+/** Where a branch is followed there is nothing to move but the images that are made for its commits. */
 function modesInUse(fleet: Fleet): CommittingAutomation[] {
   const modes = ["auto", "pull-request"] as const;
-  return modes.filter((mode) => fleet.tenants.some((tenant) => tenant.policy.automation === mode));
+  const moved = fleet.tenants.filter(({ branchImage }) => fleet.follow === "tags" || branchImage !== undefined);
+  return modes.filter((mode) => moved.some((tenant) => tenant.policy.automation === mode));
+}
+
+/** Which image tags may run: releases, or where a branch is followed, those that are made for its commits. */
+function choiceOf({ follow }: Fleet, { branchImage, prefix, policy }: Tenant): ImagePolicySpec["choice"] | undefined {
+  if (follow === "tags") {
+    return { kind: "version", prefix: prefix.image, range: policy.range, deny: policy.deny };
+  }
+  return branchImage === undefined ? undefined : { kind: "commit", pattern: branchImage.pattern };
 }
 
 /** The evidence of what a tenant follows, as the manifests want it. */
@@ -123,8 +133,11 @@ export function followed(evidence: Evidence | BranchEvidence): Followed {
   return "version" in evidence ? { kind: "tags", evidence } : { kind: "branch", evidence };
 }
 
-function pinnedImage(tenant: Tenant, follows: Followed): ValuesSpec["pinnedImage"] {
-  if (tenant.pinDigest === undefined || follows.kind === "branch" || tenant.tag === undefined) return undefined;
-  const digest = follows.evidence.images[0]?.digest;
-  return digest === undefined ? undefined : { path: tenant.pinDigest, tag: tenant.tag, digest };
+function pinnedImage(
+  { tag, pinDigest, branchImage }: Tenant,
+  { kind, evidence: { images } }: Followed,
+): ValuesSpec["pinnedImage"] {
+  const path = kind === "tags" ? pinDigest : branchImage?.value;
+  const digest = images?.[0]?.digest;
+  return path === undefined || tag === undefined || digest === undefined ? undefined : { path, tag, digest };
 }

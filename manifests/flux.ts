@@ -16,7 +16,7 @@ export interface GitRepository<Text = string> extends KubernetesObject {
   readonly kind: "GitRepository";
   readonly spec: {
     readonly url: string;
-    /** `commit` takes precedence over `tag`, which then stays for people. */
+    /** `commit` takes precedence over `tag`, which then stays for people, and over `branch`, which must hold it. */
     readonly ref: { readonly branch?: string; readonly tag?: string; readonly commit?: string };
     readonly interval: Text;
     readonly timeout: Text;
@@ -30,8 +30,9 @@ export interface OciRepository<Text = string> extends KubernetesObject {
   readonly kind: "OCIRepository";
   readonly spec: {
     readonly url: string;
-    /** `digest` takes precedence over `tag`, which then stays for people. */
-    readonly ref: { readonly tag: string; readonly digest?: string };
+    /** `digest` takes precedence over `tag`, which then stays for people. A range takes the newest tag that the filter lets through. */
+    readonly ref:
+      { readonly tag: string; readonly digest?: string } | { readonly semver: string; readonly semverFilter: string };
     readonly layerSelector: { readonly mediaType: string; readonly operation: "copy" };
     readonly interval: Text;
     readonly timeout: Text;
@@ -95,14 +96,15 @@ export interface ImageRepository<Text = string> extends KubernetesObject {
   };
 }
 
-/** Chooses the newest tag that a SemVer range allows. */
+/** Chooses the newest tag: by version within a range, or by number. */
 export interface ImagePolicy extends KubernetesObject {
   readonly apiVersion: "image.toolkit.fluxcd.io/v1";
   readonly kind: "ImagePolicy";
   readonly spec: {
     readonly imageRepositoryRef: LocalReference;
     readonly filterTags: { readonly pattern: string; readonly extract: string };
-    readonly policy: { readonly semver: { readonly range: string } };
+    readonly policy:
+      { readonly semver: { readonly range: string } } | { readonly numerical: { readonly order: "asc" } };
     readonly digestReflectionPolicy: "IfNotPresent";
   };
 }

@@ -13,12 +13,7 @@ export interface ImagePolicySpec<Text = string> {
   readonly authorityNamespace: string;
   /** The image repository without tag. */
   readonly image: string;
-  /** What stands before the version in an image tag. */
-  readonly imagePrefix: string;
-  /** A SemVer range in Flux's syntax. */
-  readonly range: string;
-  /** Versions that never run. */
-  readonly deny: readonly string[];
+  readonly choice: VersionChoice | CommitChoice;
   readonly automation: Automation;
   /** A pinned tenant is selected by no automation, whatever its mode. */
   readonly pinned: boolean;
@@ -27,6 +22,24 @@ export interface ImagePolicySpec<Text = string> {
   readonly interval: Text;
   /** A Secret in the authority namespace with the credentials of the registry. */
   readonly secretName?: Text;
+}
+
+/** Of the tags that are versions, the newest that the policy allows: a release. */
+export interface VersionChoice {
+  readonly kind: "version";
+  /** What stands before the version in an image tag. */
+  readonly prefix: string;
+  /** A SemVer range in Flux's syntax. */
+  readonly range: string;
+  /** Versions that never run. */
+  readonly deny: readonly string[];
+}
+
+/** Of the tags of images that are made one for each commit, the one with the highest number. */
+export interface CommitChoice {
+  readonly kind: "commit";
+  /** A regular expression over tags; its group `ts` is the number. */
+  readonly pattern: string;
 }
 
 /** SemVer's own grammar without build metadata, which no image tag can carry (semver.org, question 12). */
@@ -63,12 +76,21 @@ function imagePolicy<Text>(spec: ImagePolicySpec<Text>): ImagePolicy {
     }),
     spec: {
       imageRepositoryRef: { name: spec.tenant },
-      // Masterminds reads `v1.2.3` and `1.2` as versions too; only what carries the declared prefix is one here.
-      filterTags: { pattern: `^${escapeForGo(spec.imagePrefix)}(?P<version>${semVer})$`, extract: "$version" },
-      policy: { semver: { range: fluxRange(spec.range, spec.deny) } },
+      ...chosenTags(spec.choice),
       // `Always` would write a re-pushed tag's new digest into the stack file: a decision that nobody made.
       digestReflectionPolicy: "IfNotPresent",
     },
+  };
+}
+
+function chosenTags(choice: ImagePolicySpec["choice"]): Pick<ImagePolicy["spec"], "filterTags" | "policy"> {
+  if (choice.kind === "commit") {
+    return { filterTags: { pattern: choice.pattern, extract: "$ts" }, policy: { numerical: { order: "asc" } } };
+  }
+  return {
+    // Masterminds reads `v1.2.3` and `1.2` as versions too; only what carries the declared prefix is one here.
+    filterTags: { pattern: `^${escapeForGo(choice.prefix)}(?P<version>${semVer})$`, extract: "$version" },
+    policy: { semver: { range: fluxRange(choice.range, choice.deny) } },
   };
 }
 

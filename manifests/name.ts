@@ -21,6 +21,14 @@ export function sourceName(tenant: string, version: string): string {
   return `${plain.toLowerCase().slice(0, 253 - hash.length - 1)}-${hash}`;
 }
 
+/**
+ * The name of the source that holds one commit of a branch: `podinfo-commit.dd507173b7b7`. The dot keeps it apart from
+ * the source of a tenant that is called so.
+ */
+export function commitSourceName(tenant: string, commit: string): string {
+  return `${tenant}-commit.${commit.slice(0, 12)}`;
+}
+
 /** The name of the ConfigMap of special config: `podinfo-values-857mh2h2h8`. */
 export function valuesName(tenant: string, hash: string): string {
   return `${valuesNamePrefix(tenant)}${hash}`;

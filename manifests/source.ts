@@ -1,7 +1,8 @@
-import type { BranchEvidence, Evidence } from "../release/evidence";
+import type { BranchChart } from "../fleet/fleet";
+import { type BranchEvidence, type Evidence, imageCommit } from "../release/evidence";
 import { branchAnnotations, releaseAnnotations } from "./evidence-annotations";
 import type { GitRepository, LocalReference, OciRepository } from "./flux";
-import { label, sourceName } from "./name";
+import { commitSourceName, label, sourceName } from "./name";
 import { defined, type ObjectMeta } from "./object";
 
 /** Where a tenant's chart comes from, and how Flux gets at it. */
@@ -11,6 +12,8 @@ export interface SourceSpec<Text = string> {
   readonly authorityNamespace: string;
   /** A release, or the branch that the stack follows. */
   readonly follows: Followed;
+  /** Which charts of a registry are followed, where those of a branch are. */
+  readonly branchChart?: BranchChart;
   /** Whether the chart's registry speaks plain HTTP. For labs. */
   readonly insecureRegistry: boolean;
   /** How often Flux looks. */
@@ -41,9 +44,14 @@ export function followedAnnotations(tenant: string, followed: Followed): Record<
   return { ...evidence, ...waitForReady };
 }
 
-/** The name of the source of what is followed: named after the version, or after the tenant for a branch. */
+/**
+ * The name of the source of what is followed: named after the version; for a branch after the tenant, or after the commit
+ * whose image runs, so that one patch of the release moves chart and image together.
+ */
 export function followedSourceName(tenant: string, followed: Followed): string {
-  return followed.kind === "branch" ? tenant : sourceName(tenant, followed.evidence.version);
+  if (followed.kind === "tags") return sourceName(tenant, followed.evidence.version);
+  const commit = imageCommit(followed.evidence);
+  return commit === undefined ? tenant : commitSourceName(tenant, commit);
 }
 
 /** A chart that is an OCI artifact has an OCIRepository, any other a GitRepository. */
@@ -60,7 +68,7 @@ function gitRepository<Text>(spec: SourceSpec<Text>): GitRepository<Text> {
   const { follows } = spec;
   const ref =
     follows.kind === "branch"
-      ? { branch: follows.evidence.branch }
+      ? defined({ branch: follows.evidence.branch, commit: imageCommit(follows.evidence) })
       : defined({ tag: follows.evidence.gitTag, commit: follows.evidence.commit });
   return {
     apiVersion: "source.toolkit.fluxcd.io/v1",
@@ -77,15 +85,17 @@ function gitRepository<Text>(spec: SourceSpec<Text>): GitRepository<Text> {
 }
 
 function ociRepository<Text>(spec: SourceSpec<Text>): OciRepository<Text> {
-  const { evidence } = spec.follows;
-  const released = spec.follows.kind === "tags" ? spec.follows.evidence : undefined;
+  const { follows, branchChart } = spec;
   return {
     apiVersion: "source.toolkit.fluxcd.io/v1",
     kind: "OCIRepository",
     metadata: metadata(spec),
     spec: {
-      url: evidence.chart,
-      ref: { tag: ociTag(evidence.chartVersion ?? ""), ...defined({ digest: released?.chartDigest }) },
+      url: follows.evidence.chart,
+      ref:
+        follows.kind === "branch"
+          ? { semver: branchChart?.range ?? "", semverFilter: branchChart?.pattern ?? "" }
+          : { tag: ociTag(follows.evidence.chartVersion ?? ""), ...defined({ digest: follows.evidence.chartDigest }) },
       layerSelector: { mediaType: chartLayer, operation: "copy" },
       interval: spec.interval,
       timeout: spec.timeout,

@@ -37,6 +37,14 @@ export interface ImageEvidence {
 }
 
 /**
+ * The commit that stays until an `up` moves it: the one whose image runs. Nothing where Flux follows the branch by
+ * itself.
+ */
+export function imageCommit({ images, commit }: BranchEvidence): string | undefined {
+  return images === undefined ? undefined : commit;
+}
+
+/**
  * What is known of a followed branch: of its head; or of the commit whose image runs, where the application publishes
  * an image for each; or of the newest chart, where it publishes a chart for each.
  */

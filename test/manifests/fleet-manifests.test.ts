@@ -1,7 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- tests look into objects of every kind */
 import assert from "node:assert/strict";
 import type { KubernetesObject } from "../../manifests/object";
-import type { Evidence } from "../../release/evidence";
+import type { BranchEvidence, Evidence } from "../../release/evidence";
 import {
   digest,
   exampleBranch,
@@ -71,6 +71,68 @@ describe("tenantManifests", () => {
     assert.equal("max" in only(objects, "LimitRange").spec.limits[0], false);
     assert.equal(objects.filter(({ metadata }) => metadata.name === "team").length, 0);
     assert.equal(objects.filter(({ metadata }) => metadata.name.startsWith("allow-declared")).length, 0);
+  });
+
+  const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
+  const commitTag = "master-dd50717-1732386000";
+  const commitEvidence: BranchEvidence = {
+    ...exampleBranch,
+    images: [{ reference: `ghcr.io/stefanprodan/podinfo:${commitTag}`, digest }],
+  };
+
+  it("runs the image of a commit with the chart of that commit, and moves both by one patch", () => {
+    const objects = manifestsOf({ tag: commitTag, branchImage, pinDigest: "other" }, commitEvidence);
+    const source = only(objects, "GitRepository");
+    assert.equal(source.metadata.name, "podinfo-commit.dd507173b7b7");
+    assert.deepEqual(source.spec.ref, { branch: "master", commit: exampleBranch.commit });
+    const { data } = only(objects, "ConfigMap") as unknown as { data: Record<string, string> };
+    assert.deepEqual(data, { "pinned-image.yaml": `image:\n  tag: ${commitTag}@${digest}\n` });
+    const { spec, metadata } = only(objects, "HelmRelease");
+    assert.deepEqual(spec.chart.spec.sourceRef, { kind: "GitRepository", name: "podinfo-commit.dd507173b7b7" });
+    assert.equal(spec.chart.spec.reconcileStrategy, "Revision");
+    assert.equal(metadata.annotations?.["shared-authority/commit"], exampleBranch.commit);
+    assert.equal(
+      metadata.annotations?.["shared-authority/images"],
+      `ghcr.io/stefanprodan/podinfo:${commitTag}@${digest}`,
+    );
+  });
+
+  it("lets Flux move the images of commits as it moves releases, each by the mode of its tenant", () => {
+    const moved = (automation: "auto" | "manual", pin?: { reason: string; by: string }) =>
+      manifestsOf({ tag: commitTag, branchImage, policy: { range: "*", automation, deny: [], pin } }, commitEvidence, {
+        stack: "dev",
+      });
+    const labels = only(moved("auto"), "ImagePolicy").metadata.labels;
+    assert.equal(labels?.["shared-authority/automation"], "auto");
+    assert.deepEqual(only(moved("auto"), "ImageUpdateAutomation").spec.policySelector.matchLabels, {
+      "shared-authority/stack": "dev",
+      "shared-authority/automation": "auto",
+    });
+    const pinned = moved("auto", { reason: "a demonstration", by: "ann" });
+    assert.equal(only(pinned, "ImagePolicy").metadata.labels?.["shared-authority/automation"], "manual");
+    assert.ok(!kinds(moved("manual")).includes("ImageUpdateAutomation"));
+    assert.ok(kinds(moved("manual")).includes("ImagePolicy"));
+    assert.ok(
+      !kinds(manifestsOf({ policy: { range: "*", automation: "auto", deny: [] } }, exampleBranch)).includes(
+        "ImageUpdateAutomation",
+      ),
+    );
+  });
+
+  it("follows the charts of a branch's commits in the registry by range and filter, under one name", () => {
+    const branchChart = { range: ">=0.0.0-0", pattern: "^0\\.0\\.0-master\\.[0-9]+$" };
+    const evidence = {
+      branch: "master",
+      chart: ociChart.url,
+      chartVersion: "0.0.0-master.7",
+      appVersion: "0.0.0-master.7",
+    };
+    const objects = manifestsOf({ chart: ociChart, repository: undefined, tag: undefined, branchChart }, evidence);
+    const source = only(objects, "OCIRepository");
+    assert.equal(source.metadata.name, "podinfo");
+    assert.deepEqual(source.spec.ref, { semver: ">=0.0.0-0", semverFilter: "^0\\.0\\.0-master\\.[0-9]+$" });
+    assert.deepEqual(only(objects, "HelmRelease").spec.chartRef, { kind: "OCIRepository", name: "podinfo" });
+    assert.ok(!kinds(objects).some((kind) => kind.startsWith("Image") || kind === "GitRepository"));
   });
 
   it("scans no images and names no version where a branch is followed", () => {

@@ -7,7 +7,7 @@ import { parse } from "yaml";
 import type { Tenant } from "../../fleet/fleet";
 import type { KubernetesObject } from "../../manifests/object";
 import { renderedFile } from "../../manifests/rendered-file";
-import type { Evidence } from "../../release/evidence";
+import type { BranchEvidence, Evidence } from "../../release/evidence";
 import { lacks } from "../support/tools";
 import { digest, exampleBranch, exampleEvidence, exampleFleet, exampleTenant, manifestsOf } from "./example-fleet";
 
@@ -113,13 +113,41 @@ const ociEvidence: Evidence = {
   chartDigest: digest,
 };
 
-const evidence = fc.constantFrom(exampleEvidence, exampleBranch, ociEvidence);
+const commitEvidence: BranchEvidence = {
+  ...exampleBranch,
+  images: [{ reference: "ghcr.io/stefanprodan/podinfo:master-dd50717-1", digest }],
+};
+
+const newestChart: BranchEvidence = { branch: "master", chart: "oci://ghcr.io/stefanprodan/charts/podinfo" };
+
+/** What a tenant declares besides, where such evidence is read for it. */
+const forms = new Map<Evidence | BranchEvidence, Partial<Tenant>>([
+  [exampleEvidence, {}],
+  [exampleBranch, {}],
+  [ociEvidence, { chart: { kind: "oci", url: ociEvidence.chart } }],
+  [
+    commitEvidence,
+    {
+      tag: "master-dd50717-1",
+      branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" },
+    },
+  ],
+  [
+    newestChart,
+    {
+      chart: { kind: "oci", url: newestChart.chart },
+      branchChart: { range: ">=0.0.0-0", pattern: "^0\\.0\\.0-master\\.[0-9]+$" },
+    },
+  ],
+]);
+
+const evidence = fc.constantFrom(...forms.keys());
 
 const manifests = fc
   .tuple(tenantChanges, evidence, fc.boolean())
   .map(([changes, facts, bare]): KubernetesObject[] =>
     manifestsOf(
-      facts === ociEvidence ? { ...changes, chart: { kind: "oci", url: facts.chart } } : changes,
+      { ...changes, ...forms.get(facts) },
       facts,
       bare ? { configRepository: { ...exampleFleet.configRepository!, secretName: "push" } } : {},
     ),

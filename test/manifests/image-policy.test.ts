@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
-import { imagePolicyObjects } from "../../manifests/image-policy";
+import type { ImagePolicy } from "../../manifests/flux";
+import { imagePolicyObjects, type ImagePolicySpec } from "../../manifests/image-policy";
+import { commitOfTag, tagPatternError } from "../../version/tag-pattern";
 import { isVersion } from "../../version/version";
 import { requireTools } from "../support/tools";
 
@@ -11,21 +13,23 @@ interface Filter {
   readonly extract: string;
 }
 
-function filterOf(imagePrefix: string): Filter {
+function filterOf(prefix: string): Filter {
+  return policyOf({ kind: "version", prefix, range: "*", deny: [] }).filterTags;
+}
+
+function policyOf(choice: ImagePolicySpec["choice"]): ImagePolicy["spec"] {
   const [, policy] = imagePolicyObjects({
     tenant: "podinfo",
     stack: "prod",
     authorityNamespace: "flux-system",
     image: "ghcr.io/stefanprodan/podinfo",
-    imagePrefix,
-    range: "*",
-    deny: [],
+    choice,
     automation: "auto",
     pinned: false,
     insecureRegistry: false,
     interval: "5m0s",
   });
-  return policy.spec.filterTags;
+  return policy.spec;
 }
 
 /** What Flux would hold against the range: by tag, the version. */
@@ -97,5 +101,68 @@ describe("the tags that an ImagePolicy lets through", () => {
   it("take the prefix by the letter", () => {
     assert.ok(filterOf("rel.").pattern.startsWith("^rel\\.(?P<version>"));
     assert.equal(filterOf("v").extract, "$version");
+  });
+
+  it("are chosen by number where an image is made for each commit", () => {
+    const pattern = "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$";
+    const { filterTags, policy, digestReflectionPolicy } = policyOf({ kind: "commit", pattern });
+    assert.deepEqual(
+      { filterTags, policy, digestReflectionPolicy },
+      {
+        filterTags: { pattern, extract: "$ts" },
+        policy: { numerical: { order: "asc" } },
+        digestReflectionPolicy: "IfNotPresent",
+      },
+    );
+  });
+
+  it("are the same to Flux and to this program, whatever pattern the stack file has", function () {
+    requireTools(this, "go");
+    this.timeout(120_000);
+    const atom = fc.constantFrom(
+      "a",
+      "b",
+      "0",
+      "\\.",
+      "-",
+      "_",
+      ".",
+      "\\d",
+      "\\w",
+      "[0-9a-f]",
+      "[^a]",
+      "[\\w.-]",
+      "[-b]",
+      "a|b",
+    );
+    const count = fc.constantFrom("", "", "", "*", "+", "?", "{1,2}", "{2}", "{0,}");
+    const piece = fc.tuple(atom, count, fc.constantFrom("", "(", "(?:")).map(([what, times, group]) => {
+      if (what.includes("|")) return `(?:${what})`;
+      return group === "" ? what + times : `${group}${what}${times})${times === "?" ? "?" : ""}`;
+    });
+    const sha = "(?P<sha>[0-9a-f]+)";
+    const ts = "(?P<ts>[0-9]+)";
+    const pattern = fc
+      .tuple(fc.array(piece, { maxLength: 4 }), fc.array(piece, { maxLength: 3 }))
+      .map(([before, behind]) => `^${before.join("")}${sha}-${ts}${behind.join("")}$`);
+    const patterns = fc.sample(pattern, 200);
+    for (const one of patterns) assert.equal(tagPatternError(one), undefined, one);
+    const text = fc.string({ unit: fc.constantFrom(...Array.from("ab01.-_")), minLength: 1, maxLength: 10 });
+    const tags = [...new Set([...fixedTags, "ab-1", "0-0", "a.b-12", ...fc.sample(text, 3000)])];
+    const asked = patterns.map((one) => ({ pattern: one, extract: "$sha $ts" }));
+    let matched = 0;
+    askGo(asked, tags).forEach((extracted, index) => {
+      const expected = tags.flatMap((tag) => {
+        const made = commitOfTag(patterns[index]!, tag);
+        return made === undefined ? [] : [[tag, made] as const];
+      });
+      const got = Object.entries(extracted).map(([tag, said]) => {
+        const [id = "", number] = said.split(" ");
+        return [tag, { sha: id, ts: Number(number) }] as const;
+      });
+      assert.deepEqual(Object.fromEntries(got), Object.fromEntries(expected), patterns[index]);
+      matched += got.length;
+    });
+    assert.ok(matched > 100, `only ${matched} matches`);
   });
 });
