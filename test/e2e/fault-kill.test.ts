@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { skipBecause } from "../support/tools";
+import type { Application } from "./support/application";
+import { killUp, type Moment, type Victim } from "./support/disturbed-up";
+import { fleetFile } from "./support/fleet-file";
+import { assertWhole } from "./support/inventory";
+import { useLab } from "./support/lab";
+import { said, Stage } from "./support/stage";
+
+/** What an `up` does when it is killed. */
+type Change = "a tenant comes" | "a tenant is promoted" | "a tenant leaves";
+
+const changes: readonly Change[] = [
+  "a tenant comes",
+  "a tenant is promoted",
+  "a tenant comes",
+  "a tenant leaves",
+  "a tenant comes",
+  "a tenant is promoted",
+  "a tenant leaves",
+  "a tenant comes",
+  "a tenant is promoted",
+  "a tenant leaves",
+];
+
+/** Ten kills of `pulumi` at random moments; `FAULT_SEED` plays the same moments again. */
+const seed = Number(process.env.FAULT_SEED ?? randomInt(1_000_000));
+
+describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
+  const opened = useLab();
+  const random = randomFrom(seed);
+  const tags = new Map<Application, string>();
+  const seen = new Set<Application>();
+  const applications: Application[] = [];
+  let stage: Stage;
+  let file: Awaited<ReturnType<typeof fleetFile>>;
+
+  before(async function () {
+    if (process.platform !== "linux") skipBecause(this, "finds the engine's processes in /proc");
+    stage = await Stage.open(this, opened());
+    for (let count = 0; count < 4; count++) applications.push(await stage.application("6.13.0", "6.14.1"));
+    await stage.addStack("prod", {
+      tenants: applications.map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
+    });
+    file = await fleetFile(stage, "prod", applications);
+  });
+
+  after(() => stage.close());
+
+  /** Whom the change is about: the tenant that has waited longest for it. */
+  function decide(change: Change): Application {
+    const [oldest] = [...tags.keys()];
+    const promotable = [...tags].find(([, tag]) => tag === "6.13.0")?.[0];
+    const absent = applications.find((application) => !tags.has(application));
+    const application = { "a tenant comes": absent, "a tenant is promoted": promotable, "a tenant leaves": oldest }[
+      change
+    ];
+    assert.ok(application);
+    if (change === "a tenant leaves") tags.delete(application);
+    else tags.set(application, change === "a tenant comes" ? "6.13.0" : "6.14.1");
+    seen.add(application);
+    return application;
+  }
+
+  /** A moment that surely comes in such an `up`. */
+  function momentOf(change: Change, { name }: Application): Moment {
+    const inAuthority = { namespace: stage.authorityNamespace };
+    const source = { apiVersion: "source.toolkit.fluxcd.io/v1", kind: "GitRepository", ...inAuthority };
+    const release = { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", ...inAuthority };
+    const values = { apiVersion: "v1", kind: "ConfigMap", ...inAuthority };
+    const home = { apiVersion: "v1", kind: "Namespace", fieldSelector: `metadata.name=${name}` };
+    const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", namespace: name };
+    const made = [home, role, values, source, release].map((selection): Moment => ({
+      seen: "cluster",
+      change: "ADDED",
+      selection,
+    }));
+    const begun = (most: number): Moment => ({ seen: "engine", work: "begun", count: 1 + Math.floor(random() * most) });
+    const ended = (most: number): Moment => ({ seen: "engine", work: "ended", count: 1 + Math.floor(random() * most) });
+    switch (change) {
+      case "a tenant comes":
+        return oneOf(random, [oneOf(random, made), begun(16), ended(15)]);
+      case "a tenant is promoted":
+        return oneOf(random, [{ seen: "cluster", change: "ADDED", selection: source }, begun(2), ended(1)]);
+      case "a tenant leaves":
+        return oneOf(random, [{ seen: "cluster", change: "DELETED", selection: release }, begun(14), ended(10)]);
+    }
+  }
+
+  changes.forEach((change, index) => {
+    it(`${index + 1}: loses nothing while ${change}`, async function () {
+      this.timeout(180_000);
+      const application = decide(change);
+      const moment = momentOf(change, application);
+      const victim: Victim = oneOf(random, ["all", "engine"]);
+      this.test!.title += `, killed (${victim}) at ${describeMoment(moment)}`;
+      await file.declare(tags);
+      const killed = await killUp(stage, "prod", moment, victim);
+      assert.ok(killed.disturbed, said(killed));
+
+      const cancelled = await stage.pulumi("cancel", "--stack", "prod", "--yes");
+      assert.equal(cancelled.code, 0, said(cancelled));
+      const healed = await stage.authorityUp("prod");
+      assert.equal(healed.code, 0, `${said(killed)}\n----\n${said(healed)}`);
+      const tenants = [...seen].map(({ name }) => name);
+      await assertWhole(stage, "prod", tenants);
+      for (const [tenant, tag] of tags) {
+        assert.equal(await stage.runningImage(tenant), `${tenant.image}:${tag}`);
+        const versions = (await stage.history(tenant)).map(({ chartVersion }) => chartVersion);
+        assert.deepEqual(versions, tag === "6.13.0" ? ["6.13.0"] : ["6.13.0", "6.14.1"]);
+      }
+    });
+  });
+
+  it("and at last nothing is left to do", async () => {
+    await stage.expectNoChanges("prod", "--refresh");
+  });
+});
+
+function oneOf<T>(random: () => number, choices: readonly T[]): T {
+  return choices[Math.floor(random() * choices.length)]!;
+}
+
+function describeMoment(moment: Moment): string {
+  return moment.seen === "engine"
+    ? `work ${moment.work} on ${moment.count}`
+    : `${moment.selection.kind} ${moment.change}`;
+}
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+function randomFrom(start: number): () => number {
+  let state = start;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,116 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import type { Selection } from "../../../lab/control-plane/cluster";
+import type { EngineResult } from "../../../lab/engine-session";
+import type { Stage } from "./stage";
+import { waitFor } from "./wait";
+
+/** When something happens to an `up`. */
+export type Moment =
+  /** When the engine has said of so many objects that its work on them has begun or ended. */
+  | { readonly seen: "engine"; readonly work: "begun" | "ended"; readonly count: number }
+  /** When the API server tells of such an object, which the engine does not know yet. */
+  | { readonly seen: "cluster"; readonly change: "ADDED" | "MODIFIED" | "DELETED"; readonly selection: Selection };
+
+/** An `up` to which something happened. */
+export interface DisturbedUp extends EngineResult {
+  /** Whether the moment came before the `up` had ended. */
+  readonly disturbed: boolean;
+}
+
+/**
+ * Runs `pulumi up`, and lets something happen to it at a moment. Returns when it has ended, and with it every process
+ * that it had started.
+ *
+ * @param happen what happens; it gets the engine's process
+ */
+export async function disturbUp(
+  stage: Stage,
+  stack: string,
+  moment: Moment,
+  happen: (pid: number) => Promise<void> | void,
+): Promise<DisturbedUp> {
+  const { environment } = stage.session;
+  const flags = ["--yes", "--skip-preview", "--non-interactive", "--color", "never"];
+  const child = spawn(environment.PULUMI ?? "pulumi", ["up", "--stack", stack, ...flags], {
+    cwd: stage.project.directory,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "close") as Promise<[number | null]>;
+  const [over, output] = [new AbortController(), { stdout: "", stderr: "" }];
+  let happened: Promise<void> | undefined;
+  const act = () => {
+    if (child.pid === undefined || child.exitCode !== null) return;
+    happened ??= Promise.resolve(happen(child.pid));
+  };
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output.stdout += text;
+    if (moment.seen === "engine" && countWork(output.stdout, moment.work) >= moment.count) act();
+  });
+  // The engine needs seconds before it asks for the first object.
+  if (moment.seen === "cluster") await onChange(stage, moment, over.signal, act);
+  const [code] = await ended;
+  over.abort();
+  await happened;
+  await waitFor("no process of the engine is left", () => processesOf(stage).length === 0 || undefined);
+  return { ...output, code: code ?? 1, disturbed: happened !== undefined };
+}
+
+/** Who is killed: the engine with all that it has started, or the engine alone, as the kernel does it for want of memory. */
+export type Victim = "all" | "engine";
+
+/** Runs `pulumi up` and kills it at a moment, with SIGKILL. */
+export function killUp(stage: Stage, stack: string, moment: Moment, victim: Victim): Promise<DisturbedUp> {
+  return disturbUp(stage, stack, moment, (engine) => {
+    for (const pid of victim === "all" ? processesOf(stage) : [engine]) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // Gone by itself.
+      }
+    }
+  });
+}
+
+/** How many objects the engine has said to be at work on, or to be done with. */
+function countWork(output: string, work: "begun" | "ended"): number {
+  const verb = work === "begun" ? "(?:creating|updating|deleting)" : "(?:created|updated|deleted)";
+  const lines = output.matchAll(new RegExp(`^ *[-+~]+ +(kubernetes:\\S+ \\S+) ${verb} \\(`, "gm"));
+  return new Set([...lines].map(([, object]) => object)).size;
+}
+
+/** Acts at the first such change from now on. */
+async function onChange(
+  { opened: { cluster } }: Stage,
+  { selection, change }: Extract<Moment, { seen: "cluster" }>,
+  signal: AbortSignal,
+  act: () => void,
+): Promise<void> {
+  const { resourceVersion } = await cluster.snapshot(selection);
+  const watched = async () => {
+    for await (const { type } of cluster.watch(selection, resourceVersion, signal)) {
+      if (type !== change) continue;
+      act();
+      return;
+    }
+  };
+  void watched();
+}
+
+/** The engine of this stage and all that it has started: each process that has the stage's folder for temporary files. */
+function processesOf({ session }: Stage): number[] {
+  const mark = `TMPDIR=${String(session.environment.TMPDIR)}`;
+  return readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
+    .filter((name) => {
+      try {
+        return readFileSync(`/proc/${name}/environ`, "utf8").split("\0").includes(mark);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}

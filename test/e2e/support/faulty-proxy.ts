@@ -1,0 +1,119 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import https, { type RequestOptions } from "node:https";
+import type { AddressInfo } from "node:net";
+import { KubeConfig } from "@kubernetes/client-node";
+import { stringify } from "yaml";
+
+/** What becomes of a request to the API server. */
+export type Fate =
+  /** It is passed on, and so is the answer. */
+  | "passed"
+  /** The API server has too much to do: it does nothing, and asks to come again in a second. */
+  | "too many requests"
+  /** The API server fails before it has done anything. */
+  | "failed"
+  /** The API server does it, and the answer is lost. */
+  | "answer lost";
+
+/** A request, as far as it decides its fate. */
+export interface ProxiedRequest {
+  readonly method: string;
+  readonly path: string;
+  /** How many requests came before it. */
+  readonly index: number;
+}
+
+/** A proxy before the API server, at which requests have fates. */
+export class FaultyProxy {
+  /** What becomes of each request. */
+  decide: (request: ProxiedRequest) => Fate = () => "passed";
+  /** How many requests have had each fate. */
+  readonly counts: Record<Fate, number> = { passed: 0, "too many requests": 0, failed: 0, "answer lost": 0 };
+  private index = 0;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly target: URL,
+    private readonly credentials: RequestOptions,
+  ) {}
+
+  /** Starts on a free port of this machine. @param kubeconfig names the API server, and who is asking */
+  static async start(kubeconfig: string): Promise<FaultyProxy> {
+    const config = new KubeConfig();
+    config.loadFromFile(kubeconfig);
+    const credentials: RequestOptions = {};
+    await config.applyToHTTPSOptions(credentials);
+    const server = createServer();
+    const proxy = new FaultyProxy(server, new URL(config.getCurrentCluster()?.server ?? ""), credentials);
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => proxy.answer(request, response));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return proxy;
+  }
+
+  /** Writes a kubeconfig that leads to the proxy, which has the credentials itself. */
+  writeKubeconfig(path: string): void {
+    const { port } = this.server.address() as AddressInfo;
+    writeFileSync(
+      path,
+      stringify({
+        apiVersion: "v1",
+        kind: "Config",
+        clusters: [{ name: "proxy", cluster: { server: `http://127.0.0.1:${port}` } }],
+        users: [{ name: "proxy", user: {} }],
+        contexts: [{ name: "proxy", context: { cluster: "proxy", user: "proxy" } }],
+        "current-context": "proxy",
+      }),
+    );
+  }
+
+  close(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
+  private answer(request: IncomingMessage, response: ServerResponse): void {
+    const fate = this.decide({ method: request.method ?? "", path: request.url ?? "", index: this.index++ });
+    this.counts[fate] += 1;
+    if (fate === "too many requests") refuse(response, 429, "TooManyRequests", { "retry-after": "1" });
+    else if (fate === "failed") refuse(response, 500, "InternalError");
+    else this.pass(request, response, fate === "answer lost");
+  }
+
+  private pass(request: IncomingMessage, response: ServerResponse, loseAnswer: boolean): void {
+    const { headers, ...connection } = this.credentials;
+    const outgoing = https.request({
+      ...connection,
+      hostname: this.target.hostname,
+      port: this.target.port,
+      method: request.method,
+      path: request.url,
+      headers: { ...request.headers, host: this.target.host, ...(headers as OutgoingHttpHeaders | undefined) },
+    });
+    outgoing.on("response", (answer) => {
+      if (loseAnswer) {
+        answer.resume().on("end", () => refuse(response, 500, "InternalError"));
+      } else {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      }
+    });
+    outgoing.on("error", () => response.destroy());
+    response.on("close", () => outgoing.destroy());
+    request.pipe(outgoing);
+  }
+}
+
+function refuse(response: ServerResponse, code: number, reason: string, headers: OutgoingHttpHeaders = {}): void {
+  const message = `the proxy says ${reason}`;
+  response.writeHead(code, { "content-type": "application/json", ...headers });
+  response.end(JSON.stringify({ kind: "Status", apiVersion: "v1", status: "Failure", message, reason, code }));
+}

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { LiveObject } from "../../../lab/control-plane/cluster";
+import { said, type Stage } from "./stage";
+import { nameOf } from "./wait";
+
+/** Every kind that the program makes. */
+const kinds = [
+  ["v1", "Namespace"],
+  ["v1", "ServiceAccount"],
+  ["v1", "ConfigMap"],
+  ["v1", "ResourceQuota"],
+  ["v1", "LimitRange"],
+  ["networking.k8s.io/v1", "NetworkPolicy"],
+  ["rbac.authorization.k8s.io/v1", "Role"],
+  ["rbac.authorization.k8s.io/v1", "RoleBinding"],
+  ["source.toolkit.fluxcd.io/v1", "GitRepository"],
+  ["source.toolkit.fluxcd.io/v1", "OCIRepository"],
+  ["helm.toolkit.fluxcd.io/v2", "HelmRelease"],
+  ["image.toolkit.fluxcd.io/v1", "ImageRepository"],
+  ["image.toolkit.fluxcd.io/v1", "ImagePolicy"],
+  ["image.toolkit.fluxcd.io/v1", "ImageUpdateAutomation"],
+] as const;
+
+interface State {
+  readonly deployment: {
+    readonly resources?: readonly { readonly type: string; readonly outputs?: LiveObject }[];
+    readonly pending_operations?: readonly unknown[];
+  };
+}
+
+/** The objects that a stack's state holds: `HelmRelease flux-system/podinfo`, sorted. */
+export async function objectsInState(stage: Stage, stack: string): Promise<string[]> {
+  const { resources = [] } = (await exportedState(stage, stack)).deployment;
+  return resources
+    .flatMap(({ type, outputs }) => (type.startsWith("kubernetes:") && outputs !== undefined ? [nameOf(outputs)] : []))
+    .sort();
+}
+
+/** The objects in the cluster that the engine has made in a stage's namespaces, whatever its state says. */
+export async function objectsInCluster(stage: Stage, tenants: readonly string[]): Promise<string[]> {
+  const namespaces = [stage.authorityNamespace, ...tenants];
+  const lists = kinds.map(([apiVersion, kind]) => stage.opened.cluster.list({ apiVersion, kind }));
+  return (await Promise.all(lists))
+    .flat()
+    .filter(({ metadata: { namespace, name } }) => namespaces.includes(namespace ?? name))
+    .filter(isOfEngine)
+    .map(nameOf)
+    .sort();
+}
+
+/** The API server writes down in each object who has written it. */
+function isOfEngine({ metadata }: LiveObject): boolean {
+  const { managedFields = [] } = metadata as { managedFields?: readonly { readonly manager: string }[] };
+  return managedFields.some(({ manager }) => manager.startsWith("pulumi-kubernetes"));
+}
+
+/**
+ * Asserts that nothing is lost and nothing orphaned: that the engine's state and the cluster hold the same objects, that
+ * nothing in the state is pending, and that no file of the state is half written.
+ *
+ * @param tenants the names of all tenants that the stack ever had
+ */
+export async function assertWhole(stage: Stage, stack: string, tenants: readonly string[]): Promise<void> {
+  const { pending_operations: pending = [] } = (await exportedState(stage, stack)).deployment;
+  assert.deepEqual(pending, []);
+  assert.deepEqual(await objectsInState(stage, stack), await objectsInCluster(stage, tenants));
+  await assertFilesWhole(stage);
+}
+
+/** Asserts that every file of the file backend is whole, and that the working copy is as it was committed. */
+export async function assertFilesWhole(stage: Stage): Promise<void> {
+  const folder = fileURLToPath(String(stage.session.environment.PULUMI_BACKEND_URL));
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  for (const { parentPath, name } of files) {
+    if (!name.endsWith(".json")) continue;
+    const content = await readFile(join(parentPath, name), "utf8");
+    assert.doesNotThrow(() => JSON.parse(content) as unknown, `${name} is half written`);
+  }
+  assert.equal(await stage.project.git("status", "--porcelain"), "");
+}
+
+async function exportedState(stage: Stage, stack: string): Promise<State> {
+  const result = await stage.pulumi("stack", "export", "--stack", stack);
+  assert.equal(result.code, 0, said(result));
+  return JSON.parse(result.stdout) as State;
+}
