@@ -19,13 +19,15 @@ const mostAliases = 1000;
 /** Reads the values files of the tenants of one stack. Files that several tenants name are checked once. */
 export class ValuesReader {
   readonly #contents = new Map<string, string | undefined>();
+  /** Texts without fault: many tenants say the same. */
+  readonly #sound = new Set<string>();
   readonly #root: string;
 
   constructor(
     root: string,
     readonly report: Report,
   ) {
-    this.#root = realpathSync(root);
+    this.#root = realpathSync.native(root);
   }
 
   /**
@@ -105,7 +107,7 @@ export class ValuesReader {
     const report = (problem: Problem) => problems.push(problem);
     let content: string | undefined;
     try {
-      const real = realpathSync(join(this.#root, path));
+      const real = realpathSync.native(join(this.#root, path));
       if (!real.startsWith(this.#root + sep)) {
         report({
           file: path,
@@ -114,8 +116,11 @@ export class ValuesReader {
         });
       } else {
         content = readTextFile(real, path, largestConfigMap);
-        const yaml = parseYaml(path, content, report);
-        if (yaml !== undefined) checkValues(yaml, report);
+        if (!this.#sound.has(content)) {
+          const yaml = parseYaml(path, content, report);
+          if (yaml !== undefined) checkValues(yaml, report);
+          if (problems.length === 0) this.#sound.add(content);
+        }
       }
     } catch (error) {
       if (error instanceof ProblemsError) problems.push(...error.problems);

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import {
   isAlias,
@@ -53,11 +54,8 @@ export function readTextFile(absolute: string, path: string, limit: number): str
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw problems(path, "The file is not UTF-8; expected text in UTF-8.", "Save it as UTF-8.");
-  }
+  if (!isUtf8(bytes)) throw problems(path, "The file is not UTF-8; expected text in UTF-8.", "Save it as UTF-8.");
+  return bytes.toString("utf8");
 }
 
 /** Parses YAML; what is wrong with the syntax, or with tags that nobody knows, goes to `report`. */
@@ -131,10 +129,13 @@ function* shallowTokens(text: string, lineCounter: LineCounter): Generator<CST.T
   let block = 0;
   let atLineStart = true;
   for (const lexeme of new Lexer().lex(text)) {
-    if (atLineStart) block = /^ +$/.test(lexeme) ? lexeme.length : 0;
-    if (lexeme === "[" || lexeme === "{") flow += 1;
-    else if (lexeme === "]" || lexeme === "}") flow = Math.max(0, flow - 1);
-    else if (flow === 0 && /^[-?:]$/.test(lexeme)) block += 1;
+    const first = lexeme.charAt(0);
+    if (atLineStart) block = first === " " && /^ +$/.test(lexeme) ? lexeme.length : 0;
+    if (lexeme.length === 1) {
+      if (first === "[" || first === "{") flow += 1;
+      else if (first === "]" || first === "}") flow = Math.max(0, flow - 1);
+      else if (flow === 0 && (first === "-" || first === "?" || first === ":")) block += 1;
+    }
     if (flow > deepestFlow || block > deepestBlock) throw new NestedTooDeep(offset);
     if (!lexerAnnouncements.has(lexeme)) offset += lexeme.length;
     atLineStart = lexeme === "\n" || lexeme === "\r\n";

@@ -29,7 +29,18 @@ let detectors: Promise<Detectors> | undefined;
  *
  * @param content YAML, as Helm merges it
  */
-export async function findCredentials(content: string): Promise<CredentialPlace[]> {
+export function findCredentials(content: string): Promise<readonly CredentialPlace[]> {
+  const known = found.get(content);
+  if (known !== undefined) return known;
+  const places = searchContent(content);
+  found.set(content, places);
+  return places;
+}
+
+/** By content: many tenants share a values file, and every stack has the tenants' common ones. */
+const found = new Map<string, Promise<readonly CredentialPlace[]>>();
+
+async function searchContent(content: string): Promise<readonly CredentialPlace[]> {
   const loaded = await (detectors ??= loadDetectors());
   const byText = await loaded.lint(content);
   const lines = new Set(byText.map(({ line }) => line));

@@ -56,30 +56,39 @@ export function gate<Settings extends object = object>(description: Description,
   return {
     ...description,
     async validateResource(args, report) {
-      const objects = await orViolation(args.name, report, () => judgedObjects(args));
-      if (objects === undefined) return;
+      let objects: readonly JudgedObject[];
+      try {
+        objects = judgedObjects(args);
+      } catch (error) {
+        reportUnjudged(error, args.name, report);
+        return;
+      }
       if (objects.length === 0) args.notApplicable("The resource is no Kubernetes object.");
       const run = runOf(args.urn);
       for (const object of objects) {
         run.add(object);
-        await orViolation(args.name, report, async () => {
+        try {
           const circumstances = circumstancesOf<Settings>(args, run);
-          if (!rule.applies(object, circumstances)) return;
+          if (!rule.applies(object, circumstances)) continue;
           const faults = await rule.judge(object, circumstances);
           if (faults.length > 0) report(message(description, object.title, faults));
-        });
+        } catch (error) {
+          reportUnjudged(error, args.name, report);
+        }
       }
     },
     ...(judgeStack === undefined
       ? {}
       : {
-          async validateStack(args, report) {
+          validateStack(args, report) {
             const [first] = args.resources;
             if (first === undefined) return;
-            await orViolation("stack", report, () => {
+            try {
               const faults = judgeStack(circumstancesOf<Settings>({ ...args, urn: first.urn }, runOf(first.urn)));
               if (faults.length > 0) report(message(description, "The stack", faults));
-            });
+            } catch (error) {
+              reportUnjudged(error, "stack", report);
+            }
           },
         }),
   };
@@ -101,19 +110,11 @@ function circumstancesOf<Settings extends object>(
 
 type Mendable = Pick<Description, "remediationSteps">;
 
-async function orViolation<Result>(
-  resource: string,
-  report: ReportViolation,
-  run: () => Result | Promise<Result>,
-): Promise<Result | undefined> {
-  try {
-    return await run();
-  } catch (error) {
-    if (error instanceof UnknownValueError) report(unknownMessage(resource, error as UnknownValue));
-    else if (error instanceof UnreadableConfigError) report(message(readableConfig, resource, [error.message]));
-    else throw error;
-    return undefined;
-  }
+/** @throws whatever is no reason why something could not be judged, but a fault of the policy */
+function reportUnjudged(error: unknown, resource: string, report: ReportViolation): void {
+  if (error instanceof UnknownValueError) report(unknownMessage(resource, error as UnknownValue));
+  else if (error instanceof UnreadableConfigError) report(message(readableConfig, resource, [error.message]));
+  else throw error;
 }
 
 const plainValue: Mendable = {

@@ -44,23 +44,29 @@ export async function judgeObjects(
   const project = `check-${runs}`;
   const inForce = policies
     .map((policy) => ({ policy, ...settingsOf(policy, config[policy.name]) }))
-    .filter(({ level }) => level !== "disabled");
+    .filter(({ level }) => level !== "disabled")
+    .map(({ policy, level, settings }) => ({ policy, level, getConfig: settingsGetter(settings) }));
   const violations: Violation[] = [];
   const resources: ResourceValidationArgs[] = [];
   for (const object of objects) {
     const resource = resourceOf(object, `urn:pulumi:${stack}::${project}`);
     resources.push(resource);
     const tenant = object.metadata.annotations?.[annotation.tenant];
-    for (const { policy, level, settings } of inForce) {
-      const found = { policy: policy.name, enforcement: enforcementOf(level), object: resource.name, tenant };
-      await judgeResource(policy, { ...resource, getConfig: settingsGetter(settings) }, (message) =>
-        violations.push({ ...found, message }),
+    for (const { policy, level, getConfig } of inForce) {
+      await judgeResource(policy, { ...resource, getConfig }, (message) =>
+        violations.push({
+          policy: policy.name,
+          enforcement: enforcementOf(level),
+          object: resource.name,
+          tenant,
+          message,
+        }),
       );
     }
   }
-  for (const { policy, level, settings } of inForce) {
+  for (const { policy, level, getConfig } of inForce) {
     const stack = { resources: resources as unknown as PolicyResource[], stackTags, notApplicable };
-    await policy.validateStack?.({ ...stack, getConfig: settingsGetter(settings) }, (message) =>
+    await policy.validateStack?.({ ...stack, getConfig }, (message) =>
       violations.push({ policy: policy.name, enforcement: enforcementOf(level), object: "stack", message }),
     );
   }

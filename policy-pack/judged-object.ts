@@ -2,6 +2,8 @@ import { textAt, textMapAt, isMap, listAt } from "./field";
 
 /** One Kubernetes object, as a policy sees it. Fields are read when they are asked for: one may be unknown. */
 export class JudgedObject {
+  #annotations: Readonly<Record<string, string>> | undefined;
+
   /**
    * @param group the API group without version; empty for the core group
    * @param kind the kind, without `Patch` where the resource patches an object that something else made
@@ -26,7 +28,7 @@ export class JudgedObject {
   }
 
   get annotations(): Readonly<Record<string, string>> {
-    return textMapAt(this.content, "metadata", "annotations");
+    return (this.#annotations ??= textMapAt(this.content, "metadata", "annotations"));
   }
 
   get labels(): Readonly<Record<string, string>> {
@@ -65,13 +67,24 @@ const fluxGroup = /(?:^|\.)(?:fluxcd\.io|fluxcd\.controlplane\.io|flux\.weave\.w
 /** Components of the Kubernetes SDK that register each of their objects by itself, which is judged then. */
 const componentType = /^kubernetes:(?:yaml|yaml\/v2|kustomize|kustomize\/v2|helm\.sh\/v[0-9]+):(?!Release$)/;
 
+/** Every policy of the pack judges each resource. */
+const known = new WeakMap<object, { readonly type: string; readonly objects: readonly JudgedObject[] }>();
+
 /**
  * The Kubernetes objects in a resource: none, one, or those of a list.
  *
  * The type string is what decides, together with the object's own fields: Flux's objects have no class in the SDK, so
  * that `validateResourceOfType` never sees one.
  */
-export function judgedObjects({ type, props }: Resource): JudgedObject[] {
+export function judgedObjects(resource: Resource): readonly JudgedObject[] {
+  const found = known.get(resource.props);
+  if (found?.type === resource.type) return found.objects;
+  const objects = objectsIn(resource);
+  known.set(resource.props, { type: resource.type, objects });
+  return objects;
+}
+
+function objectsIn({ type, props }: Resource): JudgedObject[] {
   if (!type.startsWith("kubernetes:") || componentType.test(type)) return [];
   const [, typeVersion = "", typeKind = ""] = type.split(":");
   const typeGroup = groupOf(typeVersion);
@@ -94,7 +107,7 @@ function listItem(item: unknown, apiVersion: string, listKind: string): JudgedOb
   if (!isMap(item)) return [];
   const itemVersion = textAt(item, "apiVersion") ?? apiVersion;
   const itemKind = textAt(item, "kind") ?? listKind.slice(0, -"List".length);
-  return judgedObjects({ type: `kubernetes:${itemVersion}:${itemKind}`, props: item });
+  return objectsIn({ type: `kubernetes:${itemVersion}:${itemKind}`, props: item });
 }
 
 /** `core/v1` is how the SDK's type strings say the core group, which an object says as `v1`. */
