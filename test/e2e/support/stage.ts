@@ -38,6 +38,10 @@ export interface StagedStack {
   readonly tenants: readonly StagedTenant[];
   /** How long one upgrade may take, a Go duration. Default: `2m0s`. */
   readonly releaseTimeout?: string;
+  /** How long one fetch of a source may take, a Go duration. Default: `30s`. */
+  readonly sourceTimeout?: string;
+  /** How often Flux looks, as the stack file has it. Default: every second or two, for stories that wait for it. */
+  readonly intervals?: string;
   /** A namespace of its own for the stack's Flux objects, which is made. Default: the stage's. */
   readonly authorityNamespace?: string;
   /** Further lines of the stack itself, such as `shared-authority:delivery: { manifests: rendered }`. */
@@ -302,8 +306,9 @@ export class Stage {
 
   /** The text of a stack file: as a platform team would write it, with comments, and with the lab's short intervals. */
   private stackFile(stack: StagedStack): string {
-    const { follow = "tags", tenants, releaseTimeout = "2m0s", settings = [] } = stack;
+    const { follow = "tags", tenants, releaseTimeout = "2m0s", sourceTimeout = "30s", settings = [] } = stack;
     const { authorityNamespace = this.authorityNamespace } = stack;
+    const { intervals = "{ source: 2s, image: 2s, release: 1m0s, automation: 1s }" } = stack;
     return [
       "# The decisions of one environment.",
       "config:",
@@ -311,8 +316,8 @@ export class Stage {
       `  shared-authority:follow: ${follow}`,
       `  shared-authority:authorityNamespace: ${authorityNamespace}`,
       `  shared-authority:configRepository: { url: "${this.shared.url}", branch: main }`,
-      "  shared-authority:intervals: { source: 2s, image: 2s, release: 1m0s, automation: 1s }",
-      `  shared-authority:timeouts: { source: 30s, release: ${releaseTimeout} }`,
+      `  shared-authority:intervals: ${intervals}`,
+      `  shared-authority:timeouts: { source: ${sourceTimeout}, release: ${releaseTimeout} }`,
       ...settings.map((line) => `  ${line}`),
       "  shared-authority:tenants:",
       ...tenants.flatMap((tenant) => this.entry(tenant)),
