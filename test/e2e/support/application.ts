@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab } from "../../../lab/control-plane/lab";
-import { pushImage, type PushImageOptions } from "../../../lab/push";
+import type { ChartFiles } from "../../../lab/example-chart";
+import { pushChart, pushImage, type PushImageOptions } from "../../../lab/push";
 import { freshName } from "./lab";
 import { Repository } from "./repository";
 
@@ -28,6 +29,34 @@ export class Application {
   /** What CI does at the end of a release. @returns the digest */
   async pushImage(tag: string, options: PushImageOptions = {}): Promise<string> {
     return pushImage(this.lab.registryUrl, this.name, tag, options);
+  }
+
+  /** Where the registry has the chart, for teams that publish it there. */
+  get chartPath(): string {
+    return `charts/${this.name}`;
+  }
+
+  /** The chart in the registry, as the stack file names it. */
+  get ociChart(): string {
+    return `oci://${this.lab.registryHost}/${this.chartPath}`;
+  }
+
+  /**
+   * Publishes the chart as an OCI artifact, as CI does at the end of a release.
+   *
+   * @param revision the commit, branch or tag that it is packaged from. Default: the version.
+   * @param change changes the files first. Default: none.
+   * @returns the digest
+   */
+  async pushChart(
+    version: string,
+    {
+      revision = version,
+      change = (files) => files,
+    }: { revision?: string; change?: (files: ChartFiles) => ChartFiles } = {},
+  ): Promise<string> {
+    const files = await this.repository.chartFiles(revision, "charts/podinfo");
+    return pushChart(this.lab.registryUrl, this.chartPath, version, change(files));
   }
 
   /**
