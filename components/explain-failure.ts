@@ -101,7 +101,7 @@ async function reason(reading: Promise<readonly FluxCondition[]>): Promise<strin
   const told = tellingConditions
     .flatMap((type) => conditions.find((condition) => condition.type === type) ?? [])
     .filter(({ status }) => status !== "True")
-    .map(({ reason = "", message = "" }) => `${reason}: ${message.trim()}`);
+    .map(({ reason = "", message = "" }) => `${reason}: ${message.trim().replace(/\s+/g, " ")}`);
   if (told.length === 0) return "Flux has not got to it; see whether its controllers run.";
   return `Flux says: ${[...new Set(told)].join("; ")}.`.replace(/\.\.$/, ".");
 }
