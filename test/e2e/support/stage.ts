@@ -308,7 +308,9 @@ export class Stage {
   private stackFile(stack: StagedStack): string {
     const { follow = "tags", tenants, releaseTimeout = "2m0s", sourceTimeout = "30s", settings = [] } = stack;
     const { authorityNamespace = this.authorityNamespace } = stack;
-    const { intervals = "{ source: 2s, image: 2s, release: 1m0s, automation: 1s }" } = stack;
+    // The source of a release cannot change: to look at twenty of them every 2 s is what two cores spend their time on.
+    const source = follow === "branch" ? "2s" : "1h0m0s";
+    const { intervals = `{ source: ${source}, image: 2s, release: 1m0s, automation: 1s }` } = stack;
     return [
       "# The decisions of one environment.",
       "config:",
