@@ -4,9 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isMap, isScalar, LineCounter, Pair, parseDocument, Scalar, YAMLMap, type Document } from "yaml";
+import { isMap, isScalar, LineCounter, Pair, parseDocument, Scalar, visit, YAMLMap, type Document } from "yaml";
 import type { Tenant } from "../fleet/fleet";
 import { ProblemsError, type Problem } from "../fleet/problem";
+import { reportDuplicateKeys } from "../fleet/yaml-file";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
 import { isDigest } from "./digest";
 import type { Evidence } from "./evidence";
@@ -162,11 +163,22 @@ function readFile(root: string): string | undefined {
 }
 
 function parseLock(text: string, lineCounter: LineCounter): Document {
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  if (document.errors.length > 0) {
+  // The library compares every key of a map with every other; our own look grows in proportion.
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false });
+  const faults = document.errors.map(({ message, pos }) => ({ message, offset: pos[0] }));
+  visit(document, {
+    Map: (_, map) =>
+      reportDuplicateKeys(
+        map,
+        () => undefined,
+        ({ key }) =>
+          faults.push({ message: "Map keys must be unique", offset: isScalar(key) ? (key.range?.[0] ?? 0) : 0 }),
+      ),
+  });
+  if (faults.length > 0) {
     throw new ProblemsError(
-      document.errors.map(({ message, pos }) => {
-        const { line, col } = lineCounter.linePos(pos[0]);
+      faults.map(({ message, offset }) => {
+        const { line, col } = lineCounter.linePos(offset);
         return { file: lockFile, line, column: col, message: `the file is no YAML: ${message}` };
       }),
     );
