@@ -118,7 +118,10 @@ function buildStackSchema() {
       .prefault({})
       .meta({ description: "How the cluster is chosen where the delivery is `cluster`." }),
     intervals: keys({
-      source: duration().default("1m0s").meta({ description: "How often Flux looks for new commits." }),
+      source: duration().default("1m0s").meta({
+        description:
+          "How often Flux looks for new commits of a branch. At the source of a release, which cannot change, it looks once an hour.",
+      }),
       image: duration().default("5m0s").meta({ description: "How often Flux scans the registry for new tags." }),
       release: duration().default("10m0s").meta({ description: "How often Flux compares a release with what runs." }),
       automation: duration()

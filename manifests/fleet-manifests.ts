@@ -4,7 +4,7 @@ import { type AutomationSpec, automationObjects, type CommittingAutomation } fro
 import { helmRelease, type HelmReleaseSpec } from "./helm-release";
 import { imagePolicyObjects, type ImagePolicySpec } from "./image-policy";
 import type { KubernetesObject } from "./object";
-import { type Followed, sourceObject, type SourceSpec } from "./source";
+import { type Followed, sourceInterval, sourceObject, type SourceSpec } from "./source";
 import { tenantObjects, type TenantSpec } from "./tenant";
 import { valuesConfigMap, type ValuesSpec } from "./values";
 
@@ -37,7 +37,7 @@ export function tenantSpecs(fleet: Fleet, tenant: Tenant, follows: Followed): Te
       ...common,
       follows,
       branchChart: tenant.branchChart,
-      interval: fleet.intervals.source,
+      interval: sourceInterval(follows, fleet.intervals),
       timeout: fleet.timeouts.source,
       secretName: tenant.chart.kind === "oci" ? tenant.registrySecret : tenant.repositorySecret,
     },

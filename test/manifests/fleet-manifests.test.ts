@@ -73,6 +73,13 @@ describe("tenantManifests", () => {
     assert.equal(objects.filter(({ metadata }) => metadata.name.startsWith("allow-declared")).length, 0);
   });
 
+  it("lets Flux look often at a branch, and once an hour at a source that cannot change", () => {
+    const interval = (objects: readonly KubernetesObject[]) => only(objects, "GitRepository").spec.interval as string;
+    assert.equal(interval(manifestsOf({}, exampleBranch)), "1m0s");
+    assert.equal(interval(manifestsOf({ tag: commitTag, branchImage }, commitEvidence)), "1h0m0s");
+    assert.equal(interval(manifestsOf({})), "1h0m0s");
+  });
+
   const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
   const commitTag = "master-dd50717-1732386000";
   const commitEvidence: BranchEvidence = {
