@@ -6,53 +6,22 @@ import type { KubernetesObject } from "../../manifests/object";
 import type { Gate } from "../../policy-pack/gate";
 import { judgeObjects, type PackConfig, type Violation } from "../../policy-pack/judge";
 import type { BranchEvidence, Evidence } from "../../release/evidence";
+import { exampleBranch, exampleFleet, exampleTenant } from "../manifests/example-fleet";
 
 const digest = `sha256:${"ab".repeat(32)}`;
 const commit = "c1".repeat(20);
 
 /** podinfo at 6.14.1, as a stack that follows tags holds it. */
 export const podinfo: Tenant = {
-  name: "podinfo",
-  namespace: "podinfo",
-  repository: "https://github.com/stefanprodan/podinfo",
-  chart: { kind: "git", path: "./charts/podinfo" },
-  images: ["ghcr.io/stefanprodan/podinfo"],
-  insecureRegistry: false,
-  tag: "6.14.1",
+  ...exampleTenant,
   digest,
-  prefix: { git: "", chart: "", image: "" },
-  releasedFrom: ["master"],
   policy: { range: ">=6.0.0 <7.0.0", automation: "auto", deny: ["6.13.5"] },
   values: [{ path: "tenants/podinfo/values.yaml", content: "replicaCount: 2\n" }],
   team: ["podinfo-developers"],
   quota: { "requests.cpu": "2" },
-  limits: { default: { cpu: "500m" }, defaultRequest: { cpu: "10m" } },
-  network: { ingress: [], egress: [] },
-  podSecurity: "restricted",
-  secrets: [],
-  line: 1,
 };
 
-export const fleet: Fleet = {
-  stack: "prod",
-  root: "/project",
-  file: "Pulumi.prod.yaml",
-  follow: "tags",
-  branch: "master",
-  authorityNamespace: "flux-system",
-  configRepository: {
-    url: "https://example.com/platform/fleet.git",
-    branch: "main",
-    promotionBranch: "promotions",
-    path: ".",
-    author: { name: "Shared Authority", email: "authority@example.com" },
-  },
-  delivery: { kind: "cluster" },
-  cluster: {},
-  intervals: { source: "1m0s", image: "5m0s", release: "10m0s", automation: "5m0s" },
-  timeouts: { source: "1m0s", release: "5m0s" },
-  tenants: [podinfo],
-};
+export const fleet: Fleet = { ...exampleFleet, tenants: [podinfo] };
 
 /** The evidence of a tenant's release, every fact as the promise has it. */
 export function evidenceOf(tenant: Tenant, facts: Partial<Evidence> = {}): Evidence {
@@ -73,13 +42,48 @@ export function evidenceOf(tenant: Tenant, facts: Partial<Evidence> = {}): Evide
   };
 }
 
-export const headOfMaster: BranchEvidence = {
-  repository: "https://github.com/stefanprodan/podinfo",
-  branch: "master",
-  chart: "./charts/podinfo",
-  commit,
-  chartVersion: "6.14.1",
-  appVersion: "6.14.1",
+export const headOfMaster: BranchEvidence = { ...exampleBranch, commit };
+
+const commitTag = `master-${commit.slice(0, 8)}-1732386000`;
+
+/** A stack that follows a branch whose commits have images, and the evidence of the one that runs. */
+export const commitImages = {
+  stack: (): Fleet =>
+    fleetOf(
+      {
+        tag: commitTag,
+        branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" },
+      },
+      { stack: "dev", follow: "branch" },
+    ),
+  evidence: {
+    ...headOfMaster,
+    images: [{ reference: `ghcr.io/stefanprodan/podinfo:${commitTag}`, digest }],
+  } satisfies BranchEvidence,
+};
+
+const branchCharts = "oci://ghcr.io/stefanprodan/charts/podinfo";
+
+/** A stack that follows a branch whose commits have charts, and the evidence of the newest. */
+export const commitCharts = {
+  stack: (): Fleet =>
+    fleetOf(
+      {
+        chart: { kind: "oci", url: branchCharts },
+        tag: undefined,
+        digest: undefined,
+        branchChart: { range: ">=0.0.0-0", pattern: "^0\\.0\\.0-master\\.[0-9]+$" },
+        policy: { range: "*", automation: "manual", deny: [] },
+      },
+      { stack: "dev", follow: "branch" },
+    ),
+  evidence: {
+    repository: headOfMaster.repository,
+    branch: "master",
+    chart: branchCharts,
+    chartVersion: "0.0.0-master.7",
+    appVersion: "0.0.0-master.7",
+  } satisfies BranchEvidence,
 };
 
 /** A tenant's objects, as the program registers them. */
