@@ -25,6 +25,10 @@ const runByTests: Readonly<Record<string, string>> = {
   "npm start -- --keep": "test/lab/story.test.ts",
   "npm ci && npm start": "test/lab/story.test.ts",
   "npx authority up --stack prod -- --yes": "test/engine/up.test.ts",
+  "kubectl apply --filename docs/root-kustomization.yaml": "test/e2e/story-root-kustomization.test.ts",
+  'git add rendered/prod && git commit --message "Render prod" && git push':
+    "test/e2e/story-root-kustomization.test.ts",
+  "git revert --no-edit HEAD~2..HEAD && git push": "test/e2e/story-root-kustomization.test.ts",
 };
 
 /** Commands that `.ci/run` runs. */
@@ -44,6 +48,7 @@ const notRun: Readonly<Record<string, string>> = {
   "flux install --components-extra=image-reflector-controller,image-automation-controller": ofTheirCluster,
   "npx authority audit --repository https://github.com/stefanprodan/podinfo --chart ./charts/podinfo": "reads GitHub",
   "npx authority verify": "reads GitHub and the registry ghcr.io",
+  'git commit --message "Promote podinfo to 6.15.0" Pulumi.prod.yaml': "commits to the user's own repository",
   "pulumi stack init prod": "needs the user's own stack and backend",
   "pulumi preview --stack prod --policy-pack policy-pack": "needs the user's own stack and backend",
   "pulumi up --stack prod --policy-pack policy-pack": "needs the user's own stack and backend",

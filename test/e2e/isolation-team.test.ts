@@ -4,7 +4,7 @@ import { ProblemsError } from "../../fleet/problem";
 import { ApiConnection, type ApiRequest } from "../../lab/control-plane/api-connection";
 import type { Cluster, LiveObject } from "../../lab/control-plane/cluster";
 import { useLab } from "./support/lab";
-import { refusalOf, type Right, rightsIn } from "./support/rights";
+import { mayDo, refusalOf, type Right, rightsIn } from "./support/rights";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
 
 const rbac = "/apis/rbac.authorization.k8s.io/v1";
@@ -45,7 +45,15 @@ describe("an application team that attacks", () => {
 
   it("cannot see, make, move, suspend or delete any object of Flux, in its own or the authority namespace", async () => {
     const resources = await fluxResources(opened().cluster);
-    for (const kind of ["gitrepositories", "helmreleases", "imagepolicies", "imagerepositories", "kustomizations"]) {
+    for (const kind of [
+      "gitrepositories",
+      "helmreleases",
+      "imagepolicies",
+      "imagerepositories",
+      "imageupdateautomations",
+      "kustomizations",
+      "ocirepositories",
+    ]) {
       assert.ok(
         resources.some(({ name }) => name === kind),
         kind,
@@ -165,6 +173,36 @@ describe("an application team that attacks", () => {
     function binding(kind: string, role: object) {
       return { ...meta(kind), roleRef: role, subjects };
     }
+  });
+
+  it("has none of the verbs that make more of one's rights: escalate, bind, impersonate", async () => {
+    const group = "rbac.authorization.k8s.io";
+    const rules = [
+      { apiGroups: [group], resources: ["roles", "clusterroles"], verbs: ["bind", "escalate"] },
+      { apiGroups: [""], resources: ["users", "groups", "serviceaccounts"], verbs: ["impersonate"] },
+    ];
+    const namespaces = [podinfo.name, authorityNamespace, neighbour.name, undefined];
+    for (const { apiGroups, resources, verbs } of rules) {
+      for (const resource of resources) {
+        for (const verb of verbs) {
+          for (const namespace of namespaces) {
+            const what = { verb, group: apiGroups[0], resource, namespace };
+            assert.equal(await mayDo(team, what), false, JSON.stringify(what));
+          }
+        }
+      }
+    }
+    // The same question about what it may do, so that the answers above mean something.
+    assert.equal(await mayDo(team, { verb: "delete", group: "", resource: "pods", namespace: podinfo.name }), true);
+    const role = { apiVersion: `${group}/v1`, kind: "Role", metadata: { name: "attack" }, rules };
+    await assertForbidden(
+      [podinfo.name, authorityNamespace].flatMap((namespace): ApiRequest[] => [
+        { method: "POST", path: `${rbac}/namespaces/${namespace}/roles`, body: role },
+        change(`${rbac}/namespaces/${namespace}/roles/team`, { rules }),
+      ]),
+    );
+    await assertForbidden([{ method: "POST", path: `${rbac}/clusterroles`, body: { ...role, kind: "ClusterRole" } }]);
+    await assertNoEffect();
   });
 
   it("cannot act as somebody else, with a token of its own", async () => {

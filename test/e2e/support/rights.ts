@@ -24,6 +24,23 @@ export async function rightsIn(cluster: Cluster, namespace: string): Promise<Rig
   return [...status.resourceRules, ...status.nonResourceRules].sort((a, b) => text(a).localeCompare(text(b)));
 }
 
+/** Whether whoever asks may do one thing, as `kubectl auth can-i` says. */
+export async function mayDo(
+  cluster: Cluster,
+  what: { readonly verb: string; readonly group?: string; readonly resource: string; readonly namespace?: string },
+): Promise<boolean> {
+  const { status } = (await cluster.request({
+    method: "POST",
+    path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    body: {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectAccessReview",
+      spec: { resourceAttributes: what },
+    },
+  })) as { status: { allowed: boolean } };
+  return status.allowed;
+}
+
 /** The status by which the API server refuses a request, or 0 where it does what was asked. */
 export async function refusalOf(cluster: Cluster, request: ApiRequest): Promise<number> {
   try {
