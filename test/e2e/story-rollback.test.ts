@@ -47,8 +47,9 @@ describe("a rollback", () => {
     return text;
   }
 
+  /** Denies these versions and no others, written as Flux writes a list when it writes the file. */
   const deny = (text: string, ...versions: readonly string[]): string =>
-    text.replace(/automation: auto(\n {8}deny: .*)?/, `automation: auto\n        deny: ${JSON.stringify(versions)}`);
+    text.replace(/automation: auto(\n {8}deny: .*)?/, `automation: auto\n        deny: ["${versions.join('", "')}"]`);
 
   /** The number of Helm's last revision, and what it runs. */
   async function running(): Promise<{ revision: number; version: string; replicas: unknown; image: string }> {
