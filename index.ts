@@ -31,7 +31,8 @@ async function program(): Promise<pulumi.Inputs> {
       { provider, dependsOn: [home, policy] },
     );
     tenants[tenant.name] = {
-      version: follows.kind === "tags" ? follows.evidence.version : `latest of ${follows.evidence.branch}`,
+      version:
+        follows.kind === "tags" ? follows.evidence.version : (tenant.tag ?? `latest of ${follows.evidence.branch}`),
       source: policy.sourceName,
       evidence: follows.evidence,
       kept,

@@ -22,7 +22,7 @@ export interface PlannedTenant {
   readonly tenant: string;
   /** Without prefix; where a branch is followed, the `version` of the chart at its head. */
   readonly version: string | null;
-  /** The image tag; `null` where a branch is followed. */
+  /** The image tag; where a branch is followed, that of the commit whose image runs, and `null` where none is named. */
   readonly tag: string | null;
   /** The branch that is followed; `null` where releases are. */
   readonly branch: string | null;
@@ -35,7 +35,7 @@ export interface PlannedTenant {
   readonly reasons: readonly string[];
   readonly automation: Tenant["policy"]["automation"];
   readonly pinned: { readonly by: string; readonly reason: string; readonly until: string | null } | null;
-  /** The newest version in the registry that the policy allows; `null` where the registry did not say. */
+  /** The newest version, or tag of a commit, in the registry that the policy allows; `null` where the registry did not say. */
   readonly newestAllowed: string | null;
 }
 
@@ -60,7 +60,7 @@ export async function plan(options: PlanOptions, session: Session): Promise<Exit
   const messages: string[] = [];
   for (const fleet of fleets) {
     const releases = await resolveStack(fleet, lock, reader);
-    const newest = await Promise.all(fleet.tenants.map((tenant) => newestAllowed(fleet, tenant, reader)));
+    const newest = await Promise.all(fleet.tenants.map((tenant) => newestAllowed(tenant, reader)));
     const unasked = offline && fleet.follow === "branch";
     const tenants = fleet.tenants.map((tenant, index) =>
       plannedTenant(fleet, tenant, releases[index], newest[index] ?? null, unasked),
@@ -101,8 +101,8 @@ function plannedTenant(
   };
 }
 
-async function newestAllowed(fleet: Fleet, tenant: Tenant, reader: EvidenceReader): Promise<string | null> {
-  if (fleet.follow === "branch") return null;
+async function newestAllowed(tenant: Tenant, reader: EvidenceReader): Promise<string | null> {
+  if (tenant.tag === undefined) return null;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, newestAllowedMs, undefined)));
   try {
@@ -135,7 +135,9 @@ function row(stack: string, planned: PlannedTenant, colors: Colors): Cell[] {
 
 function runs({ version, tag, branch, commit }: PlannedTenant): string {
   if (branch === null) return version ?? tag ?? "-";
-  return commit === null ? `latest of ${branch}` : `latest of ${branch} (${version ?? "?"}, ${commit.slice(0, 7)})`;
+  const what = tag ?? `latest of ${branch}`;
+  const facts = [version, commit?.slice(0, 7)].filter((fact) => fact !== undefined && fact !== null);
+  return facts.length === 0 ? what : `${what} (${facts.join(", ")})`;
 }
 
 function pinnedText(pinned: PlannedTenant["pinned"]): string {

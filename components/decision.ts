@@ -39,7 +39,7 @@ export interface TenantRelease {
   readonly follows: Followed;
   /** The release that ran before, whose source stays until the next promotion. */
   readonly kept?: Evidence;
-  /** The newest version in the registry that the policy allows; nothing where the registry does not answer in time. */
+  /** The newest version, or tag of a commit, in the registry that the policy allows; nothing where the registry does not answer in time. */
   readonly newestAllowed?: Promise<string | undefined>;
 }
 
@@ -74,7 +74,7 @@ export async function decide(root: string, stack: string): Promise<Decision> {
           follows.kind === "tags" && keepsSources(fleet)
             ? keptRelease(tenant, follows.evidence, last[tenant.name])
             : undefined,
-        newestAllowed: follows.kind === "tags" ? newestAllowed(tenant, reader) : undefined,
+        newestAllowed: tenant.tag === undefined ? undefined : newestAllowed(tenant, reader),
       };
     });
     return { fleet, releases, held: held.map((tenant) => heldRelease(fleet, tenant, last)) };

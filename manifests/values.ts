@@ -45,8 +45,12 @@ export function valuesConfigMap(spec: ValuesSpec): ValuesConfigMap | undefined {
   };
 }
 
-/** Written as Go writes YAML: Flux reads it by the rules of YAML 1.1, by which a key such as `on` is no text. */
-function pinnedImageYaml({ path, tag, digest }: NonNullable<ValuesSpec["pinnedImage"]>): string {
+/**
+ * The values that set the pinned image.
+ *
+ * Written as Go writes YAML: Flux reads it by the rules of YAML 1.1, by which a key such as `on` is no text.
+ */
+export function pinnedImageYaml({ path, tag, digest }: NonNullable<ValuesSpec["pinnedImage"]>): string {
   const values = path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), `${tag}@${digest}`);
   return goYaml(values as object);
 }

@@ -1,5 +1,5 @@
 import { annotation } from "../manifests/annotation";
-import { evidenceOfAnnotations } from "../manifests/evidence-annotations";
+import { chartFieldsOfBranch, evidenceOfAnnotations, imagesOfAnnotations } from "../manifests/evidence-annotations";
 import type { Tenant } from "../fleet/fleet";
 import { branchReasons, chartReference, expectationsOf, promiseReasons } from "../release/promise";
 import type { BranchEvidence, Evidence } from "../release/evidence";
@@ -35,7 +35,14 @@ export function carriedEvidence(object: JudgedObject, decisions: Decisions): Car
     }
     return { kind: "tags", tenant, evidence };
   }
-  return { kind: "branch", tenant, evidence: branchEvidence(annotations) };
+  const evidence = branchEvidence(annotations);
+  if (tenant.branchImage === undefined) return { kind: "branch", tenant, evidence };
+  const commit = annotations[annotation.commit];
+  const images = imagesOfAnnotations(annotations);
+  if (commit === undefined || images === undefined) {
+    return `it carries no evidence of a commit's image: \`${annotation.commit}\` and \`${annotation.images}\` must be there`;
+  }
+  return { kind: "branch", tenant, evidence: { ...evidence, commit, images } };
 }
 
 /** Why the promise is broken, by the evidence against what the stack's config expects. */
@@ -68,14 +75,16 @@ function quoted(value: unknown): string {
   return typeof value === "string" ? `"${value}"` : `a ${Array.isArray(value) ? "list" : typeof value}`;
 }
 
-/** The commit is not among the annotations of a followed branch, since Flux moves it; that it was read is enough. */
+/** Stands in for the version of a followed branch's chart, which is left out of the annotations, too. */
+const anyVersion = "0.0.0-any";
+
+/** The commit that Flux moves is not among the annotations of a followed branch; that it was read is enough. */
 function branchEvidence(annotations: Readonly<Record<string, string>>): BranchEvidence {
   return {
     repository: annotations[annotation.repository],
     branch: annotations[annotation.branch] ?? "",
     chart: annotations[annotation.chart] ?? "",
     commit: "",
-    chartVersion: annotations[annotation.chartVersion],
-    appVersion: annotations[annotation.appVersion],
+    ...chartFieldsOfBranch(annotations, anyVersion),
   };
 }

@@ -1,9 +1,13 @@
 import { annotation } from "../manifests/annotation";
 import { followedSourceName } from "../manifests/source";
+import { pinnedImageKey } from "../fleet/values-key";
+import { pinnedImageYaml } from "../manifests/values";
+import { imageCommit } from "../release/evidence";
 import { chartReference } from "../release/promise";
 import { isSet, listAt, textAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
 import type { JudgedObject } from "./judged-object";
+import type { Run } from "./run";
 import { brokenPromise, type Carried, carriedEvidence, mustBe } from "./release-evidence";
 
 /** Every HelmRelease and every source of a tenant carries evidence of a release that keeps the promise. */
@@ -53,7 +57,7 @@ function gitFaults(object: JudgedObject, carried: Carried): string[] {
   const faults = mustBe("spec.url", textAt(object.content, "spec", "url"), evidence.repository);
   const expected =
     carried.kind === "branch"
-      ? { branch: evidence.branch, tag: undefined, commit: undefined }
+      ? { branch: evidence.branch, tag: undefined, commit: imageCommit(carried.evidence) }
       : { branch: undefined, tag: carried.evidence.gitTag, commit: carried.evidence.commit };
   return [
     ...faults,
@@ -65,15 +69,20 @@ function gitFaults(object: JudgedObject, carried: Carried): string[] {
   ];
 }
 
-function ociFaults(object: JudgedObject, { evidence, ...carried }: Carried): string[] {
+function ociFaults(object: JudgedObject, carried: Carried): string[] {
   const ref = valueAt(object.content, "spec", "ref");
-  const digest = carried.kind === "tags" && "chartDigest" in evidence ? evidence.chartDigest : undefined;
+  const { evidence, tenant } = carried;
+  const expected =
+    carried.kind === "branch"
+      ? { semver: tenant.branchChart?.range, semverFilter: tenant.branchChart?.pattern }
+      : // Helm writes `_` for the `+` of build metadata, which no OCI tag can carry.
+        { tag: evidence.chartVersion?.replaceAll("+", "_"), digest: carried.evidence.chartDigest };
+  const wanted: Readonly<Record<string, string | undefined>> = expected;
   return [
     ...mustBe("spec.url", textAt(object.content, "spec", "url"), evidence.chart),
-    // Helm writes `_` for the `+` of build metadata, which no OCI tag can carry.
-    ...mustBe("spec.ref.tag", textAt(ref, "tag"), evidence.chartVersion?.replaceAll("+", "_")),
-    ...mustBe("spec.ref.digest", textAt(ref, "digest"), digest),
-    ...mustBe("spec.ref.semver", textAt(ref, "semver"), undefined),
+    ...["tag", "digest", "semver", "semverFilter"].flatMap((key) =>
+      mustBe(`spec.ref.${key}`, textAt(ref, key), wanted[key]),
+    ),
     ...mustBe("spec.layerSelector.operation", textAt(object.content, "spec", "layerSelector", "operation"), "copy"),
   ];
 }
@@ -94,6 +103,7 @@ function helmReleaseFaults(object: JudgedObject, carried: Carried, { decisions, 
       : chartFaults(object, carried, authorityNamespace)),
     ...sourceAgreement(object, source, sourceNameOf(carried)),
     ...valuesFaults(object, carried),
+    ...commitImageFaults(object, carried, run),
     ...unjudgedFields(object, ["spec.postRenderers"], "changes what the release holds"),
   ];
 }
@@ -166,6 +176,19 @@ function valuesFaults(object: JudgedObject, { tenant }: Carried): string[] {
       faults.push(`spec.valuesFrom of "${name}" is optional: without it another config would run`);
   }
   return faults;
+}
+
+/** The image of a commit runs by the values that the program writes alone: the chart names the last release's. */
+function commitImageFaults(object: JudgedObject, { kind, tenant, evidence: { images } }: Carried, run: Run): string[] {
+  const { branchImage, tag = "" } = tenant;
+  if (kind !== "branch" || branchImage === undefined) return [];
+  const digest = images?.[0]?.digest ?? "";
+  const last = listAt(object.content, "spec", "valuesFrom").findLast((one) => textAt(one, "kind") === "ConfigMap");
+  const values = run.find("ConfigMap", object.namespace, textAt(last, "name") ?? "");
+  const isSo =
+    textAt(last, "valuesKey") === pinnedImageKey &&
+    textAt(values?.content, "data", pinnedImageKey) === pinnedImageYaml({ path: branchImage.value, tag, digest });
+  return isSo ? [] : [`its values do not set \`${branchImage.value}\` to "${tag}@${digest}", the image of the commit`];
 }
 
 function sourceNameOf(carried: Carried): string {

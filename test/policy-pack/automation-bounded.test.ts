@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { KubernetesObject } from "../../manifests/object";
 import { automationBounded } from "../../policy-pack/automation-bounded";
-import { fleet, fleetOf, judge, stackObjects, withField, withUnknown } from "./fixture";
+import { commitCharts, commitImages, fleet, fleetOf, judge, stackObjects, withField, withUnknown } from "./fixture";
 
 const kind = "ImageUpdateAutomation";
 
@@ -18,6 +18,17 @@ describe("automation-bounded", () => {
       { configRepository: { ...fleet.configRepository!, path: "clusters/eu" } },
     );
     assert.equal(await messageOf(stackObjects(stack), stack), "");
+  });
+
+  it("passes an automation that moves the images of a branch's commits", async () => {
+    const stack = commitImages.stack();
+    assert.ok(stackObjects(stack).some((object) => object.kind === kind));
+    assert.equal(await messageOf(stackObjects(stack), stack), "");
+  });
+
+  it("blocks an automation where nothing of a branch is moved", async () => {
+    const moved = stackObjects(commitImages.stack());
+    assert.match(await messageOf(moved, commitCharts.stack()), /no tenant of the stack is automated/);
   });
 
   const faults: [string, string, unknown, RegExp][] = [

@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { evidenceVerifiedBy } from "../../policy-pack/evidence-verified";
 import type { EvidenceReader, ReadResult } from "../../release/evidence-reader";
 import type { BranchEvidence, Evidence } from "../../release/evidence";
-import { evidenceOf, fleetOf, headOfMaster, judge, objectsOf, podinfo, withField, withUnknown } from "./fixture";
+import {
+  commitCharts,
+  commitImages,
+  evidenceOf,
+  fleetOf,
+  headOfMaster,
+  judge,
+  objectsOf,
+  podinfo,
+  withField,
+  withUnknown,
+} from "./fixture";
 
 /** The policy, with what Git and the registry say; `undefined` where they must not be asked. */
 function policy(says: { release?: ReadResult; branch?: ReadResult<BranchEvidence> } = {}, isCi = false) {
@@ -65,6 +76,23 @@ describe("evidence-verified", () => {
     assert.deepEqual(await judge(policy({ branch: { evidence: headOfMaster } }), objects, dev, on), []);
     const newer = { evidence: { ...headOfMaster, appVersion: "6.14.0" } };
     assert.match((await judge(policy({ branch: newer }), objects, dev, on))[0]!.message, /appVersion of Chart\.yaml/);
+  });
+
+  it("reads what is made for a branch's commits: an image that was pushed again, a chart that forgot its appVersion", async () => {
+    for (const [{ stack: stackOf, evidence }, worse, reason] of [
+      [
+        commitImages,
+        { images: commitImages.evidence.images.map((image) => ({ ...image, digest: `sha256:${"e".repeat(64)}` })) },
+        /shared-authority\/images` is/,
+      ],
+      [commitCharts, { appVersion: "1.0.0" }, /appVersion of Chart\.yaml is "1\.0\.0"/],
+    ] as const) {
+      const stack = stackOf();
+      const objects = objectsOf(stack.tenants[0], evidence, stack);
+      assert.deepEqual(await judge(policy({ branch: { evidence } }), objects, stack, on), []);
+      const changed = { evidence: { ...evidence, ...worse } };
+      assert.match((await judge(policy({ branch: changed }), objects, stack, on))[0]!.message, reason);
+    }
   });
 
   it("reads nothing where it is off, and is off by default on a developer's machine", async () => {

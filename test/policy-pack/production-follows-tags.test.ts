@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import type { KubernetesObject } from "../../manifests/object";
 import { pinNotExpiredAt } from "../../policy-pack/pin-not-expired";
 import { productionFollowsTags } from "../../policy-pack/production-follows-tags";
-import { evidenceOf, fleet, fleetOf, judge, objectsOf, stackObjects, withField, withUnknown } from "./fixture";
+import {
+  commitCharts,
+  commitImages,
+  evidenceOf,
+  fleet,
+  fleetOf,
+  judge,
+  objectsOf,
+  stackObjects,
+  withField,
+  withUnknown,
+} from "./fixture";
 
 function source(kind: string, spec: unknown, apiVersion = "source.toolkit.fluxcd.io/v1"): KubernetesObject {
   return { apiVersion, kind, metadata: { name: "x", namespace: "flux-system" }, spec };
@@ -15,6 +26,18 @@ async function messageOf(objects: readonly KubernetesObject[], stack = fleet): P
 describe("production-follows-tags", () => {
   it("passes releases, and the shared repository that the automation commits to", async () => {
     assert.equal(await messageOf([...stackObjects(), ...objectsOf()]), "");
+  });
+
+  it("blocks what follows the charts of a branch's commits: no range runs in production", async () => {
+    const objects = objectsOf(commitCharts.stack().tenants[0], commitCharts.evidence, commitCharts.stack());
+    const message = await messageOf(objects);
+    assert.match(message, /spec\.ref\.semver moves/);
+    assert.match(message, /spec\.ref\.semverFilter moves/);
+  });
+
+  it("blocks the image of a commit: it is no release", async () => {
+    const objects = objectsOf(commitImages.stack().tenants[0], commitImages.evidence, commitImages.stack());
+    assert.match(await messageOf(objects), /spec\.ref\.branch moves/);
   });
 
   const floating: [string, KubernetesObject, RegExp][] = [

@@ -4,7 +4,20 @@ import { annotation } from "../../manifests/annotation";
 import type { KubernetesObject } from "../../manifests/object";
 import { judgeObjects } from "../../policy-pack/judge";
 import { releaseSynced } from "../../policy-pack/release-synced";
-import { evidenceOf, fleet, fleetOf, headOfMaster, judge, objectsOf, podinfo, withField, withUnknown } from "./fixture";
+import type { BranchEvidence } from "../../release/evidence";
+import {
+  commitCharts,
+  commitImages,
+  evidenceOf,
+  fleet,
+  fleetOf,
+  headOfMaster,
+  judge,
+  objectsOf,
+  podinfo,
+  withField,
+  withUnknown,
+} from "./fixture";
 
 const handMade: KubernetesObject = {
   apiVersion: "helm.toolkit.fluxcd.io/v2beta1",
@@ -219,6 +232,80 @@ describe("release-synced", () => {
     it("blocks another branch than the stack's", async () => {
       const [violation] = await judge(releaseSynced, objectsOf(tenant, { ...headOfMaster, branch: "dev" }, dev), dev);
       assert.match(violation!.message, /the branch of the evidence is "dev", must be "master"/);
+    });
+
+    describe("whose commits have images", () => {
+      const stack = commitImages.stack();
+      const [tenant] = stack.tenants;
+      const objects = (facts: Partial<BranchEvidence> = {}) =>
+        objectsOf(tenant, { ...commitImages.evidence, ...facts }, stack);
+      const messages = async (changed: readonly KubernetesObject[]) =>
+        (await judge(releaseSynced, changed, stack)).map(({ message }) => message).join("\n");
+
+      it("passes the image of a commit with the chart of that commit", async () => {
+        assert.equal(await messages(objects()), "");
+      });
+
+      it("blocks another commit, image or digest than the stack file's tag names", async () => {
+        assert.match(await messages(objects({ commit: "d".repeat(40) })), /the commit is d+, must be the one that/);
+        assert.match(await messages(objects({ images: [] })), /carries no evidence of a commit's image/);
+        const [image] = commitImages.evidence.images;
+        const other = [{ ...image!, digest: `sha256:${"e".repeat(64)}` }];
+        assert.match(
+          await messages(objects({ images: other })),
+          /is "sha256:e+", must be "sha256:(ab)+", as the stack/,
+        );
+        assert.match(await messages(objects({ appVersion: "6.14.0" })), /appVersion of Chart\.yaml is "6\.14\.0"/);
+      });
+
+      it("blocks a chart that moves with the branch, and one of another commit", async () => {
+        assert.match(
+          await messages(withField(objects(), "GitRepository", "spec/ref/commit", undefined)),
+          /spec\.ref\.commit is missing, must be "(c1)+"/,
+        );
+        assert.match(
+          await messages(objectsOf({ ...tenant!, branchImage: undefined }, headOfMaster, stack)),
+          /carries no evidence of a commit's image/,
+        );
+      });
+
+      it("blocks a release whose values run another image", async () => {
+        const values = objects().find(({ kind }) => kind === "ConfigMap") as unknown as {
+          data: Record<string, string>;
+        };
+        const data = { ...values.data, "pinned-image.yaml": "image:\n  tag: latest\n" };
+        const reason = /its values do not set `image\.tag` to "master-c1c1c1c1-1732386000@sha256:(ab)+"/;
+        assert.match(await messages(withField(objects(), "ConfigMap", "data", data)), reason);
+        const own = objects().find(({ kind }) => kind === "HelmRelease")!.spec as { valuesFrom: unknown[] };
+        const reversed = [...own.valuesFrom].reverse();
+        assert.equal(reversed.length, 2);
+        assert.match(await messages(withField(objects(), "HelmRelease", "spec/valuesFrom", reversed)), reason);
+      });
+    });
+
+    describe("whose commits have charts", () => {
+      const stack = commitCharts.stack();
+      const [tenant] = stack.tenants;
+      const objects = (facts: Partial<BranchEvidence> = {}) =>
+        objectsOf(tenant, { ...commitCharts.evidence, ...facts }, stack);
+      const messages = async (changed: readonly KubernetesObject[]) =>
+        (await judge(releaseSynced, changed, stack)).map(({ message }) => message).join("\n");
+
+      it("passes a source that follows them by range and filter", async () => {
+        assert.equal(await messages(objects()), "");
+      });
+
+      it("blocks another range, another filter, and a tag", async () => {
+        const ref = "spec/ref";
+        const wide = { semver: "*", semverFilter: ".*" };
+        const message = await messages(withField(objects(), "OCIRepository", ref, wide));
+        assert.match(message, /spec\.ref\.semver is "\*", must be ">=0\.0\.0-0"/);
+        assert.match(message, /spec\.ref\.semverFilter is "\.\*", must be "\^0/);
+        assert.match(
+          await messages(withField(objects(), "OCIRepository", ref, { tag: "0.0.0-master.7" })),
+          /spec\.ref\.tag is "0\.0\.0-master\.7", must be absent/,
+        );
+      });
     });
 
     it("blocks an object made for tags", async () => {
