@@ -108,6 +108,11 @@ export class Stage {
       await cluster.delete(namespace);
       await waitForGone(cluster, namespace);
     }
+    await this.leave();
+  }
+
+  /** Removes what the story made on this machine, and leaves the cluster as it is: for a lab that ends with the story. */
+  async leave(): Promise<void> {
     await Promise.all([this.shared, ...this.applications.map(({ repository }) => repository)].map((it) => it.remove()));
     await rm(this.directory, { recursive: true, force: true });
   }
