@@ -1,4 +1,5 @@
 import { type BranchEvidence, type Evidence, imageCommit, type ImageEvidence } from "../release/evidence";
+import { isVersion } from "../version/version";
 import { annotation } from "./annotation";
 import { defined } from "./object";
 
@@ -21,11 +22,17 @@ export function releaseAnnotations(tenant: string, evidence: Evidence): Record<s
   });
 }
 
+/** Stands for the version of the chart of a followed branch, which moves without any `up`. */
+const movingVersion = "<version>";
+
 /**
- * The annotations of an object that follows a branch. The commit is left out on purpose: Flux moves it without any
- * `up`, and a preview must show no change when nothing was decided here. Only the commit whose image runs stays.
+ * The annotations of an object that follows a branch. What Flux moves without any `up` is left out on purpose, for a
+ * preview must show no change when nothing was decided here: the commit, unless its image runs, and the version. What
+ * stays of `Chart.yaml` is that both of its fields hold the same version, and what stands before it in each; where they
+ * do not, they are carried as they are.
  */
 export function branchAnnotations(tenant: string, evidence: BranchEvidence): Record<string, string> {
+  const { chartVersion, appVersion } = withoutMovingVersion(evidence);
   return defined({
     [annotation.tenant]: tenant,
     [annotation.follow]: "branch",
@@ -33,10 +40,34 @@ export function branchAnnotations(tenant: string, evidence: BranchEvidence): Rec
     [annotation.commit]: imageCommit(evidence),
     [annotation.branch]: evidence.branch,
     [annotation.chart]: evidence.chart,
-    [annotation.chartVersion]: evidence.chartVersion,
-    [annotation.appVersion]: evidence.appVersion,
+    [annotation.chartVersion]: chartVersion,
+    [annotation.appVersion]: appVersion,
     [annotation.images]: imagesText(evidence.images),
   });
+}
+
+type ChartFields = Pick<BranchEvidence, "chartVersion" | "appVersion">;
+
+function withoutMovingVersion({ chartVersion, appVersion, ...evidence }: BranchEvidence): ChartFields {
+  const version = imageCommit(evidence) === undefined ? versionAtEnd(chartVersion ?? "") : undefined;
+  if (version === undefined || appVersion?.endsWith(version) !== true) return { chartVersion, appVersion };
+  const abstracted = (text = "") => text.slice(0, text.length - version.length) + movingVersion;
+  return { chartVersion: abstracted(chartVersion), appVersion: abstracted(appVersion) };
+}
+
+/** The longest version that a text ends in. */
+function versionAtEnd(text: string): string | undefined {
+  return Array.from(text, (_, start) => text.slice(start)).find(isVersion);
+}
+
+/**
+ * Reads back what `branchAnnotations` wrote of `Chart.yaml`.
+ *
+ * @param version takes the place of the version that was left out
+ */
+export function chartFieldsOfBranch(annotations: Readonly<Record<string, string>>, version: string): ChartFields {
+  const read = (key: string) => annotations[key]?.replace(movingVersion, version);
+  return { chartVersion: read(annotation.chartVersion), appVersion: read(annotation.appVersion) };
 }
 
 /** Reads back what `releaseAnnotations` wrote; `undefined` where the object carries no evidence of a release. */

@@ -54,7 +54,7 @@ export function brokenPromise(object: JudgedObject, carried: Carried, decisions:
       ...mustBe("the branch of the evidence", evidence.branch, decisions.branch),
       ...mustBe("the repository of the evidence", evidence.repository, tenant.repository),
       ...mustBe("the chart of the evidence", evidence.chart, chartReference(tenant.chart)),
-      ...branchReasons(evidence, tenant),
+      ...branchReasons(evidence, tenant).map((reason) => reason.replaceAll(anyVersion, "<version>")),
     ];
   }
   if (tenant.tag === undefined) return [`the stack file gives "${tenant.name}" no tag, so no release may run`];

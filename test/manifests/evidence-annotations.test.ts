@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { branchAnnotations, evidenceOfAnnotations, releaseAnnotations } from "../../manifests/evidence-annotations";
+import {
+  branchAnnotations,
+  chartFieldsOfBranch,
+  evidenceOfAnnotations,
+  releaseAnnotations,
+} from "../../manifests/evidence-annotations";
 import { digest, exampleBranch, exampleEvidence } from "./example-fleet";
 
 const fact = fc.option(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9.:/_-]{0,20}$/), { nil: undefined });
@@ -59,5 +64,25 @@ describe("branchAnnotations", () => {
     const annotations = branchAnnotations("podinfo", exampleBranch);
     assert.equal(evidenceOfAnnotations(annotations), undefined);
     assert.equal("shared-authority/commit" in annotations, false);
+  });
+
+  it("stay the same while master's version moves, and change where its chart forgets one of its fields", () => {
+    const annotated = (chartVersion?: string, appVersion?: string) =>
+      branchAnnotations("podinfo", { ...exampleBranch, chartVersion, appVersion });
+    assert.deepEqual(annotated("6.15.0", "6.15.0"), annotated("7.0.0-rc.1", "7.0.0-rc.1"));
+    assert.deepEqual(annotated("6.15.0", "v6.15.0"), annotated("6.16.0", "v6.16.0"));
+    assert.notDeepEqual(annotated("6.15.0", "v6.15.0"), annotated("6.15.0", "6.15.0"));
+    assert.notDeepEqual(annotated("6.15.0", "6.14.0"), annotated("6.15.0", "6.15.0"));
+    assert.equal("shared-authority/app-version" in annotated("6.15.0"), false);
+    assert.equal("shared-authority/chart-version" in annotated(undefined, "6.15.0"), false);
+  });
+
+  it("are read back as the fields that were read, whatever the version: the same, or not", () => {
+    const readBack = (chartVersion: string, appVersion: string) =>
+      chartFieldsOfBranch(branchAnnotations("podinfo", { ...exampleBranch, chartVersion, appVersion }), "1.2.3");
+    assert.deepEqual(readBack("chart-6.15.0", "v6.15.0"), { chartVersion: "chart-1.2.3", appVersion: "v1.2.3" });
+    assert.deepEqual(readBack("6.15.0", "6.14.0"), { chartVersion: "6.15.0", appVersion: "6.14.0" });
+    assert.deepEqual(readBack("6.15.0", "16.15.0"), { chartVersion: "1.2.3", appVersion: "11.2.3" });
+    assert.deepEqual(readBack("latest", "latest"), { chartVersion: "latest", appVersion: "latest" });
   });
 });

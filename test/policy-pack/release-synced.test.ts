@@ -223,6 +223,15 @@ describe("release-synced", () => {
       assert.match(violation!.message, /appVersion of Chart\.yaml is "6\.14\.0", must be "6\.14\.1"/);
     });
 
+    it("blocks a head whose appVersion has another prefix than the tenant's, and passes that prefix", async () => {
+      const head = { ...headOfMaster, appVersion: `v${headOfMaster.appVersion}` };
+      const [violation] = await judge(releaseSynced, objectsOf(tenant, head, dev), dev);
+      assert.match(violation!.message, /appVersion of Chart\.yaml is "v<version>", must be "<version>"/);
+      const prefixed = { ...tenant!, prefix: { ...tenant!.prefix, image: "v" } };
+      const stack = { ...dev, tenants: [prefixed] };
+      assert.deepEqual(await judge(releaseSynced, objectsOf(prefixed, head, stack), stack), []);
+    });
+
     it("blocks a head that was not read", async () => {
       const objects = objectsOf(tenant, { ...headOfMaster, chartVersion: undefined, appVersion: undefined }, dev);
       const [violation] = await judge(releaseSynced, objects, dev);
