@@ -21,16 +21,16 @@ async function program(): Promise<pulumi.Inputs> {
     if (images !== undefined) new ReleasePolicy(name, { images }, { provider });
     tenants[name] = last;
   }
-  for (const { tenant, follows, kept, newestAllowed } of releases) {
+  for (const { tenant, follows, kept, last, newestAllowed } of releases) {
     const { tenant: place, source, imagePolicy: images, values, release } = tenantSpecs(fleet, tenant, follows);
     const home = new Tenant(tenant.name, place, { provider });
     const policy = new ReleasePolicy(tenant.name, { source, kept, images, waitFor: sourceWait(fleet) }, { provider });
-    new HelmReleaseWithValues(
+    const { release: running } = new HelmReleaseWithValues(
       tenant.name,
       { ...release, ...values, waitFor: releaseWait(fleet) },
       { provider, dependsOn: [home, policy] },
     );
-    tenants[tenant.name] = {
+    const output = {
       version:
         follows.kind === "tags" ? follows.evidence.version : (tenant.tag ?? `latest of ${follows.evidence.branch}`),
       source: policy.sourceName,
@@ -39,6 +39,11 @@ async function program(): Promise<pulumi.Inputs> {
       pinned: tenant.policy.pin !== undefined,
       newestAllowed,
     };
+    // Where the deploy fails, the release that ran before is still the one that ran before.
+    tenants[tenant.name] = pulumi.recover(
+      running.id.apply((): pulumi.Inputs => output),
+      () => last ?? output,
+    );
   }
   return { follow: fleet.follow, tenants };
 }

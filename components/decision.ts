@@ -39,7 +39,15 @@ export interface TenantRelease {
   readonly follows: Followed;
   /** The release that ran before, whose source stays until the next promotion. */
   readonly kept?: Evidence;
-  /** The newest version, or tag of a commit, in the registry that the policy allows; nothing where the registry does not answer in time. */
+  /**
+   * What stays true of the tenant where its deploy fails, as far as the next `up` asks for it: the release that ran
+   * before. Nothing where no source is kept.
+   */
+  readonly last?: LastOutput;
+  /**
+   * The newest version, or tag of a commit, in the registry that the policy allows; nothing where the registry does not
+   * answer in time.
+   */
   readonly newestAllowed?: Promise<string | undefined>;
 }
 
@@ -74,6 +82,7 @@ export async function decide(root: string, stack: string): Promise<Decision> {
           follows.kind === "tags" && keepsSources(fleet)
             ? keptRelease(tenant, follows.evidence, last[tenant.name])
             : undefined,
+        last: keepsSources(fleet) ? { evidence: last[tenant.name]?.evidence } : undefined,
         newestAllowed: tenant.tag === undefined ? undefined : newestAllowed(tenant, reader),
       };
     });

@@ -20,13 +20,15 @@ export interface HelmReleaseWithValuesArgs extends Omit<HelmReleaseSpec<pulumi.I
 export class HelmReleaseWithValues extends pulumi.ComponentResource {
   /** The ConfigMap's name, or nothing where there is no special config. */
   readonly valuesName: pulumi.Output<string | undefined>;
+  /** The HelmRelease itself. Its outputs are known once the release runs, and reject where it does not. */
+  readonly release: pulumi.CustomResource;
 
   constructor(name: string, args: HelmReleaseWithValuesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shared-authority:index:HelmReleaseWithValues", name, {}, opts);
     const { files, pinnedImage, waitFor, ...release } = args;
     const values = valuesConfigMap({ tenant: name, authorityNamespace: args.authorityNamespace, files, pinnedImage });
     const configMap = values === undefined ? [] : [registerObject(values, { parent: this })];
-    registerObject(helmRelease({ ...release, tenant: name, values }), {
+    this.release = registerObject(helmRelease({ ...release, tenant: name, values }), {
       parent: this,
       dependsOn: configMap,
       customTimeouts: timeouts(waitFor),
