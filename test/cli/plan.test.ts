@@ -53,6 +53,29 @@ describe("authority plan", () => {
     assert.equal(stderr, "reading from Git and registries\n");
   });
 
+  it("tells which commit's image runs, and the newest there is; check agrees", async () => {
+    const { application, tenant, write, root } = world();
+    const commit = await application.commit({ version: "1.0.0", message: "First" });
+    await application.commit({ version: "1.1.0", message: "Next" });
+    const tag = `master-${commit.slice(0, 7)}-999`;
+    for (const pushed of [tag, "master-0000000-1000", "1.0.0"]) await application.pushImage(pushed);
+    const pattern = "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$";
+    const image = [`branchImage: { pattern: '${pattern}', value: image.tag }`, `tag: ${tag}`];
+    write({ "Pulumi.dev.yaml": branchStack(tenant(...image)) });
+    const [dev] = (await planned()).stacks;
+    const { version, tag: runs, commit: of, kept, newestAllowed } = dev!.tenants[0]!;
+    assert.deepEqual([version, runs, of, kept, newestAllowed], ["1.0.0", tag, commit, true, "master-0000000-1000"]);
+    const { stdout } = await authority(["plan"], { cwd: root });
+    assert.match(stdout, new RegExp(`${tag} \\(1\\.0\\.0, ${commit.slice(0, 7)}\\)`));
+    const checked = await authority(["check"], { cwd: root });
+    assert.equal(checked.code, 0, checked.stdout);
+
+    write({ "Pulumi.dev.yaml": branchStack(tenant(...image)).replace(tag, "master-0000000-1000") });
+    const refused = await planned();
+    assert.equal(refused.code, 3);
+    assert.match(JSON.stringify(refused.stacks), /the id of no commit on the branch/);
+  });
+
   it("tells the pin", async () => {
     const { application, tenant, write, root } = world();
     await application.publish({ version: "1.0.0", message: "First" });

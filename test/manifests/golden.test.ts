@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, posix } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { resolveStack, stackObjects } from "../../cli/releases";
 import { readFleet } from "../../fleet/read";
+import { serveRegistry } from "../../lab/embedded-registry";
 import { openEngineSession } from "../../lab/engine-session";
+import type { Listening } from "../../lab/loopback";
+import { pushChart } from "../../lab/push";
 import { createApplication } from "../../lab/scratch-application";
 import type { ScratchProject } from "../../lab/scratch-project";
 import { renderedFile } from "../../manifests/rendered-file";
@@ -49,9 +52,40 @@ function readCases(): GoldenCase[] {
     });
 }
 
-/** As `authority render` does it, over the very folder of the case. */
-async function render({ name, stack }: GoldenCase): Promise<Record<string, string>> {
-  const root = join(golden, name);
+/**
+ * What a case names of an application that is made at each run: the host of its registry, which is another each time,
+ * and the commit that an image or a chart was made for.
+ */
+const named = { registry: "registry.example.net", commit: "0123456789abcdef0123456789abcdef01234567" } as const;
+
+/** What stands in this run for what a case names. */
+type Made = Readonly<Record<keyof typeof named, string>>;
+
+function withMade(files: Readonly<Record<string, string>>, { registry, commit }: Made): Record<string, string> {
+  return mapContents(files, (text) => text.replaceAll(named.registry, registry).replaceAll(named.commit, commit));
+}
+
+/** The commit is the same at each run. */
+function withNamed(files: Readonly<Record<string, string>>, { registry }: Made): Record<string, string> {
+  return mapContents(files, (text) => text.replaceAll(registry, named.registry));
+}
+
+function mapContents(
+  files: Readonly<Record<string, string>>,
+  change: (text: string) => string,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).map(([path, text]) => [path, change(text)]));
+}
+
+function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
+}
+
+/** As `authority render` does it, over the folder of the case. */
+async function render({ stack }: GoldenCase, root: string): Promise<Record<string, string>> {
   const fleet = readFleet({ root, stack });
   const releases = await resolveStack(fleet, readLock(root), createEvidenceReader());
   assert.deepEqual(
@@ -72,18 +106,28 @@ describe("golden cases", () => {
   const cases = readCases();
   const variables = ["GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0"] as const;
   let directory = "";
+  let registry: Listening;
+  let made: Made;
 
   before(async () => {
     directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-golden-")));
-    const application = await createApplication({ directory, name: "podinfo", registry: "http://127.0.0.1:9" });
-    await application.commit({ version: "6.14.1", message: "Say hello" });
+    registry = await serveRegistry();
+    const application = await createApplication({ directory, name: "podinfo", registry: registry.url });
+    const commit = await application.commit({ version: "6.14.1", message: "Say hello" });
+    made = { registry: new URL(registry.url).host, commit };
+    await application.pushImage(`master-${commit}-1767225660`);
+    await pushChart(registry.url, "charts/podinfo", "0.0.0-master.17", {
+      "Chart.yaml": "apiVersion: v2\nname: podinfo\nversion: 0.0.0-master.17\nappVersion: 0.0.0-master.17\n",
+    });
+    await application.commit({ version: "6.14.1", message: "Nobody has built this" });
     // What a stack with `follow: branch` reads of git.example.com comes from this machine.
     process.env.GIT_CONFIG_COUNT = "1";
     process.env.GIT_CONFIG_KEY_0 = `url.${pathToFileURL(directory).href}/podinfo.git.insteadOf`;
     process.env.GIT_CONFIG_VALUE_0 = "https://git.example.com/podinfo";
   });
 
-  after(() => {
+  after(async () => {
+    await registry.close();
     for (const variable of variables) Reflect.deleteProperty(process.env, variable);
     rmSync(directory, { recursive: true, force: true });
   });
@@ -91,14 +135,13 @@ describe("golden cases", () => {
   describe("rendered by plain functions", () => {
     for (const one of cases) {
       it(one.name, async () => {
-        const files = await render(one);
+        const root = join(directory, one.name);
+        writeFiles(root, { ...withMade(one.given, made), "Pulumi.yaml": "name: shared-authority\nruntime: nodejs\n" });
+        const files = withNamed(await render(one, root), made);
         const folder = join(golden, one.name, rendered);
         if (process.env.UPDATE_GOLDEN === "1") {
           rmSync(folder, { recursive: true, force: true });
-          for (const [path, content] of Object.entries(files)) {
-            mkdirSync(join(folder, posix.dirname(path)), { recursive: true });
-            writeFileSync(join(folder, path), content);
-          }
+          writeFiles(folder, files);
         }
         assertSameFiles(files, readFiles(folder));
       });
@@ -121,10 +164,7 @@ describe("golden cases", () => {
         for (const left of ["tenants", rendered, ...["dev", "prod"].map((stack) => `Pulumi.${stack}.yaml`)]) {
           rmSync(join(scratch.directory, left), { recursive: true, force: true });
         }
-        for (const [path, content] of Object.entries(one.given)) {
-          mkdirSync(dirname(join(scratch.directory, path)), { recursive: true });
-          writeFileSync(join(scratch.directory, path), content);
-        }
+        writeFiles(scratch.directory, withMade(one.given, made));
         const place = join(directory, `engine-${one.name}`);
         mkdirSync(place);
         const session = openEngineSession(engine, place);
@@ -137,7 +177,8 @@ describe("golden cases", () => {
         // Commit before deploy; `stack init` has written the stack's salt into the stack file.
         await scratch.commit(`The case ${one.name}`, {});
         await pulumi("up", "--yes", "--skip-preview", "--suppress-outputs");
-        assertSameFiles(readFiles(join(scratch.directory, rendered)), readFiles(join(golden, one.name, rendered)));
+        const files = withNamed(readFiles(join(scratch.directory, rendered)), made);
+        assertSameFiles(files, readFiles(join(golden, one.name, rendered)));
       });
     }
   });
