@@ -1,4 +1,4 @@
-import { askPulumi } from "./pulumi-command";
+import { askPulumi, PulumiError } from "./pulumi-command";
 
 /** One resource in the engine's state, as far as it matters here; the rest is passed on as it is. */
 export interface StateResource {
@@ -43,8 +43,19 @@ export interface ExportedState {
  * @throws PulumiError where there is no such stack
  */
 export async function exportState(root: string, stack: string): Promise<ExportedState> {
-  return JSON.parse(await askPulumi(root, ["stack", "export", "--stack", stack])) as ExportedState;
+  try {
+    return JSON.parse(await askPulumi(root, ["stack", "export", "--stack", stack])) as ExportedState;
+  } catch (error) {
+    if (error instanceof PulumiError && /\bEOF$/.test(error.message))
+      throw new PulumiError(error.message + emptyAttributes);
+    throw error;
+  }
 }
+
+/** The engine says no more than `EOF`, and people take their state for lost. */
+const emptyAttributes = `
+An \`up\` that was killed, or had no room, has left an empty file \`*.attrs\` in the file backend. The state beside it is
+whole: delete the empty file, as docs/recovery.md shows, and run this again.`;
 
 /**
  * Replaces the state.

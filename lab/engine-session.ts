@@ -55,7 +55,9 @@ export function openEngineSession(engine: Engine, directory: string): EngineSess
     TMP: temporary,
     TEMP: temporary,
     PULUMI_HOME: pulumiHome,
-    PULUMI_BACKEND_URL: pathToFileURL(state).href,
+    // Without the files `*.attrs`, which are not written whole or not at all: an engine that is killed, or has no room,
+    // leaves an empty one, and can then load its state no more.
+    PULUMI_BACKEND_URL: `${pathToFileURL(state).href}?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64url"),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { skipBecause } from "../support/tools";
 import type { Application } from "./support/application";
-import { killUp, type Moment, type Victim } from "./support/disturbed-up";
+import { killProcesses, killUp, type Moment, type Victim } from "./support/disturbed-up";
 import { fleetFile } from "./support/fleet-file";
 import { assertWhole } from "./support/inventory";
 import { useLab } from "./support/lab";
@@ -45,6 +45,8 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     });
     file = await fleetFile(stage, "prod", applications);
   });
+
+  afterEach(() => killProcesses(stage));
 
   after(() => stage.close());
 

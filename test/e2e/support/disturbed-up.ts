@@ -4,7 +4,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Selection } from "../../../lab/control-plane/cluster";
 import type { EngineResult } from "../../../lab/engine-session";
 import type { Stage } from "./stage";
-import { waitFor } from "./wait";
 
 /** When something happens to an `up`. */
 export type Moment =
@@ -20,8 +19,7 @@ export interface DisturbedUp extends EngineResult {
 }
 
 /**
- * Runs `pulumi up`, and lets something happen to it at a moment. Returns when it has ended, and with it every process
- * that it had started.
+ * Runs `pulumi up`, and lets something happen to it at a moment. Returns when it has ended.
  *
  * @param happen what happens; it gets the engine's process
  */
@@ -38,7 +36,8 @@ export async function disturbUp(
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const ended = once(child, "close") as Promise<[number | null]>;
+  // Not `close`: where the engine alone is killed, what it has started holds its pipes for minutes.
+  const ended = once(child, "exit") as Promise<[number | null]>;
   const [over, output] = [new AbortController(), { stdout: "", stderr: "" }];
   let happened: Promise<void> | undefined;
   const act = () => {
@@ -55,24 +54,32 @@ export async function disturbUp(
   const [code] = await ended;
   over.abort();
   await happened;
-  await waitFor("no process of the engine is left", () => processesOf(stage).length === 0 || undefined);
   return { ...output, code: code ?? 1, disturbed: happened !== undefined };
 }
 
 /** Who is killed: the engine with all that it has started, or the engine alone, as the kernel does it for want of memory. */
 export type Victim = "all" | "engine";
 
-/** Runs `pulumi up` and kills it at a moment, with SIGKILL. */
+/**
+ * Runs `pulumi up` and kills it at a moment, with SIGKILL. What an engine has started that was killed alone lives on, and
+ * ends by itself within five minutes.
+ */
 export function killUp(stage: Stage, stack: string, moment: Moment, victim: Victim): Promise<DisturbedUp> {
   return disturbUp(stage, stack, moment, (engine) => {
-    for (const pid of victim === "all" ? processesOf(stage) : [engine]) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // Gone by itself.
-      }
-    }
+    if (victim === "all") killProcesses(stage);
+    else process.kill(engine, "SIGKILL");
   });
+}
+
+/** Kills every process of the stage's engine that is left. */
+export function killProcesses(stage: Stage): void {
+  for (const pid of processesOf(stage)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // Gone by itself.
+    }
+  }
 }
 
 /** How many objects the engine has said to be at work on, or to be done with. */

@@ -4,7 +4,7 @@ import { type Stage, stackFile } from "./stage";
 
 /**
  * The stack file of a stage, from which tenants go and to which they come back: `declare` writes one with these tenants
- * at these tags, and commits it.
+ * at these tags, and commits it here.
  *
  * @param stack declared with every tenant that there will ever be, in this order
  */
@@ -25,7 +25,9 @@ export async function fleetFile(stage: Stage, stack: string, applications: reado
       const declared = [...tags].map(([application, tag]) =>
         String(entries.get(application)).replace(/tag: "[^"]+"/, `tag: "${tag}"`),
       );
-      await stage.commit("Decide anew", { [stackFile(stack)]: text.slice(0, starts[0]) + declared.join("") + salt });
+      await stage.project.commit("Decide anew", {
+        [stackFile(stack)]: text.slice(0, starts[0]) + declared.join("") + salt,
+      });
     },
   };
 }

@@ -62,24 +62,33 @@ function isOfEngine({ metadata }: LiveObject): boolean {
  * nothing in the state is pending, and that no file of the state is half written.
  *
  * @param tenants the names of all tenants that the stack ever had
+ * @param backend the file backend's folder. Default: the stage's.
  */
-export async function assertWhole(stage: Stage, stack: string, tenants: readonly string[]): Promise<void> {
+export async function assertWhole(
+  stage: Stage,
+  stack: string,
+  tenants: readonly string[],
+  backend?: string,
+): Promise<void> {
   const { pending_operations: pending = [] } = (await exportedState(stage, stack)).deployment;
   assert.deepEqual(pending, []);
   assert.deepEqual(await objectsInState(stage, stack), await objectsInCluster(stage, tenants));
-  await assertFilesWhole(stage);
+  await assertFilesWhole(stage, backend);
 }
 
 /** Asserts that every file of the file backend is whole, and that the working copy is as it was committed. */
-export async function assertFilesWhole(stage: Stage): Promise<void> {
-  const folder = fileURLToPath(String(stage.session.environment.PULUMI_BACKEND_URL));
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+export async function assertFilesWhole(stage: Stage, backend = backendOf(stage)): Promise<void> {
+  const files = (await readdir(backend, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   for (const { parentPath, name } of files) {
     if (!name.endsWith(".json")) continue;
     const content = await readFile(join(parentPath, name), "utf8");
     assert.doesNotThrow(() => JSON.parse(content) as unknown, `${name} is half written`);
   }
   assert.equal(await stage.project.git("status", "--porcelain"), "");
+}
+
+function backendOf({ session }: Stage): string {
+  return fileURLToPath(String(session.environment.PULUMI_BACKEND_URL));
 }
 
 async function exportedState(stage: Stage, stack: string): Promise<State> {

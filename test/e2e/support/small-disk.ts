@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Context } from "mocha";
+import { lacks } from "../../support/tools";
+import { requireEngine } from "../../support/pulumi";
+import type { Stage } from "./stage";
+
+/**
+ * A small file system of its own for a stage's file backend, which can be filled up.
+ *
+ * It is a tmpfs in a user and mount namespace of its own, which needs no rights on most machines: `unshare` of util-linux
+ * makes it, and the engine enters it. Some containers and hardened kernels allow no user namespaces; there the test is
+ * skipped with this reason.
+ */
+export class SmallDisk {
+  private keeper?: ChildProcess;
+  private folder = "";
+
+  private constructor(
+    private readonly directory: string,
+    /** The program that is the engine of a stage whose disk is small: `$PULUMI`. */
+    readonly engine: string,
+    private readonly keeperFile: string,
+  ) {}
+
+  /** Makes the engine that can enter the namespace. To be called before the stage is opened. */
+  static async prepare(context: Context): Promise<SmallDisk> {
+    const { binary } = await requireEngine(context);
+    if (!(await canMount())) lacks(context, "needs `unshare` and user namespaces, for a small disk");
+    const directory = mkdtempSync(join(tmpdir(), "shared-authority-disk-"));
+    const [engine, keeperFile] = [join(directory, "pulumi"), join(directory, "keeper")];
+    const enter = `exec nsenter --preserve-credentials --user --mount --wd="$PWD" --target "$(cat '${keeperFile}')"`;
+    const script = `#!/bin/sh\n[ -f '${keeperFile}' ] || exec '${binary}' "$@"\n${enter} '${binary}' "$@"\n`;
+    writeFileSync(engine, script, { mode: 0o755 });
+    return new SmallDisk(directory, engine, keeperFile);
+  }
+
+  /** From now on the stage's file backend is on the small disk, with all that it holds. */
+  async mount({ session }: Stage, megabytes: number): Promise<void> {
+    const backend = fileURLToPath(String(session.environment.PULUMI_BACKEND_URL));
+    const staging = `${backend}.small`;
+    mkdirSync(staging);
+    const script = [
+      `mount -t tmpfs -o size=${megabytes}m tmpfs '${staging}'`,
+      `cp -a '${backend}/.' '${staging}'`,
+      `mount --move '${staging}' '${backend}'`,
+      "echo ready",
+      "exec sleep infinity",
+    ].join(" && ");
+    this.keeper = spawn("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(this.keeper.stdout!, "data");
+    writeFileSync(this.keeperFile, String(this.keeper.pid));
+    this.folder = `/proc/${String(this.keeper.pid)}/root${backend}`;
+  }
+
+  /** The file backend, as this process sees it. */
+  get backend(): string {
+    return this.folder;
+  }
+
+  /** Leaves no room. */
+  fill(): void {
+    try {
+      for (let count = 0; ; count++) writeFileSync(join(this.folder, `filler-${count}`), Buffer.alloc(4096));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    }
+  }
+
+  /** Makes room again. */
+  free(): void {
+    for (let count = 0; existsSync(join(this.folder, `filler-${count}`)); count++) {
+      rmSync(join(this.folder, `filler-${count}`));
+    }
+  }
+
+  /** Ends the namespace, and with it the disk. */
+  async close(): Promise<void> {
+    rmSync(this.directory, { recursive: true, force: true });
+    if (this.keeper === undefined) return;
+    const ended = once(this.keeper, "exit");
+    this.keeper.kill("SIGKILL");
+    await ended;
+  }
+}
+
+async function canMount(): Promise<boolean> {
+  if (process.platform !== "linux") return false;
+  const trial = "mount -t tmpfs -o size=1m tmpfs /tmp";
+  const child = spawn("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", trial], { stdio: "ignore" });
+  const failed = once(child, "error").then(() => false);
+  const ended = once(child, "exit").then(([code]: unknown[]) => code === 0);
+  return Promise.race([ended, failed]);
+}
