@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import type { Fleet } from "../fleet/fleet";
@@ -30,11 +32,26 @@ export function stackCluster(fleet: Fleet): StackCluster | undefined {
     return { kubeconfig: pulumi.secret(kubeconfig as pulumi.Output<string>), context };
   }
   const kubeconfig = config.getSecret("kubeconfig");
+  refuseMissingFile(fleet, pulumi.runtime.allConfig()["kubernetes:kubeconfig"]);
   if (kubeconfig !== undefined || context !== undefined) return { kubeconfig, context };
   throw refusal(
     `${fleet.file}: no cluster is named. Name it with \`kubernetes:context\`, with \`kubernetes:kubeconfig\`, or with ` +
       "`shared-authority:cluster` and the stack that exports its kubeconfig; or set `shared-authority:delivery` to a " +
       "directory of manifests.",
+  );
+}
+
+/**
+ * The provider takes a text that names no file for the kubeconfig itself, and then complains of its JSON.
+ *
+ * @param kubeconfig a path, or a kubeconfig, which is never shown
+ */
+function refuseMissingFile({ file, root }: Fleet, kubeconfig = ""): void {
+  const isPath = /^\.{0,2}\/\S+$/.test(kubeconfig);
+  if (!isPath || existsSync(resolve(root, kubeconfig))) return;
+  throw refusal(
+    `${file}: \`kubernetes:kubeconfig\` names ${kubeconfig}, and there is no such file. Nothing was changed. Put the ` +
+      "kubeconfig there, or name another one.",
   );
 }
 

@@ -38,7 +38,7 @@ function known<T>(output: pulumi.Output<T> | undefined): Promise<T> | undefined 
 }
 
 /** What of the hook's arguments an explanation is made of. */
-export type Failure = Pick<pulumi.ErrorHookArgs, "name" | "type" | "errors" | "newInputs">;
+export type Failure = Pick<pulumi.ErrorHookArgs, "urn" | "name" | "type" | "errors" | "newInputs">;
 
 /**
  * What to tell of a failed operation, in sentences; nothing where the raw message says it all.
@@ -51,26 +51,40 @@ export async function explainFailure(
   context: string | undefined,
   read: (object: FluxObject) => Promise<readonly FluxCondition[]>,
 ): Promise<string | undefined> {
-  const { name, type, newInputs } = failure;
+  const { urn, name, type, newInputs } = failure;
   const [error = ""] = failure.errors;
   const object = newInputs as KubernetesObject | undefined;
   const kind = type.slice(type.lastIndexOf(":") + 1);
   const tenant = object?.metadata.annotations?.[annotation.tenant];
   const title = `${tenant === undefined ? "" : `${tenant}: `}${kind} ${name}`;
   const argument = kubectlArguments(kind, name, context);
-  if (error.includes("already exists")) {
-    return (
-      `${title} exists already, and what this program did not make it does not overwrite. Look at it with ` +
-      `\`kubectl get ${argument} --output yaml\`; then either delete it, or take it over with ` +
-      `\`pulumi import ${type} ${name} ${name}\`, and run \`pulumi up\` again.`
-    );
-  }
+  if (error.includes("cluster is unreachable")) return unreachable(title);
+  if (error.includes("already exists")) return existing(title, argument, urn);
   if (!/timed out|timeout|condition .*Ready|not ready/i.test(error)) return undefined;
   const why = object !== undefined && isFlux(object) ? ` ${await reason(read(object))}` : "";
   return (
     `${title} did not become ready in time; what ran before goes on running.${why} See more with ` +
     `\`kubectl describe ${argument}\`, then mend it with a commit: a better release, other values, or a revert of the ` +
     "promotion together with a `deny` of its version."
+  );
+}
+
+/** Said before anything is asked for, so nothing is half done. */
+function unreachable(title: string): string {
+  return (
+    `${title} was not touched: the cluster does not answer, or does not know who asks. See whether it runs, and whether ` +
+    "`kubernetes:kubeconfig` and `kubernetes:context` name the right file, context and credentials. Then run " +
+    "`pulumi up` again."
+  );
+}
+
+function existing(title: string, argument: string, urn: string): string {
+  const [, , stack = ""] = urn.split(":");
+  return (
+    `${title} exists already, and what this program did not make it does not overwrite. If an \`up\` was interrupted ` +
+    `before, \`npx authority recover --stack ${stack}\` takes over what that one made. Otherwise look at it with ` +
+    `\`kubectl get ${argument} --output yaml\`; then either delete it, or take it over with ` +
+    `\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack ${stack} --target '${urn}'\`. Then run \`pulumi up\` again.`
   );
 }
 

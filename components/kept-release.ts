@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Fleet, Tenant } from "../fleet/fleet";
 import type { Evidence } from "../release/evidence";
 import { allows } from "../version/range";
+import { refusal } from "./refusal";
 
 /** What the last `up` of the stack said of one tenant, in the stack's outputs. */
 export interface LastOutput {
@@ -19,10 +20,17 @@ export function keepsSources(fleet: Fleet): boolean {
   return fleet.follow === "tags" && fleet.delivery.kind === "cluster";
 }
 
-/** Reads what the last `up` of this very stack put out for each tenant; nothing before the first one. */
+/**
+ * Reads what the last `up` of this very stack put out for each tenant; nothing before the first one.
+ *
+ * @throws pulumi.RunError where the engine cannot read it, as without room for its state
+ */
 export async function readLastOutputs(fleet: Fleet): Promise<Readonly<Record<string, LastOutput>>> {
   const self = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${fleet.stack}`);
-  const output = await self.getOutputDetails("tenants");
+  const output = await self.getOutputDetails("tenants").catch(() => {
+    // The SDK only finds that there are no outputs at all; why, the engine has said before.
+    throw refusal("What the last `up` of this stack put out cannot be read. The engine says why, above.");
+  });
   return (output.value ?? {}) as Readonly<Record<string, LastOutput>>;
 }
 

@@ -36,7 +36,7 @@ describe("the cluster of a stack", () => {
   });
 
   const provider = async (cluster: Cluster, delivery: Delivery = { kind: "cluster" }) => {
-    const fleet = { stack: "prod", file: "Pulumi.prod.yaml", cluster, delivery } as unknown as Fleet;
+    const fleet = { stack: "prod", root: __dirname, file: "Pulumi.prod.yaml", cluster, delivery } as unknown as Fleet;
     clusterProvider(fleet, stackCluster(fleet));
     await new Promise((resolve) => setImmediate(resolve));
     await rpcs.waitForRPCs();
@@ -56,6 +56,16 @@ describe("the cluster of a stack", () => {
   it("is named by `kubernetes:kubeconfig`, as in any Pulumi program", async () => {
     pulumi.runtime.setAllConfig({ "kubernetes:kubeconfig": "the stack's own" });
     assert.deepEqual((await provider({}))?.kubeconfig, secret("the stack's own"));
+  });
+
+  it("is named by a path only where there is such a file", async () => {
+    pulumi.runtime.setAllConfig({ "kubernetes:kubeconfig": "./cluster-provider.test.ts" });
+    assert.deepEqual((await provider({}))?.kubeconfig, secret("./cluster-provider.test.ts"));
+    pulumi.runtime.setAllConfig({ "kubernetes:kubeconfig": "/nowhere/kubeconfig" });
+    await assert.rejects(
+      provider({}),
+      /Pulumi\.prod\.yaml: `kubernetes:kubeconfig` names \/nowhere\/kubeconfig, and there is no such file/,
+    );
   });
 
   it("takes back what was changed by hand, whoever owns the field now", async () => {

@@ -9,6 +9,7 @@ const helmRelease = {
 };
 
 const late: Failure = {
+  urn: "urn:pulumi:prod::shared-authority::kubernetes:helm.toolkit.fluxcd.io/v2:HelmRelease::flux-system/podinfo",
   name: "flux-system/podinfo",
   type: "kubernetes:helm.toolkit.fluxcd.io/v2:HelmRelease",
   errors: ['"flux-system/podinfo" failed to fully initialize or become live: timed out waiting for the condition'],
@@ -53,14 +54,26 @@ describe("what is told of a failed operation", () => {
     );
   });
 
-  it("is what to do with an object that exists already", async () => {
-    const message = await told([], {
-      name: "podinfo",
-      type: "kubernetes:core/v1:Namespace",
-      errors: ['namespaces "podinfo" already exists'],
-      newInputs: { apiVersion: "v1", kind: "Namespace", metadata: { name: "podinfo" } },
-    });
-    assert.match(message ?? "", /^Namespace podinfo exists already.*`kubectl get namespace\/podinfo --output yaml`/);
+  const urn = "urn:pulumi:prod::shared-authority::shared-authority:index:Tenant$kubernetes:core/v1:Namespace::podinfo";
+  const home = { urn, name: "podinfo", type: "kubernetes:core/v1:Namespace" };
+
+  it("is what to do with an object that exists already: ours, or somebody else's", async () => {
+    const message = await told([], { ...home, errors: ['namespaces "podinfo" already exists'] });
+    assert.match(message ?? "", /interrupted before, `npx authority recover --stack prod` takes over/);
+    assert.match(message ?? "", /`kubectl get namespace\/podinfo --output yaml`; then either delete it/);
+    assert.ok(
+      message?.includes(`\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack prod --target '${urn}'\``),
+      message,
+    );
+  });
+
+  it("is that nothing was touched, where the cluster does not answer", async () => {
+    const errors = [
+      "configured Kubernetes cluster is unreachable: Get https://10.0.0.1/openapi/v2?timeout=32s: refused",
+    ];
+    const message = await told([], { ...home, errors });
+    assert.match(message ?? "", /^Namespace podinfo was not touched: the cluster does not answer/);
+    assert.match(message ?? "", /`kubernetes:kubeconfig` and `kubernetes:context`/);
   });
 
   it("is nothing more than the raw message, where that says it all", async () => {
