@@ -64,6 +64,18 @@ export class Workbench {
     return this.#program(this.#write("empty", emptyProgram, []));
   }
 
+  /** A policy pack that judges every object and never minds: what the engine itself takes to have anything judged. */
+  emptyPack(): string {
+    const directory = join(this.#directory, "empty-pack");
+    mkdirSync(directory);
+    symlinkSync(join(root, "node_modules"), join(directory, "node_modules"), "junction");
+    const options = "options: { typescript: false }";
+    writeFileSync(join(directory, "PulumiPolicy.yaml"), `main: pack.js\nruntime: { name: nodejs, ${options} }\n`);
+    writeFileSync(join(directory, "package.json"), JSON.stringify({ name: "empty-pack", version: "1.0.0" }));
+    writeFileSync(join(directory, "pack.js"), emptyPack);
+    return directory;
+  }
+
   /** Ends what was started and removes what was made. */
   async close(): Promise<void> {
     await this.#registry?.close();
@@ -122,6 +134,12 @@ async function runPulumi(
 const emptyProgram = `"use strict";
 const pulumi = require("@pulumi/pulumi");
 exports.stack = pulumi.getStack();
+`;
+
+const emptyPack = `"use strict";
+const { PolicyPack } = require("@pulumi/policy");
+const policy = { name: "nothing", description: "Nothing.", enforcementLevel: "mandatory", validateResource() {} };
+new PolicyPack("empty", { policies: [policy] });
 `;
 
 /** Imports only the classes that it needs, as ours does: the whole SDK takes seconds to load. */

@@ -1,6 +1,6 @@
 /**
  * `pulumi preview` of 100 tenants: our program, with and without the policy pack, against a bare compiled program that
- * registers the same objects.
+ * registers the same objects, with and without a policy pack that judges nothing.
  *
  *   npx tsx bench/preview.ts [--tenants 100] [--rounds 5]
  */
@@ -14,7 +14,8 @@ async function main(): Promise<void> {
   try {
     const ours = await bench.ours(tenants);
     const bare = await bench.bare(ours.objects);
-    const ownProcess: Record<string, Run[]> = { bare: [], ours: [], gated: [] };
+    const ownProcess: Record<string, Run[]> = { bare: [], judged: [], ours: [], gated: [] };
+    const emptyPack = bench.emptyPack();
     const whole = async (name: string, preview: ReturnType<typeof bare.preview>): Promise<Run> => {
       const result = await preview;
       ownProcess[name]?.push(result.process);
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
     const runs = await alternate(
       {
         bare: () => whole("bare", bare.preview()),
+        judged: () => whole("judged", bare.preview("--policy-pack", emptyPack)),
         ours: () => whole("ours", ours.preview()),
         gated: () => whole("gated", ours.preview("--policy-pack", "policy-pack")),
       },
@@ -35,6 +37,7 @@ async function main(): Promise<void> {
     console.log("|---|---|---:|---|---:|");
     for (const [name, title] of [
       ["bare", "bare program, the same objects"],
+      ["judged", "bare program with an empty policy pack"],
       ["ours", "this project"],
       ["gated", "this project with the policy pack"],
     ] as const) {
