@@ -38,7 +38,10 @@ function known<T>(output: pulumi.Output<T> | undefined): Promise<T> | undefined 
 }
 
 /** What of the hook's arguments an explanation is made of. */
-export type Failure = Pick<pulumi.ErrorHookArgs, "urn" | "name" | "type" | "errors" | "newInputs">;
+export type Failure = Pick<
+  pulumi.ErrorHookArgs,
+  "urn" | "name" | "type" | "failedOperation" | "errors" | "newInputs" | "oldInputs"
+>;
 
 /**
  * What to tell of a failed operation, in sentences; nothing where the raw message says it all.
@@ -51,9 +54,9 @@ export async function explainFailure(
   context: string | undefined,
   read: (object: FluxObject) => Promise<readonly FluxCondition[]>,
 ): Promise<string | undefined> {
-  const { urn, name, type, newInputs } = failure;
+  const { urn, name, type, failedOperation, newInputs, oldInputs } = failure;
   const [error = ""] = failure.errors;
-  const object = newInputs as KubernetesObject | undefined;
+  const object = (newInputs ?? oldInputs) as KubernetesObject | undefined;
   const kind = type.slice(type.lastIndexOf(":") + 1);
   const tenant = object?.metadata.annotations?.[annotation.tenant];
   const title = `${tenant === undefined ? "" : `${tenant}: `}${kind} ${name}`;
@@ -61,6 +64,7 @@ export async function explainFailure(
   if (error.includes("cluster is unreachable")) return unreachable(title);
   if (error.includes("already exists")) return existing(title, argument, urn);
   if (!/timed out|timeout|condition .*Ready|not ready/i.test(error)) return undefined;
+  if (failedOperation === "delete") return held(title, argument);
   const why = object !== undefined && isFlux(object) ? ` ${await reason(read(object))}` : "";
   return (
     `${title} did not become ready in time; what ran before goes on running.${why} See more with ` +
@@ -85,6 +89,13 @@ function existing(title: string, argument: string, urn: string): string {
     `before, \`npx authority recover --stack ${stack}\` takes over what that one made. Otherwise look at it with ` +
     `\`kubectl get ${argument} --output yaml\`; then either delete it, or take it over with ` +
     `\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack ${stack} --target '${urn}'\`. Then run \`pulumi up\` again.`
+  );
+}
+
+function held(title: string, argument: string): string {
+  return (
+    `${title} was not gone in time. A finalizer may hold it until its controller runs; look at it with ` +
+    `\`kubectl get ${argument} --output yaml\`, and run \`pulumi up\` again when it is gone.`
   );
 }
 

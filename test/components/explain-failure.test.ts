@@ -12,6 +12,7 @@ const late: Failure = {
   urn: "urn:pulumi:prod::shared-authority::kubernetes:helm.toolkit.fluxcd.io/v2:HelmRelease::flux-system/podinfo",
   name: "flux-system/podinfo",
   type: "kubernetes:helm.toolkit.fluxcd.io/v2:HelmRelease",
+  failedOperation: "update",
   errors: ['"flux-system/podinfo" failed to fully initialize or become live: timed out waiting for the condition'],
   newInputs: helmRelease,
 };
@@ -74,6 +75,14 @@ describe("what is told of a failed operation", () => {
     const message = await told([], { ...home, errors });
     assert.match(message ?? "", /^Namespace podinfo was not touched: the cluster does not answer/);
     assert.match(message ?? "", /`kubernetes:kubeconfig` and `kubernetes:context`/);
+  });
+
+  it("is what may hold an object that is not gone", async () => {
+    const { newInputs: oldInputs, ...deleted } = { ...late, failedOperation: "delete" };
+    assert.match(
+      (await told([], { ...deleted, oldInputs })) ?? "",
+      /^podinfo: HelmRelease flux-system\/podinfo was not gone in time\. A finalizer may hold it/,
+    );
   });
 
   it("is nothing more than the raw message, where that says it all", async () => {
