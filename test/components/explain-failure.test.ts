@@ -56,7 +56,7 @@ describe("what is told of a failed operation", () => {
   });
 
   const urn = "urn:pulumi:prod::shared-authority::shared-authority:index:Tenant$kubernetes:core/v1:Namespace::podinfo";
-  const home = { urn, name: "podinfo", type: "kubernetes:core/v1:Namespace" };
+  const home = { urn, name: "podinfo", type: "kubernetes:core/v1:Namespace", failedOperation: "create" };
 
   it("is what to do with an object that exists already: ours, or somebody else's", async () => {
     const message = await told([], { ...home, errors: ['namespaces "podinfo" already exists'] });
