@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Application } from "./support/application";
+import { disturbUp } from "./support/disturbed-up";
+import { FaultyProxy } from "./support/faulty-proxy";
+import { fleetFile } from "./support/fleet-file";
+import { assertWhole, objectsInCluster, objectsInState } from "./support/inventory";
+import { requireControl, useOwnLab } from "./support/lab";
+import { said, Stage } from "./support/stage";
+import { runTold, toldCommands } from "./support/told-commands";
+
+const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
+
+/** What the API server may do to an `up`: it ends, it has too much to do, it fails, its answers are lost. */
+describe("an API server that fails during an `up`", function () {
+  this.timeout(180_000);
+  const opened = useOwnLab();
+  const tags = new Map<Application, string>();
+  let stage: Stage;
+  let proxy: FaultyProxy;
+  let first: Application;
+  let second: Application;
+  let file: Awaited<ReturnType<typeof fleetFile>>;
+
+  before(async function () {
+    stage = await Stage.open(this, opened());
+    proxy = await FaultyProxy.start(opened().lab.kubeconfigPath);
+    const kubeconfig = join(stage.project.directory, "..", "kubeconfig");
+    proxy.writeKubeconfig(kubeconfig);
+    first = await stage.application("6.13.0");
+    second = await stage.application("6.13.0");
+    await stage.addStack("prod", {
+      tenants: [first, second].map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
+    });
+    await stage.edit("prod", "Through the proxy", (text) => text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`));
+    file = await fleetFile(stage, "prod", [first, second]);
+  });
+
+  afterEach(() => {
+    proxy.decide = () => "passed";
+  });
+
+  after(async () => {
+    await stage.close();
+    proxy.close();
+  });
+
+  const names = () => [first.name, second.name];
+
+  /** One more `up`; where it says that something exists already, what it tells people to do, and another one. */
+  async function heal(): Promise<void> {
+    let healed = await stage.authorityUp("prod");
+    for (const command of toldCommands(said(healed), takeOver)) {
+      const taken = await runTold(stage, `${command} --yes --skip-preview`);
+      assert.equal(taken.code, 0, `${command}\n${said(taken)}`);
+      healed = await stage.authorityUp("prod");
+    }
+    assert.equal(healed.code, 0, said(healed));
+    await assertWhole(stage, "prod", names());
+  }
+
+  it("is killed and comes back: one more `up` makes what is missing", async function () {
+    const control = requireControl(this, opened().lab);
+    tags.set(first, "6.13.0");
+    await file.declare(tags);
+    const result = await disturbUp(stage, "prod", { seen: "engine", work: "ended", count: 4 }, () =>
+      control.restart("kube-apiserver"),
+    );
+    assert.ok(result.disturbed, said(result));
+    if (result.code !== 0) assert.match(said(result), /connection refused|EOF|connection reset|timed out/);
+    await heal();
+    assert.equal(await stage.runningImage(first), `${first.image}:6.13.0`);
+  });
+
+  it("has too much to do: the `up` takes longer, and goes on", async () => {
+    tags.set(second, "6.13.0");
+    await file.declare(tags);
+    proxy.decide = ({ index }) => (index % 4 === 0 ? "too many requests" : "passed");
+    const result = await stage.tryUp("prod", "--skip-preview");
+    assert.equal(result.code, 0, said(result));
+    assert.ok(proxy.counts["too many requests"] > 5);
+    await assertWhole(stage, "prod", names());
+  });
+
+  it("fails now and then while objects are deleted and made: each `up` says so, and one more does the rest", async () => {
+    proxy.decide = everyFourthWrite("failed");
+    tags.delete(second);
+    await file.declare(tags);
+    const deletion = await stage.tryUp("prod", "--skip-preview");
+    assert.notEqual(deletion.code, 0);
+    assert.match(said(deletion), /the proxy says InternalError/);
+    proxy.decide = () => "passed";
+    await heal();
+
+    proxy.decide = everyFourthWrite("failed");
+    tags.set(second, "6.13.0");
+    await file.declare(tags);
+    const creation = await stage.tryUp("prod", "--skip-preview");
+    assert.notEqual(creation.code, 0);
+    assert.match(said(creation), /the proxy says InternalError/);
+    proxy.decide = () => "passed";
+    await heal();
+  });
+
+  it("makes an object, and its answer is lost: the next `up` says how to take the object over", async () => {
+    tags.delete(second);
+    await file.declare(tags);
+    await heal();
+    tags.set(second, "6.13.0");
+    await file.declare(tags);
+    let lost = false;
+    proxy.decide = ({ method, path }) => {
+      const meant = !lost && method === "POST" && path.includes("/imagepolicies") && !path.includes("dryRun");
+      if (meant) lost = true;
+      return meant ? "answer lost" : "passed";
+    };
+    const result = await stage.tryUp("prod", "--skip-preview");
+    assert.notEqual(result.code, 0);
+    const orphan = `ImagePolicy ${stage.authorityNamespace}/${second.name}`;
+    assert.ok((await objectsInCluster(stage, names())).includes(orphan));
+    assert.ok(!(await objectsInState(stage, "prod")).includes(orphan));
+    const next = await stage.authorityUp("prod");
+    assert.notEqual(next.code, 0);
+    assert.match(said(next), new RegExp(`${orphan} exists already`));
+    assert.equal(toldCommands(said(next), takeOver).length, 1);
+    await heal();
+  });
+});
+
+/** From the second one on, so that something is done before. */
+function everyFourthWrite(fate: "failed"): FaultyProxy["decide"] {
+  let writes = 0;
+  return ({ method, path }) => (method !== "GET" && !path.includes("dryRun") && writes++ % 4 === 1 ? fate : "passed");
+}

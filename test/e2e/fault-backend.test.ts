@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { copyFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Application } from "./support/application";
+import { disturbUp } from "./support/disturbed-up";
+import { fleetFile } from "./support/fleet-file";
+import { assertWhole } from "./support/inventory";
+import { useLab } from "./support/lab";
+import { SmallDisk } from "./support/small-disk";
+import { said, Stage } from "./support/stage";
+import { runTold } from "./support/told-commands";
+
+/** The engine's state, in files: another `up` has it, its disk is full, a file of it is broken. */
+describe("the place of the engine's state", function () {
+  this.timeout(240_000);
+  const opened = useLab();
+  const tags = new Map<Application, string>();
+  let first: Application;
+  let second: Application;
+  let disk: SmallDisk;
+  let stage: Stage;
+  let file: Awaited<ReturnType<typeof fleetFile>>;
+
+  before(async function () {
+    disk = await SmallDisk.prepare(this);
+    const { PULUMI: before } = process.env;
+    process.env.PULUMI = disk.engine;
+    try {
+      stage = await Stage.open(this, opened());
+    } finally {
+      if (before === undefined) delete process.env.PULUMI;
+      else process.env.PULUMI = before;
+    }
+    first = await stage.application("6.13.0");
+    second = await stage.application("6.13.0");
+    await stage.addStack("prod", {
+      tenants: [first, second].map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
+    });
+    file = await fleetFile(stage, "prod", [first, second]);
+    await disk.mount(stage, 16);
+  });
+
+  after(async () => {
+    await stage.close();
+    await disk.close();
+  });
+
+  const whole = () => assertWhole(stage, "prod", [first.name, second.name], disk.backend);
+  const stacks = () => join(disk.backend, ".pulumi/stacks/shared-authority");
+
+  it("is locked while an `up` runs: a second one says so and ends, and the first one goes on unharmed", async () => {
+    tags.set(first, "6.13.0");
+    await file.declare(tags);
+    const seconds: string[] = [];
+    const result = await disturbUp(stage, "prod", { seen: "engine", work: "begun", count: 2 }, async () => {
+      for (const ended of await Promise.all([stage.authorityUp("prod"), stage.tryUp("prod", "--skip-preview")])) {
+        assert.notEqual(ended.code, 0);
+        seconds.push(said(ended));
+      }
+    });
+    assert.equal(result.code, 0, said(result));
+    assert.equal(seconds.length, 2);
+    for (const text of seconds) {
+      assert.match(text, /the stack is currently locked by 1 lock.*wait for the other process.*`pulumi cancel`/);
+      assert.match(text, /created by .* \(pid \d+\) at /);
+    }
+    await whole();
+  });
+
+  it("may be full: the `up` says so, and one more does the rest once there is room", async () => {
+    tags.set(second, "6.13.0");
+    await file.declare(tags);
+    const full = await disturbUp(stage, "prod", { seen: "engine", work: "ended", count: 5 }, () => disk.fill());
+    assert.ok(full.disturbed, said(full));
+    assert.notEqual(full.code, 0);
+    assert.match(said(full), /failed to save snapshot.*no space left on device/);
+    disk.free();
+    await stage.pulumi("cancel", "--stack", "prod", "--yes");
+    const restored = await restoreWhereBroken();
+    const command = restored
+      ? "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true npx authority up --stack prod -- --yes --skip-preview"
+      : "npx authority up --stack prod -- --yes --skip-preview";
+    const healed = await runTold(stage, command);
+    assert.equal(healed.code, 0, said(healed));
+    await whole();
+  });
+
+  /** What docs/recovery.md says: the newest copy of the state that is whole takes the place of one that is not. */
+  async function restoreWhereBroken(): Promise<boolean> {
+    const state = join(stacks(), "prod.json");
+    if (isWhole(state)) return false;
+    const backups = join(disk.backend, ".pulumi/backups/shared-authority/prod");
+    const names = existsSync(backups) ? readdirSync(backups).filter((name) => name.endsWith(".json")) : [];
+    const copies = [
+      `${state}.bak`,
+      ...names
+        .sort()
+        .reverse()
+        .map((name) => join(backups, name)),
+    ];
+    const copy = copies.find(isWhole);
+    assert.ok(copy, "no copy of the state is whole");
+    await copyFile(copy, state);
+    return true;
+  }
+
+  it("may hold a file that is broken: what that means is told, and the documented command mends it", async () => {
+    await writeFile(join(stacks(), "prod.json.attrs"), "");
+    const told = await runTold(stage, "npx authority recover --stack prod");
+    assert.equal(told.code, 1, said(told));
+    assert.match(
+      said(told),
+      /EOF\n.*left an empty file `\*\.attrs`.*The state beside it is\s+whole: delete the empty file/,
+    );
+    const mended = await runTold(stage, `find '${disk.backend}/.pulumi' -name '*.attrs' -size 0 -delete`);
+    assert.equal(mended.code, 0, said(mended));
+    const recovered = await runTold(stage, "npx authority recover --stack prod");
+    assert.equal(recovered.code, 0, said(recovered));
+    assert.match(said(recovered), /no `up` was interrupted/);
+    await whole();
+  });
+});
+
+function isWhole(file: string): boolean {
+  try {
+    JSON.parse(readFileSync(file, "utf8"));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import type { Application } from "./support/application";
+import { fleetFile } from "./support/fleet-file";
+import { assertWhole } from "./support/inventory";
+import { useLab } from "./support/lab";
+import { said, Stage, stackFile } from "./support/stage";
+
+interface Kubeconfig {
+  readonly clusters: [{ cluster: { server: string } }];
+  readonly users: [{ user: { token?: string } }];
+}
+
+/** The way to the cluster is wrong: each `up` says so, changes nothing and prints no secret. */
+describe("a kubeconfig that is wrong", function () {
+  this.timeout(120_000);
+  const opened = useLab();
+  let stage: Stage;
+  let application: Application;
+  let file: Awaited<ReturnType<typeof fleetFile>>;
+  let kubeconfig: string;
+  let right: string;
+  let token: string;
+  let deployed: string;
+
+  before(async function () {
+    stage = await Stage.open(this, opened());
+    application = await stage.application("6.13.0", "6.14.1");
+    await stage.addStack("prod", { tenants: [{ application, tag: "6.13.0" }] });
+    right = await readFile(opened().lab.kubeconfigPath, "utf8");
+    token = (parse(right) as Kubeconfig).users[0].user.token ?? "no token";
+    kubeconfig = join(stage.project.directory, "..", "kubeconfig");
+    await writeFile(kubeconfig, right);
+    await stage.edit("prod", "A kubeconfig of its own", (text) => text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`));
+    await stage.up("prod");
+    deployed = await objects();
+    file = await fleetFile(stage, "prod", [application]);
+    await file.declare(new Map([[application, "6.14.1"]]));
+  });
+
+  after(async () => {
+    await writeFile(kubeconfig, right);
+    await stage.close();
+  });
+
+  afterEach(() => writeFile(kubeconfig, right));
+
+  function changed(change: (config: Kubeconfig) => void): string {
+    const config = parse(right) as Kubeconfig;
+    change(config);
+    return stringify(config);
+  }
+
+  /** All that the state says of the cluster's objects. */
+  async function objects(): Promise<string> {
+    const { stdout } = await stage.pulumi("stack", "export", "--stack", "prod");
+    const state = JSON.parse(stdout) as { deployment: { resources: { type: string }[] } };
+    return JSON.stringify(state.deployment.resources.filter(({ type }) => type.startsWith("kubernetes:")));
+  }
+
+  async function assertRefused(why: RegExp, ...secrets: readonly string[]): Promise<void> {
+    const result = await stage.pulumi("up", "--stack", "prod", "--yes", "--skip-preview");
+    assert.notEqual(result.code, 0);
+    assert.match(said(result), why);
+    for (const secret of [token, ...secrets]) assert.ok(!said(result).includes(secret), "a secret is printed");
+    assert.equal(await objects(), deployed);
+    assert.equal(await stage.runningImage(application), `${application.image}:6.13.0`);
+  }
+
+  it("since there is no such file", async () => {
+    await rm(kubeconfig);
+    await assertRefused(/`kubernetes:kubeconfig` names \S+, and there is no such file\. Nothing was changed\./);
+  });
+
+  it("since the file is none", async () => {
+    await writeFile(kubeconfig, "token: s3cr3t-of-a-broken-file\n  - : {");
+    await assertRefused(/failed to parse kubeconfig data[^]*was not touched/, "s3cr3t-of-a-broken-file");
+  });
+
+  it("since its token is not good any more", async () => {
+    await writeFile(
+      kubeconfig,
+      changed(({ users: [{ user }] }) => (user.token = "expired-0123456789")),
+    );
+    await assertRefused(/asked for the client to provide credentials[^]*was not touched/, "expired-0123456789");
+  });
+
+  it("since its user may not do this", async () => {
+    const answer = await opened().cluster.request({
+      method: "POST",
+      path: "/api/v1/namespaces/default/serviceaccounts/default/token",
+      body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} },
+    });
+    const { token: weak } = (answer as { status: { token: string } }).status;
+    await writeFile(
+      kubeconfig,
+      changed(({ users: [{ user }] }) => (user.token = weak)),
+    );
+    await assertRefused(/is forbidden: User "system:serviceaccount:default:default" cannot create/, weak);
+  });
+
+  it("since nobody answers at its address", async () => {
+    await writeFile(
+      kubeconfig,
+      changed(({ clusters: [{ cluster }] }) => (cluster.server = "https://127.0.0.1:1")),
+    );
+    await assertRefused(/x/);
+  });
+
+  it("since it has no such context", async () => {
+    const rightText = await stage.project.read(stackFile("prod"));
+    await stage.project.commit("Another context", {
+      [stackFile("prod")]: rightText.replace("config:\n", "config:\n  kubernetes:context: nowhere\n"),
+    });
+    await assertRefused(/context "nowhere" does not exist/);
+    await stage.project.commit("The right context", { [stackFile("prod")]: rightText });
+  });
+
+  it("and once it is right again, the `up` does what was decided", async () => {
+    const result = await stage.authorityUp("prod");
+    assert.equal(result.code, 0, said(result));
+    assert.equal(await stage.runningImage(application), `${application.image}:6.14.1`);
+    await assertWhole(stage, "prod", [application.name]);
+  });
+});

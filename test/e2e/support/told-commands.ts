@@ -1,0 +1,22 @@
+import { execFile } from "node:child_process";
+import type { EngineResult } from "../../../lab/engine-session";
+import type { Stage } from "./stage";
+
+/** The commands that a message tells people to run, between backquotes, less those that start in another way. */
+export function toldCommands(message: string, start: string): string[] {
+  const told = message.matchAll(/`([^`]+)`/g);
+  return [...new Set([...told].map(([, command = ""]) => command).filter((command) => command.startsWith(start)))];
+}
+
+/** Runs a command as a person types it, in the working copy, and answers its questions with yes. */
+export function runTold(stage: Stage, command: string): Promise<EngineResult> {
+  const { session, project } = stage;
+  const environment = { ...session.environment, PULUMI_SKIP_CONFIRMATIONS: "true" };
+  const options = { cwd: project.directory, env: environment, maxBuffer: 64 * 1024 * 1024 };
+  return new Promise((resolve) => {
+    const child = execFile("/bin/sh", ["-c", command], options, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? 1, stdout, stderr }),
+    );
+    child.stdin?.end();
+  });
+}
