@@ -8,7 +8,7 @@ import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
 import { authority, authorityProcess, main } from "./command-line";
 
-const verbs = ["plan", "render", "check", "lock", "verify", "audit"];
+const verbs = ["plan", "render", "check", "up", "recover", "lock", "verify", "audit"];
 // eslint-disable-next-line no-control-regex -- what is looked for
 const colored = /\u001b\[/;
 

@@ -25,6 +25,10 @@ const runByTests: Readonly<Record<string, string>> = {
   "npm start -- --keep": "test/lab/story.test.ts",
   "npm ci && npm start": "test/lab/story.test.ts",
   "npx authority up --stack prod -- --yes": "test/engine/up.test.ts",
+  "pulumi cancel --stack prod --yes": "test/e2e/fault-kill.test.ts",
+  "npx authority recover --stack prod": "test/e2e/fault-backend.test.ts",
+  "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true npx authority up --stack prod -- --yes": "test/e2e/fault-backend.test.ts",
+  "find .pulumi -name '*.attrs' -size 0 -delete": "test/e2e/fault-backend.test.ts",
   "kubectl apply --filename docs/root-kustomization.yaml": "test/e2e/story-root-kustomization.test.ts",
   'git add rendered/prod && git commit --message "Render prod" && git push':
     "test/e2e/story-root-kustomization.test.ts",

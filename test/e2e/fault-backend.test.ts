@@ -113,7 +113,7 @@ describe("the place of the engine's state", function () {
       said(told),
       /EOF\n.*left an empty file `\*\.attrs`.*The state beside it is\s+whole: delete the empty file/,
     );
-    const mended = await runTold(stage, `find '${disk.backend}/.pulumi' -name '*.attrs' -size 0 -delete`);
+    const mended = await runTold(stage, `cd '${disk.backend}' && find .pulumi -name '*.attrs' -size 0 -delete`);
     assert.equal(mended.code, 0, said(mended));
     const recovered = await runTold(stage, "npx authority recover --stack prod");
     assert.equal(recovered.code, 0, said(recovered));
