@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ExportedState, StateResource } from "../../cli/engine-state";
 import { skipBecause } from "../support/tools";
 import type { Application } from "./support/application";
 import { killProcesses, killUp, type Moment, type Victim } from "./support/disturbed-up";
 import { fleetFile } from "./support/fleet-file";
 import { assertWhole } from "./support/inventory";
-import { useLab } from "./support/lab";
+import { freshName, useLab } from "./support/lab";
 import { said, Stage } from "./support/stage";
+import { runTold } from "./support/told-commands";
 
 /** What an `up` does when it is killed. */
 type Change = "a tenant comes" | "a tenant is promoted" | "a tenant leaves";
@@ -27,7 +31,8 @@ const changes: readonly Change[] = [
 /** Ten kills of `pulumi` at random moments; `FAULT_SEED` plays the same moments again. */
 const seed = Number(process.env.FAULT_SEED ?? randomInt(1_000_000));
 
-describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
+describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, function () {
+  this.timeout(180_000);
   const opened = useLab();
   const random = randomFrom(seed);
   const tags = new Map<Application, string>();
@@ -49,6 +54,8 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
   afterEach(() => killProcesses(stage));
 
   after(() => stage.close());
+
+  const tenants = () => [...seen].map(({ name }) => name);
 
   /** Whom the change is about: the tenant that has waited longest for it. */
   function decide(change: Change): Application {
@@ -92,7 +99,6 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
 
   changes.forEach((change, index) => {
     it(`${index + 1}: loses nothing while ${change}`, async function () {
-      this.timeout(180_000);
       const application = decide(change);
       const moment = momentOf(change, application);
       const victim: Victim = oneOf(random, ["all", "engine"]);
@@ -105,8 +111,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
       assert.equal(cancelled.code, 0, said(cancelled));
       const healed = await stage.authorityUp("prod");
       assert.equal(healed.code, 0, `${said(killed)}\n----\n${said(healed)}`);
-      const tenants = [...seen].map(({ name }) => name);
-      await assertWhole(stage, "prod", tenants);
+      await assertWhole(stage, "prod", tenants());
       for (const [tenant, tag] of tags) {
         assert.equal(await stage.runningImage(tenant), `${tenant.image}:${tag}`);
         const versions = (await stage.history(tenant)).map(({ chartVersion }) => chartVersion);
@@ -115,10 +120,66 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     });
   });
 
+  it("is told what became of each object: ours is taken over, what is not there is left out, others' is left alone", async () => {
+    const { stdout } = await stage.pulumi("stack", "export", "--stack", "prod");
+    const state = JSON.parse(stdout) as ExportedState;
+    const { resources = [], ...deployment } = state.deployment;
+    const made = resources.filter(({ type }) => /:(HelmRelease|ImagePolicy)$/.test(type));
+    assert.ok(made.length >= 2);
+    const values = resources.find(({ type }) => type.endsWith(":ConfigMap"))!;
+    const foreign = { name: freshName("foreign"), namespace: stage.authorityNamespace };
+    const unmade = { ...foreign, name: freshName("unmade") };
+    await opened().cluster.create({ apiVersion: "v1", kind: "ConfigMap", metadata: foreign });
+    const pending = [...made, renamed(values, foreign), renamed(values, unmade)].map((resource) => ({
+      type: "creating",
+      resource: { ...resource, id: undefined, outputs: undefined },
+    }));
+    const interrupted: ExportedState = {
+      ...state,
+      deployment: {
+        ...deployment,
+        resources: resources.filter((resource) => !made.includes(resource)),
+        pending_operations: pending,
+      },
+    };
+    const path = join(stage.project.directory, "..", "state.json");
+    await writeFile(path, JSON.stringify(interrupted));
+    const imported = await stage.pulumi("stack", "import", "--stack", "prod", "--file", path);
+    assert.equal(imported.code, 0, said(imported));
+
+    const plain = await stage.tryUp("prod", "--skip-preview");
+    assert.notEqual(plain.code, 0);
+    assert.match(said(plain), /exists already[^]*`npx authority recover --stack prod` takes over/);
+    const recovered = await runTold(stage, "npx authority recover --stack prod");
+    assert.equal(recovered.code, 3, said(recovered));
+    for (const { outputs } of made) {
+      const { namespace, name } = outputs!.metadata!;
+      assert.match(said(recovered), new RegExp(`${namespace!}/${name!} is there; it is taken over`));
+    }
+    assert.match(
+      said(recovered),
+      new RegExp(`ConfigMap ${foreign.namespace}/${foreign.name} was made by somebody else`),
+    );
+    assert.match(said(recovered), new RegExp(`ConfigMap ${unmade.namespace}/${unmade.name} is not there`));
+    const healed = await stage.authorityUp("prod");
+    assert.equal(healed.code, 0, said(healed));
+    await assertWhole(stage, "prod", tenants());
+    await opened().cluster.delete({ apiVersion: "v1", kind: "ConfigMap", metadata: foreign });
+  });
+
   it("and at last nothing is left to do", async () => {
     await stage.expectNoChanges("prod", "--refresh");
   });
 });
+
+function renamed(resource: StateResource, { namespace, name }: { namespace: string; name: string }): StateResource {
+  const urn = resource.urn.replace(/::[^:]*$/, `::${namespace}/${name}`);
+  return {
+    ...resource,
+    urn,
+    inputs: { ...resource.inputs, metadata: { ...resource.inputs?.metadata, namespace, name } },
+  };
+}
 
 function oneOf<T>(random: () => number, choices: readonly T[]): T {
   return choices[Math.floor(random() * choices.length)]!;
