@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { Stage } from "./support/stage";
+import { said, Stage } from "./support/stage";
 import { waitFor } from "./support/wait";
 
 /** Story 1, the plain form: dev runs the latest commit of master. */
@@ -50,12 +50,23 @@ describe("dev, which follows master", () => {
     assert.equal((await stage.history(application)).length, 3);
   });
 
-  it("is upgraded by no second `up`, which only writes the new version down as evidence", async () => {
-    const { spec } = await stage.release(application);
+  it("needs no second `up`: its preview shows no change, though master's chart has another version now", async () => {
+    const before = await stage.release(application);
+    await stage.expectNoChanges("dev");
     await stage.up("dev");
+    assert.deepEqual((await stage.release(application)).metadata.annotations, before.metadata.annotations);
     await stage.reconcile(stage.flux("HelmRelease", application.name));
-    assert.deepEqual((await stage.release(application)).spec, spec);
+    assert.equal((await stage.release(application)).metadata.generation, before.metadata.generation);
     assert.equal((await stage.history(application)).length, 3);
+  });
+
+  it("runs a commit whose appVersion was forgotten, and the policy pack says so at the next preview", async () => {
+    const forgetful = await application.commitVersion("6.15.1", { appVersion: "6.15.0" });
+    await runsCommit(forgetful);
+    const preview = await stage.pulumi("preview", "--stack", "dev", "--policy-pack", "policy-pack");
+    assert.notEqual(preview.code, 0);
+    assert.match(said(preview), /release-synced[^]*appVersion of Chart\.yaml is "6\.15\.0", must be "6\.15\.1"/);
+    await runsCommit(await application.commitVersion("6.15.2"));
     await stage.expectNoChanges("dev");
   });
 
@@ -68,7 +79,7 @@ describe("dev, which follows master", () => {
     await stage.waitForRelease(application, "the mistake is reported", ({ status }) =>
       (status?.conditions ?? []).some(({ status: is, message }) => is === "False" && message?.includes("a mistake")),
     );
-    assert.equal(await stage.runningImage(application), `${application.image}:6.15.0`);
+    assert.equal(await stage.runningImage(application), `${application.image}:6.15.2`);
     const mended = await application.repository.commit("Mended", {
       "charts/podinfo/templates/deployment.yaml": template,
     });
