@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { git } from "../../lab/git";
+import type { LiveObject } from "../../lab/control-plane/cluster";
+import { Application } from "./support/application";
+import { type HelmRevision, helmHistory } from "./support/helm-history";
+import { freshName, useOwnLab } from "./support/lab";
+import { requirePodinfo } from "./support/repository";
+import { said, Stage } from "./support/stage";
+import { conditionOf } from "./support/wait";
+
+const count = 20;
+/** Flux looks when something changes, and not all the time at forty sources. */
+const intervals = "{ source: 10m0s, image: 10m0s, release: 10m0s }";
+
+const releases = ["6.14.0", "6.14.1"] as const;
+
+/** Story 13: two stacks of twenty tenants at once, and two of the tenants are broken. */
+describe("twenty tenants", function () {
+  this.timeout(600_000);
+  // A lab of its own: its end takes forty tenants along in no time.
+  const opened = useOwnLab();
+  const dev = freshName("authority-dev");
+  const applications: Application[] = [];
+  let stage: Stage;
+  let history: string;
+  /** The one whose appVersion was forgotten, and the one whose chart does not render. */
+  let blocked: Application;
+  let failing: Application;
+
+  before(async function () {
+    stage = await Stage.open(this, opened());
+    history = await mkdtemp(join(tmpdir(), "shared-authority-history-"));
+    const repository = await lastReleases(requirePodinfo(this), history);
+    for (let index = 0; index < count; index += 1) {
+      const application = await Application.create(opened().lab, repository);
+      applications.push(application);
+      for (const version of releases) await application.pushImage(version);
+    }
+    [blocked, failing] = applications as [Application, Application];
+    await stage.addStack("dev", {
+      follow: "branch",
+      authorityNamespace: dev,
+      intervals,
+      tenants: applications.map((application) => ({
+        application,
+        lines: [`namespace: ${devNamespace(application)}`],
+      })),
+    });
+    await stage.addStack("prod", {
+      tenants: applications.map((application) => ({ application, tag: "6.14.0" })),
+      releaseTimeout: "40s",
+      intervals,
+    });
+  });
+
+  after(async () => {
+    await stage.leave();
+    await Promise.all(applications.map(({ repository }) => repository.remove()));
+    await rm(history, { recursive: true, force: true });
+  });
+
+  const devNamespace = ({ name }: Application): string => `${name}-dev`;
+
+  const histories = (): Promise<HelmRevision[][]> => Promise.all(applications.map((one) => stage.history(one)));
+
+  /** What runs of each tenant in production, as `version status`. */
+  const latest = async (): Promise<string[]> =>
+    (await histories()).map((revisions) => `${revisions.at(-1)?.chartVersion} ${revisions.at(-1)?.status}`);
+
+  const devHistories = (): Promise<HelmRevision[][]> =>
+    Promise.all(applications.map((one) => helmHistory(opened().cluster, devNamespace(one), one.name)));
+
+  /** The generations of the HelmReleases of dev: they change with every change that anybody makes. */
+  const devGenerations = async (): Promise<unknown[]> => {
+    const kind = { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", namespace: dev };
+    return (await opened().cluster.list(kind)).map(({ metadata }) => [metadata.name, metadata.generation]);
+  };
+
+  /** Commits new tags of production in one commit. */
+  const promote = async (tagOf: (application: Application) => string): Promise<void> => {
+    await stage.edit("prod", "Promote all", (text) => {
+      const entries = text.split(/^(?= {4}podinfo-)/m);
+      return entries
+        .map((entry) => {
+          const application = applications.find(({ name }) => entry.startsWith(`    ${name}:`));
+          return application === undefined ? entry : entry.replace(/tag: "[^"]+"/, `tag: "${tagOf(application)}"`);
+        })
+        .join("");
+    });
+  };
+
+  const publish = async (application: Application, version: string, ...options: CommitOptions): Promise<void> => {
+    await application.commitVersion(version, ...options);
+    await application.tag(version);
+    await application.pushImage(version);
+  };
+
+  it("come up in dev and in production, both at once", async () => {
+    const results = await Promise.all([stage.authorityUp("dev"), stage.authorityUp("prod")]);
+    for (const result of results) assert.equal(result.code, 0, said(result));
+    assert.deepEqual(await latest(), Array(count).fill("6.14.0 deployed"));
+    const inDev = await devHistories();
+    assert.deepEqual(
+      inDev.map((revisions) => revisions.map(({ chartVersion }) => chartVersion.replace(/\+.*$/, ""))),
+      Array(count).fill(["6.14.1"]),
+    );
+  });
+
+  it("are promoted all but two: the blocked one never reaches the cluster, the failing one fails alone", async () => {
+    const template = '{{ fail "a mistake in the chart" }}\n';
+    await publish(blocked, "6.14.2", { appVersion: "6.14.1" });
+    await publish(failing, "6.14.2", { files: { "charts/podinfo/templates/mistake.yaml": template } });
+    const [before, inDev] = [await stage.release(blocked), await devGenerations()];
+
+    await promote((application) => (application === blocked || application === failing ? "6.14.2" : "6.14.1"));
+    const result = await stage.authorityUp("prod");
+    const output = said(result);
+    assert.notEqual(result.code, 0, output);
+    assert.match(output, /appVersion of Chart\.yaml is "6\.14\.1", must be "6\.14\.2"/);
+    assert.match(output, new RegExp(`held: ${blocked.name}; 19 of 20 go on`));
+    assert.match(output, new RegExp(`${stage.authorityNamespace}/${failing.name}`));
+    assert.match(output, /a mistake in the chart/);
+
+    const expected = applications.map((application) =>
+      application === blocked || application === failing ? "6.14.0 deployed" : "6.14.1 deployed",
+    );
+    assert.deepEqual(await latest(), expected);
+    const counts = (await histories()).map(({ length }) => length);
+    assert.deepEqual(
+      counts,
+      expected.map((text) => (text.startsWith("6.14.0") ? 1 : 2)),
+      "one upgrade a promotion",
+    );
+
+    const after = await stage.release(blocked);
+    assert.deepEqual([after.metadata.generation, after.spec], [before.metadata.generation, before.spec]);
+    assert.equal(await opened().cluster.find(stage.flux("GitRepository", `${blocked.name}-6.14.2`)), undefined);
+    for (const application of [blocked, failing]) {
+      assert.equal(await stage.runningImage(application), `${application.image}:6.14.0`);
+      assert.equal(await readyPods(application), 1);
+    }
+    assert.match(whyNotReady(await stage.release(failing)), /a mistake in the chart/);
+    assert.deepEqual(await devGenerations(), inDev);
+  });
+
+  it("go on when both teams have mended it, without anybody's help", async () => {
+    await publish(blocked, "6.14.3");
+    await publish(failing, "6.14.3", { files: { "charts/podinfo/templates/mistake.yaml": "" } });
+    await promote((application) => (application === blocked || application === failing ? "6.14.3" : "6.14.1"));
+    const result = await stage.authorityUp("prod");
+    assert.equal(result.code, 0, said(result));
+    assert.deepEqual(
+      await latest(),
+      applications.map((application) =>
+        application === blocked || application === failing ? "6.14.3 deployed" : "6.14.1 deployed",
+      ),
+    );
+    await stage.expectNoChanges("prod");
+  });
+
+  const readyPods = async ({ name }: Application): Promise<number> => {
+    const pods = await opened().cluster.list({ apiVersion: "v1", kind: "Pod", namespace: name });
+    return pods.filter((pod) => conditionOf(pod, "Ready")?.status === "True").length;
+  };
+});
+
+type CommitOptions = Parameters<Application["commitVersion"]> extends [string, ...infer Options] ? Options : never;
+
+function whyNotReady(release: LiveObject): string {
+  return `${conditionOf(release, "Released")?.message ?? ""} ${conditionOf(release, "Ready")?.message ?? ""}`;
+}
+
+/**
+ * A repository with what podinfo released last, one commit a release: twenty whole histories would be what takes the
+ * time.
+ *
+ * @param directory an existing folder
+ * @returns its path
+ */
+async function lastReleases(bundle: string, directory: string): Promise<string> {
+  const [whole, path] = [join(directory, "whole.git"), join(directory, "podinfo.git")];
+  await git({ directory }, "clone", "--quiet", "--bare", bundle, whole);
+  await git({ directory }, "init", "--quiet", "--bare", "--initial-branch=master", path);
+  let parent: string[] = [];
+  for (const version of releases) {
+    const commit = await git({ directory: whole }, "commit-tree", `${version}^{tree}`, ...parent, "-m", version);
+    await git(
+      { directory: whole },
+      "push",
+      "--quiet",
+      path,
+      `${commit}:refs/tags/${version}`,
+      `+${commit}:refs/heads/master`,
+    );
+    parent = ["-p", commit];
+  }
+  return path;
+}
