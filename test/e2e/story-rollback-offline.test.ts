@@ -56,7 +56,7 @@ describe("a rollback while the Git host and the registry are down", () => {
   async function running(): Promise<unknown[]> {
     const { revision, chartVersion, values } = (await stage.history(application)).at(-1)!;
     const image = (await stage.runningImage(application)).split(":").at(-1);
-    return [revision, chartVersion, image, (values.podAnnotations) ?? {}];
+    return [revision, chartVersion, image, values.podAnnotations ?? {}];
   }
 
   it("one step back: runs the old release with the old values, by one upgrade", async () => {
