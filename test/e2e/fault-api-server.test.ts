@@ -14,6 +14,12 @@ const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
 /** What the API server may do to an `up`: it ends, it has too much to do, it fails, its answers are lost. */
 describe("an API server that fails during an `up`", function () {
   this.timeout(180_000);
+  // Declared before the lab, whose end would otherwise come first.
+  after(async () => {
+    await stage.close();
+    proxy.close();
+  });
+
   const opened = useOwnLab();
   const tags = new Map<Application, string>();
   let stage: Stage;
@@ -38,11 +44,6 @@ describe("an API server that fails during an `up`", function () {
 
   afterEach(() => {
     proxy.decide = () => "passed";
-  });
-
-  after(async () => {
-    await stage.close();
-    proxy.close();
   });
 
   const names = () => [first.name, second.name];
@@ -87,8 +88,9 @@ describe("an API server that fails during an `up`", function () {
     tags.delete(second);
     await file.declare(tags);
     const deletion = await stage.tryUp("prod", "--skip-preview");
-    assert.notEqual(deletion.code, 0);
-    assert.match(said(deletion), /the proxy says InternalError/);
+    assert.ok(proxy.counts.failed > 0);
+    // A deletion is tried again by the engine's provider, for a while.
+    if (deletion.code !== 0) assert.match(said(deletion), /the proxy says InternalError/);
     proxy.decide = () => "passed";
     await heal();
 
