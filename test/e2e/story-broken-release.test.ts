@@ -1,71 +1,147 @@
 import assert from "node:assert/strict";
+import type { ChartFiles } from "../../lab/example-chart";
 import type { Application } from "./support/application";
 import { requireControl, useLab } from "./support/lab";
-import { said, Stage, stackFile } from "./support/stage";
+import { removeTag } from "./support/registry";
+import { said, Stage } from "./support/stage";
 
-/** Story 10: a release that keeps the promise and still does not run. */
+/**
+ * Story 10, with the chart in Git and (story 15) as an OCI artifact, side by side in one stack: a release that keeps the
+ * promise and still does not run. Whatever it fails by, production serves the old one, and `up` ends and says why.
+ */
 describe("a release that does not come up", () => {
   const opened = useLab();
   let stage: Stage;
-  let application: Application;
+  let inGit: Application;
+  let inRegistry: Application;
+  let servingAtFirst: readonly string[];
+  const path = "templates/deployment.yaml";
+  let template: string;
 
   before(async function () {
     requireControl(this, opened().lab);
     stage = await Stage.open(this, opened());
-    application = await stage.application("6.14.1");
-    await stage.addStack("prod", { tenants: [{ application, tag: "6.14.1" }], releaseTimeout: "20s" });
+    inGit = await stage.application("6.14.1");
+    inRegistry = await stage.application("6.14.1");
+    await inRegistry.pushChart("6.14.1");
+    await stage.addStack("prod", {
+      tenants: [
+        { application: inGit, tag: "6.14.1" },
+        { application: inRegistry, tag: "6.14.1", chart: inRegistry.ociChart },
+      ],
+      releaseTimeout: "20s",
+      sourceTimeout: "10s",
+    });
     await stage.up("prod");
+    template = await inGit.chartFile(path);
+    servingAtFirst = await servingPods();
+    assert.equal(servingAtFirst.length, 2);
   });
 
+  after(() => opened().lab.control?.keepUnready());
   after(() => stage.close());
 
-  async function promote(version: string): Promise<void> {
-    await application.tag(version);
-    await application.pushImage(version);
-    await stage.edit("prod", `Promote to ${version}`, (text) => text.replace(/tag: "[^"]+"/, `tag: "${version}"`));
+  const applications = () => [inGit, inRegistry];
+
+  /** The pods of the old release that are ready. */
+  async function servingPods(): Promise<string[]> {
+    const { cluster } = opened();
+    const lists = await Promise.all(
+      applications().map(({ name }) => cluster.list({ apiVersion: "v1", kind: "Pod", namespace: name })),
+    );
+    return lists
+      .flat()
+      .filter(({ spec, status }) => {
+        const ready = (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True");
+        return ready && JSON.stringify(spec).includes(":6.14.1");
+      })
+      .map(({ metadata }) => metadata.uid)
+      .sort();
   }
 
-  /** An `up` that must fail, soon, and must say what failed and why. */
-  async function failingUp(why: RegExp): Promise<void> {
+  /** Both teams release a version: chart, Git tag, image, and the artifact of the one that publishes it. */
+  async function release(version: string, files: ChartFiles = {}): Promise<void> {
+    const inFolder = Object.entries(files).map(([path, content]) => [`charts/podinfo/${path}`, content]);
+    for (const application of applications()) {
+      await application.commitVersion(version, { files: Object.fromEntries(inFolder) as ChartFiles });
+      await application.tag(version);
+      await application.pushImage(version);
+    }
+    await inRegistry.pushChart(version);
+  }
+
+  const promote = (version: string) =>
+    stage.edit("prod", `Promote to ${version}`, (text) => text.replaceAll(/tag: "[^"]+"/g, `tag: "${version}"`));
+
+  /** An `up` that must fail within its time-out, and say of both tenants which object failed, and why. */
+  async function failingUp(objectOf: (application: Application) => string, ...why: readonly RegExp[]): Promise<void> {
     const started = Date.now();
     const result = await stage.tryUp("prod", "--skip-preview");
     const seconds = (Date.now() - started) / 1000;
     assert.notEqual(result.code, 0);
     assert.ok(seconds < 180, `up took ${seconds} s`);
-    assert.match(said(result), new RegExp(`${stage.authorityNamespace}/${application.name}`));
-    assert.match(said(result), why);
+    for (const [index, application] of applications().entries()) {
+      const explanation = new RegExp(`error: ${application.name}: (\\w+) ${objectOf(application)} did not .*`);
+      const [line = said(result)] = explanation.exec(said(result)) ?? [];
+      assert.match(line, explanation);
+      assert.match(line, why[index] ?? why[0]!);
+    }
+    assert.deepEqual(await servingPods(), servingAtFirst);
   }
 
-  it("does not replace the old one where its chart does not render", async () => {
-    const template = await application.chartFile("templates/deployment.yaml");
-    await application.commitVersion("6.15.0", {
-      files: { "charts/podinfo/templates/deployment.yaml": `${template}\n{{ fail "a mistake in the chart" }}\n` },
-    });
+  const sourceOf =
+    (version: string) =>
+    ({ name }: Application) =>
+      `${stage.authorityNamespace}/${name}-${version}`;
+  const releaseOf = ({ name }: Application) => `${stage.authorityNamespace}/${name}`;
+
+  it("changes nothing where its source cannot be fetched", async () => {
+    await release("6.15.0");
     await promote("6.15.0");
-    await failingUp(/a mistake in the chart/);
-    assert.equal(await stage.runningImage(application), `${application.image}:6.14.1`);
-    await application.repository.commit("Mended", { "charts/podinfo/templates/deployment.yaml": template });
+    const locked = await stage.authority("lock");
+    assert.equal(locked.code, 0, said(locked));
+    await stage.commit("Lock 6.15.0", {});
+    for (const { repository } of applications()) {
+      await repository.git("reset", "--quiet", "--hard", "HEAD~1");
+      await repository.push("--force", "master");
+      await repository.push("--delete", "6.15.0");
+    }
+    await removeTag(opened().lab, inRegistry.chartPath, "6.15.0");
+    const before = await Promise.all(applications().map((application) => stage.release(application)));
+    await failingUp(
+      sourceOf("6.15.0"),
+      /Flux says: GitOperationFailed: .*commit/,
+      /Flux says: OCI\w*Failed: .*manifest/i,
+    );
+    const after = await Promise.all(applications().map((application) => stage.release(application)));
+    assert.deepEqual(
+      after.map(({ spec }) => spec),
+      before.map(({ spec }) => spec),
+    );
+  });
+
+  it("does not replace the old one where its chart does not render", async () => {
+    await release("6.15.1", { [path]: `${template}\n{{ fail "a mistake in the chart" }}\n` });
+    await promote("6.15.1");
+    await failingUp(releaseOf, /Flux says: UpgradeFailed: .*6\.15\.1.*a mistake in the chart/);
   });
 
   it("leaves the old pods serving where its own never get ready", async function () {
     const control = requireControl(this, opened().lab);
-    await control.keepUnready(`${application.name}:6.15.1`);
-    await application.commitVersion("6.15.1");
-    await promote("6.15.1");
-    await failingUp(/not ready|context deadline exceeded/i);
-    const pods = await opened().cluster.list({ apiVersion: "v1", kind: "Pod", namespace: application.name });
-    const serving = pods.filter(({ status }) =>
-      (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True"),
-    );
-    assert.ok(serving.some(({ spec }) => JSON.stringify(spec).includes(`${application.name}:6.14.1`)));
+    await release("6.15.2", { [path]: template });
+    await control.keepUnready(...applications().map(({ name }) => `${name}:6.15.2`));
+    await promote("6.15.2");
+    await failingUp(releaseOf, /Flux says: UpgradeFailed: .*6\.15\.2.*(?:timeout|not ready|deadline exceeded)/i);
   });
 
-  it("is mended by the next good commit", async function () {
-    await application.commitVersion("6.15.2");
-    await promote("6.15.2");
+  it("is mended by the next good commit", async () => {
+    await release("6.15.3");
+    await promote("6.15.3");
     await stage.up("prod");
-    assert.equal(await stage.runningImage(application), `${application.image}:6.15.2`);
-    assert.ok((await stage.project.read(stackFile("prod"))).includes("6.15.2"));
-    await requireControl(this, opened().lab).keepUnready();
+    for (const application of applications()) {
+      assert.equal(await stage.runningImage(application), `${application.image}:6.15.3`);
+      assert.equal((await stage.history(application)).at(-1)?.status, "deployed");
+    }
+    await stage.expectNoChanges("prod", "--refresh");
   });
 });
