@@ -49,10 +49,11 @@ export class SmallDisk {
       `cp -a '${backend}/.' '${staging}'`,
       `mount --move '${staging}' '${backend}'`,
       "echo ready",
-      "exec sleep infinity",
+      // Ends with this process, however that ends.
+      "exec cat",
     ].join(" && ");
     this.keeper = spawn("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", script], {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "inherit"],
     });
     await once(this.keeper.stdout!, "data");
     writeFileSync(this.keeperFile, String(this.keeper.pid));
