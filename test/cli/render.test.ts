@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { readFleet } from "../../fleet/read";
 import { stackObjects } from "../../cli/releases";
@@ -73,6 +82,24 @@ describe("authority render", () => {
     const first = contents();
     await render();
     assert.deepEqual(contents(), first);
+  });
+
+  it("writes a file that has changed anew, and takes one that has not over", async () => {
+    await releaseRuns("1.0.0");
+    await render();
+    const file = (kind: string) => join(out(), "1-manifest", `${kind}-flux-system-shop.yaml`);
+    const [release, policy] = [
+      file("helm.toolkit.fluxcd.io_v2-helmrelease"),
+      file("image.toolkit.fluxcd.io_v1-imagepolicy"),
+    ];
+    const former = { release: join(world().root, "release.yaml"), content: readFileSync(release, "utf8") };
+    linkSync(release, former.release);
+    const before = statSync(policy);
+    await releaseRuns("1.1.0");
+    await render();
+    assert.match(readFileSync(release, "utf8"), /shop-1\.1\.0/);
+    assert.equal(readFileSync(former.release, "utf8"), former.content, "nothing is written into the former file");
+    assert.equal(statSync(policy).ino, before.ino);
   });
 
   it("keeps a link to the folder", async () => {
