@@ -70,8 +70,11 @@ export class Workbench {
     mkdirSync(directory);
     symlinkSync(join(root, "node_modules"), join(directory, "node_modules"), "junction");
     const options = "options: { typescript: false }";
-    writeFileSync(join(directory, "PulumiPolicy.yaml"), `main: pack.js\nruntime: { name: nodejs, ${options} }\n`);
-    writeFileSync(join(directory, "package.json"), JSON.stringify({ name: "empty-pack", version: "1.0.0" }));
+    writeFileSync(join(directory, "PulumiPolicy.yaml"), `runtime: { name: nodejs, ${options} }\n`);
+    writeFileSync(
+      join(directory, "package.json"),
+      JSON.stringify({ name: "empty-pack", version: "1.0.0", main: "pack.js" }),
+    );
     writeFileSync(join(directory, "pack.js"), emptyPack);
     return directory;
   }
