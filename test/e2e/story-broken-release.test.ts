@@ -14,7 +14,7 @@ describe("a release that does not come up", () => {
   let stage: Stage;
   let inGit: Application;
   let inRegistry: Application;
-  let servingAtFirst: readonly string[];
+  let servingAtFirst: readonly (readonly string[])[];
   const path = "templates/deployment.yaml";
   let template: string;
 
@@ -32,10 +32,16 @@ describe("a release that does not come up", () => {
       releaseTimeout: "20s",
       sourceTimeout: "10s",
     });
+    await stage.commit("Two pods each, of which the chart lets one be away", {
+      ...Object.fromEntries(await Promise.all(applications().map(withTwoPods))),
+    });
     await stage.up("prod");
     template = await inGit.chartFile(path);
     servingAtFirst = await servingPods();
-    assert.equal(servingAtFirst.length, 2);
+    assert.deepEqual(
+      servingAtFirst.map((pods) => pods.length),
+      [2, 2],
+    );
   });
 
   after(() => opened().lab.control?.keepUnready());
@@ -43,20 +49,26 @@ describe("a release that does not come up", () => {
 
   const applications = () => [inGit, inRegistry];
 
-  /** The pods of the old release that are ready. */
-  async function servingPods(): Promise<string[]> {
+  async function withTwoPods({ name }: Application): Promise<[path: string, content: string]> {
+    const file = `tenants/${name}/values.yaml`;
+    return [file, `${await stage.project.read(file)}replicaCount: 2\n`];
+  }
+
+  /** The pods of the old release that are ready, of each application. */
+  async function servingPods(): Promise<string[][]> {
     const { cluster } = opened();
     const lists = await Promise.all(
       applications().map(({ name }) => cluster.list({ apiVersion: "v1", kind: "Pod", namespace: name })),
     );
-    return lists
-      .flat()
-      .filter(({ spec, status }) => {
-        const ready = (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True");
-        return ready && JSON.stringify(spec).includes(":6.14.1");
-      })
-      .map(({ metadata }) => metadata.uid)
-      .sort();
+    return lists.map((pods) =>
+      pods
+        .filter(({ spec, status }) => {
+          const ready = (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True");
+          return ready && JSON.stringify(spec).includes(":6.14.1");
+        })
+        .map(({ metadata }) => metadata.uid)
+        .sort(),
+    );
   }
 
   /** Both teams release a version: chart, Git tag, image, and the artifact of the one that publishes it. */
@@ -86,7 +98,6 @@ describe("a release that does not come up", () => {
       assert.match(line, explanation);
       assert.match(line, why[index] ?? why[0]!);
     }
-    assert.deepEqual(await servingPods(), servingAtFirst);
   }
 
   const sourceOf =
@@ -118,12 +129,14 @@ describe("a release that does not come up", () => {
       after.map(({ spec }) => spec),
       before.map(({ spec }) => spec),
     );
+    assert.deepEqual(await servingPods(), servingAtFirst);
   });
 
   it("does not replace the old one where its chart does not render", async () => {
     await release("6.15.1", { [path]: `${template}\n{{ fail "a mistake in the chart" }}\n` });
     await promote("6.15.1");
     await failingUp(releaseOf, /Flux says: UpgradeFailed: .*6\.15\.1.*a mistake in the chart/);
+    assert.deepEqual(await servingPods(), servingAtFirst);
   });
 
   it("leaves the old pods serving where its own never get ready", async function () {
@@ -133,6 +146,13 @@ describe("a release that does not come up", () => {
     await promote("6.15.2");
     // Helm has several words for a time that is up, and which of them comes is chance.
     await failingUp(releaseOf, /Flux says: UpgradeFailed: .*6\.15\.2.*(?:timeout|not ready|deadline)/i);
+    const serving = await servingPods();
+    for (const [index, atFirst] of servingAtFirst.entries()) {
+      assert.ok(
+        atFirst.some((pod) => serving[index]!.includes(pod)),
+        `no pod of ${applications()[index]!.name} has served all the time: ${JSON.stringify({ atFirst, serving })}`,
+      );
+    }
   });
 
   it("is mended by the next good commit", async () => {
