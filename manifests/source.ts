@@ -1,5 +1,6 @@
 import type { BranchChart, Intervals } from "../fleet/fleet";
 import { type BranchEvidence, type Evidence, imageCommit } from "../release/evidence";
+import { chartTagOf } from "../version/version";
 import { branchAnnotations, releaseAnnotations } from "./evidence-annotations";
 import type { GitRepository, LocalReference, OciRepository } from "./flux";
 import { commitSourceName, label, sourceName } from "./name";
@@ -107,7 +108,7 @@ function ociRepository<Text>(spec: SourceSpec<Text>): OciRepository<Text> {
       ref:
         follows.kind === "branch"
           ? { semver: branchChart?.range ?? "", semverFilter: branchChart?.pattern ?? "" }
-          : { tag: ociTag(follows.evidence.chartVersion ?? ""), ...defined({ digest: follows.evidence.chartDigest }) },
+          : { tag: chartTagOf(follows.evidence.chartVersion ?? ""), ...defined({ digest: follows.evidence.chartDigest }) },
       layerSelector: { mediaType: chartLayer, operation: "copy" },
       interval: spec.interval,
       timeout: spec.timeout,
@@ -128,9 +129,4 @@ function metadata<Text>(spec: SourceSpec<Text>): ObjectMeta {
 
 function secretRef<Text>(spec: SourceSpec<Text>): { secretRef?: LocalReference<Text> } {
   return spec.secretName === undefined ? {} : { secretRef: { name: spec.secretName } };
-}
-
-/** Helm writes `_` for the `+` of a version's build metadata, which no OCI tag can carry. */
-function ociTag(chartVersion: string): string {
-  return chartVersion.replaceAll("+", "_");
 }

@@ -4,6 +4,7 @@ import { pinnedImageKey } from "../fleet/values-key";
 import { pinnedImageYaml } from "../manifests/values";
 import { imageCommit } from "../release/evidence";
 import { chartReference } from "../release/promise";
+import { chartTagOf } from "../version/version";
 import { isSet, listAt, textAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
 import type { JudgedObject } from "./judged-object";
@@ -75,8 +76,10 @@ function ociFaults(object: JudgedObject, carried: Carried): string[] {
   const expected =
     carried.kind === "branch"
       ? { semver: tenant.branchChart?.range, semverFilter: tenant.branchChart?.pattern }
-      : // Helm writes `_` for the `+` of build metadata, which no OCI tag can carry.
-        { tag: evidence.chartVersion?.replaceAll("+", "_"), digest: carried.evidence.chartDigest };
+      : {
+          tag: evidence.chartVersion === undefined ? undefined : chartTagOf(evidence.chartVersion),
+          digest: carried.evidence.chartDigest,
+        };
   const wanted: Readonly<Record<string, string | undefined>> = expected;
   return [
     ...mustBe("spec.url", textAt(object.content, "spec", "url"), evidence.chart),

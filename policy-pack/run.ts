@@ -47,9 +47,7 @@ const runs = new Map<string, Run>();
  *   for each of its runs.
  */
 export function runOf(urn: string): Run {
-  const stackEnd = urn.indexOf("::");
-  const projectEnd = stackEnd === -1 ? -1 : urn.indexOf("::", stackEnd + 2);
-  const name = projectEnd === -1 ? urn : urn.slice(0, projectEnd);
+  const name = urn.split("::", 2).join("::");
   const known = runs.get(name);
   if (known !== undefined) return known;
   const run = new Run();

@@ -5,7 +5,7 @@
 import type { BranchChart, BranchImage, Tenant } from "../fleet/fleet";
 import { parseRange, rangeAllows } from "../version/range";
 import { commitOfTag, tagMatches } from "../version/tag-pattern";
-import { compareVersions, versionOfTag } from "../version/version";
+import { chartTagOf, compareVersions, versionOfTag } from "../version/version";
 import type { BranchEvidence, ImageEvidence } from "./evidence";
 import { chartFactsOf, chartFilePath } from "./git-evidence";
 import { chartReference } from "./promise";
@@ -113,7 +113,7 @@ export function createBranchReader({ registry, useRepository, once }: BranchRead
         return none;
       }
       const { version, appVersion, problems } = chart;
-      const named = version === undefined || version.replaceAll("+", "_") === tag;
+      const named = version === undefined || chartTagOf(version) === tag;
       const all = named
         ? problems
         : [...problems, `version of the chart ${url}:${tag} is "${version}", must be its tag`];

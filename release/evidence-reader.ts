@@ -1,7 +1,7 @@
 /** Reads the facts of releases from Git and from registries: many at once within a bound, each of them once. */
 import type { Chart, Tenant } from "../fleet/fleet";
 import { allows } from "../version/range";
-import { compareVersions, versionOfTag } from "../version/version";
+import { chartTagOf, compareVersions, versionOfTag } from "../version/version";
 import { commitOfTag } from "../version/tag-pattern";
 import { createBranchReader } from "./branch-reader";
 import type { BranchEvidence, Evidence, ImageEvidence } from "./evidence";
@@ -82,11 +82,6 @@ export function questionOf(tenant: Tenant, imageTag: string | undefined = tenant
     imageTag,
     insecure: tenant.insecureRegistry,
   };
-}
-
-/** The tag that Helm gives a chart in a registry: its version, with `_` for the `+` that no tag can hold. */
-export function chartTagOf(chartVersion: string): string {
-  return chartVersion.replaceAll("+", "_");
 }
 
 /** A reader of its own memory. */

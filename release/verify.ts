@@ -1,7 +1,8 @@
 /** Reads everything that the lock holds again, and tells what has changed since. */
 import type { Chart, Tenant } from "../fleet/fleet";
 import type { Evidence } from "./evidence";
-import { chartTagOf, type EvidenceReader, type Question } from "./evidence-reader";
+import type { EvidenceReader, Question } from "./evidence-reader";
+import { chartTagOf } from "../version/version";
 import type { Lock } from "./lock";
 import { chartReference } from "./promise";
 

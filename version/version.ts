@@ -46,6 +46,11 @@ export function compareVersions(one: string, other: string): number {
   return compareBuild(one, other);
 }
 
+/** The tag that Helm gives a chart in a registry: its version, with `_` for the `+` that no tag can hold. */
+export function chartTagOf(chartVersion: string): string {
+  return chartVersion.replaceAll("+", "_");
+}
+
 /** Whether the version is a pre-release, such as `1.0.0-rc.1`. False for what is no version. */
 export function isPrerelease(version: string): boolean {
   return (parseVersion(version)?.prerelease.length ?? 0) > 0;
