@@ -31,6 +31,14 @@ interface State {
   };
 }
 
+/** The files of a file backend. */
+export interface StateFiles {
+  /** The backend's folder. */
+  readonly backend: string;
+  /** The names of files that may be cut off, since nothing reads them. Default: none may. */
+  readonly unread?: RegExp;
+}
+
 /** The objects that a stack's state holds: `HelmRelease flux-system/podinfo`, sorted. */
 export async function objectsInState(stage: Stage, stack: string): Promise<string[]> {
   const { resources = [] } = (await exportedState(stage, stack)).deployment;
@@ -62,29 +70,34 @@ function isOfEngine({ metadata }: LiveObject): boolean {
  * nothing in the state is pending, and that no file of the state is half written.
  *
  * @param tenants the names of all tenants that the stack ever had
- * @param backend the file backend's folder. Default: the stage's.
+ * @param files where the files of the state are. Default: the stage's file backend.
  */
 export async function assertWhole(
   stage: Stage,
   stack: string,
   tenants: readonly string[],
-  backend?: string,
+  files: StateFiles = { backend: backendOf(stage) },
 ): Promise<void> {
   const { pending_operations: pending = [] } = (await exportedState(stage, stack)).deployment;
   assert.deepEqual(pending, []);
   assert.deepEqual(await objectsInState(stage, stack), await objectsInCluster(stage, tenants));
-  await assertFilesWhole(stage, backend);
+  await assertFilesWhole(files);
+  assert.equal(await stage.project.git("status", "--porcelain"), "");
 }
 
-/** Asserts that every file of the file backend is whole, and that the working copy is as it was committed. */
-export async function assertFilesWhole(stage: Stage, backend = backendOf(stage)): Promise<void> {
+/** Asserts that every file of the file backend is whole. */
+async function assertFilesWhole({ backend, unread }: StateFiles): Promise<void> {
   const files = (await readdir(backend, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   for (const { parentPath, name } of files) {
-    if (!name.endsWith(".json")) continue;
+    if (!name.endsWith(".json") || unread?.test(name)) continue;
     const content = await readFile(join(parentPath, name), "utf8");
     assert.doesNotThrow(() => JSON.parse(content) as unknown, `${name} is half written`);
   }
-  assert.equal(await stage.project.git("status", "--porcelain"), "");
+}
+
+/** The file in which the file backend keeps a stack's state. */
+export function stateFile(stage: Stage, stack: string): string {
+  return join(backendOf(stage), `.pulumi/stacks/shared-authority/${stack}.json`);
 }
 
 function backendOf({ session }: Stage): string {
