@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { fleetFile } from "./support/fleet-file";
 import { assertWhole, objectsInCluster } from "./support/inventory";
-import { requireControl, useLab } from "./support/lab";
+import { requireControl, useOwnLab } from "./support/lab";
 import { said, Stage, stackFile } from "./support/stage";
 
 /** What an `up` reads besides its own files: the Git host, the registry, and the clock. */
 describe("an `up` whose surroundings fail", function () {
   this.timeout(120_000);
-  const opened = useLab();
+  const opened = useOwnLab();
   let stage: Stage;
   let locked: Application;
   let promoted: Application;

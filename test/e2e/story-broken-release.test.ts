@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ChartFiles } from "../../lab/example-chart";
 import type { Application } from "./support/application";
-import { requireControl, useLab } from "./support/lab";
+import { requireControl, useOwnLab } from "./support/lab";
 import { removeTag } from "./support/registry";
 import { said, Stage } from "./support/stage";
 
@@ -10,7 +10,7 @@ import { said, Stage } from "./support/stage";
  * promise and still does not run. Whatever it fails by, production serves the old one, and `up` ends and says why.
  */
 describe("a release that does not come up", () => {
-  const opened = useLab();
+  const opened = useOwnLab();
   let stage: Stage;
   let inGit: Application;
   let inRegistry: Application;

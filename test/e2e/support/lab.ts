@@ -13,22 +13,16 @@ export interface OpenedLab {
   readonly cluster: Cluster;
 }
 
-let shared: Promise<Lab> | undefined;
-
-// At the top of the file, so that mocha runs it once, after the last suite of all files.
-after(async () => {
-  const started = await shared?.catch(() => undefined);
-  await started?.stop();
-});
+const needsPrograms = "needs the lab's programs in $AUTHORITY_TOOLS";
 
 /**
- * The lab that all suites of this run share: the one that the environment names, or else one that is started for the
- * run. A suite has to keep to namespaces and repositories of its own. Called in a `describe`.
+ * The lab that all suites of this run share, see `shared-lab.ts`. A suite has to keep to namespaces and repositories of
+ * its own. Called in a `describe`.
  *
  * @returns what gives the lab and an administrator's client, from the suite's own hooks on
  */
 export function useLab(): () => OpenedLab {
-  return useLabOf((context) => (shared ??= openLab(context)));
+  return useLabOf((context) => Promise.resolve(connectLab() ?? lacks(context, needsPrograms)));
 }
 
 /**
@@ -56,15 +50,11 @@ function useLabOf(open: (context: Context) => Promise<Lab>): () => OpenedLab {
   };
 }
 
-async function openLab(context: Context): Promise<Lab> {
-  return connectLab() ?? (await startLabFor(context));
-}
-
 async function startLabFor(context: Context): Promise<Lab> {
   try {
     return await startLab();
   } catch (error) {
-    if (error instanceof ToolsMissingError) lacks(context, "needs the lab's programs in $AUTHORITY_TOOLS");
+    if (error instanceof ToolsMissingError) lacks(context, needsPrograms);
     throw error;
   }
 }
