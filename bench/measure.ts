@@ -112,7 +112,11 @@ type Figure = "seconds" | "processorSeconds";
 
 /** `1.23 s (1.20 to 1.31)`: the median, the least and the most. */
 export function describeSeconds(runs: readonly Run[], figure: Figure = "seconds"): string {
-  const seconds = runs.map((run) => run[figure]);
+  return describeSpans(runs.map((run) => run[figure]));
+}
+
+/** The same of plain seconds, for what is not a run of a program. */
+export function describeSpans(seconds: readonly number[]): string {
   const [middle, least, most] = [median(seconds), Math.min(...seconds), Math.max(...seconds)];
   return `${middle.toFixed(2)} s (${least.toFixed(2)} to ${most.toFixed(2)})`;
 }

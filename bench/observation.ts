@@ -1,0 +1,155 @@
+/** Notes when objects of a cluster become as they should be, and what Helm has recorded of it. */
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
+import type { Cluster, LiveObject, ObjectReference, Selection } from "../lab/control-plane/cluster";
+
+/** An object that is waited for. */
+export interface Sight {
+  readonly selection: Selection;
+  isSo(object: LiveObject): boolean;
+}
+
+/** Something that no watch tells of, and that is cheap to ask for. */
+export interface Probe {
+  isSo(): Promise<boolean>;
+}
+
+/** When something happened, in seconds of this process's own clock. */
+export type Moments<Name extends string> = Readonly<Record<Name | "begin" | "end", number>>;
+
+const pollMs = 50;
+const patienceMs = 300_000;
+
+/**
+ * Acts, and notes when each of the sights is first seen. What is there before counts as seen at once.
+ *
+ * @returns `begin` and `end` are those of the act
+ * @throws Error where the act fails, or where something is not seen within five minutes
+ */
+export async function observe<Name extends string>(
+  cluster: Cluster,
+  sights: Readonly<Record<Name, Sight | Probe>>,
+  act: () => Promise<unknown>,
+): Promise<Moments<Name>> {
+  const done = new AbortController();
+  const signal = AbortSignal.any([done.signal, AbortSignal.timeout(patienceMs)]);
+  try {
+    const entries = Object.entries<Sight | Probe>(sights);
+    const opened = await Promise.all(entries.map(([name, sight]) => open(cluster, name, sight, signal)));
+    const begin = now();
+    const [end, ...seen] = await Promise.all([act().then(now), ...opened.map((look) => look())]);
+    const moments = entries.map(([name], index) => [name, seen[index]]);
+    return { begin, end, ...(Object.fromEntries(moments) as Record<Name, number>) };
+  } finally {
+    done.abort();
+  }
+}
+
+type Look = () => Promise<number>;
+
+/** Everything that takes time before the act is done here: the look itself misses nothing since. */
+async function open(cluster: Cluster, name: string, sight: Sight | Probe, signal: AbortSignal): Promise<Look> {
+  if (!("selection" in sight)) return () => poll(name, sight, signal);
+  const { items, resourceVersion } = await cluster.snapshot(sight.selection);
+  if (items.some((item) => sight.isSo(item))) return () => Promise.resolve(now());
+  return async () => {
+    for await (const { type, object } of cluster.watch(sight.selection, resourceVersion, signal)) {
+      if (type === "ERROR") break;
+      if (type !== "DELETED" && sight.isSo(object)) return now();
+    }
+    throw unseen(name);
+  };
+}
+
+async function poll(name: string, probe: Probe, signal: AbortSignal): Promise<number> {
+  while (!signal.aborted) {
+    if (await probe.isSo()) return now();
+    await delay(pollMs);
+  }
+  throw unseen(name);
+}
+
+function unseen(name: string): Error {
+  return new Error(`not seen: ${name}`);
+}
+
+function now(): number {
+  return performance.now() / 1000;
+}
+
+/** One revision in Helm's own record of a release. */
+export interface Revision {
+  readonly revision: number;
+  readonly chartVersion: string;
+  /** The value that the bench changes. */
+  readonly message: string | undefined;
+}
+
+interface HelmRecord {
+  readonly version: number;
+  readonly chart: { readonly metadata: { readonly version: string } };
+  readonly config?: { readonly message?: string };
+}
+
+/** Kubernetes' own base64 around Helm's base64 around gzip. */
+function revisionOf({ data }: LiveObject): Revision {
+  const { release } = data as { readonly release: string };
+  const packed = Buffer.from(Buffer.from(release, "base64").toString("ascii"), "base64");
+  const { version, chart, config } = JSON.parse(gunzipSync(packed).toString("utf8")) as HelmRecord;
+  return { revision: version, chartVersion: chart.metadata.version, message: config?.message };
+}
+
+/** What Helm should run. */
+export interface Target {
+  readonly chartVersion: string;
+  readonly message: string;
+}
+
+/** Helm has upgraded: the revision is deployed, after its pods have become ready. The release is named as its namespace. */
+export function upgraded(name: string, { chartVersion, message }: Target): Sight {
+  return {
+    selection: helmRecords(name, ",status=deployed"),
+    isSo: (secret) => {
+      const revision = revisionOf(secret);
+      return revision.chartVersion === chartVersion && revision.message === message;
+    },
+  };
+}
+
+/** The revisions after one, the oldest first. It is Helm's own record: a state that ran for a moment is in it, too. */
+export async function revisionsSince(cluster: Cluster, name: string, last: number): Promise<readonly Revision[]> {
+  const revisions = (await cluster.list(helmRecords(name, ""))).map(revisionOf);
+  return revisions.filter(({ revision }) => revision > last).sort((one, other) => one.revision - other.revision);
+}
+
+function helmRecords(name: string, further: string): Selection {
+  return { apiVersion: "v1", kind: "Secret", namespace: name, labelSelector: `owner=helm,name=${name}${further}` };
+}
+
+/** Has Flux look at an object now, and returns once it has: what it would still do, it has done then. */
+export async function settle(cluster: Cluster, reference: ObjectReference): Promise<void> {
+  const request = randomUUID();
+  const handled: Sight = {
+    selection: selectionOf(reference),
+    isSo: ({ status }) => status?.lastHandledReconcileAt === request,
+  };
+  await observe(cluster, { "Flux looks again": handled }, () =>
+    cluster.patch(reference, { metadata: { annotations: { "reconcile.fluxcd.io/requestedAt": request } } }),
+  );
+}
+
+/** One object, for a watch. */
+export function selectionOf({ apiVersion, kind, metadata: { name, namespace } }: ObjectReference): Selection {
+  return { apiVersion, kind, fieldSelector: `metadata.name=${name}`, ...(namespace !== undefined && { namespace }) };
+}
+
+/** Whether a Flux object is ready as it stands now. */
+export function isReady({ metadata, status }: LiveObject): boolean {
+  return (
+    status?.conditions?.some(
+      ({ type, status: holds, observedGeneration }) =>
+        type === "Ready" && holds === "True" && observedGeneration === metadata.generation,
+    ) ?? false
+  );
+}
