@@ -6,7 +6,7 @@ import { FaultyProxy } from "./support/faulty-proxy";
 import { fleetFile } from "./support/fleet-file";
 import { assertWhole, objectsInCluster, objectsInState } from "./support/inventory";
 import { requireControl, useOwnLab } from "./support/lab";
-import { said, Stage } from "./support/stage";
+import { said, useStage } from "./support/stage";
 import { runTold, toldCommands } from "./support/told-commands";
 
 const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
@@ -14,33 +14,28 @@ const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
 /** What the API server may do to an `up`: it ends, it has too much to do, it fails, its answers are lost. */
 describe("an API server that fails during an `up`", function () {
   this.timeout(180_000);
-  // Declared before the lab, whose end would otherwise come first.
-  after(async () => {
-    await stage.close();
-    proxy.close();
-  });
-
   const opened = useOwnLab();
+  const stage = useStage(opened);
   const tags = new Map<Application, string>();
-  let stage: Stage;
   let proxy: FaultyProxy;
   let first: Application;
   let second: Application;
   let file: Awaited<ReturnType<typeof fleetFile>>;
 
-  before(async function () {
-    stage = await Stage.open(this, opened());
+  before(async () => {
     proxy = await FaultyProxy.start(opened().lab.kubeconfigPath);
-    const kubeconfig = join(stage.project.directory, "..", "kubeconfig");
+    const kubeconfig = join(stage().project.directory, "..", "kubeconfig");
     proxy.writeKubeconfig(kubeconfig);
-    first = await stage.application("6.13.0");
-    second = await stage.application("6.13.0");
-    await stage.addStack("prod", {
+    first = await stage().application("6.13.0");
+    second = await stage().application("6.13.0");
+    await stage().addStack("prod", {
       tenants: [first, second].map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
-    await stage.edit("prod", "Through the proxy", (text) => text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`));
-    file = await fleetFile(stage, "prod", [first, second]);
+    await stage().edit("prod", "Through the proxy", (text) => text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`));
+    file = await fleetFile(stage(), "prod", [first, second]);
   });
+
+  after(() => proxy.close());
 
   afterEach(() => {
     proxy.decide = () => "passed";
@@ -50,44 +45,44 @@ describe("an API server that fails during an `up`", function () {
 
   /** One more `up`; where it says that something exists already, what it tells people to do, and another one. */
   async function heal(): Promise<void> {
-    let healed = await stage.authorityUp("prod");
+    let healed = await stage().authorityUp("prod");
     for (const command of toldCommands(said(healed), takeOver)) {
-      const taken = await runTold(stage, `${command} --yes --skip-preview`);
+      const taken = await runTold(stage(), `${command} --yes --skip-preview`);
       assert.equal(taken.code, 0, `${command}\n${said(taken)}`);
-      healed = await stage.authorityUp("prod");
+      healed = await stage().authorityUp("prod");
     }
     assert.equal(healed.code, 0, said(healed));
-    await assertWhole(stage, "prod", names());
+    await assertWhole(stage(), "prod", names());
   }
 
   it("is killed and comes back: one more `up` makes what is missing", async function () {
     const control = requireControl(this, opened().lab);
     tags.set(first, "6.13.0");
     await file.declare(tags);
-    const result = await disturbUp(stage, "prod", { seen: "engine", work: "ended", count: 4 }, () =>
+    const result = await disturbUp(stage(), "prod", { seen: "engine", work: "ended", count: 4 }, () =>
       control.restart("kube-apiserver"),
     );
     assert.ok(result.disturbed, said(result));
     if (result.code !== 0) assert.match(said(result), /connection refused|EOF|connection reset|timed out/);
     await heal();
-    assert.equal(await stage.runningImage(first), `${first.image}:6.13.0`);
+    assert.equal(await stage().runningImage(first), `${first.image}:6.13.0`);
   });
 
   it("has too much to do: the `up` takes longer, and goes on", async () => {
     tags.set(second, "6.13.0");
     await file.declare(tags);
     proxy.decide = ({ index }) => (index % 4 === 0 ? "too many requests" : "passed");
-    const result = await stage.tryUp("prod", "--skip-preview");
+    const result = await stage().tryUp("prod", "--skip-preview");
     assert.equal(result.code, 0, said(result));
     assert.ok(proxy.counts["too many requests"] > 5);
-    await assertWhole(stage, "prod", names());
+    await assertWhole(stage(), "prod", names());
   });
 
   it("fails now and then while objects are deleted and made: each `up` says so, and one more does the rest", async () => {
     proxy.decide = everyFourthWrite("failed");
     tags.delete(second);
     await file.declare(tags);
-    const deletion = await stage.tryUp("prod", "--skip-preview");
+    const deletion = await stage().tryUp("prod", "--skip-preview");
     assert.ok(proxy.counts.failed > 0);
     // A deletion is tried again by the engine's provider, for a while.
     if (deletion.code !== 0) assert.match(said(deletion), /the proxy says InternalError/);
@@ -97,7 +92,7 @@ describe("an API server that fails during an `up`", function () {
     proxy.decide = everyFourthWrite("failed");
     tags.set(second, "6.13.0");
     await file.declare(tags);
-    const creation = await stage.tryUp("prod", "--skip-preview");
+    const creation = await stage().tryUp("prod", "--skip-preview");
     assert.notEqual(creation.code, 0);
     assert.match(said(creation), /the proxy says InternalError/);
     proxy.decide = () => "passed";
@@ -116,12 +111,12 @@ describe("an API server that fails during an `up`", function () {
       if (meant) lost = true;
       return meant ? "answer lost" : "passed";
     };
-    const result = await stage.tryUp("prod", "--skip-preview");
+    const result = await stage().tryUp("prod", "--skip-preview");
     assert.notEqual(result.code, 0);
-    const orphan = `ImagePolicy ${stage.authorityNamespace}/${second.name}`;
-    assert.ok((await objectsInCluster(stage, names())).includes(orphan));
-    assert.ok(!(await objectsInState(stage, "prod")).includes(orphan));
-    const next = await stage.authorityUp("prod");
+    const orphan = `ImagePolicy ${stage().authorityNamespace}/${second.name}`;
+    assert.ok((await objectsInCluster(stage(), names())).includes(orphan));
+    assert.ok(!(await objectsInState(stage(), "prod")).includes(orphan));
+    const next = await stage().authorityUp("prod");
     assert.notEqual(next.code, 0);
     assert.match(said(next), new RegExp(`${orphan} exists already`));
     assert.equal(toldCommands(said(next), takeOver).length, 1);

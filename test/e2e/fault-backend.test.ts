@@ -8,47 +8,35 @@ import { fleetFile } from "./support/fleet-file";
 import { assertWhole } from "./support/inventory";
 import { useLab } from "./support/lab";
 import { SmallDisk } from "./support/small-disk";
-import { said, Stage } from "./support/stage";
+import { said, useStage } from "./support/stage";
 import { runTold } from "./support/told-commands";
 
 /** The engine's state, in files: another `up` has it, its disk is full, a file of it is broken. */
 describe("the place of the engine's state", function () {
   this.timeout(240_000);
   const opened = useLab();
+  const disk = new SmallDisk();
+  const stage = useStage(opened, (context) => disk.engine(context));
   const tags = new Map<Application, string>();
   let first: Application;
   let second: Application;
-  let disk: SmallDisk;
-  let stage: Stage;
   let file: Awaited<ReturnType<typeof fleetFile>>;
 
-  before(async function () {
-    disk = await SmallDisk.prepare(this);
-    const { PULUMI: before } = process.env;
-    process.env.PULUMI = disk.engine;
-    try {
-      stage = await Stage.open(this, opened());
-    } finally {
-      if (before === undefined) delete process.env.PULUMI;
-      else process.env.PULUMI = before;
-    }
-    first = await stage.application("6.13.0");
-    second = await stage.application("6.13.0");
-    await stage.addStack("prod", {
+  after(() => disk.close());
+
+  before(async () => {
+    first = await stage().application("6.13.0");
+    second = await stage().application("6.13.0");
+    await stage().addStack("prod", {
       tenants: [first, second].map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
-    file = await fleetFile(stage, "prod", [first, second]);
-    await disk.mount(stage, 16);
-  });
-
-  after(async () => {
-    await stage.close();
-    await disk.close();
+    file = await fleetFile(stage(), "prod", [first, second]);
+    await disk.mount(stage(), 16);
   });
 
   /** @param unread the engine's copies of an `up` in which the disk was full, see docs/recovery.md */
   const whole = (unread?: RegExp) =>
-    assertWhole(stage, "prod", [first.name, second.name], { backend: disk.backend, ...(unread && { unread }) });
+    assertWhole(stage(), "prod", [first.name, second.name], { backend: disk.backend, ...(unread && { unread }) });
   const archived = /^prod[.-][0-9]+\.(checkpoint\.)?json$/;
   const stacks = () => join(disk.backend, ".pulumi/stacks/shared-authority");
 
@@ -56,8 +44,8 @@ describe("the place of the engine's state", function () {
     tags.set(first, "6.13.0");
     await file.declare(tags);
     const seconds: string[] = [];
-    const result = await disturbUp(stage, "prod", { seen: "engine", work: "begun", count: 2 }, async () => {
-      for (const ended of await Promise.all([stage.authorityUp("prod"), stage.tryUp("prod", "--skip-preview")])) {
+    const result = await disturbUp(stage(), "prod", { seen: "engine", work: "begun", count: 2 }, async () => {
+      for (const ended of await Promise.all([stage().authorityUp("prod"), stage().tryUp("prod", "--skip-preview")])) {
         assert.notEqual(ended.code, 0);
         seconds.push(said(ended));
       }
@@ -74,17 +62,17 @@ describe("the place of the engine's state", function () {
   it("may be full: the `up` says so, and one more does the rest once there is room", async () => {
     tags.set(second, "6.13.0");
     await file.declare(tags);
-    const full = await disturbUp(stage, "prod", { seen: "engine", work: "ended", count: 5 }, () => disk.fill());
+    const full = await disturbUp(stage(), "prod", { seen: "engine", work: "ended", count: 5 }, () => disk.fill());
     assert.ok(full.disturbed, said(full));
     assert.notEqual(full.code, 0);
     assert.match(said(full), /failed to save snapshot.*no space left on device/);
     disk.free();
-    await stage.pulumi("cancel", "--stack", "prod", "--yes");
+    await stage().pulumi("cancel", "--stack", "prod", "--yes");
     const restored = await restoreWhereBroken();
     const command = restored
       ? "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true npx authority up --stack prod -- --yes --skip-preview"
       : "npx authority up --stack prod -- --yes --skip-preview";
-    const healed = await runTold(stage, command);
+    const healed = await runTold(stage(), command);
     assert.equal(healed.code, 0, said(healed));
     await whole(archived);
   });
@@ -110,15 +98,15 @@ describe("the place of the engine's state", function () {
 
   it("may hold a file that is broken: what that means is told, and the documented command mends it", async () => {
     await writeFile(join(stacks(), "prod.json.attrs"), "");
-    const told = await runTold(stage, "npx authority recover --stack prod");
+    const told = await runTold(stage(), "npx authority recover --stack prod");
     assert.equal(told.code, 1, said(told));
     assert.match(
       said(told),
       /EOF\n.*left an empty file `\*\.attrs`.*The state beside it is\s+whole: delete the empty file/,
     );
-    const mended = await runTold(stage, `cd '${disk.backend}' && find .pulumi -name '*.attrs' -size 0 -delete`);
+    const mended = await runTold(stage(), `cd '${disk.backend}' && find .pulumi -name '*.attrs' -size 0 -delete`);
     assert.equal(mended.code, 0, said(mended));
-    const recovered = await runTold(stage, "npx authority recover --stack prod");
+    const recovered = await runTold(stage(), "npx authority recover --stack prod");
     assert.equal(recovered.code, 0, said(recovered));
     assert.match(said(recovered), /no `up` was interrupted/);
     await whole(archived);

@@ -3,39 +3,32 @@ import type { Application } from "./support/application";
 import { fleetFile } from "./support/fleet-file";
 import { assertWhole, objectsInCluster } from "./support/inventory";
 import { requireControl, useOwnLab } from "./support/lab";
-import { said, Stage, stackFile } from "./support/stage";
+import { said, useStage, stackFile } from "./support/stage";
 
 /** What an `up` reads besides its own files: the Git host, the registry, and the clock. */
 describe("an `up` whose surroundings fail", function () {
   this.timeout(120_000);
   const opened = useOwnLab();
-  let stage: Stage;
+  const stage = useStage(opened);
   let locked: Application;
   let promoted: Application;
   let file: Awaited<ReturnType<typeof fleetFile>>;
 
   before(async function () {
     requireControl(this, opened().lab);
-    stage = await Stage.open(this, opened());
-    locked = await stage.application("6.13.0");
-    promoted = await stage.application("6.13.0", "6.14.1");
-    await stage.addStack("prod", {
+    locked = await stage().application("6.13.0");
+    promoted = await stage().application("6.13.0", "6.14.1");
+    await stage().addStack("prod", {
       tenants: [
         { application: locked, tag: "6.13.0" },
         { application: promoted, tag: "6.13.0" },
       ],
     });
-    const result = await stage.authority("lock", "--stack", "prod");
+    const result = await stage().authority("lock", "--stack", "prod");
     assert.equal(result.code, 0, said(result));
-    await stage.commit("Lock what runs", {});
-    await stage.up("prod");
-    file = await fleetFile(stage, "prod", [locked, promoted]);
-  });
-
-  after(async () => {
-    await control().restart("registry");
-    await control().restart("git");
-    await stage.close();
+    await stage().commit("Lock what runs", {});
+    await stage().up("prod");
+    file = await fleetFile(stage(), "prod", [locked, promoted]);
   });
 
   const names = () => [locked.name, promoted.name];
@@ -49,10 +42,10 @@ describe("an `up` whose surroundings fail", function () {
         [promoted, "6.14.1"],
       ]),
     );
-    const before = await objectsInCluster(stage, names());
+    const before = await objectsInCluster(stage(), names());
     for (const verb of ["preview", "up"]) {
       const flags = verb === "up" ? ["--yes", "--skip-preview"] : [];
-      const result = await stage.pulumi(verb, "--stack", "prod", ...flags);
+      const result = await stage().pulumi(verb, "--stack", "prod", ...flags);
       assert.notEqual(result.code, 0);
       assert.match(
         said(result),
@@ -63,13 +56,13 @@ describe("an `up` whose surroundings fail", function () {
       );
       assert.doesNotMatch(said(result), /Git tag .* cannot be read/);
     }
-    assert.deepEqual(await objectsInCluster(stage, names()), before);
+    assert.deepEqual(await objectsInCluster(stage(), names()), before);
   });
 
   it("without the Git host says that it could not read the Git tag", async () => {
     await control().restart("registry");
     await control().kill("git");
-    const preview = await stage.pulumi("preview", "--stack", "prod");
+    const preview = await stage().pulumi("preview", "--stack", "prod");
     assert.notEqual(preview.code, 0);
     assert.match(
       said(preview),
@@ -81,46 +74,53 @@ describe("an `up` whose surroundings fail", function () {
   it("without both goes on for a release that is locked, and holds the other one", async () => {
     await control().kill("registry");
     const values = `tenants/${locked.name}/values.yaml`;
-    await stage.project.commit("Another value", { [values]: `${await stage.project.read(values)}\nreplicaCount: 2\n` });
-    const result = await stage.authorityUp("prod");
+    await stage().project.commit("Another value", {
+      [values]: `${await stage().project.read(values)}\nreplicaCount: 2\n`,
+    });
+    const result = await stage().authorityUp("prod");
     assert.equal(result.code, 3, said(result));
     assert.match(said(result), new RegExp(`held: ${promoted.name}; 1 of 2 go on`));
     assert.deepEqual(
-      (await stage.history(locked)).map(({ values: given }) => given.replicaCount),
+      (await stage().history(locked)).map(({ values: given }) => given.replicaCount),
       [undefined, 2],
     );
-    assert.equal(await stage.runningImage(promoted), `${promoted.image}:6.13.0`);
+    assert.equal(await stage().runningImage(promoted), `${promoted.image}:6.13.0`);
   });
 
   it("does the rest once both are back", async () => {
     await control().restart("registry");
     await control().restart("git");
-    const healed = await stage.authorityUp("prod");
+    const healed = await stage().authorityUp("prod");
     assert.equal(healed.code, 0, said(healed));
-    assert.equal(await stage.runningImage(promoted), `${promoted.image}:6.14.1`);
-    await assertWhole(stage, "prod", names());
+    assert.equal(await stage().runningImage(promoted), `${promoted.image}:6.14.1`);
+    await assertWhole(stage(), "prod", names());
   });
 
   it("reports a pin whose day has passed, and changes nothing by itself", async () => {
-    const text = await stage.project.read(stackFile("prod"));
+    const text = await stage().project.read(stackFile("prod"));
     const day = 24 * 3600 * 1000;
-    const history = await stage.history(promoted);
+    const history = await stage().history(promoted);
     // The clock cannot jump over the day, so the day jumps over the clock.
     for (const { until, reported } of [
       { until: Date.now() + day, reported: false },
       { until: Date.now() - day, reported: true },
     ]) {
       const pin = `pin: { reason: "issue 7", by: jo, until: "${new Date(until).toISOString().slice(0, 10)}" }`;
-      await stage.project.commit("Pinned", {
+      await stage().project.commit("Pinned", {
         [stackFile("prod")]: text.replaceAll(/^( +)(automation: manual)$/gm, `$1$2\n$1${pin}`),
       });
-      const preview = await stage.pulumi("preview", "--stack", "prod", "--policy-pack", "policy-pack");
+      const preview = await stage().pulumi("preview", "--stack", "prod", "--policy-pack", "policy-pack");
       assert.equal(preview.code, 0, said(preview));
       const message = /\[advisory\].*pin-not-expired[^]*by jo \(issue 7\) was meant to hold until [^]*To mend: unpin/;
       assert.equal(message.test(said(preview)), reported, said(preview));
-      await stage.up("prod");
+      await stage().up("prod");
     }
-    assert.deepEqual(await stage.history(promoted), history);
-    assert.deepEqual(await stage.history(locked).then((revisions) => revisions.length), 2);
+    assert.deepEqual(await stage().history(promoted), history);
+    assert.deepEqual(
+      await stage()
+        .history(locked)
+        .then((revisions) => revisions.length),
+      2,
+    );
   });
 });

@@ -8,7 +8,7 @@ import { killProcesses, killUp, type Moment, type Victim } from "./support/distu
 import { fleetFile } from "./support/fleet-file";
 import { assertWhole, stateFile } from "./support/inventory";
 import { freshName, useLab } from "./support/lab";
-import { said, Stage } from "./support/stage";
+import { said, useStage } from "./support/stage";
 import { runTold } from "./support/told-commands";
 
 /** What an `up` does when it is killed. */
@@ -38,26 +38,23 @@ const seed = Number(process.env.FAULT_SEED ?? randomInt(1_000_000));
 describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, function () {
   this.timeout(180_000);
   const opened = useLab();
+  const stage = useStage(opened);
   const random = randomFrom(seed);
   const tags = new Map<Application, string>();
   const seen = new Set<Application>();
   const applications: Application[] = [];
-  let stage: Stage;
   let file: Awaited<ReturnType<typeof fleetFile>>;
 
   before(async function () {
     if (process.platform !== "linux") skipBecause(this, "finds the engine's processes in /proc");
-    stage = await Stage.open(this, opened());
-    for (let count = 0; count < 4; count++) applications.push(await stage.application("6.13.0", "6.14.1"));
-    await stage.addStack("prod", {
+    for (let count = 0; count < 4; count++) applications.push(await stage().application("6.13.0", "6.14.1"));
+    await stage().addStack("prod", {
       tenants: applications.map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
-    file = await fleetFile(stage, "prod", applications);
+    file = await fleetFile(stage(), "prod", applications);
   });
 
-  afterEach(() => killProcesses(stage));
-
-  after(() => stage.close());
+  afterEach(() => killProcesses(stage()));
 
   const tenants = () => [...seen].map(({ name }) => name);
 
@@ -78,7 +75,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, function () {
 
   /** A moment that surely comes in such an `up`. */
   function momentOf(change: Change, { name }: Application): Moment {
-    const inAuthority = { namespace: stage.authorityNamespace };
+    const inAuthority = { namespace: stage().authorityNamespace };
     const source = { apiVersion: "source.toolkit.fluxcd.io/v1", kind: "GitRepository", ...inAuthority };
     const release = { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", ...inAuthority };
     const values = { apiVersion: "v1", kind: "ConfigMap", ...inAuthority };
@@ -108,17 +105,17 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, function () {
       const victim: Victim = oneOf(random, ["all", "engine"]);
       this.test!.title += `, killed (${victim}) at ${describeMoment(moment)}`;
       await file.declare(tags);
-      const killed = await killUp(stage, "prod", moment, victim);
+      const killed = await killUp(stage(), "prod", moment, victim);
       assert.ok(killed.disturbed, said(killed));
 
-      const cancelled = await stage.pulumi("cancel", "--stack", "prod", "--yes");
+      const cancelled = await stage().pulumi("cancel", "--stack", "prod", "--yes");
       assert.equal(cancelled.code, 0, said(cancelled));
-      const healed = await stage.authorityUp("prod");
+      const healed = await stage().authorityUp("prod");
       assert.equal(healed.code, 0, `${said(killed)}\n----\n${said(healed)}`);
-      await assertWhole(stage, "prod", tenants());
+      await assertWhole(stage(), "prod", tenants());
       for (const [tenant, tag] of tags) {
-        assert.equal(await stage.runningImage(tenant), `${tenant.image}:${tag}`);
-        const versions = (await stage.history(tenant)).map(({ chartVersion }) => chartVersion);
+        assert.equal(await stage().runningImage(tenant), `${tenant.image}:${tag}`);
+        const versions = (await stage().history(tenant)).map(({ chartVersion }) => chartVersion);
         assert.deepEqual(versions, tag === "6.13.0" ? ["6.13.0"] : ["6.13.0", "6.14.1"]);
       }
     });
@@ -126,7 +123,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, function () {
 
   it("is told what became of each object: ours is taken over, what is not there is left out, others' is left alone", async () => {
     // Written into the file: `pulumi stack import` drops what is pending.
-    const path = stateFile(stage, "prod");
+    const path = stateFile(stage(), "prod");
     const { checkpoint, ...rest } = JSON.parse(await readFile(path, "utf8")) as StateFile;
     const { resources = [], ...deployment } = checkpoint.latest;
     // What was not written down is what came last: nothing in the state depends on it.
@@ -135,7 +132,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, function () {
     const made = resources.filter((resource) => resource.type.startsWith("kubernetes:") && !isNeeded(resource));
     assert.ok(made.some(({ type }) => type.endsWith(":HelmRelease")));
     const values = resources.find(({ type }) => type.endsWith(":ConfigMap"))!;
-    const foreign = { name: freshName("foreign"), namespace: stage.authorityNamespace };
+    const foreign = { name: freshName("foreign"), namespace: stage().authorityNamespace };
     const unmade = { ...foreign, name: freshName("unmade") };
     await opened().cluster.create({ apiVersion: "v1", kind: "ConfigMap", metadata: foreign });
     const pending = [...made, renamed(values, foreign), renamed(values, unmade)].map((resource) => ({
@@ -149,10 +146,10 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, function () {
     };
     await writeFile(path, JSON.stringify({ ...rest, checkpoint: { ...checkpoint, latest } }));
 
-    const plain = await stage.tryUp("prod", "--skip-preview");
+    const plain = await stage().tryUp("prod", "--skip-preview");
     assert.notEqual(plain.code, 0);
     assert.match(said(plain), /exists already[^]*`npx authority recover --stack prod` takes over/);
-    const recovered = await runTold(stage, "npx authority recover --stack prod");
+    const recovered = await runTold(stage(), "npx authority recover --stack prod");
     assert.equal(recovered.code, 3, said(recovered));
     for (const { outputs } of made) {
       const { namespace, name } = outputs!.metadata!;
@@ -163,14 +160,14 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, function () {
       new RegExp(`ConfigMap ${foreign.namespace}/${foreign.name} was made by somebody else`),
     );
     assert.match(said(recovered), new RegExp(`ConfigMap ${unmade.namespace}/${unmade.name} is not there`));
-    const healed = await stage.authorityUp("prod");
+    const healed = await stage().authorityUp("prod");
     assert.equal(healed.code, 0, said(healed));
-    await assertWhole(stage, "prod", tenants());
+    await assertWhole(stage(), "prod", tenants());
     await opened().cluster.delete({ apiVersion: "v1", kind: "ConfigMap", metadata: foreign });
   });
 
   it("and at last nothing is left to do", async () => {
-    await stage.expectNoChanges("prod", "--refresh");
+    await stage().expectNoChanges("prod", "--refresh");
   });
 });
 

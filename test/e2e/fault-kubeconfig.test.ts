@@ -6,7 +6,7 @@ import type { Application } from "./support/application";
 import { fleetFile } from "./support/fleet-file";
 import { assertWhole } from "./support/inventory";
 import { useLab } from "./support/lab";
-import { said, Stage, stackFile } from "./support/stage";
+import { said, useStage, stackFile } from "./support/stage";
 
 interface Kubeconfig {
   readonly clusters: [{ cluster: { server: string } }];
@@ -17,7 +17,7 @@ interface Kubeconfig {
 describe("a kubeconfig that is wrong", function () {
   this.timeout(120_000);
   const opened = useLab();
-  let stage: Stage;
+  const stage = useStage(opened);
   let application: Application;
   let file: Awaited<ReturnType<typeof fleetFile>>;
   let kubeconfig: string;
@@ -25,24 +25,20 @@ describe("a kubeconfig that is wrong", function () {
   let token: string;
   let deployed: string;
 
-  before(async function () {
-    stage = await Stage.open(this, opened());
-    application = await stage.application("6.13.0", "6.14.1");
-    await stage.addStack("prod", { tenants: [{ application, tag: "6.13.0" }] });
+  before(async () => {
+    application = await stage().application("6.13.0", "6.14.1");
+    await stage().addStack("prod", { tenants: [{ application, tag: "6.13.0" }] });
     right = await readFile(opened().lab.kubeconfigPath, "utf8");
     token = (parse(right) as Kubeconfig).users[0].user.token ?? "no token";
-    kubeconfig = join(stage.project.directory, "..", "kubeconfig");
+    kubeconfig = join(stage().project.directory, "..", "kubeconfig");
     await writeFile(kubeconfig, right);
-    await stage.edit("prod", "A kubeconfig of its own", (text) => text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`));
-    await stage.up("prod");
+    await stage().edit("prod", "A kubeconfig of its own", (text) =>
+      text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`),
+    );
+    await stage().up("prod");
     deployed = await objects();
-    file = await fleetFile(stage, "prod", [application]);
+    file = await fleetFile(stage(), "prod", [application]);
     await file.declare(new Map([[application, "6.14.1"]]));
-  });
-
-  after(async () => {
-    await writeFile(kubeconfig, right);
-    await stage.close();
   });
 
   afterEach(() => writeFile(kubeconfig, right));
@@ -55,7 +51,7 @@ describe("a kubeconfig that is wrong", function () {
 
   /** All that the state says of the cluster's objects. */
   async function objects(): Promise<string> {
-    const { stdout } = await stage.pulumi("stack", "export", "--stack", "prod");
+    const { stdout } = await stage().pulumi("stack", "export", "--stack", "prod");
     const { deployment } = JSON.parse(stdout) as { deployment: { resources: { type: string }[] } };
     // An `up` that fails puts those that it had looked at before the others.
     const objects = deployment.resources.filter(({ type }) => type.startsWith("kubernetes:"));
@@ -66,12 +62,12 @@ describe("a kubeconfig that is wrong", function () {
   }
 
   async function assertRefused(why: RegExp, ...secrets: readonly string[]): Promise<void> {
-    const result = await stage.pulumi("up", "--stack", "prod", "--yes", "--skip-preview");
+    const result = await stage().pulumi("up", "--stack", "prod", "--yes", "--skip-preview");
     assert.notEqual(result.code, 0);
     assert.match(said(result), why);
     for (const secret of [token, ...secrets]) assert.ok(!said(result).includes(secret), "a secret is printed");
     assert.equal(await objects(), deployed);
-    assert.equal(await stage.runningImage(application), `${application.image}:6.13.0`);
+    assert.equal(await stage().runningImage(application), `${application.image}:6.13.0`);
   }
 
   it("since there is no such file", async () => {
@@ -115,21 +111,21 @@ describe("a kubeconfig that is wrong", function () {
   });
 
   it("since it has no such context", async () => {
-    const rightText = await stage.project.read(stackFile("prod"));
-    await stage.project.commit("Another context", {
+    const rightText = await stage().project.read(stackFile("prod"));
+    await stage().project.commit("Another context", {
       [stackFile("prod")]: rightText.replace("config:\n", "config:\n  kubernetes:context: nowhere\n"),
     });
     try {
       await assertRefused(/context "nowhere" does not exist/);
     } finally {
-      await stage.project.commit("The right context", { [stackFile("prod")]: rightText });
+      await stage().project.commit("The right context", { [stackFile("prod")]: rightText });
     }
   });
 
   it("and once it is right again, the `up` does what was decided", async () => {
-    const result = await stage.authorityUp("prod");
+    const result = await stage().authorityUp("prod");
     assert.equal(result.code, 0, said(result));
-    assert.equal(await stage.runningImage(application), `${application.image}:6.14.1`);
-    await assertWhole(stage, "prod", [application.name]);
+    assert.equal(await stage().runningImage(application), `${application.image}:6.14.1`);
+    await assertWhole(stage(), "prod", [application.name]);
   });
 });

@@ -1,45 +1,42 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { Stage, stackFile } from "./support/stage";
+import { useStage, stackFile } from "./support/stage";
 
 /** Story 7: who moves a version, for three tenants in one stack. */
 describe("three modes of automation side by side", () => {
   const opened = useLab();
+  const stage = useStage(opened);
   const promotions = "promotions/prod";
   /** Files that carry the very markers of the stack file, and are not it. */
   const foreign = [stackFile("staging"), "docs/example.yaml", "tenants/example.yaml"];
-  let stage: Stage;
   let auto: Application;
   let pullRequest: Application;
   let manual: Application;
   let text: string;
 
-  before(async function () {
-    stage = await Stage.open(this, opened());
+  before(async () => {
     [auto, pullRequest, manual] = [
-      await stage.application("6.11.1"),
-      await stage.application("6.11.1"),
-      await stage.application("6.11.1"),
+      await stage().application("6.11.1"),
+      await stage().application("6.11.1"),
+      await stage().application("6.11.1"),
     ];
-    await stage.addStack("prod", {
+    await stage().addStack("prod", {
       tenants: [
         { application: auto, tag: "6.11.1", automation: "auto" },
         { application: pullRequest, tag: "6.11.1", automation: "pull-request" },
         { application: manual, tag: "6.11.1", automation: "manual" },
       ],
     });
-    text = await stage.project.read(stackFile("prod"));
-    await stage.commit("Files with markers", Object.fromEntries(foreign.map((path) => [path, text])));
-    await stage.up("prod");
+    text = await stage().project.read(stackFile("prod"));
+    await stage().commit("Files with markers", Object.fromEntries(foreign.map((path) => [path, text])));
+    await stage().up("prod");
   });
-
-  after(() => stage.close());
 
   afterEach("what is not the stack file is as it was", async () => {
     for (const branch of ["main", promotions]) {
-      if ((await stage.remoteHead(branch)) === undefined) continue;
-      for (const path of foreign) assert.equal(await stage.remoteFile(path, branch), text, `${path} on ${branch}`);
+      if ((await stage().remoteHead(branch)) === undefined) continue;
+      for (const path of foreign) assert.equal(await stage().remoteFile(path, branch), text, `${path} on ${branch}`);
     }
   });
 
@@ -52,7 +49,7 @@ describe("three modes of automation side by side", () => {
     [auto, pullRequest, manual].map((application) => tagOf(content, application));
 
   const proposal = (version: string) =>
-    stage.waitForStackFile(
+    stage().waitForStackFile(
       "prod",
       `pull-request proposes ${version}`,
       (content) => tagOf(content, pullRequest) === version,
@@ -61,18 +58,18 @@ describe("three modes of automation side by side", () => {
 
   /** Whether what is on the main branch here is a part of the promotion branch. */
   async function isRebuiltFromMain(): Promise<boolean> {
-    await stage.project.git("fetch", "--quiet", "origin", promotions);
+    await stage().project.git("fetch", "--quiet", "origin", promotions);
     const [main, base] = await Promise.all([
-      stage.project.git("rev-parse", "main"),
-      stage.project.git("merge-base", "main", "FETCH_HEAD"),
+      stage().project.git("rev-parse", "main"),
+      stage().project.git("merge-base", "main", "FETCH_HEAD"),
     ]);
     return main === base;
   }
 
   it("commits each version where its mode says, and nowhere else", async () => {
-    const before = await stage.remoteHead();
+    const before = await stage().remoteHead();
     for (const application of [auto, pullRequest, manual]) await application.pushImage("6.13.0");
-    const main = await stage.waitForStackFile(
+    const main = await stage().waitForStackFile(
       "prod",
       "auto is on the main branch",
       (content) => tagOf(content, auto) === "6.13.0",
@@ -82,51 +79,53 @@ describe("three modes of automation side by side", () => {
     // The branch may have been made before or after the commit to the main branch.
     assert.deepEqual(tags(proposed).slice(1), ["6.13.0", "6.11.1"]);
 
-    await stage.lookForNewImages("prod", auto, "auto");
-    await stage.lookForNewImages("prod", pullRequest, "pull-request");
-    assert.deepEqual(tags(await stage.remoteFile(stackFile("prod"))), ["6.13.0", "6.11.1", "6.11.1"]);
-    await stage.pull();
-    assert.equal(await stage.project.git("diff", "--name-only", before!, "HEAD"), stackFile("prod"));
-    await stage.project.git("fetch", "--quiet", "origin", promotions);
-    assert.equal(await stage.project.git("diff", "--name-only", before!, "FETCH_HEAD"), stackFile("prod"));
+    await stage().lookForNewImages("prod", auto, "auto");
+    await stage().lookForNewImages("prod", pullRequest, "pull-request");
+    assert.deepEqual(tags(await stage().remoteFile(stackFile("prod"))), ["6.13.0", "6.11.1", "6.11.1"]);
+    await stage().pull();
+    assert.equal(await stage().project.git("diff", "--name-only", before!, "HEAD"), stackFile("prod"));
+    await stage().project.git("fetch", "--quiet", "origin", promotions);
+    assert.equal(await stage().project.git("diff", "--name-only", before!, "FETCH_HEAD"), stackFile("prod"));
   });
 
   it("goes on from the promotion branch as it stands: what comes to the main branch does not come into it", async () => {
     const values = `tenants/${manual.name}/values.yaml`;
-    await stage.commit("Two of it", { [values]: `${await stage.project.read(values)}\nreplicaCount: 2\n` });
-    const proposed = await stage.remoteHead(promotions);
-    await stage.lookForNewImages("prod", pullRequest, "pull-request");
-    assert.equal(await stage.remoteHead(promotions), proposed);
+    await stage().commit("Two of it", { [values]: `${await stage().project.read(values)}\nreplicaCount: 2\n` });
+    const proposed = await stage().remoteHead(promotions);
+    await stage().lookForNewImages("prod", pullRequest, "pull-request");
+    assert.equal(await stage().remoteHead(promotions), proposed);
 
     await pullRequest.pushImage("6.14.0");
     await proposal("6.14.0");
     assert.equal(await isRebuiltFromMain(), false);
-    assert.equal(await stage.project.git("rev-parse", "FETCH_HEAD^"), proposed, "one commit more, nothing rewritten");
+    assert.equal(await stage().project.git("rev-parse", "FETCH_HEAD^"), proposed, "one commit more, nothing rewritten");
   });
 
   it("deploys the promotion branch once people have merged it, and makes none without a release to propose", async () => {
-    await stage.up("prod");
+    await stage().up("prod");
     assert.deepEqual(await running(), ["6.13.0", "6.11.1", "6.11.1"]);
-    await stage.project.git("fetch", "--quiet", "origin", promotions);
-    await stage.project.git("merge", "--quiet", "--no-edit", "FETCH_HEAD");
-    await stage.push();
+    await stage().project.git("fetch", "--quiet", "origin", promotions);
+    await stage().project.git("merge", "--quiet", "--no-edit", "FETCH_HEAD");
+    await stage().push();
     // As Git hosts do it after a merge, once they are told to.
-    await stage.project.git("push", "--quiet", "origin", "--delete", promotions);
-    await stage.up("prod");
+    await stage().project.git("push", "--quiet", "origin", "--delete", promotions);
+    await stage().up("prod");
     assert.deepEqual(await running(), ["6.13.0", "6.14.0", "6.11.1"]);
-    await stage.lookForNewImages("prod", pullRequest, "pull-request");
-    assert.equal(await stage.remoteHead(promotions), undefined);
+    await stage().lookForNewImages("prod", pullRequest, "pull-request");
+    assert.equal(await stage().remoteHead(promotions), undefined);
   });
 
   it("proposes the next release on a new promotion branch, on top of the main branch", async () => {
     await pullRequest.pushImage("6.14.1");
     assert.deepEqual(tags(await proposal("6.14.1")), ["6.13.0", "6.14.1", "6.11.1"]);
     assert.equal(await isRebuiltFromMain(), true);
-    assert.deepEqual(tags(await stage.remoteFile(stackFile("prod"))), ["6.13.0", "6.14.0", "6.11.1"]);
+    assert.deepEqual(tags(await stage().remoteFile(stackFile("prod"))), ["6.13.0", "6.14.0", "6.11.1"]);
   });
 
   async function running(): Promise<(string | undefined)[]> {
-    const images = await Promise.all([auto, pullRequest, manual].map((application) => stage.runningImage(application)));
+    const images = await Promise.all(
+      [auto, pullRequest, manual].map((application) => stage().runningImage(application)),
+    );
     return images.map((image) => image.split(":").at(-1));
   }
 });

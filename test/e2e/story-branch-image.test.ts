@@ -1,22 +1,21 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, Stage, stackFile } from "./support/stage";
+import { said, useStage, stackFile } from "./support/stage";
 import { waitForCondition } from "./support/wait";
 
 /** Story 1, for an application that publishes an image for each commit: dev runs that image, with the chart of its commit. */
 describe("dev, where each commit of master has an image", () => {
   const opened = useLab();
-  let stage: Stage;
+  const stage = useStage(opened);
   let application: Application;
   /** The commit that dev runs, its tag and the image's digest. */
   let running: { commit: string; tag: string; digest: string };
 
-  before(async function () {
-    stage = await Stage.open(this, opened());
-    application = await stage.application("6.14.1");
+  before(async () => {
+    application = await stage().application("6.14.1");
     running = await publish(await head(), 999);
-    await stage.addStack("dev", {
+    await stage().addStack("dev", {
       follow: "branch",
       tenants: [
         {
@@ -27,10 +26,8 @@ describe("dev, where each commit of master has an image", () => {
         },
       ],
     });
-    await stage.up("dev");
+    await stage().up("dev");
   });
-
-  after(() => stage.close());
 
   const head = () => application.repository.git("rev-parse", "HEAD");
 
@@ -52,16 +49,16 @@ describe("dev, where each commit of master has an image", () => {
 
   /** Lets Flux look at everything that could change what runs. */
   async function lookAtEverything(): Promise<void> {
-    const source = stage.flux("GitRepository", `${application.name}-commit.${running.commit.slice(0, 12)}`);
-    await stage.reconcile(source);
+    const source = stage().flux("GitRepository", `${application.name}-commit.${running.commit.slice(0, 12)}`);
+    await stage().reconcile(source);
     await waitForCondition(opened().cluster, source, { lab: opened().lab });
-    await stage.reconcile(stage.flux("HelmRelease", application.name));
-    await stage.lookForNewImages("dev", application, "auto");
+    await stage().reconcile(stage().flux("HelmRelease", application.name));
+    await stage().lookForNewImages("dev", application, "auto");
   }
 
   async function assertRuns({ commit, tag, digest }: typeof running, revisions: number): Promise<void> {
-    assert.equal(await stage.runningImage(application), `${application.image}:${tag}@${digest}`);
-    const history = await stage.history(application);
+    assert.equal(await stage().runningImage(application), `${application.image}:${tag}@${digest}`);
+    const history = await stage().history(application);
     assert.equal(history.length, revisions);
     assert.equal(history.at(-1)?.status, "deployed");
     assert.equal(history.at(-1)?.chartVersion, `6.14.1+${commit.slice(0, 12)}`);
@@ -69,35 +66,35 @@ describe("dev, where each commit of master has an image", () => {
 
   it("runs the image of the commit, not the last release's, with the chart of that commit", async () => {
     await assertRuns(running, 1);
-    await stage.expectNoChanges("dev");
+    await stage().expectNoChanges("dev");
   });
 
   it("does not change where a commit has no image, nor where an image is no newer or is a release", async () => {
-    const before = await stage.remoteHead();
+    const before = await stage().remoteHead();
     const unpublished = await commitReplicas(2);
     await application.pushImage(`master-${unpublished.slice(0, 8)}-99`);
     await application.pushImage("6.99.0");
     await lookAtEverything();
-    assert.equal(await stage.remoteHead(), before);
+    assert.equal(await stage().remoteHead(), before);
     await assertRuns(running, 1);
-    await stage.expectNoChanges("dev");
+    await stage().expectNoChanges("dev");
   });
 
   it("has a commit's image committed by Flux, with tag and digest, and every other byte as it was", async () => {
-    const before = await stage.project.read(stackFile("dev"));
+    const before = await stage().project.read(stackFile("dev"));
     const next = await publish(await commitReplicas(3), 1000);
-    const after = await stage.waitForStackFile("dev", `Flux has committed ${next.tag}`, (text) =>
+    const after = await stage().waitForStackFile("dev", `Flux has committed ${next.tag}`, (text) =>
       text.includes(next.tag),
     );
     assert.equal(after, before.replace(running.tag, next.tag).replace(running.digest, next.digest));
     await lookAtEverything();
     await assertRuns(running, 1);
-    await stage.pull();
-    assert.equal(await stage.project.git("diff", "--name-only", "HEAD~1"), stackFile("dev"));
+    await stage().pull();
+    assert.equal(await stage().project.git("diff", "--name-only", "HEAD~1"), stackFile("dev"));
     assert.match(
-      await stage.project.git("log", "-1", "--format=%B"),
+      await stage().project.git("log", "-1", "--format=%B"),
       new RegExp(
-        `^Promote in dev\n\n- ${stage.authorityNamespace}:${application.name}:tag: ${running.tag} -> ${next.tag}$`,
+        `^Promote in dev\n\n- ${stage().authorityNamespace}:${application.name}:tag: ${running.tag} -> ${next.tag}$`,
         "m",
       ),
     );
@@ -105,16 +102,16 @@ describe("dev, where each commit of master has an image", () => {
   });
 
   it("runs it after `up`, image and chart by one Helm upgrade", async () => {
-    await stage.up("dev");
+    await stage().up("dev");
     await assertRuns(running, 2);
-    await stage.expectNoChanges("dev");
+    await stage().expectNoChanges("dev");
     const { spec } = await opened().cluster.get({
       apiVersion: "apps/v1",
       kind: "Deployment",
       metadata: { name: application.name, namespace: application.name },
     });
     assert.equal((spec as { replicas: number }).replicas, 3);
-    const planned = await stage.authority("plan", "--stack", "dev", "--json");
+    const planned = await stage().authority("plan", "--stack", "dev", "--json");
     assert.equal(planned.code, 0, said(planned));
     const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [Record<string, unknown>] }] };
     const { tag, commit, kept, automation, newestAllowed } = stacks[0].tenants[0];
@@ -126,29 +123,29 @@ describe("dev, where each commit of master has an image", () => {
 
   it("stays as it is where an image names no commit of master, and goes on with the next good one", async () => {
     const stray = await publish("0123456789abcdef0123456789abcdef01234567", 5000);
-    await stage.waitForStackFile("dev", `Flux has committed ${stray.tag}`, (text) => text.includes(stray.tag));
-    await stage.pull();
-    const refused = await stage.tryUp("dev", "--skip-preview");
+    await stage().waitForStackFile("dev", `Flux has committed ${stray.tag}`, (text) => text.includes(stray.tag));
+    await stage().pull();
+    const refused = await stage().tryUp("dev", "--skip-preview");
     assert.notEqual(refused.code, 0);
     assert.match(said(refused), /the id of no commit on the branch "master" of \S+ begins with "01234567"/);
     await assertRuns(running, 2);
 
     running = await publish(await commitReplicas(1), 6000);
-    await stage.waitForStackFile("dev", `Flux has committed ${running.tag}`, (text) => text.includes(running.tag));
-    await stage.pull();
-    await stage.up("dev");
+    await stage().waitForStackFile("dev", `Flux has committed ${running.tag}`, (text) => text.includes(running.tag));
+    await stage().pull();
+    await stage().up("dev");
     await assertRuns(running, 3);
   });
 
   it("does not change where the tag is pushed again with another content, and CI says so", async () => {
-    const good = await stage.previewInCi("dev");
+    const good = await stage().previewInCi("dev");
     assert.equal(good.code, 0, said(good));
-    const before = await stage.remoteHead();
+    const before = await stage().remoteHead();
     await application.pushImage(running.tag, { labels: { built: "again" } });
     await lookAtEverything();
-    assert.equal(await stage.remoteHead(), before);
+    assert.equal(await stage().remoteHead(), before);
     await assertRuns(running, 3);
-    const preview = await stage.previewInCi("dev");
+    const preview = await stage().previewInCi("dev");
     assert.notEqual(preview.code, 0);
     assert.match(said(preview), /the digest of \S+ is "sha256:\w+", must be "sha256:\w+", as the stack file says/);
   });

@@ -3,7 +3,7 @@ import type { ChartFiles } from "../../lab/example-chart";
 import type { Application } from "./support/application";
 import { requireControl, useOwnLab } from "./support/lab";
 import { removeTag } from "./support/registry";
-import { said, Stage } from "./support/stage";
+import { said, useStage } from "./support/stage";
 
 /**
  * Story 10, with the chart in Git and (story 15) as an OCI artifact, side by side in one stack: a release that keeps the
@@ -11,7 +11,7 @@ import { said, Stage } from "./support/stage";
  */
 describe("a release that does not come up", () => {
   const opened = useOwnLab();
-  let stage: Stage;
+  const stage = useStage(opened);
   let inGit: Application;
   let inRegistry: Application;
   let servingAtFirst: readonly (readonly string[])[];
@@ -20,11 +20,10 @@ describe("a release that does not come up", () => {
 
   before(async function () {
     requireControl(this, opened().lab);
-    stage = await Stage.open(this, opened());
-    inGit = await stage.application("6.14.1");
-    inRegistry = await stage.application("6.14.1");
+    inGit = await stage().application("6.14.1");
+    inRegistry = await stage().application("6.14.1");
     await inRegistry.pushChart("6.14.1");
-    await stage.addStack("prod", {
+    await stage().addStack("prod", {
       tenants: [
         { application: inGit, tag: "6.14.1" },
         { application: inRegistry, tag: "6.14.1", chart: inRegistry.ociChart },
@@ -32,10 +31,10 @@ describe("a release that does not come up", () => {
       releaseTimeout: "20s",
       sourceTimeout: "10s",
     });
-    await stage.commit("Two pods each, of which the chart lets one be away", {
+    await stage().commit("Two pods each, of which the chart lets one be away", {
       ...Object.fromEntries(await Promise.all(applications().map(withTwoPods))),
     });
-    await stage.up("prod");
+    await stage().up("prod");
     template = await inGit.chartFile(path);
     servingAtFirst = await servingPods();
     assert.deepEqual(
@@ -44,14 +43,11 @@ describe("a release that does not come up", () => {
     );
   });
 
-  after(() => opened().lab.control?.keepUnready());
-  after(() => stage.close());
-
   const applications = () => [inGit, inRegistry];
 
   async function withTwoPods({ name }: Application): Promise<[path: string, content: string]> {
     const file = `tenants/${name}/values.yaml`;
-    return [file, `${await stage.project.read(file)}replicaCount: 2\n`];
+    return [file, `${await stage().project.read(file)}replicaCount: 2\n`];
   }
 
   /** The pods of the old release that are ready, of each application. */
@@ -83,12 +79,12 @@ describe("a release that does not come up", () => {
   }
 
   const promote = (version: string) =>
-    stage.edit("prod", `Promote to ${version}`, (text) => text.replaceAll(/tag: "[^"]+"/g, `tag: "${version}"`));
+    stage().edit("prod", `Promote to ${version}`, (text) => text.replaceAll(/tag: "[^"]+"/g, `tag: "${version}"`));
 
   /** An `up` that must fail within its time-out, and say of both tenants which object failed, and why. */
   async function failingUp(objectOf: (application: Application) => string, ...why: readonly RegExp[]): Promise<void> {
     const started = Date.now();
-    const result = await stage.tryUp("prod", "--skip-preview");
+    const result = await stage().tryUp("prod", "--skip-preview");
     const seconds = (Date.now() - started) / 1000;
     assert.notEqual(result.code, 0);
     assert.ok(seconds < 180, `up took ${seconds} s`);
@@ -103,28 +99,28 @@ describe("a release that does not come up", () => {
   const sourceOf =
     (version: string) =>
     ({ name }: Application) =>
-      `${stage.authorityNamespace}/${name}-${version}`;
-  const releaseOf = ({ name }: Application) => `${stage.authorityNamespace}/${name}`;
+      `${stage().authorityNamespace}/${name}-${version}`;
+  const releaseOf = ({ name }: Application) => `${stage().authorityNamespace}/${name}`;
 
   it("changes nothing where its source cannot be fetched", async () => {
     await release("6.15.0");
     await promote("6.15.0");
-    const locked = await stage.authority("lock");
+    const locked = await stage().authority("lock");
     assert.equal(locked.code, 0, said(locked));
-    await stage.commit("Lock 6.15.0", {});
+    await stage().commit("Lock 6.15.0", {});
     for (const { repository } of applications()) {
       await repository.git("reset", "--quiet", "--hard", "HEAD~1");
       await repository.push("--force", "master");
       await repository.push("--delete", "6.15.0");
     }
     await removeTag(opened().lab, inRegistry.chartPath, "6.15.0");
-    const before = await Promise.all(applications().map((application) => stage.release(application)));
+    const before = await Promise.all(applications().map((application) => stage().release(application)));
     await failingUp(
       sourceOf("6.15.0"),
       /Flux says: GitOperationFailed: .*commit/,
       /Flux says: OCI\w*Failed: .*manifest/i,
     );
-    const after = await Promise.all(applications().map((application) => stage.release(application)));
+    const after = await Promise.all(applications().map((application) => stage().release(application)));
     assert.deepEqual(
       after.map(({ spec }) => spec),
       before.map(({ spec }) => spec),
@@ -158,11 +154,11 @@ describe("a release that does not come up", () => {
   it("is mended by the next good commit", async () => {
     await release("6.15.3");
     await promote("6.15.3");
-    await stage.up("prod");
+    await stage().up("prod");
     for (const application of applications()) {
-      assert.equal(await stage.runningImage(application), `${application.image}:6.15.3`);
-      assert.equal((await stage.history(application)).at(-1)?.status, "deployed");
+      assert.equal(await stage().runningImage(application), `${application.image}:6.15.3`);
+      assert.equal((await stage().history(application)).at(-1)?.status, "deployed");
     }
-    await stage.expectNoChanges("prod", "--refresh");
+    await stage().expectNoChanges("prod", "--refresh");
   });
 });

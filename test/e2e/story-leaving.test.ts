@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Cluster } from "../../lab/control-plane/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, Stage, stackFile } from "./support/stage";
+import { said, useStage, stackFile } from "./support/stage";
 import { nameOf } from "./support/wait";
 
 const kinds = [
@@ -30,26 +30,23 @@ const kinds = [
 /** Story 12: a tenant that leaves takes all of its own with it, and nothing of others. */
 describe("a tenant that leaves", () => {
   const opened = useLab();
-  let stage: Stage;
+  const stage = useStage(opened);
   let leaving: Application;
   let staying: Application;
   let empty: readonly string[];
 
-  before(async function () {
-    stage = await Stage.open(this, opened());
-    leaving = await stage.application("6.14.1");
-    staying = await stage.application("6.14.1");
-    empty = await objects((name) => name.includes(stage.authorityNamespace));
-    await stage.addStack("prod", {
+  before(async () => {
+    leaving = await stage().application("6.14.1");
+    staying = await stage().application("6.14.1");
+    empty = await objects((name) => name.includes(stage().authorityNamespace));
+    await stage().addStack("prod", {
       tenants: [
         { application: leaving, tag: "6.14.1", automation: "auto", lines: ["team: [leaving]"] },
         { application: staying, tag: "6.14.1", automation: "auto", lines: ["team: [staying]"] },
       ],
     });
-    await stage.up("prod");
+    await stage().up("prod");
   });
-
-  after(() => stage.close());
 
   /** The objects with such a name or namespace, each with its UID. */
   async function objects(isMeant: (name: string) => boolean): Promise<string[]> {
@@ -66,26 +63,26 @@ describe("a tenant that leaves", () => {
   it("leaves nothing behind, and nothing of others changes", async () => {
     const others = (name: string) => name.includes(staying.name);
     const before = await objects(others);
-    const history = await stage.history(staying);
+    const history = await stage().history(staying);
     assert.ok((await objects((name) => name.includes(leaving.name))).length > 10);
 
     const values = `tenants/${leaving.name}/values.yaml`;
-    const text = await stage.project.read(stackFile("prod"));
+    const text = await stage().project.read(stackFile("prod"));
     const [start, end] = [text.indexOf(`    ${leaving.name}:`), text.indexOf(`    ${staying.name}:`)];
-    await stage.commit("podinfo leaves", {
+    await stage().commit("podinfo leaves", {
       [stackFile("prod")]: text.slice(0, start) + text.slice(end),
       [values]: undefined,
     });
-    await stage.up("prod");
+    await stage().up("prod");
     assert.deepEqual(await objects((name) => name.includes(leaving.name)), []);
     assert.deepEqual(await objects(others), before);
-    assert.deepEqual(await stage.history(staying), history);
+    assert.deepEqual(await stage().history(staying), history);
   });
 
   it("and after `destroy` the cluster is as it was", async () => {
-    const result = await stage.pulumi("destroy", "--stack", "prod", "--yes");
+    const result = await stage().pulumi("destroy", "--stack", "prod", "--yes");
     assert.equal(result.code, 0, said(result));
     assert.deepEqual(await objects((name) => name.includes(staying.name)), []);
-    assert.deepEqual(await objects((name) => name.includes(stage.authorityNamespace)), empty);
+    assert.deepEqual(await objects((name) => name.includes(stage().authorityNamespace)), empty);
   });
 });

@@ -1,63 +1,60 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, Stage, stackFile } from "./support/stage";
+import { said, useStage, stackFile } from "./support/stage";
 
 /** Story 2: a Git tag is not a release. */
 describe("a Git tag without an image", () => {
   const opened = useLab();
-  let stage: Stage;
+  const stage = useStage(opened);
   let application: Application;
 
-  before(async function () {
-    stage = await Stage.open(this, opened());
-    application = await stage.application();
+  before(async () => {
+    application = await stage().application();
     const digest = await application.pushImage("6.14.0");
-    await stage.addStack("prod", { tenants: [{ application, tag: "6.14.0", digest, automation: "auto" }] });
-    await stage.up("prod");
+    await stage().addStack("prod", { tenants: [{ application, tag: "6.14.0", digest, automation: "auto" }] });
+    await stage().up("prod");
   });
 
-  after(() => stage.close());
-
   it("changes nothing in production, however often Flux looks", async () => {
-    const before = await stage.remoteHead();
+    const before = await stage().remoteHead();
     await application.commitVersion("6.15.0");
     await application.tag("6.15.0");
-    for (let look = 0; look < 3; look++) await stage.lookForNewImages("prod", application, "auto");
-    await stage.reconcile(stage.flux("GitRepository", `${application.name}-6.14.0`));
-    await stage.reconcile(stage.flux("HelmRelease", application.name));
-    assert.equal(await stage.remoteHead(), before);
-    await stage.expectNoChanges("prod");
+    for (let look = 0; look < 3; look++) await stage().lookForNewImages("prod", application, "auto");
+    await stage().reconcile(stage().flux("GitRepository", `${application.name}-6.14.0`));
+    await stage().reconcile(stage().flux("HelmRelease", application.name));
+    assert.equal(await stage().remoteHead(), before);
+    await stage().expectNoChanges("prod");
     assert.deepEqual(
-      (await stage.history(application)).map(({ chartVersion }) => chartVersion),
+      (await stage().history(application)).map(({ chartVersion }) => chartVersion),
       ["6.14.0"],
     );
-    const newest = await stage.pulumi("stack", "output", "tenants", "--stack", "prod", "--json");
+    const newest = await stage().pulumi("stack", "output", "tenants", "--stack", "prod", "--json");
     const tenants = JSON.parse(newest.stdout) as Record<string, { newestAllowed?: string }>;
     assert.equal(tenants[application.name]?.newestAllowed, "6.14.0");
   });
 
   it("is refused where people promote it by hand, with what is missing, and Flux takes it back", async () => {
-    await stage.edit("prod", "Promote what has no image", (text) => text.replace('"6.14.0"', '"6.15.0"'));
-    const result = await stage.tryUp("prod");
+    await stage().edit("prod", "Promote what has no image", (text) => text.replace('"6.14.0"', '"6.15.0"'));
+    const result = await stage().tryUp("prod");
     assert.notEqual(result.code, 0);
     assert.match(said(result), new RegExp(`image ${application.image}:6\\.15\\.0`));
-    await stage.reconcile(stage.flux("HelmRelease", application.name));
-    assert.equal(await stage.runningImage(application), `${application.image}:6.14.0`);
-    await stage.waitForStackFile("prod", "Flux has put 6.14.0 back", (text) => text.includes('"6.14.0"'));
-    await stage.pull();
+    await stage().reconcile(stage().flux("HelmRelease", application.name));
+    assert.equal(await stage().runningImage(application), `${application.image}:6.14.0`);
+    await stage().waitForStackFile("prod", "Flux has put 6.14.0 back", (text) => text.includes('"6.14.0"'));
+    await stage().pull();
   });
 
   it("becomes a release when its image is pushed", async () => {
     const digest = await application.pushImage("6.15.0");
-    await stage.waitForStackFile(
+    await stage().waitForStackFile(
       "prod",
       "Flux has committed 6.15.0",
       (text) => text.includes('"6.15.0"') && text.includes(digest),
     );
-    await stage.pull();
-    await stage.up("prod");
-    assert.equal(await stage.runningImage(application), `${application.image}:6.15.0`);
-    assert.ok((await stage.project.read(stackFile("prod"))).includes(digest));
+    await stage().pull();
+    await stage().up("prod");
+    assert.equal(await stage().runningImage(application), `${application.image}:6.15.0`);
+    assert.ok((await stage().project.read(stackFile("prod"))).includes(digest));
   });
 });

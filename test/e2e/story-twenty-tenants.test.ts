@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { git } from "../../lab/git";
 import type { LiveObject } from "../../lab/control-plane/cluster";
@@ -8,7 +7,7 @@ import { Application } from "./support/application";
 import { type HelmRevision, helmHistory } from "./support/helm-history";
 import { freshName, useOwnLab } from "./support/lab";
 import { requirePodinfo } from "./support/repository";
-import { said, Stage } from "./support/stage";
+import { said, useStage } from "./support/stage";
 import { conditionOf } from "./support/wait";
 
 const count = 20;
@@ -22,17 +21,15 @@ describe("twenty tenants", function () {
   this.timeout(600_000);
   // A lab of its own: its end takes forty tenants along in no time.
   const opened = useOwnLab();
+  const stage = useStage(opened);
   const dev = freshName("authority-dev");
   const applications: Application[] = [];
-  let stage: Stage;
-  let history: string;
   /** The one whose appVersion was forgotten, and the one whose chart does not render. */
   let blocked: Application;
   let failing: Application;
 
   before(async function () {
-    stage = await Stage.open(this, opened());
-    history = await mkdtemp(join(tmpdir(), "shared-authority-history-"));
+    const history = await mkdtemp(join(stage().project.directory, "../history-"));
     const repository = await lastReleases(requirePodinfo(this), history);
     for (let index = 0; index < count; index += 1) {
       const application = await Application.create(opened().lab, repository);
@@ -40,7 +37,7 @@ describe("twenty tenants", function () {
       for (const version of releases) await application.pushImage(version);
     }
     [blocked, failing] = applications as [Application, Application];
-    await stage.addStack("dev", {
+    await stage().addStack("dev", {
       follow: "branch",
       authorityNamespace: dev,
       intervals,
@@ -49,22 +46,18 @@ describe("twenty tenants", function () {
         lines: [`namespace: ${devNamespace(application)}`],
       })),
     });
-    await stage.addStack("prod", {
+    await stage().addStack("prod", {
       tenants: applications.map((application) => ({ application, tag: "6.14.0" })),
       releaseTimeout: "40s",
       intervals,
     });
   });
 
-  after(async () => {
-    await stage.leave();
-    await Promise.all(applications.map(({ repository }) => repository.remove()));
-    await rm(history, { recursive: true, force: true });
-  });
+  after(() => Promise.all(applications.map(({ repository }) => repository.remove())));
 
   const devNamespace = ({ name }: Application): string => `${name}-dev`;
 
-  const histories = (): Promise<HelmRevision[][]> => Promise.all(applications.map((one) => stage.history(one)));
+  const histories = (): Promise<HelmRevision[][]> => Promise.all(applications.map((one) => stage().history(one)));
 
   /** What runs of each tenant in production, as `version status`. */
   const latest = async (): Promise<string[]> =>
@@ -81,7 +74,7 @@ describe("twenty tenants", function () {
 
   /** Commits new tags of production in one commit. */
   const promote = async (tagOf: (application: Application) => string): Promise<void> => {
-    await stage.edit("prod", "Promote all", (text) => {
+    await stage().edit("prod", "Promote all", (text) => {
       const entries = text.split(/^(?= {4}podinfo-)/m);
       return entries
         .map((entry) => {
@@ -99,7 +92,7 @@ describe("twenty tenants", function () {
   };
 
   it("come up in dev and in production, both at once", async () => {
-    const results = await Promise.all([stage.authorityUp("dev"), stage.authorityUp("prod")]);
+    const results = await Promise.all([stage().authorityUp("dev"), stage().authorityUp("prod")]);
     for (const result of results) assert.equal(result.code, 0, said(result));
     assert.deepEqual(await latest(), Array(count).fill("6.14.0 deployed"));
     const inDev = await devHistories();
@@ -113,15 +106,15 @@ describe("twenty tenants", function () {
     const template = '{{ fail "a mistake in the chart" }}\n';
     await publish(blocked, "6.14.2", { appVersion: "6.14.1" });
     await publish(failing, "6.14.2", { files: { "charts/podinfo/templates/mistake.yaml": template } });
-    const [before, inDev] = [await stage.release(blocked), await devGenerations()];
+    const [before, inDev] = [await stage().release(blocked), await devGenerations()];
 
     await promote((application) => (application === blocked || application === failing ? "6.14.2" : "6.14.1"));
-    const result = await stage.authorityUp("prod");
+    const result = await stage().authorityUp("prod");
     const output = said(result);
     assert.notEqual(result.code, 0, output);
     assert.match(output, /appVersion of Chart\.yaml is "6\.14\.1", must be "6\.14\.2"/);
     assert.match(output, new RegExp(`held: ${blocked.name}; 19 of 20 go on`));
-    assert.match(output, new RegExp(`${stage.authorityNamespace}/${failing.name}`));
+    assert.match(output, new RegExp(`${stage().authorityNamespace}/${failing.name}`));
     assert.match(output, /a mistake in the chart/);
 
     const expected = applications.map((application) =>
@@ -135,14 +128,14 @@ describe("twenty tenants", function () {
       "one upgrade a promotion",
     );
 
-    const after = await stage.release(blocked);
+    const after = await stage().release(blocked);
     assert.deepEqual([after.metadata.generation, after.spec], [before.metadata.generation, before.spec]);
-    assert.equal(await opened().cluster.find(stage.flux("GitRepository", `${blocked.name}-6.14.2`)), undefined);
+    assert.equal(await opened().cluster.find(stage().flux("GitRepository", `${blocked.name}-6.14.2`)), undefined);
     for (const application of [blocked, failing]) {
-      assert.equal(await stage.runningImage(application), `${application.image}:6.14.0`);
+      assert.equal(await stage().runningImage(application), `${application.image}:6.14.0`);
       assert.equal(await readyPods(application), 1);
     }
-    assert.match(whyNotReady(await stage.release(failing)), /a mistake in the chart/);
+    assert.match(whyNotReady(await stage().release(failing)), /a mistake in the chart/);
     assert.deepEqual(await devGenerations(), inDev);
   });
 
@@ -150,7 +143,7 @@ describe("twenty tenants", function () {
     await publish(blocked, "6.14.3");
     await publish(failing, "6.14.3", { files: { "charts/podinfo/templates/mistake.yaml": "" } });
     await promote((application) => (application === blocked || application === failing ? "6.14.3" : "6.14.1"));
-    const result = await stage.authorityUp("prod");
+    const result = await stage().authorityUp("prod");
     assert.equal(result.code, 0, said(result));
     assert.deepEqual(
       await latest(),
@@ -158,7 +151,7 @@ describe("twenty tenants", function () {
         application === blocked || application === failing ? "6.14.3 deployed" : "6.14.1 deployed",
       ),
     );
-    await stage.expectNoChanges("prod");
+    await stage().expectNoChanges("prod");
   });
 
   const readyPods = async ({ name }: Application): Promise<number> => {

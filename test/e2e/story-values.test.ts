@@ -1,27 +1,24 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { Stage } from "./support/stage";
+import { useStage } from "./support/stage";
 
 /** Story 4: a changed value is an upgrade at once; an unchanged one never is. */
 describe("a tenant's special config", () => {
   const opened = useLab();
-  let stage: Stage;
+  const stage = useStage(opened);
   let application: Application;
   let values: string;
 
-  before(async function () {
-    stage = await Stage.open(this, opened());
-    application = await stage.application("6.14.1");
+  before(async () => {
+    application = await stage().application("6.14.1");
     values = `tenants/${application.name}/values.yaml`;
-    await stage.addStack("prod", { tenants: [{ application, tag: "6.14.1" }], releaseTimeout: "40s" });
-    await stage.up("prod");
+    await stage().addStack("prod", { tenants: [{ application, tag: "6.14.1" }], releaseTimeout: "40s" });
+    await stage().up("prod");
   });
 
-  after(() => stage.close());
-
   const valuesMaps = async () => {
-    const { metadata } = await stage.release(application);
+    const { metadata } = await stage().release(application);
     const maps = await opened().cluster.list({
       apiVersion: "v1",
       kind: "ConfigMap",
@@ -33,13 +30,13 @@ describe("a tenant's special config", () => {
 
   it("upgrades within 5 s when a value changes, and leaves no old ConfigMap behind", async () => {
     const [before] = await valuesMaps();
-    await stage.commit("Two replicas", { [values]: `${await stage.project.read(values)}\nreplicaCount: 2\n` });
-    const { resourceVersion } = (await stage.release(application)).metadata;
-    const patched = stage.waitForRelease(application, "the HelmRelease has the new values", ({ metadata, spec }) => {
+    await stage().commit("Two replicas", { [values]: `${await stage().project.read(values)}\nreplicaCount: 2\n` });
+    const { resourceVersion } = (await stage().release(application)).metadata;
+    const patched = stage().waitForRelease(application, "the HelmRelease has the new values", ({ metadata, spec }) => {
       return metadata.resourceVersion !== resourceVersion && !JSON.stringify(spec).includes(before!);
     });
-    const [patchedAt] = await Promise.all([patched.then(() => Date.now()), stage.up("prod")]);
-    const history = await stage.history(application);
+    const [patchedAt] = await Promise.all([patched.then(() => Date.now()), stage().up("prod")]);
+    const history = await stage().history(application);
     assert.deepEqual(
       history.map(({ status, values: given }) => [status, given.replicaCount ?? 1]),
       [
@@ -52,26 +49,26 @@ describe("a tenant's special config", () => {
     const after = await valuesMaps();
     assert.equal(after.length, 1);
     assert.notEqual(after[0], before);
-    const { metadata } = await stage.release(application);
-    assert.ok(JSON.stringify(await stage.release(application)).includes(after[0]!), metadata.name);
+    const { metadata } = await stage().release(application);
+    assert.ok(JSON.stringify(await stage().release(application)).includes(after[0]!), metadata.name);
   });
 
   it("does not upgrade when nothing changes, whatever else is committed", async () => {
-    await stage.commit("Unrelated", { "docs/note.md": "A note.\n" });
-    const before = await stage.release(application);
-    await stage.up("prod");
-    await stage.reconcile(stage.flux("HelmRelease", application.name));
-    const after = await stage.release(application);
+    await stage().commit("Unrelated", { "docs/note.md": "A note.\n" });
+    const before = await stage().release(application);
+    await stage().up("prod");
+    await stage().reconcile(stage().flux("HelmRelease", application.name));
+    const after = await stage().release(application);
     assert.equal(after.metadata.generation, before.metadata.generation);
-    assert.equal((await stage.history(application)).length, 2);
+    assert.equal((await stage().history(application)).length, 2);
   });
 
   it("goes back to the old values by one more upgrade", async () => {
-    await stage.project.git("revert", "--no-edit", "HEAD~1");
-    await stage.push();
-    await stage.up("prod");
+    await stage().project.git("revert", "--no-edit", "HEAD~1");
+    await stage().push();
+    await stage().up("prod");
     assert.deepEqual(
-      (await stage.history(application)).map(({ values: given }) => given.replicaCount ?? 1),
+      (await stage().history(application)).map(({ values: given }) => given.replicaCount ?? 1),
       [1, 2, 1],
     );
     assert.equal((await valuesMaps()).length, 1);

@@ -11,6 +11,8 @@ import { lacks, skipBecause } from "../../support/tools";
 export interface OpenedLab {
   readonly lab: Lab;
   readonly cluster: Cluster;
+  /** Whether it ends with the suite, and takes along what is in it. */
+  readonly own: boolean;
 }
 
 const needsPrograms = "needs the lab's programs in $AUTHORITY_TOOLS";
@@ -22,7 +24,7 @@ const needsPrograms = "needs the lab's programs in $AUTHORITY_TOOLS";
  * @returns what gives the lab and an administrator's client, from the suite's own hooks on
  */
 export function useLab(): () => OpenedLab {
-  return useLabOf((context) => Promise.resolve(connectLab() ?? lacks(context, needsPrograms)));
+  return useLabOf((context) => Promise.resolve(connectLab() ?? lacks(context, needsPrograms)), { own: false });
 }
 
 /**
@@ -34,15 +36,15 @@ export function useOwnLab(): () => OpenedLab {
   after(async () => {
     await (await own?.catch(() => undefined))?.stop();
   });
-  return useLabOf((context) => (own = startLabFor(context)));
+  return useLabOf((context) => (own = startLabFor(context)), { own: true });
 }
 
-function useLabOf(open: (context: Context) => Promise<Lab>): () => OpenedLab {
+function useLabOf(open: (context: Context) => Promise<Lab>, { own }: Pick<OpenedLab, "own">): () => OpenedLab {
   let opened: OpenedLab | undefined;
   before(async function () {
     this.timeout(120_000);
     const lab = await open(this);
-    opened = { lab, cluster: Cluster.fromKubeconfig(lab.kubeconfigPath) };
+    opened = { lab, cluster: Cluster.fromKubeconfig(lab.kubeconfigPath), own };
   });
   return () => {
     if (opened === undefined) throw new Error("The lab is there from the suite's hooks on, not while it is declared.");

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Context } from "mocha";
 import { lacks } from "../../support/tools";
 import { requireEngine } from "../../support/pulumi";
+import type { Engine } from "../../../lab/engine";
 import type { Stage } from "./stage";
 
 /**
@@ -18,25 +19,21 @@ import type { Stage } from "./stage";
  */
 export class SmallDisk {
   private keeper?: ChildProcess;
+  private directory?: string;
+  private keeperFile = "";
   private folder = "";
 
-  private constructor(
-    private readonly directory: string,
-    /** The program that is the engine of a stage whose disk is small: `$PULUMI`. */
-    readonly engine: string,
-    private readonly keeperFile: string,
-  ) {}
-
-  /** Makes the engine that can enter the namespace. To be called before the stage is opened. */
-  static async prepare(context: Context): Promise<SmallDisk> {
-    const { binary } = await requireEngine(context);
+  /** The engine of a stage whose disk is small: it can enter the namespace. */
+  async engine(context: Context): Promise<Engine> {
+    const engine = await requireEngine(context);
     if (!(await canMount())) lacks(context, "needs `unshare` and user namespaces, for a small disk");
-    const directory = mkdtempSync(join(tmpdir(), "shared-authority-disk-"));
-    const [engine, keeperFile] = [join(directory, "pulumi"), join(directory, "keeper")];
-    const enter = `exec nsenter --preserve-credentials --user --mount --wd="$PWD" --target "$(cat '${keeperFile}')"`;
-    const script = `#!/bin/sh\n[ -f '${keeperFile}' ] || exec '${binary}' "$@"\n${enter} '${binary}' "$@"\n`;
-    writeFileSync(engine, script, { mode: 0o755 });
-    return new SmallDisk(directory, engine, keeperFile);
+    this.directory = mkdtempSync(join(tmpdir(), "shared-authority-disk-"));
+    this.keeperFile = join(this.directory, "keeper");
+    const enter = `exec nsenter --preserve-credentials --user --mount --wd="$PWD" --target "$(cat '${this.keeperFile}')"`;
+    const script = `#!/bin/sh\n[ -f '${this.keeperFile}' ] || exec '${engine.binary}' "$@"\n${enter} '${engine.binary}' "$@"\n`;
+    const binary = join(this.directory, "pulumi");
+    writeFileSync(binary, script, { mode: 0o755 });
+    return { ...engine, binary };
   }
 
   /** From now on the stage's file backend is on the small disk, with all that it holds. */
@@ -83,7 +80,7 @@ export class SmallDisk {
 
   /** Ends the namespace, and with it the disk. */
   async close(): Promise<void> {
-    rmSync(this.directory, { recursive: true, force: true });
+    if (this.directory !== undefined) rmSync(this.directory, { recursive: true, force: true });
     if (this.keeper === undefined) return;
     const ended = once(this.keeper, "exit");
     this.keeper.kill("SIGKILL");

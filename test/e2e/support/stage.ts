@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Context } from "mocha";
 import type { LiveObject, ObjectReference } from "../../../lab/control-plane/cluster";
+import type { Engine } from "../../../lab/engine";
 import { type EngineResult, type EngineSession, openEngineSession } from "../../../lab/engine-session";
 import type { ScratchProject } from "../../../lab/scratch-project";
 import { scratchProject } from "../../support/project";
@@ -52,6 +53,28 @@ export interface StagedStack {
 const exampleValues = "tenants/podinfo/values.yaml";
 
 /**
+ * A stage for one suite: opened before its first test, and ended after its last one, however far its set-up has come.
+ * Called in a `describe`; the suite is skipped where the machine lacks what a story needs.
+ *
+ * @param engine what gives the engine. Default: the one of this machine.
+ * @returns what gives the stage, from the suite's own hooks on
+ */
+export function useStage(
+  opened: () => OpenedLab,
+  engine: (context: Context) => Promise<Engine> = requireEngine,
+): () => Stage {
+  let stage: Stage | undefined;
+  before(async function () {
+    stage = await Stage.open(await engine(this), requirePodinfo(this), opened());
+  });
+  after(() => stage?.end());
+  return () => {
+    if (stage === undefined) throw new Error("The stage is there from the suite's hooks on, not while it is declared.");
+    return stage;
+  };
+}
+
+/**
  * Everything that one story needs: a copy of this project on the lab's Git host, where Flux's automation commits to it;
  * the real engine; applications with podinfo's history. Names are fresh, so that stories share a lab.
  */
@@ -73,10 +96,12 @@ export class Stage {
     private readonly podinfo: string,
   ) {}
 
-  /** Skips the test where the machine lacks what a story needs. The caller closes the stage. */
-  static async open(context: Context, opened: OpenedLab): Promise<Stage> {
-    const podinfo = requirePodinfo(context);
-    const engine = await requireEngine(context);
+  /**
+   * The caller ends the stage.
+   *
+   * @param podinfo the bundle of podinfo's history
+   */
+  static async open(engine: Engine, podinfo: string, opened: OpenedLab): Promise<Stage> {
     const { lab } = opened;
     const directory = await realpath(await mkdtemp(join(tmpdir(), "shared-authority-stage-")));
     const project = await scratchProject(directory);
@@ -96,8 +121,14 @@ export class Stage {
     this.namespaces.push(name);
   }
 
-  /** Destroys the stacks, and removes everything that the story made on this machine. */
-  async close(): Promise<void> {
+  /** Removes what the story made; of its objects in the cluster only where the lab lives on. */
+  async end(): Promise<void> {
+    if (!this.opened.own) await this.destroy();
+    await Promise.all([this.shared, ...this.applications.map(({ repository }) => repository)].map((it) => it.remove()));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  private async destroy(): Promise<void> {
     const { cluster } = this.opened;
     for (const stack of this.stacks) {
       const result = await this.pulumi("destroy", "--stack", stack, "--yes");
@@ -108,13 +139,6 @@ export class Stage {
       await cluster.delete(namespace);
       await waitForGone(cluster, namespace);
     }
-    await this.leave();
-  }
-
-  /** Removes what the story made on this machine, and leaves the cluster as it is: for a lab that ends with the story. */
-  async leave(): Promise<void> {
-    await Promise.all([this.shared, ...this.applications.map(({ repository }) => repository)].map((it) => it.remove()));
-    await rm(this.directory, { recursive: true, force: true });
   }
 
   /** A new application, with podinfo's history and the images of these versions. */
