@@ -108,7 +108,10 @@ function ociRepository<Text>(spec: SourceSpec<Text>): OciRepository<Text> {
       ref:
         follows.kind === "branch"
           ? { semver: branchChart?.range ?? "", semverFilter: branchChart?.pattern ?? "" }
-          : { tag: chartTagOf(follows.evidence.chartVersion ?? ""), ...defined({ digest: follows.evidence.chartDigest }) },
+          : {
+              tag: chartTagOf(follows.evidence.chartVersion ?? ""),
+              ...defined({ digest: follows.evidence.chartDigest }),
+            },
       layerSelector: { mediaType: chartLayer, operation: "copy" },
       interval: spec.interval,
       timeout: spec.timeout,

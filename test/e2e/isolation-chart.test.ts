@@ -33,10 +33,10 @@ describe("a chart that attacks", () => {
       cluster,
       podinfo.release,
       `Flux is done with ${version}`,
-      (object) => outcomeOf(object, metadata.generation) !== undefined,
+      (object) => outcomeOf(object, metadata.generation, version) !== undefined,
       { lab },
     );
-    return outcomeOf(done, metadata.generation);
+    return outcomeOf(done, metadata.generation, version);
   };
 
   /** The release fails for this reason, the object is not made, and what ran before runs on in both tenants. */
@@ -227,12 +227,14 @@ function forbiddenIn(namespace: string): RegExp {
 }
 
 /** What came of a HelmRelease's generation: why it failed, an empty text where it did not, nothing while it goes on. */
-function outcomeOf(object: LiveObject, generation: number | undefined): string | undefined {
+function outcomeOf(object: LiveObject, generation: number | undefined, version: string): string | undefined {
   const { status } = object;
   const ready = conditionOf(object, "Ready");
   if (status?.lastAttemptedGeneration !== generation || ready?.observedGeneration !== generation) return undefined;
   if (ready?.status === "True") return "";
   const released = conditionOf(object, "Released");
   if (released?.observedGeneration !== generation || released?.status !== "False") return undefined;
-  return `${released.message ?? ""} ${ready?.message ?? ""}`;
+  // The condition of the release before lives on for a moment, with the new generation.
+  const message = `${released.message ?? ""} ${ready?.message ?? ""}`;
+  return message.includes(`@${version}:`) ? message : undefined;
 }
