@@ -1,8 +1,8 @@
 /** Notes when objects of a cluster become as they should be, and what Helm has recorded of it. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { gunzipSync } from "node:zlib";
 import type { Cluster, LiveObject, ObjectReference, Selection } from "../lab/control-plane/cluster";
+import { helmHistory, helmRecords, helmRevision, type HelmRevision } from "../lab/control-plane/helm-history";
 
 /** An object that is waited for. */
 export interface Sight {
@@ -78,28 +78,6 @@ function now(): number {
   return performance.now() / 1000;
 }
 
-/** One revision in Helm's own record of a release. */
-export interface Revision {
-  readonly revision: number;
-  readonly chartVersion: string;
-  /** The value that the bench changes. */
-  readonly message: string | undefined;
-}
-
-interface HelmRecord {
-  readonly version: number;
-  readonly chart: { readonly metadata: { readonly version: string } };
-  readonly config?: { readonly message?: string };
-}
-
-/** Kubernetes' own base64 around Helm's base64 around gzip. */
-function revisionOf({ data }: LiveObject): Revision {
-  const { release } = data as { readonly release: string };
-  const packed = Buffer.from(Buffer.from(release, "base64").toString("ascii"), "base64");
-  const { version, chart, config } = JSON.parse(gunzipSync(packed).toString("utf8")) as HelmRecord;
-  return { revision: version, chartVersion: chart.metadata.version, message: config?.message };
-}
-
 /** What Helm should run. */
 export interface Target {
   readonly chartVersion: string;
@@ -109,22 +87,17 @@ export interface Target {
 /** Helm has upgraded: the revision is deployed, after its pods have become ready. The release is named as its namespace. */
 export function upgraded(name: string, { chartVersion, message }: Target): Sight {
   return {
-    selection: helmRecords(name, ",status=deployed"),
+    selection: helmRecords(name, name),
     isSo: (secret) => {
-      const revision = revisionOf(secret);
-      return revision.chartVersion === chartVersion && revision.message === message;
+      const { status, chartVersion: deployed, values } = helmRevision(secret);
+      return status === "deployed" && deployed === chartVersion && values.message === message;
     },
   };
 }
 
 /** The revisions after one, the oldest first. It is Helm's own record: a state that ran for a moment is in it, too. */
-export async function revisionsSince(cluster: Cluster, name: string, last: number): Promise<readonly Revision[]> {
-  const revisions = (await cluster.list(helmRecords(name, ""))).map(revisionOf);
-  return revisions.filter(({ revision }) => revision > last).sort((one, other) => one.revision - other.revision);
-}
-
-function helmRecords(name: string, further: string): Selection {
-  return { apiVersion: "v1", kind: "Secret", namespace: name, labelSelector: `owner=helm,name=${name}${further}` };
+export async function revisionsSince(cluster: Cluster, name: string, last: number): Promise<readonly HelmRevision[]> {
+  return (await helmHistory(cluster, name, name)).filter(({ revision }) => revision > last);
 }
 
 /** Has Flux look at an object now, and returns once it has: what it would still do, it has done then. */

@@ -1,9 +1,10 @@
 /** Flux's plain pattern: one source whose tag is moved, and a HelmRelease that stays as it is. */
+import type { HelmRevision } from "../lab/control-plane/helm-history";
 import type { Cluster } from "../lab/control-plane/cluster";
 import type { Lab } from "../lab/control-plane/lab";
 import type { ScratchApplication } from "../lab/scratch-application";
 import type { KubernetesObject } from "../manifests/object";
-import { observe, type Revision, revisionsSince, settle, type Target, upgraded } from "./observation";
+import { observe, revisionsSince, settle, type Target, upgraded } from "./observation";
 import { intervals, valuesText } from "./promotion-project";
 
 /**
@@ -17,7 +18,7 @@ export interface Applied {
   /** From the begin of the apply until Helm had upgraded. */
   readonly seconds: number;
   /** What Helm has recorded since the change before. */
-  readonly revisions: readonly Revision[];
+  readonly revisions: readonly HelmRevision[];
 }
 
 /** One tenant of the plain pattern, in a namespace of its own. */

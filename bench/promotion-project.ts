@@ -1,5 +1,6 @@
 /** One tenant of this project on a lab, promoted by Flux's automation and deployed by `pulumi up`. */
 import { join } from "node:path";
+import type { HelmRevision } from "../lab/control-plane/helm-history";
 import { Cluster, type LiveObject, type ObjectReference } from "../lab/control-plane/cluster";
 import { fluxNamespace } from "../lab/control-plane/flux-install";
 import type { Lab } from "../lab/control-plane/lab";
@@ -9,7 +10,7 @@ import { git } from "../lab/git";
 import type { ScratchApplication } from "../lab/scratch-application";
 import { copyProject, type ScratchProject } from "../lab/scratch-project";
 import { isReady, type Moments, observe, revisionsSince, selectionOf, settle, upgraded } from "./observation";
-import type { Revision, Target } from "./observation";
+import type { Target } from "./observation";
 
 const stack = "prod";
 const stackFile = `Pulumi.${stack}.yaml`;
@@ -35,7 +36,7 @@ export interface PromotedProjectOptions {
 export interface Deployed<Name extends string> {
   readonly moments: Moments<Name>;
   /** What Helm has recorded since the deploy before. */
-  readonly revisions: readonly Revision[];
+  readonly revisions: readonly HelmRevision[];
 }
 
 /** A copy of this project on the lab's Git host, with one tenant whose automation is `auto`. */

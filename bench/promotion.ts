@@ -7,12 +7,13 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { HelmRevision } from "../lab/control-plane/helm-history";
 import { Cluster } from "../lab/control-plane/cluster";
 import { startLab } from "../lab/control-plane/start";
 import { findEngine } from "../lab/engine";
 import { createApplication } from "../lab/scratch-application";
 import { describeMachine, describeSpans, numberOption } from "./measure";
-import type { Revision, Target } from "./observation";
+import type { Target } from "./observation";
 import { type Applied, PlainTenant, type PlainValues } from "./promotion-plain";
 import { type Deployed, intervals, PromotedProject } from "./promotion-project";
 
@@ -146,7 +147,7 @@ async function changeAll(plain: Contestants["plain"], target: Target): Promise<R
 }
 
 /** It is what the project promises, and not only a figure. */
-function requireOne(revisions: readonly Revision[]): void {
+function requireOne(revisions: readonly HelmRevision[]): void {
   if (revisions.length !== 1) throw new Error(`one \`up\` was not one Helm upgrade: ${JSON.stringify(revisions)}`);
 }
 
@@ -156,7 +157,7 @@ function appliedBy({ moments, revisions }: Deployed<"applied" | "upgraded">): Re
 }
 
 function upgradesOf({ seconds, revisions }: Applied, before: string, { message }: Target): Upgrades {
-  const mixed = revisions.some((revision) => revision.chartVersion === before && revision.message === message);
+  const mixed = revisions.some((revision) => revision.chartVersion === before && revision.values.message === message);
   return { seconds, number: revisions.length, mixed };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Cluster } from "../../lab/control-plane/cluster";
-import { helmHistory } from "./support/helm-history";
+import { helmHistory } from "../../lab/control-plane/helm-history";
 import { useLab } from "./support/lab";
 import { refusalOf, rightsIn } from "./support/rights";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { git } from "../../lab/git";
 import type { LiveObject } from "../../lab/control-plane/cluster";
 import { Application } from "./support/application";
-import { type HelmRevision, helmHistory } from "./support/helm-history";
+import { type HelmRevision, helmHistory } from "../../lab/control-plane/helm-history";
 import { freshName, useOwnLab } from "./support/lab";
 import { requirePodinfo } from "./support/repository";
 import { said, useStage } from "./support/stage";

@@ -11,7 +11,7 @@ import type { ScratchProject } from "../../../lab/scratch-project";
 import { scratchProject } from "../../support/project";
 import { requireEngine } from "../../support/pulumi";
 import { Application } from "./application";
-import { type HelmRevision, helmHistory } from "./helm-history";
+import { type HelmRevision, helmHistory } from "../../../lab/control-plane/helm-history";
 import { freshName, type OpenedLab } from "./lab";
 import { reconcile } from "./reconcile";
 import { Repository, requirePodinfo } from "./repository";

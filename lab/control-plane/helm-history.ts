@@ -1,5 +1,5 @@
 import { gunzipSync } from "node:zlib";
-import type { Cluster } from "../../../lab/control-plane/cluster";
+import type { Cluster, LiveObject, Selection } from "./cluster";
 
 /** One revision in Helm's own record of a release. */
 export interface HelmRevision {
@@ -29,21 +29,20 @@ interface HelmRecord {
  * @param release the name of the release
  */
 export async function helmHistory(cluster: Cluster, namespace: string, release: string): Promise<HelmRevision[]> {
-  const secrets = await cluster.list({
-    apiVersion: "v1",
-    kind: "Secret",
-    namespace,
-    labelSelector: `owner=helm,name=${release}`,
-  });
-  return secrets
-    .map(({ data }) => revisionOf((data as { release: string }).release))
-    .sort((a, b) => a.revision - b.revision);
+  const secrets = await cluster.list(helmRecords(namespace, release));
+  return secrets.map(helmRevision).sort((a, b) => a.revision - b.revision);
 }
 
-/** Kubernetes' own base64 around Helm's base64 around gzip. */
-function revisionOf(data: string): HelmRevision {
-  const packed = Buffer.from(Buffer.from(data, "base64").toString("ascii"), "base64");
-  const { version, info, chart, config } = JSON.parse(gunzipSync(packed).toString("utf8")) as HelmRecord;
+/** The Secrets in which Helm keeps its record of a release, one for each revision. */
+export function helmRecords(namespace: string, release: string): Selection {
+  return { apiVersion: "v1", kind: "Secret", namespace, labelSelector: `owner=helm,name=${release}` };
+}
+
+/** What such a Secret records: Kubernetes' own base64 around Helm's base64 around gzip. */
+export function helmRevision({ data }: LiveObject): HelmRevision {
+  const encoded = Buffer.from((data as { readonly release: string }).release, "base64").toString("ascii");
+  const record = gunzipSync(Buffer.from(encoded, "base64")).toString("utf8");
+  const { version, info, chart, config } = JSON.parse(record) as HelmRecord;
   return {
     revision: version,
     status: info.status,
