@@ -113,8 +113,15 @@ function kubectlArguments(kind: string, name: string, context: string | undefine
   ].join(" ");
 }
 
-/** Ready says how it ended, such as by a rollback; the others say what came before. */
-const tellingConditions = ["Released", "Ready"];
+/**
+ * Ready says how it ended, such as by a rollback; the others say what came before. While Flux tries again, Ready says no
+ * more than that.
+ */
+const tellingConditions = [
+  { type: "FetchFailed", good: "False" },
+  { type: "Released", good: "True" },
+  { type: "Ready", good: "True" },
+];
 
 async function reason(reading: Promise<readonly FluxCondition[]>): Promise<string> {
   let conditions: readonly FluxCondition[];
@@ -124,8 +131,7 @@ async function reason(reading: Promise<readonly FluxCondition[]>): Promise<strin
     return `Why could not be read (${error instanceof Error ? error.message : String(error)}).`;
   }
   const told = tellingConditions
-    .flatMap((type) => conditions.find((condition) => condition.type === type) ?? [])
-    .filter(({ status }) => status !== "True")
+    .flatMap(({ type, good }) => conditions.filter((condition) => condition.type === type && condition.status !== good))
     .map(({ reason = "", message = "" }) => `${reason}: ${message.trim().replace(/\s+/g, " ")}`);
   if (told.length === 0) return "Flux has not got to it; see whether its controllers run.";
   return `Flux says: ${[...new Set(told)].join("; ")}.`.replace(/\.\.$/, ".");

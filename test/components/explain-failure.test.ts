@@ -43,6 +43,17 @@ describe("what is told of a failed operation", () => {
     );
   });
 
+  it("is why a source could not be fetched, also in the moment in which Flux tries it again", async () => {
+    const failed = { type: "FetchFailed", status: "True", reason: "GitOperationFailed", message: "no such commit" };
+    const trying = { type: "Ready", status: "Unknown", reason: "Progressing", message: "building artifact" };
+    assert.match(
+      (await told([trying, failed])) ?? "",
+      /Flux says: GitOperationFailed: no such commit; Progressing: building artifact\. See/,
+    );
+    const over = { ...trying, status: "False", reason: failed.reason, message: failed.message };
+    assert.match((await told([over, failed])) ?? "", /Flux says: GitOperationFailed: no such commit\. See/);
+  });
+
   it("is that Flux has not got to the object, where it says nothing of it", async () => {
     assert.match((await told([])) ?? "", /Flux has not got to it; see whether its controllers run\./);
   });
