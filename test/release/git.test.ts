@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { git } from "../../lab/git";
 import { serveGit } from "../../lab/git-server";
@@ -13,10 +12,6 @@ import { chartAt, makeRepository } from "./scratch-repository";
 
 const file = "charts/app/Chart.yaml";
 const impatient: GitOptions = { retries: 0, timeoutMs: 20_000 };
-
-function scratchFolders(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith("authority-git-"));
-}
 
 describe("a Git repository", () => {
   const directory = temporaryDirectory();
@@ -66,10 +61,29 @@ describe("a Git repository", () => {
       const annotated = new Map(here.tags).get("1.0.0");
       assert.notEqual(annotated?.object, annotated?.peeled);
       assert.equal(annotated?.peeled, new Map(here.tags).get("1.0.0-light")?.object);
-      const before = scratchFolders();
-      assert.deepEqual(await withRepository(`${server.url}/app.git`, impatient, facts), here);
-      assert.deepEqual(scratchFolders(), before);
+      const url = `${server.url}/app.git`;
+      assert.deepEqual(await withRepository(url, impatient, facts), here);
     } finally {
+      await server.close();
+    }
+  });
+
+  it("from elsewhere leaves nothing in the folder for temporary files", async () => {
+    await makeApp();
+    const server = await serveGit({ root: directory() });
+    const { TMPDIR: before } = process.env;
+    // One of its own: other tests work in the usual one at the same time.
+    process.env.TMPDIR = join(directory(), "temporary");
+    mkdirSync(process.env.TMPDIR);
+    try {
+      const used = await withRepository(`${server.url}/app.git`, impatient, () =>
+        Promise.resolve(readdirSync(String(process.env.TMPDIR)).length),
+      );
+      assert.equal(used, 1);
+      assert.deepEqual(readdirSync(process.env.TMPDIR), []);
+    } finally {
+      if (before === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = before;
       await server.close();
     }
   });
