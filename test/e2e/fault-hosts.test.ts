@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { fleetFile } from "./support/fleet-file";
 import { assertWhole, objectsInCluster } from "./support/inventory";
-import { requireControl, useOwnLab } from "./support/lab";
+import { useOwnLab } from "./support/lab";
 import { said, useStage, stackFile } from "./support/stage";
 
 /** What an `up` reads besides its own files: the Git host, the registry, and the clock. */
@@ -14,8 +14,7 @@ describe("an `up` whose surroundings fail", function () {
   let promoted: Application;
   let file: Awaited<ReturnType<typeof fleetFile>>;
 
-  before(async function () {
-    requireControl(this, opened().lab);
+  before(async () => {
     locked = await stage().application("6.13.0");
     promoted = await stage().application("6.13.0", "6.14.1");
     await stage().addStack("prod", {

@@ -18,8 +18,7 @@ describe("a release that does not come up", () => {
   const path = "templates/deployment.yaml";
   let template: string;
 
-  before(async function () {
-    requireControl(this, opened().lab);
+  before(async () => {
     inGit = await stage().application("6.14.1");
     inRegistry = await stage().application("6.14.1");
     await inRegistry.pushChart("6.14.1");

@@ -61,8 +61,7 @@ describe("a Git repository", () => {
       const annotated = new Map(here.tags).get("1.0.0");
       assert.notEqual(annotated?.object, annotated?.peeled);
       assert.equal(annotated?.peeled, new Map(here.tags).get("1.0.0-light")?.object);
-      const url = `${server.url}/app.git`;
-      assert.deepEqual(await withRepository(url, impatient, facts), here);
+      assert.deepEqual(await withRepository(`${server.url}/app.git`, impatient, facts), here);
     } finally {
       await server.close();
     }
