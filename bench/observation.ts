@@ -1,7 +1,6 @@
 /** Notes when objects of a cluster become as they should be, and what Helm has recorded of it. */
-import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Cluster, LiveObject, ObjectReference, Selection } from "../lab/control-plane/cluster";
+import type { Cluster, LiveObject, Selection } from "../lab/control-plane/cluster";
 import { helmHistory, helmRecords, helmRevision, type HelmRevision } from "../lab/control-plane/helm-history";
 
 /** An object that is waited for. */
@@ -98,31 +97,4 @@ export function upgraded(name: string, { chartVersion, message }: Target): Sight
 /** The revisions after one, the oldest first. It is Helm's own record: a state that ran for a moment is in it, too. */
 export async function revisionsSince(cluster: Cluster, name: string, last: number): Promise<readonly HelmRevision[]> {
   return (await helmHistory(cluster, name, name)).filter(({ revision }) => revision > last);
-}
-
-/** Has Flux look at an object now, and returns once it has: what it would still do, it has done then. */
-export async function settle(cluster: Cluster, reference: ObjectReference): Promise<void> {
-  const request = randomUUID();
-  const handled: Sight = {
-    selection: selectionOf(reference),
-    isSo: ({ status }) => status?.lastHandledReconcileAt === request,
-  };
-  await observe(cluster, { "Flux looks again": handled }, () =>
-    cluster.patch(reference, { metadata: { annotations: { "reconcile.fluxcd.io/requestedAt": request } } }),
-  );
-}
-
-/** One object, for a watch. */
-export function selectionOf({ apiVersion, kind, metadata: { name, namespace } }: ObjectReference): Selection {
-  return { apiVersion, kind, fieldSelector: `metadata.name=${name}`, ...(namespace !== undefined && { namespace }) };
-}
-
-/** Whether a Flux object is ready as it stands now. */
-export function isReady({ metadata, status }: LiveObject): boolean {
-  return (
-    status?.conditions?.some(
-      ({ type, status: holds, observedGeneration }) =>
-        type === "Ready" && holds === "True" && observedGeneration === metadata.generation,
-    ) ?? false
-  );
 }

@@ -2,9 +2,10 @@
 import type { HelmRevision } from "../lab/control-plane/helm-history";
 import type { Cluster } from "../lab/control-plane/cluster";
 import type { Lab } from "../lab/control-plane/lab";
+import { reconcile } from "../lab/control-plane/reconcile";
 import type { ScratchApplication } from "../lab/scratch-application";
 import type { KubernetesObject } from "../manifests/object";
-import { observe, revisionsSince, settle, type Target, upgraded } from "./observation";
+import { observe, revisionsSince, type Target, upgraded } from "./observation";
 import { intervals, valuesText } from "./promotion-project";
 
 /**
@@ -54,7 +55,7 @@ export class PlainTenant {
     const { begin, done } = await observe(this.cluster, { done: upgraded(this.name, target) }, async () => {
       for (const object of objects) await this.cluster.apply(object);
     });
-    await settle(this.cluster, this.release(target));
+    await reconcile(this.cluster, this.release(target));
     const revisions = await revisionsSince(this.cluster, this.name, this.lastRevision);
     this.lastRevision = revisions.at(-1)?.revision ?? this.lastRevision;
     return { seconds: done - begin, revisions };

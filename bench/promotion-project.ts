@@ -1,16 +1,17 @@
 /** One tenant of this project on a lab, promoted by Flux's automation and deployed by `pulumi up`. */
 import { join } from "node:path";
 import type { HelmRevision } from "../lab/control-plane/helm-history";
-import { Cluster, type LiveObject, type ObjectReference } from "../lab/control-plane/cluster";
+import { Cluster, type LiveObject, type ObjectReference, selectionOf } from "../lab/control-plane/cluster";
 import { fluxNamespace } from "../lab/control-plane/flux-install";
 import type { Lab } from "../lab/control-plane/lab";
+import { reconcile } from "../lab/control-plane/reconcile";
+import { hasCondition } from "../lab/control-plane/wait";
 import type { Engine } from "../lab/engine";
 import { type EngineSession, openEngineSession } from "../lab/engine-session";
 import { git } from "../lab/git";
 import type { ScratchApplication } from "../lab/scratch-application";
 import { copyProject, type ScratchProject } from "../lab/scratch-project";
-import { isReady, type Moments, observe, revisionsSince, selectionOf, settle, upgraded } from "./observation";
-import type { Target } from "./observation";
+import { type Moments, observe, revisionsSince, type Target, upgraded } from "./observation";
 
 const stack = "prod";
 const stackFile = `Pulumi.${stack}.yaml`;
@@ -110,14 +111,14 @@ export class PromotedProject {
     const moments = await observe(
       this.cluster,
       {
-        fetched: { selection: selectionOf(source), isSo: isReady },
+        fetched: { selection: selectionOf(source), isSo: (object) => hasCondition(object) },
         applied: { selection: selectionOf(release), isSo: isApplied },
         upgraded: upgraded(name, target),
-        ready: { selection: selectionOf(release), isSo: (object) => isApplied(object) && isReady(object) },
+        ready: { selection: selectionOf(release), isSo: (object) => isApplied(object) && hasCondition(object) },
       },
       () => this.run(["up", "--stack", stack, "--policy-pack", "policy-pack", "--yes", "--skip-preview"]),
     );
-    await settle(this.cluster, release);
+    await reconcile(this.cluster, release);
     const revisions = await revisionsSince(this.cluster, name, this.lastRevision);
     this.lastRevision = revisions.at(-1)?.revision ?? this.lastRevision;
     return { moments, revisions };

@@ -65,6 +65,11 @@ interface Resource {
   readonly namespaced: boolean;
 }
 
+/** One object, for a list or a watch. */
+export function selectionOf({ apiVersion, kind, metadata: { name, namespace } }: ObjectReference): Selection {
+  return { apiVersion, kind, fieldSelector: `metadata.name=${name}`, ...(namespace !== undefined && { namespace }) };
+}
+
 /** A Kubernetes API server, for objects of any kind. */
 export class Cluster {
   private readonly resources = new Map<string, Promise<readonly Resource[]>>();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Application } from "./support/application";
 import { disturbUp } from "./support/disturbed-up";
 import { fleetFile } from "./support/fleet-file";
-import { assertWhole } from "./support/inventory";
+import { assertWhole, stateFile } from "./support/inventory";
 import { useLab } from "./support/lab";
 import { SmallDisk } from "./support/small-disk";
 import { said, useStage } from "./support/stage";
@@ -38,7 +38,7 @@ describe("the place of the engine's state", function () {
   const whole = (unread?: RegExp) =>
     assertWhole(stage(), "prod", [first.name, second.name], { backend: disk.backend, ...(unread && { unread }) });
   const archived = /^prod[.-][0-9]+\.(checkpoint\.)?json$/;
-  const stacks = () => join(disk.backend, ".pulumi/stacks/shared-authority");
+  const state = () => stateFile(stage(), "prod", disk.backend);
 
   it("is locked while an `up` runs: a second one says so and ends, and the first one goes on unharmed", async () => {
     tags.set(first, "6.13.0");
@@ -79,12 +79,11 @@ describe("the place of the engine's state", function () {
 
   /** What docs/recovery.md says: the newest copy of the state that is whole takes the place of one that is not. */
   async function restoreWhereBroken(): Promise<boolean> {
-    const state = join(stacks(), "prod.json");
-    if (isWhole(state)) return false;
+    if (isWhole(state())) return false;
     const backups = join(disk.backend, ".pulumi/backups/shared-authority/prod");
     const names = existsSync(backups) ? readdirSync(backups).filter((name) => name.endsWith(".json")) : [];
     const copies = [
-      `${state}.bak`,
+      `${state()}.bak`,
       ...names
         .sort()
         .reverse()
@@ -92,12 +91,12 @@ describe("the place of the engine's state", function () {
     ];
     const copy = copies.find(isWhole);
     assert.ok(copy, "no copy of the state is whole");
-    await copyFile(copy, state);
+    await copyFile(copy, state());
     return true;
   }
 
   it("may hold a file that is broken: what that means is told, and the documented command mends it", async () => {
-    await writeFile(join(stacks(), "prod.json.attrs"), "");
+    await writeFile(`${state()}.attrs`, "");
     const told = await runTold(stage(), "npx authority recover --stack prod");
     assert.equal(told.code, 1, said(told));
     assert.match(

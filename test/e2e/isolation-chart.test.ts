@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { LiveObject, ObjectReference } from "../../lab/control-plane/cluster";
 import { useLab } from "./support/lab";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
-import { conditionOf, waitForCondition, waitForObject } from "./support/wait";
+import { conditionOf, waitForCondition, waitForObject } from "../../lab/control-plane/wait";
 
 /** What an application team tries through its chart, which Flux installs with the rights of the tenant's account. */
 describe("a chart that attacks", () => {

@@ -4,7 +4,7 @@ import { helmHistory } from "../../lab/control-plane/helm-history";
 import { useLab } from "./support/lab";
 import { refusalOf, rightsIn } from "./support/rights";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
-import { waitFor } from "./support/wait";
+import { waitFor } from "../../lab/control-plane/wait";
 
 /** Isolation that blocks daily work is a defect: all of this is done with the team's own rights. */
 describe("an application team's daily work", () => {

@@ -6,7 +6,14 @@ import { pushChart, pushImage } from "../../lab/push";
 import { digestOfTag, removeTag } from "./support/registry";
 import { freshName, requireControl, useLab, useOwnLab, type OpenedLab } from "./support/lab";
 import { Repository, requirePodinfo } from "./support/repository";
-import { conditionOf, waitFor, waitForCondition, waitForGone, waitForObject, WaitError } from "./support/wait";
+import {
+  conditionOf,
+  waitFor,
+  waitForCondition,
+  waitForGone,
+  waitForObject,
+  WaitError,
+} from "../../lab/control-plane/wait";
 
 const namespace = "flux-system";
 

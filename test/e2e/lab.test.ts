@@ -11,7 +11,7 @@ import { findMarked, isRunning } from "../../lab/control-plane/process-table";
 import { openToolbox, programs } from "../../lab/control-plane/toolbox";
 import { temporaryDirectory } from "../support/directory";
 import { lacks } from "../support/tools";
-import { waitFor } from "./support/wait";
+import { waitFor } from "../../lab/control-plane/wait";
 
 const run = promisify(execFile);
 

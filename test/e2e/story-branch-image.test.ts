@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage, stackFile } from "./support/stage";
-import { waitForCondition } from "./support/wait";
+import { waitForCondition } from "../../lab/control-plane/wait";
 
 /** Story 1, for an application that publishes an image for each commit: dev runs that image, with the chart of its commit. */
 describe("dev, where each commit of master has an image", () => {

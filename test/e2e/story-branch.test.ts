@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage } from "./support/stage";
-import { waitFor } from "./support/wait";
+import { waitFor } from "../../lab/control-plane/wait";
 
 /** Story 1, the plain form: dev runs the latest commit of master. */
 describe("dev, which follows master", () => {

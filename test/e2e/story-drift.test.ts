@@ -3,7 +3,7 @@ import type { ObjectReference } from "../../lab/control-plane/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage } from "./support/stage";
-import { waitForCondition, waitForGone, waitForObject } from "./support/wait";
+import { waitForCondition, waitForGone, waitForObject } from "../../lab/control-plane/wait";
 
 /**
  * Story 11: where nothing was decided nothing changes, and what was changed by hand is mended. Who mends it: what the

@@ -3,7 +3,7 @@ import type { Cluster } from "../../lab/control-plane/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage, stackFile } from "./support/stage";
-import { nameOf } from "./support/wait";
+import { nameOf } from "../../lab/control-plane/wait";
 
 const kinds = [
   ["v1", "Namespace"],

@@ -8,7 +8,7 @@ import { projectRoot } from "../support/project";
 import type { Application } from "./support/application";
 import { freshName, useLab } from "./support/lab";
 import { useStage, stackFile } from "./support/stage";
-import { conditionOf, waitForGone, waitForObject } from "./support/wait";
+import { conditionOf, waitForGone, waitForObject } from "../../lab/control-plane/wait";
 
 const rendered = "rendered/prod";
 

@@ -8,7 +8,7 @@ import { type HelmRevision, helmHistory } from "../../lab/control-plane/helm-his
 import { freshName, useOwnLab } from "./support/lab";
 import { requirePodinfo } from "./support/repository";
 import { said, useStage } from "./support/stage";
-import { conditionOf } from "./support/wait";
+import { conditionOf } from "../../lab/control-plane/wait";
 
 const count = 20;
 /** Flux looks when something changes, and not all the time at forty sources. */

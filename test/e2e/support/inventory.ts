@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LiveObject } from "../../../lab/control-plane/cluster";
 import { said, type Stage } from "./stage";
-import { nameOf } from "./wait";
+import { nameOf } from "../../../lab/control-plane/wait";
 
 /** Every kind that the program makes. */
 const kinds = [
@@ -95,9 +95,9 @@ async function assertFilesWhole({ backend, unread }: StateFiles): Promise<void> 
   }
 }
 
-/** The file in which the file backend keeps a stack's state. */
-export function stateFile(stage: Stage, stack: string): string {
-  return join(backendOf(stage), `.pulumi/stacks/shared-authority/${stack}.json`);
+/** The file in which a file backend, the stage's by default, keeps a stack's state. */
+export function stateFile(stage: Stage, stack: string, backend = backendOf(stage)): string {
+  return join(backend, `.pulumi/stacks/shared-authority/${stack}.json`);
 }
 
 function backendOf({ session }: Stage): string {

@@ -13,9 +13,9 @@ import { requireEngine } from "../../support/pulumi";
 import { Application } from "./application";
 import { type HelmRevision, helmHistory } from "../../../lab/control-plane/helm-history";
 import { freshName, type OpenedLab } from "./lab";
-import { reconcile } from "./reconcile";
+import { reconcile } from "../../../lab/control-plane/reconcile";
 import { Repository, requirePodinfo } from "./repository";
-import { waitFor, waitForGone, waitForObject, type WaitOptions } from "./wait";
+import { waitFor, waitForGone, waitForObject, type WaitOptions } from "../../../lab/control-plane/wait";
 
 /** How a tenant stands in a stack file of the stage. */
 export interface StagedTenant {

@@ -14,7 +14,7 @@ import type { Evidence } from "../../../release/evidence";
 import { projectRoot } from "../../support/project";
 import { freshName, type OpenedLab } from "./lab";
 import { Repository, requirePodinfo } from "./repository";
-import { waitForCondition, waitForGone } from "./wait";
+import { waitForCondition, waitForGone } from "../../../lab/control-plane/wait";
 
 /** The authority namespace of the pair: Flux's own, as by default, so that its controllers' accounts are there too. */
 export const authorityNamespace = "flux-system";

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Cluster, LiveObject, ObjectReference } from "../../../lab/control-plane/cluster";
+import type { Cluster, LiveObject, ObjectReference } from "./cluster";
 import { nameOf, waitForObject, type WaitOptions } from "./wait";
 
 /**

@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
-import { ApiError } from "../../../lab/control-plane/api-connection";
-import type { Cluster, Condition, LiveObject, ObjectReference, Selection } from "../../../lab/control-plane/cluster";
-import { tailOf } from "../../../lab/control-plane/component-process";
-import type { Lab } from "../../../lab/control-plane/lab";
+import { ApiError } from "./api-connection";
+import { type Cluster, type Condition, type LiveObject, type ObjectReference, selectionOf } from "./cluster";
+import { tailOf } from "./component-process";
+import type { Lab } from "./lab";
 
-/** How a test waits. */
+/** How one waits. */
 export interface WaitOptions {
   /** Default: 60,000. */
   readonly timeoutMs?: number;
@@ -80,12 +80,7 @@ export function waitForCondition(
 ): Promise<LiveObject> {
   const { type = "Ready", status = "True", reason } = options;
   const description = `${nameOf(reference)} has ${type}=${status}${reason === undefined ? "" : ` (${reason})`}`;
-  const isSo = (object: LiveObject) => {
-    const condition = conditionOf(object, type);
-    const current = (condition?.observedGeneration ?? object.metadata.generation) === object.metadata.generation;
-    return current && condition?.status === status && (reason === undefined || condition.reason === reason);
-  };
-  return waitForObject(cluster, reference, description, isSo, options);
+  return waitForObject(cluster, reference, description, (object) => hasCondition(object, options), options);
 }
 
 /** Watches one object until it is gone. @throws WaitError */
@@ -101,6 +96,16 @@ export async function waitForGone(
     options,
     (object) => object === undefined || undefined,
   );
+}
+
+/** Whether a condition holds for an object's newest generation. By default `Ready` is `True`. */
+export function hasCondition(
+  object: LiveObject,
+  { type = "Ready", status = "True", reason }: Partial<Pick<Condition, "type" | "status" | "reason">> = {},
+): boolean {
+  const condition = conditionOf(object, type);
+  const current = (condition?.observedGeneration ?? object.metadata.generation) === object.metadata.generation;
+  return current && condition?.status === status && (reason === undefined || condition.reason === reason);
 }
 
 /** One of an object's conditions. */
@@ -124,15 +129,9 @@ async function watchUntil<T>(
   options: WaitOptions,
   check: (object: LiveObject | undefined) => T | undefined,
 ): Promise<T> {
-  const { apiVersion, kind, metadata } = reference;
-  const { timeoutMs = defaultTimeoutMs, logs = logsFor(kind) } = options;
+  const { timeoutMs = defaultTimeoutMs, logs = logsFor(reference.kind) } = options;
   const signal = AbortSignal.timeout(timeoutMs);
-  const selection: Selection = {
-    apiVersion,
-    kind,
-    namespace: metadata.namespace,
-    fieldSelector: `metadata.name=${metadata.name}`,
-  };
+  const selection = selectionOf(reference);
   let last: unknown = "nothing";
   const look = (object: LiveObject | undefined) => {
     last = object === undefined ? "there is no such object" : summaryOf(object);
