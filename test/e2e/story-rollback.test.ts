@@ -14,7 +14,10 @@ describe("a rollback", () => {
   before(async () => {
     application = await stage().application();
     const digest = await application.pushImage("6.13.0");
-    await stage().addStack("prod", { tenants: [{ application, tag: "6.13.0", digest, automation: "auto" }] });
+    await stage().addStack("prod", {
+      tenants: [{ application, tag: "6.13.0", digest, automation: "auto" }],
+      intervals: "{ source: 1h0m0s, image: 2s, release: 1m0s, automation: 1s }",
+    });
     await stage().up("prod");
     await promote("6.14.0");
     const values = `tenants/${application.name}/values.yaml`;

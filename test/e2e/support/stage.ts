@@ -41,7 +41,7 @@ export interface StagedStack {
   readonly releaseTimeout?: string;
   /** How long one fetch of a source may take, a Go duration. Default: `30s`. */
   readonly sourceTimeout?: string;
-  /** How often Flux looks, as the stack file has it. Default: every second or two, for stories that wait for it. */
+  /** How often Flux looks, as the stack file has it. Default: every 2 or 3 s, for stories that wait for it. */
   readonly intervals?: string;
   /** A namespace of its own for the stack's Flux objects, which is made. Default: the stage's. */
   readonly authorityNamespace?: string;
@@ -339,7 +339,8 @@ export class Stage {
     const { authorityNamespace = this.authorityNamespace } = stack;
     // The source of a release cannot change: to look at twenty of them every 2 s is what two cores spend their time on.
     const source = follow === "branch" ? "2s" : "1h0m0s";
-    const { intervals = `{ source: ${source}, image: 2s, release: 1m0s, automation: 1s }` } = stack;
+    // Each look of an automation clones the shared repository: every second, they take a third of two cores.
+    const { intervals = `{ source: ${source}, image: 2s, release: 1m0s, automation: 3s }` } = stack;
     return [
       "# The decisions of one environment.",
       "config:",
