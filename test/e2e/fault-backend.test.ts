@@ -44,10 +44,13 @@ describe("the place of the engine's state", function () {
     tags.set(first, "6.13.0");
     await file.declare(tags);
     const seconds: string[] = [];
-    const result = await disturbUp(stage(), "prod", { seen: "engine", work: "begun", count: 2 }, async () => {
-      for (const ended of await Promise.all([stage().authorityUp("prod"), stage().tryUp("prod", "--skip-preview")])) {
-        assert.notEqual(ended.code, 0);
-        seconds.push(said(ended));
+    const result = await disturbUp(stage(), "prod", { seen: "engine", work: "begun", count: 2 }, async (engine) => {
+      // Held still, so that the first one has not ended before the second ones ask for the lock.
+      process.kill(engine, "SIGSTOP");
+      const both = Promise.all([stage().authorityUp("prod"), stage().tryUp("prod", "--skip-preview")]);
+      for (const other of await both.finally(() => process.kill(engine, "SIGCONT"))) {
+        assert.notEqual(other.code, 0);
+        seconds.push(said(other));
       }
     });
     assert.equal(result.code, 0, said(result));
