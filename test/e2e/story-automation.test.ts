@@ -107,6 +107,8 @@ describe("three modes of automation side by side", () => {
     await stage().project.git("fetch", "--quiet", "origin", promotions);
     await stage().project.git("merge", "--quiet", "--no-edit", "FETCH_HEAD");
     await stage().push();
+    // A run of Flux that has read the main branch before the merge could make the deleted branch anew.
+    await stage().lookForNewImages("prod", pullRequest, "pull-request");
     // As Git hosts do it after a merge, once they are told to.
     await stage().project.git("push", "--quiet", "origin", "--delete", promotions);
     await stage().up("prod");
