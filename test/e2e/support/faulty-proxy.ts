@@ -9,6 +9,7 @@ import {
 } from "node:http";
 import https, { type RequestOptions } from "node:https";
 import type { AddressInfo } from "node:net";
+import { pipeline } from "node:stream";
 import { KubeConfig } from "@kubernetes/client-node";
 import { stringify } from "yaml";
 
@@ -103,7 +104,8 @@ export class FaultyProxy {
         answer.resume().on("end", () => refuse(response, 500, "InternalError"));
       } else {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
+        // A watch whose API server dies has to end here as well: its client would wait for it until its own time-out.
+        pipeline(answer, response, () => undefined);
       }
     });
     outgoing.on("error", () => response.destroy());
