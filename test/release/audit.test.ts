@@ -239,16 +239,14 @@ describe("an audit", () => {
     }
   });
 
-  it("takes 500 tags of a local clone in less than ten seconds", async () => {
+  it("keeps each of 500 tags that are in order", async () => {
     const commits = Array.from({ length: 500 }, (_, patch): ScratchCommit => ({
       files: chartAt(`1.0.${patch}`),
       annotated: [`1.0.${patch}`],
     }));
     const repository = await makeRepository(join(directory(), "app.git"), commits);
-    const start = performance.now();
     const audited = await audit({ repository, chart: "charts/app", prefix: none, releasedFrom: ["master"] });
     assert.equal(keptTags(audited).length, 500);
-    assert.ok(performance.now() - start < 10_000);
   });
 
   it("of a repository without tags, or of none, says so", async () => {

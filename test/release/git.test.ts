@@ -137,7 +137,6 @@ describe("a Git repository", () => {
   it("that does not answer is given up in time", async () => {
     const server = await listenOnLoopback(createServer(() => undefined));
     try {
-      const start = performance.now();
       await assert.rejects(
         withRepository(`${server.url}/app.git`, { retries: 0, timeoutMs: 300 }, facts),
         /no answer within 0\.3 s/,
@@ -146,7 +145,6 @@ describe("a Git repository", () => {
       const reading = withRepository(`${server.url}/app.git`, { retries: 0, signal: abort.signal }, facts);
       abort.abort();
       await assert.rejects(reading, /aborted/);
-      assert.ok(performance.now() - start < 10_000);
     } finally {
       await server.close();
     }
