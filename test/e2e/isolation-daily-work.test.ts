@@ -4,7 +4,7 @@ import { helmHistory } from "../../lab/control-plane/helm-history";
 import { useLab } from "./support/lab";
 import { refusalOf, rightsIn } from "./support/rights";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
-import { waitFor } from "../../lab/control-plane/wait";
+import { conditionOf, waitFor } from "../../lab/control-plane/wait";
 
 /** Isolation that blocks daily work is a defect: all of this is done with the team's own rights. */
 describe("an application team's daily work", () => {
@@ -49,12 +49,17 @@ describe("an application team's daily work", () => {
     assert.equal(revision.chartVersion, "6.14.1");
   });
 
-  it("watches a rollout", async () => {
+  it("watches a rollout: the pod that takes the place of another, until it is ready", async () => {
     const selection = { apiVersion: "v1", kind: "Pod", namespace: podinfo.name };
-    const { resourceVersion } = await team.snapshot(selection);
-    for await (const { type } of team.watch(selection, resourceVersion, AbortSignal.timeout(200))) {
-      assert.notEqual(type, "ERROR");
+    const { items, resourceVersion } = await team.snapshot(selection);
+    const [before] = items.map(({ metadata }) => metadata.name);
+    await team.delete(podinfo.own("v1", "Pod", before!));
+    const seen: string[] = [];
+    for await (const { type, object } of team.watch(selection, resourceVersion, AbortSignal.timeout(60_000))) {
+      seen.push(`${type} ${object.metadata.name}`);
+      if (object.metadata.name !== before && conditionOf(object, "Ready")?.status === "True") return;
     }
+    assert.fail(`the watch has ended, and no other pod is ready: ${seen.join(", ")}`);
   });
 
   it("reads logs and forwards ports", async () => {
