@@ -1,15 +1,18 @@
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { devNull } from "node:os";
+import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { git } from "./git";
 import { listenOnLoopback } from "./loopback";
 
 /** What is served, and whether it may be changed. */
 export interface GitServerOptions {
   /** The folder that holds the repositories: `<root>/podinfo.git` is served as `<url>/podinfo.git`. */
   readonly root: string;
-  /** Whether clients may push. Default: `false`. */
+  /** Whether clients may push; the first push to `<url>/<name>.git` makes that repository. Default: `false`. */
   readonly allowPush?: boolean;
   /** The port to listen on, where a server must come back at its old address. Default: a free one. */
   readonly port?: number;
@@ -32,18 +35,24 @@ export interface GitServer {
 export async function serveGit(options: GitServerOptions): Promise<GitServer> {
   requireHttpBackend();
   const backends = new Set<ChildProcessWithoutNullStreams>();
-  const server = createServer((request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const environment = cgiEnvironment(request, options);
     if (environment === undefined) {
       response.writeHead(400).end();
       return;
     }
+    if (options.allowPush) await createAtFirstPush(request, options.root);
     const backend = spawn("git", ["http-backend"], { env: environment });
     backends.add(backend);
     backend.once("close", () => backends.delete(backend));
-    relay(request, response, backend).catch(() => {
-      // The client went away, or Git died: an answer that has begun can only be cut off.
+    await relay(request, response, backend).catch((error: unknown) => {
       backend.kill();
+      throw error;
+    });
+  };
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => {
+      // The client went away, or Git died: an answer that has begun can only be cut off.
       if (response.headersSent) response.destroy();
       else response.writeHead(500).end();
     });
@@ -68,6 +77,16 @@ function requireHttpBackend(): void {
       "This Git has no `git http-backend`, which serves Git over HTTP. Install it (Alpine: `apk add git-daemon`).",
     );
   }
+}
+
+/** What a client asks for before it pushes. */
+const beforePush = /^\/([\w-][\w.-]*\.git)\/info\/refs\?service=git-receive-pack$/;
+
+/** As Git hosts do it that make a repository by the first push to it. */
+async function createAtFirstPush({ url = "" }: IncomingMessage, root: string): Promise<void> {
+  const [, name] = beforePush.exec(url) ?? [];
+  if (name === undefined || existsSync(join(root, name))) return;
+  await git({ directory: root }, "init", "--quiet", "--bare", "--initial-branch=master", name);
 }
 
 /**

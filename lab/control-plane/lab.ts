@@ -7,9 +7,9 @@ export interface Lab {
   readonly registryHost: string;
   /** The same with scheme, `http://` or `https://`. */
   readonly registryUrl: string;
-  /** Address of a Git host, without slash at its end; `<gitUrl>/<name>.git` is a repository. */
+  /** Address of a Git host, without slash at its end; `<gitUrl>/<name>.git` is a repository, made by the first push to it. */
   readonly gitUrl: string;
-  /** The folder of the Git host's bare repositories. Absent: a repository is made by the first push to it. */
+  /** The folder of the Git host's bare repositories. Absent on a cluster of the user's own. */
   readonly gitRoot?: string;
   /** Rights over the lab's processes. Absent on a cluster of the user's own. */
   readonly control?: LabControl;

@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Cluster } from "../../lab/control-plane/cluster";
-import { connectLab } from "../../lab/control-plane/connect";
 import { readRecord } from "../../lab/control-plane/lab-directory";
 import { findMarked, isRunning } from "../../lab/control-plane/process-table";
 import { openToolbox, programs } from "../../lab/control-plane/toolbox";
@@ -198,49 +197,5 @@ describe("npm run lab, without its programs", () => {
     const { code, stderr } = await lab(["upp"]);
     assert.equal(code, 2);
     assert.match(stderr, /unknown command 'upp'/);
-  });
-});
-
-describe("a cluster of the user's own", () => {
-  const directory = temporaryDirectory();
-  const addresses = {
-    AUTHORITY_E2E_REGISTRY: "http://localhost:5001",
-    AUTHORITY_E2E_GIT: "https://git.example.com/e2e/",
-  };
-
-  function kubeconfig(): string {
-    const path = join(directory(), "kubeconfig");
-    writeFileSync(
-      path,
-      JSON.stringify({
-        clusters: [{ name: "kind", cluster: { server: "https://127.0.0.1:6443" } }],
-        users: [{ name: "kind", user: { token: "token" } }],
-        contexts: [{ name: "kind", context: { cluster: "kind", user: "kind" } }],
-        "current-context": "kind",
-      }),
-    );
-    return path;
-  }
-
-  it("is taken from the environment, without rights over its processes", () => {
-    const lab = connectLab({ KUBECONFIG: kubeconfig(), ...addresses });
-    assert.equal(lab?.apiUrl, "https://127.0.0.1:6443");
-    assert.equal(lab.registryHost, "localhost:5001");
-    assert.equal(lab.gitUrl, "https://git.example.com/e2e");
-    assert.deepEqual([lab.control, lab.gitRoot], [undefined, undefined]);
-  });
-
-  it("is never taken because of KUBECONFIG alone", () => {
-    assert.equal(connectLab({ KUBECONFIG: kubeconfig() }), undefined);
-  });
-
-  it("has to be named whole, with readable addresses", () => {
-    assert.throws(() => connectLab({ ...addresses }), /needs KUBECONFIG, AUTHORITY_E2E_REGISTRY and AUTHORITY_E2E_GIT/);
-    const environment = { KUBECONFIG: kubeconfig(), ...addresses };
-    assert.throws(
-      () => connectLab({ ...environment, AUTHORITY_E2E_REGISTRY: "localhost:5001" }),
-      /AUTHORITY_E2E_REGISTRY is localhost:5001; it must be an address/,
-    );
-    assert.throws(() => connectLab({ ...environment, KUBECONFIG: "/none" }), /there is no such file/);
   });
 });

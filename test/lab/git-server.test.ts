@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -70,6 +70,27 @@ describe("the lab's Git server", () => {
     );
     await Promise.all(clones);
     assert.equal(git("-C", "clone-7.git", "rev-list", "--count", "HEAD"), "2");
+  });
+
+  it("makes a repository by the first push to it where pushes are allowed, and by nothing else", async () => {
+    const { url } = await serve({ allowPush: true });
+    const head = git("-C", "work", "rev-parse", "HEAD");
+    for (const name of ["new.git", ".hidden.git"]) {
+      await assert.rejects(gitAsClient("ls-remote", `${url}/${name}`));
+      assert.equal(existsSync(join(directory(), name)), false);
+    }
+    await gitAsClient("-C", "work", "push", "--quiet", `${url}/new.git`, "master");
+    assert.equal(await gitAsClient("ls-remote", `${url}/new.git`, "master"), `${head}\trefs/heads/master`);
+    await gitAsClient("-C", "work", "push", "--quiet", `${url}/new.git`, "master:other");
+    assert.equal(git("-C", "new.git", "for-each-ref", "--format=%(refname:short)"), "master\nother");
+    for (const name of [".hidden.git", "folder/new.git", "no-suffix"]) {
+      await assert.rejects(gitAsClient("-C", "work", "push", "--quiet", `${url}/${name}`, "master"));
+    }
+    assert.deepEqual(readdirSync(directory()).sort(), ["app.git", "new.git", "work"]);
+
+    const closed = await serve();
+    await assert.rejects(gitAsClient("-C", "work", "push", "--quiet", `${closed.url}/another.git`, "master"));
+    assert.equal(existsSync(join(directory(), "another.git")), false);
   });
 
   it("takes a push of more than Git's post buffer where that is allowed", async () => {

@@ -33,9 +33,6 @@ export class Repository {
     const path = await mkdtemp(join(tmpdir(), "shared-authority-e2e-"));
     const url = `${lab.gitUrl}/${name}.git`;
     const repository = new Repository(url, path);
-    if (lab.gitRoot !== undefined) {
-      await repository.git("init", "--quiet", "--bare", "--initial-branch=master", join(lab.gitRoot, `${name}.git`));
-    }
     if (bundle === undefined) {
       await repository.git("init", "--quiet", "--initial-branch=master", ".");
       await repository.git("remote", "add", "origin", url);
