@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { heldTenants, heldText, heldVariable } from "../../components/held-tenants";
 
 describe("the tenants that an `up` leaves as they are", () => {
@@ -19,7 +20,15 @@ describe("the tenants that an `up` leaves as they are", () => {
       { name: "pay-2", isNew: false },
     ];
     process.env[heldVariable] = heldText(tenants);
-    assert.equal(process.env[heldVariable], "cart,new:new,pay-2");
+    assert.equal(process.env[heldVariable], `${process.pid},cart,new:new,pay-2`);
     assert.deepEqual(heldTenants(), tenants);
+  });
+
+  it("are refused where no `authority up` runs that says so: the engine would delete what they have", () => {
+    const { pid: ended } = spawnSync(process.execPath, ["--version"]);
+    for (const text of ["cart", "cart,pay", "0,cart", "-1,cart", "1e3,cart", `${ended},cart`]) {
+      process.env[heldVariable] = text;
+      assert.throws(() => heldTenants(), new RegExp(`^Error: SHARED_AUTHORITY_HELD is "${text}".*Unset it\\.`), text);
+    }
   });
 });

@@ -144,6 +144,17 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.1.0", "shop-1.1.0"]);
   });
 
+  it("deletes nothing where somebody runs `pulumi up` with the names of tenants to hold", async () => {
+    const before = files();
+    const { code, stdout, stderr } = await session.run(["up", "--stack", "prod", "--yes", "--skip-preview"], {
+      directory: project.directory,
+      environment: { SHARED_AUTHORITY_HELD: "cart,shop" },
+    });
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /SHARED_AUTHORITY_HELD is "cart,shop", and no `authority up` runs[^]*Unset it/);
+    assert.deepEqual(files(), before);
+  });
+
   it("holds a new tenant that is broken from the start: nothing of it is made", async () => {
     await promote({ cart: "1.1.0", pay: "1.1.0", shop: "1.1.0" });
     await session.run(["destroy", "--stack", "prod", "--yes"], { directory: project.directory });
