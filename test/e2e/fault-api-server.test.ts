@@ -12,8 +12,7 @@ import { runTold, toldCommands } from "./support/told-commands";
 const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
 
 /** What the API server may do to an `up`: it ends, it has too much to do, it fails, its answers are lost. */
-describe("an API server that fails during an `up`", function () {
-  this.timeout(180_000);
+describe("an API server that fails during an `up`", () => {
   const opened = useOwnLab();
   const stage = useStage(opened);
   const tags = new Map<Application, string>();

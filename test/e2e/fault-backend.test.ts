@@ -12,8 +12,7 @@ import { said, useStage } from "./support/stage";
 import { runTold } from "./support/told-commands";
 
 /** The engine's state, in files: another `up` has it, its disk is full, a file of it is broken. */
-describe("the place of the engine's state", function () {
-  this.timeout(240_000);
+describe("the place of the engine's state", () => {
   const opened = useLab();
   const disk = new SmallDisk();
   const stage = useStage(opened, (context) => disk.engine(context));

@@ -35,8 +35,7 @@ interface StateFile {
 /** Ten kills of `pulumi` at random moments; `FAULT_SEED` plays the same moments again. */
 const seed = Number(process.env.FAULT_SEED ?? randomInt(1_000_000));
 
-describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, function () {
-  this.timeout(180_000);
+describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
   const opened = useLab();
   const stage = useStage(opened);
   const random = randomFrom(seed);

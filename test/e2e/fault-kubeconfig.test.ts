@@ -14,8 +14,7 @@ interface Kubeconfig {
 }
 
 /** The way to the cluster is wrong: each `up` says so, changes nothing and prints no secret. */
-describe("a kubeconfig that is wrong", function () {
-  this.timeout(120_000);
+describe("a kubeconfig that is wrong", () => {
   const opened = useLab();
   const stage = useStage(opened);
   let application: Application;

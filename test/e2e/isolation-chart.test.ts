@@ -15,7 +15,6 @@ describe("a chart that attacks", () => {
   let releases = 0;
 
   before(async function () {
-    this.timeout(180_000);
     pair = await TenantPair.open(this, opened());
     ({ podinfo, neighbour } = pair);
   });

@@ -14,7 +14,6 @@ describe("an application team's daily work", () => {
   let team: Cluster;
 
   before(async function () {
-    this.timeout(120_000);
     pair = await TenantPair.open(this, opened());
     ({ podinfo } = pair);
     ({ team } = podinfo);

@@ -20,7 +20,6 @@ describe("an application team that attacks", () => {
   let untouched: readonly unknown[];
 
   before(async function () {
-    this.timeout(180_000);
     pair = await TenantPair.open(this, opened());
     ({ podinfo, neighbour } = pair);
     ({ team } = podinfo);

@@ -42,7 +42,6 @@ export function useOwnLab(): () => OpenedLab {
 function useLabOf(open: (context: Context) => Promise<Lab>, { own }: Pick<OpenedLab, "own">): () => OpenedLab {
   let opened: OpenedLab | undefined;
   before(async function () {
-    this.timeout(120_000);
     const lab = await open(this);
     opened = { lab, cluster: Cluster.fromKubeconfig(lab.kubeconfigPath), own };
   });
