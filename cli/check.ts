@@ -1,7 +1,7 @@
 import { runtime } from "@pulumi/pulumi";
 import type { Fleet } from "../fleet/fleet";
 import { describeProblem, type Problem, ProblemsError } from "../fleet/problem";
-import { listStacks, readAllFleets, readFleet, readStackFile } from "../fleet/read";
+import { readAllFleets, readFleet, readStackFile } from "../fleet/read";
 import { projectPrefix } from "../fleet/schema";
 import { settingsOf } from "../fleet/structure";
 import { judgeObjects, type Violation } from "../policy-pack/judge";
@@ -9,7 +9,7 @@ import { policies } from "../policy-pack/policies";
 import { type Lock, readLock } from "../release/lock";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type ExitCode, exitCode } from "./exit-code";
-import { countProblems } from "./project";
+import { countProblems, requireAnyStack } from "./project";
 import { type AnyResolution, describeReasons, resolveStack, stackObjects } from "./releases";
 import type { Session } from "./session";
 import { type Colors, printable, printableLines } from "./terminal";
@@ -79,9 +79,10 @@ function readableFleets(
   root: string,
   gather: <Result>(read: () => Result) => Result | undefined,
 ): (Fleet | undefined)[] {
+  const stacks = requireAnyStack(root);
   const all = gather(() => readAllFleets(root));
   if (all !== undefined) return all;
-  return listStacks(root).map((stack) => {
+  return stacks.map((stack) => {
     try {
       return readFleet({ root, stack });
     } catch (error) {

@@ -26,9 +26,23 @@ export function findProject(from: string): string {
  * The fleet of the stack, or those of all stacks.
  *
  * @throws ProblemsError with everything that is wrong with any of them
+ * @throws InputError where there is no stack at all
  */
 export function readStacks(root: string, stack: string | undefined): Fleet[] {
-  return stack === undefined ? readAllFleets(root) : [readFleet({ root, stack })];
+  if (stack !== undefined) return [readFleet({ root, stack })];
+  requireAnyStack(root);
+  return readAllFleets(root);
+}
+
+/**
+ * The names of all stacks. What looks at all of them must not pass in a folder that has none.
+ *
+ * @throws InputError where there is none
+ */
+export function requireAnyStack(root: string): string[] {
+  const stacks = listStacks(root);
+  if (stacks.length > 0) return stacks;
+  throw new InputError(`There is no stack in ${root}; expected a file \`Pulumi.<stack>.yaml\`.`);
 }
 
 /**
@@ -38,11 +52,8 @@ export function readStacks(root: string, stack: string | undefined): Fleet[] {
  */
 export function requireStack(root: string, verb: string, stack: string | undefined): string {
   if (stack !== undefined) return stack;
-  const stacks = listStacks(root);
   throw new InputError(
-    stacks.length === 0
-      ? `There is no stack in ${root}; expected a file \`Pulumi.<stack>.yaml\`.`
-      : `\`authority ${verb}\` works on one stack; name it with \`--stack\`. There are: ${stacks.join(", ")}.`,
+    `\`authority ${verb}\` works on one stack; name it with \`--stack\`. There are: ${requireAnyStack(root).join(", ")}.`,
   );
 }
 

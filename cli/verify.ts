@@ -1,14 +1,14 @@
-import { readAllFleets } from "../fleet/read";
 import { lockFile, readLock } from "../release/lock";
 import { verifyLock } from "../release/verify";
 import { type ExitCode, exitCode } from "./exit-code";
+import { readStacks } from "./project";
 import type { Session } from "./session";
 import { printable } from "./terminal";
 
 /** Reads everything that the lock holds again, and tells what has changed since. */
 export async function verify(_options: unknown, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
-  const tenants = readAllFleets(root).flatMap((fleet) => fleet.tenants);
+  const tenants = readStacks(root, undefined).flatMap((fleet) => fleet.tenants);
   const verified = await verifyLock(readLock(root), tenants, session.reader());
   terminal.done();
   const { red, yellow } = terminal.colors;

@@ -70,6 +70,16 @@ describe("the command line of authority", () => {
     assert.match(stderr, /^error: There is no Pulumi\.yaml in .*, nor in any folder above it\./);
   });
 
+  for (const verb of ["check", "plan", "lock", "verify"]) {
+    it(`says so where there is no stack to ${verb}`, async () => {
+      writeFileSync(join(directory(), "Pulumi.yaml"), "name: shared-authority\nruntime: nodejs\n");
+      const { code, stdout, stderr } = await authority([verb], { cwd: directory() });
+      assert.equal(code, 2);
+      assert.equal(stdout, "");
+      assert.equal(stderr, `error: There is no stack in ${directory()}; expected a file \`Pulumi.<stack>.yaml\`.\n`);
+    });
+  }
+
   it("finds the project from a folder in it, and from the one that --cwd names", async () => {
     const inside = await authority(["plan", "--offline"], { cwd: join(projectRoot, "test", "cli") });
     const named = await authority(["plan", "--offline", "--cwd", projectRoot], { cwd: directory() });
@@ -131,6 +141,7 @@ describe("the command line of authority", () => {
 /** A project whose lock holds one release of a repository that is not there. */
 function unreachable(root: string): string {
   writeFileSync(join(root, "Pulumi.yaml"), "name: shared-authority\nruntime: nodejs\n");
+  writeFileSync(join(root, "Pulumi.prod.yaml"), "config:\n  shared-authority:follow: tags\n");
   writeFileSync(
     join(root, "releases.lock.yaml"),
     `app:\n  "1.0.0":\n    repository: ${join(root, "gone")}\n    gitTag: "1.0.0"\n    chart: ./charts/app\n`,
