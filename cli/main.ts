@@ -35,16 +35,24 @@ export function run(process: NodeJS.Process): void {
     // Ending in the ordinary way lets what was half written be removed.
     process.once(signal, () => process.exit(code));
   }
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      // `authority audit | head` has read enough; the exit code still says how it went.
-      if (error.code !== "EPIPE") throw error;
-    });
-  }
+  let unwritten: Error | undefined;
+  const onError = (error: NodeJS.ErrnoException) => {
+    // `authority audit | head` has read enough; the exit code still says how it went.
+    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") unwritten ??= error;
+  };
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", onError);
   void main(process.argv.slice(2), process).then((code) => {
     process.exitCode = code;
     // A connection that a registry left open does not keep the process alive, but the result has to be read first.
-    process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+    process.stdout.write("", (error) => {
+      // Of a result that went to a full disk this is told before the stream's own event.
+      if (error) onError(error);
+      if (unwritten !== undefined) {
+        process.exitCode = exitCode.internal;
+        process.stderr.write(`error: the result could not be written: ${unwritten.message}\n`);
+      }
+      process.stderr.write("", () => process.exit());
+    });
   });
 }
 

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
+import { skipBecause } from "../support/tools";
 import { authority, authorityProcess, main } from "./command-line";
 
 const verbs = ["plan", "render", "check", "up", "recover", "lock", "verify", "audit"];
@@ -135,6 +136,21 @@ describe("the command line of authority", () => {
     const [said] = await Promise.all([text(child.stderr), once(child, "close")]);
     assert.equal(said, "");
     assert.equal(child.exitCode, 0);
+  });
+
+  it("says so where its result cannot be written", async function () {
+    const full = "/dev/full";
+    if (!existsSync(full)) skipBecause(this, `there is no ${full} here`);
+    const stdout = openSync(full, "w");
+    try {
+      const program = [join(projectRoot, "bin", "authority.js"), "plan", "--offline"];
+      const child = spawn(process.execPath, program, { cwd: projectRoot, stdio: ["ignore", stdout, "pipe"] });
+      const [said] = await Promise.all([text(child.stderr!), once(child, "close")]);
+      assert.match(said, /^error: the result could not be written: ENOSPC: no space left on device[^\n]*\n$/);
+      assert.equal(child.exitCode, 1);
+    } finally {
+      closeSync(stdout);
+    }
   });
 });
 
