@@ -5,6 +5,7 @@ import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { countProblems } from "./project";
 import { PulumiError } from "./pulumi-command";
+import { endWithEngine } from "./running-engine";
 import { printable, printableLines, type Surroundings, Terminal } from "./terminal";
 
 /**
@@ -28,13 +29,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 
 /** Runs the command line of this process, and ends it. */
 export function run(process: NodeJS.Process): void {
-  for (const [signal, code] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-  ] as const) {
-    // Ending in the ordinary way lets what was half written be removed.
-    process.once(signal, () => process.exit(code));
-  }
+  endWithEngine(process);
   let unwritten: Error | undefined;
   const onError = (error: NodeJS.ErrnoException) => {
     // `authority audit | head` has read enough; the exit code still says how it went.
