@@ -13,6 +13,11 @@ export interface StateResource {
   readonly inputs?: { readonly metadata?: StateMetadata };
   readonly outputs?: { readonly metadata?: StateMetadata };
   readonly initErrors?: readonly string[];
+  /** Where the program declares it, for people to read. */
+  readonly sourcePosition?: string;
+  /** The URNs of what it depends on. */
+  readonly dependencies?: readonly string[];
+  readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
 }
 
 /** The parts of `ObjectMeta` that are of interest in a state. */

@@ -41,7 +41,12 @@ export async function showPulumi(
  * @throws InputError where there is no such program, or the command line is too long
  */
 export async function askPulumi(root: string, parameters: readonly string[], input = ""): Promise<string> {
-  const child = start([...parameters, "--non-interactive", "--color", "never"], { cwd: root, stdio: "pipe" });
+  const child = start([...parameters, "--non-interactive", "--color", "never"], {
+    cwd: root,
+    // Where a pipeline sets it, it means `--yes`, which not every command takes; those that need it say so themselves.
+    env: { ...process.env, PULUMI_SKIP_CONFIRMATIONS: "false" },
+    stdio: "pipe",
+  });
   // Where it ends without having read everything, its exit code says why.
   child.stdin?.on("error", () => undefined);
   child.stdin?.end(input);

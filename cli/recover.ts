@@ -2,9 +2,10 @@ import type { Fleet } from "../fleet/fleet";
 import { readFleet } from "../fleet/read";
 import { type ExportedState, exportState, importState, type StateResource } from "./engine-state";
 import { type ExitCode, exitCode } from "./exit-code";
-import { asIfMade, interrupted, isOurs, wasInterrupted } from "./interrupted";
-import { askPulumi } from "./pulumi-command";
+import { asIfMade, interrupted, type Recovered, recoveredIn, settled, wasInterrupted } from "./interrupted";
+import { askPulumi, PulumiError } from "./pulumi-command";
 import type { Session } from "./session";
+import type { Terminal } from "./terminal";
 
 /** Options of `authority recover`. */
 export interface RecoverOptions {
@@ -13,7 +14,7 @@ export interface RecoverOptions {
 
 /** Takes over what an interrupted `up` has made in the cluster and has not written into the state. */
 export async function recover({ stack }: RecoverOptions, session: Session): Promise<ExitCode> {
-  const recovered = await takeOver(readFleet({ root: session.root, stack }));
+  const recovered = await takeOver(readFleet({ root: session.root, stack }), session.terminal);
   session.terminal.print(
     recovered === undefined
       ? `${stack}: no \`up\` was interrupted while it made an object.`
@@ -22,48 +23,32 @@ export async function recover({ stack }: RecoverOptions, session: Session): Prom
   return recovered === undefined || recovered.foreign.length === 0 ? exitCode.fine : exitCode.blocked;
 }
 
-/** What became of the objects that an interrupted `up` was making. */
-export interface Recovered {
-  /** In the cluster, and from now on in the state. */
-  readonly taken: readonly StateResource[];
-  /** Not in the cluster: the next `up` makes them. */
-  readonly unmade: readonly StateResource[];
-  /** In the cluster, and made by somebody else. */
-  readonly foreign: readonly StateResource[];
-}
-
 /**
  * Looks for every object that an `up` was making when it was interrupted, and writes those that are in the cluster into
  * the state. The engine itself would only drop them from its list, and would fail at the next `up`, since they exist.
  *
+ * It may end anywhere: from the first import on each object is marked in the state, and the mark is there until it is
+ * known what became of the object, so that the next run goes on.
+ *
  * @returns `undefined` where no `up` was interrupted while it made anything
- * @throws PulumiError where the stack is locked, or the cluster does not answer; the state is then as it was
+ * @throws PulumiError where the stack is locked, or the cluster does not answer
  */
-export async function takeOver({ root, stack, delivery }: Fleet): Promise<Recovered | undefined> {
+export async function takeOver({ root, stack, delivery }: Fleet, terminal: Terminal): Promise<Recovered | undefined> {
   const first = await exportState(root, stack);
   if (!wasInterrupted(first)) return undefined;
+  terminal.tell(`An \`up\` of ${stack} was interrupted while it made objects; finding out what became of them`);
   // An `up` that is still running has such objects too. It holds the lock, at which this ends.
   await refresh(root, stack, rootOf(first));
   const before = await exportState(root, stack);
   // A file that is there already is written again, whoever wrote it.
   const sought = delivery.kind === "cluster" ? interrupted(before) : [];
+  await lookInto(root, stack, knownIn(before, sought), "--preview-only");
   await importState(root, stack, asIfMade(before, sought));
-  if (sought.length === 0) return { taken: [], unmade: [], foreign: [] };
-  try {
-    await refresh(root, stack, sought);
-  } catch (error) {
-    await importState(root, stack, before);
-    throw error;
-  }
-  const { resources = [] } = (await exportState(root, stack)).deployment;
-  const found = resources.filter(({ urn }) => sought.some((one) => one.urn === urn));
-  const foreign = found.filter((resource) => !isOurs(resource));
-  for (const { urn } of foreign) await askPulumi(root, ["state", "delete", urn, "--stack", stack, "--yes"]);
-  return {
-    taken: found.filter(isOurs),
-    unmade: sought.filter(({ urn }) => !found.some((one) => one.urn === urn)),
-    foreign,
-  };
+  await lookInto(root, stack, sought);
+  const after = await exportState(root, stack);
+  const recovered = recoveredIn(after, sought);
+  if (sought.length > 0) await importState(root, stack, settled(after, recovered));
+  return recovered;
 }
 
 /** One line for each object. */
@@ -87,8 +72,44 @@ function rootOf({ deployment }: ExportedState): readonly StateResource[] {
   return (deployment.resources ?? []).filter(({ type }) => type === "pulumi:pulumi:Stack");
 }
 
+/**
+ * One object that is known to be there, by which the cluster is asked whether it answers at all: where it does not, the
+ * state stays as it is.
+ */
+function knownIn({ deployment }: ExportedState, sought: readonly StateResource[]): readonly StateResource[] {
+  if (sought.length === 0) return [];
+  return (deployment.resources ?? [])
+    .filter((known) => known.custom && known.type.startsWith("kubernetes:") && known.delete !== true)
+    .filter((known) => known.pendingReplacement !== true && !sought.includes(known))
+    .slice(0, 1);
+}
+
+/** Reads these objects of the cluster again; with `--preview-only` the state stays as it is. */
+async function lookInto(
+  root: string,
+  stack: string,
+  objects: readonly StateResource[],
+  mode?: "--preview-only",
+): Promise<void> {
+  if (objects.length === 0) return;
+  try {
+    await refresh(root, stack, objects, mode);
+  } catch (error) {
+    if (!(error instanceof PulumiError)) throw error;
+    throw new PulumiError(
+      `${error.message}\nNothing is lost: once that is mended, run \`npx authority recover --stack ${stack}\` again.`,
+    );
+  }
+}
+
 /** Reads these resources again. */
-async function refresh(root: string, stack: string, resources: readonly StateResource[]): Promise<void> {
+async function refresh(
+  root: string,
+  stack: string,
+  resources: readonly StateResource[],
+  mode?: "--preview-only",
+): Promise<void> {
   const targets = resources.flatMap(({ urn }) => ["--target", urn]);
-  await askPulumi(root, ["refresh", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs", ...targets]);
+  const flags = mode === undefined ? ["--yes", "--skip-preview"] : [mode];
+  await askPulumi(root, ["refresh", "--stack", stack, ...flags, "--suppress-outputs", ...targets]);
 }

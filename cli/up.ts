@@ -35,7 +35,7 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
   if (names.length > 0) {
     terminal.tell(`held: ${names.join(", ")}; ${fleet.tenants.length - names.length} of ${fleet.tenants.length} go on`);
   }
-  const recovered = await takeOver(fleet);
+  const recovered = await takeOver(fleet, terminal);
   if (recovered !== undefined) terminal.tell(describeRecovered(recovered));
   const held = await hold(fleet, names);
   for (const line of outlook(fleet, held)) terminal.tell(line);

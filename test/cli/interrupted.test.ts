@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ExportedState, StateResource } from "../../cli/engine-state";
-import { asIfMade, interrupted, isOurs, wasInterrupted } from "../../cli/interrupted";
+import { asIfMade, interrupted, recoveredIn, settled, wasInterrupted } from "../../cli/interrupted";
 
 function resource(kind: string, namespace: string | undefined, name: string): StateResource {
   const type = `kubernetes:core/v1:${kind}`;
@@ -20,11 +20,27 @@ function state(resources: readonly StateResource[], creating: readonly StateReso
 
 const home = resource("Namespace", undefined, "podinfo");
 const quota = resource("ResourceQuota", "podinfo", "tenant");
+const limits = resource("LimitRange", "podinfo", "tenant");
 const component: StateResource = {
   urn: "urn:pulumi:prod::shared-authority::shared-authority:index:Tenant::podinfo",
   type: "shared-authority:index:Tenant",
   custom: false,
 };
+
+function madeBy(one: StateResource, manager: string): StateResource {
+  return { ...one, outputs: { metadata: { managedFields: [{ manager }] } } };
+}
+
+/** What the engine's refresh leaves of an object that it has found. */
+function found(resource: StateResource): StateResource {
+  const { initErrors, ...known } = resource;
+  assert.ok(initErrors === undefined || initErrors.length === 1);
+  return known;
+}
+
+function urnsOf(resources: readonly StateResource[]): string[] {
+  return resources.map(({ urn }) => urn);
+}
 
 describe("what an interrupted up was making", () => {
   it("is nothing where nothing is pending, or nothing but updates and deletions", () => {
@@ -70,10 +86,49 @@ describe("what an interrupted up was making", () => {
     );
   });
 
+  it("is found again in a state whose recovery was itself cut off, wherever that was", () => {
+    const marked = asIfMade(state([component], [home, quota]), [home, quota]);
+    assert.ok(wasInterrupted(marked));
+    assert.deepEqual(urnsOf(interrupted(marked)), [home.urn, quota.urn]);
+    assert.deepEqual(asIfMade(marked, interrupted(marked)), marked);
+    const looked = state((marked.deployment.resources ?? []).map(found), []);
+    assert.ok(wasInterrupted(looked));
+    assert.deepEqual(urnsOf(interrupted(looked)), [home.urn, quota.urn]);
+    assert.deepEqual(asIfMade(looked, interrupted(looked)), marked);
+    // A state that was written before the mark stood in two places.
+    assert.ok(wasInterrupted(state([{ ...home, initErrors: ["interrupted while it was made"] }], [])));
+    assert.equal(
+      wasInterrupted(state([{ ...home, initErrors: ["it is not ready"], sourcePosition: "a:1" }], [])),
+      false,
+    );
+  });
+
   it("is ours only where the API server has written down that the engine's provider made it", () => {
-    const madeBy = (manager: string) => ({ ...home, outputs: { metadata: { managedFields: [{ manager }] } } });
-    assert.equal(isOurs(madeBy("pulumi-kubernetes")), true);
-    assert.equal(isOurs(madeBy("kubectl-create")), false);
-    assert.equal(isOurs(home), false);
+    const looked = state([madeBy(home, "pulumi-kubernetes-1f"), madeBy(quota, "kubectl-create")], []);
+    const { taken, unmade, foreign } = recoveredIn(looked, [home, quota, limits]);
+    assert.deepEqual([taken, unmade, foreign].map(urnsOf), [[home.urn], [limits.urn], [quota.urn]]);
+    assert.deepEqual(urnsOf(recoveredIn(state([home], []), [home]).foreign), [home.urn]);
+  });
+
+  it("is, once it is settled, without its mark, and gone where it is somebody else's", () => {
+    const leaving = { ...quota, id: "old", delete: true };
+    const dependent = {
+      ...component,
+      dependencies: [home.urn, quota.urn],
+      propertyDependencies: { name: [quota.urn], namespace: [home.urn] },
+    };
+    const before = asIfMade(state([], [home, quota]), [home, quota]).deployment.resources ?? [];
+    const [ours, theirs] = before.map(found);
+    const looked = state(
+      [madeBy(ours!, "pulumi-kubernetes"), madeBy(theirs!, "kubectl-create"), dependent, leaving],
+      [],
+    );
+    const after = settled(looked, recoveredIn(looked, [home, quota]));
+    assert.equal(wasInterrupted(after), false);
+    assert.deepEqual(after.deployment.resources, [
+      { ...madeBy(home, "pulumi-kubernetes"), id: "podinfo", sourcePosition: undefined },
+      { ...dependent, dependencies: [home.urn], propertyDependencies: { name: [], namespace: [home.urn] } },
+      leaving,
+    ]);
   });
 });

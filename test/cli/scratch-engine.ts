@@ -49,11 +49,11 @@ export class ScratchEngine {
     return readFileSync(join(this.directory, "runs"), "utf8").split("\n").slice(0, -1);
   }
 
-  /** Runs `authority` with this engine. */
+  /** Runs `authority` with this engine, as a pipeline does, which answers no questions. */
   async authority(args: readonly string[], cwd: string, fault?: Fault): Promise<Outcome> {
     writeFileSync(join(this.directory, "runs"), "");
     writeFileSync(join(this.directory, "fault.json"), JSON.stringify(fault ?? {}));
-    return authorityProcess(args, { cwd, env: { PULUMI: this.program } });
+    return authorityProcess(args, { cwd, env: { PULUMI: this.program, PULUMI_SKIP_CONFIRMATIONS: "true" } });
   }
 }
 
@@ -114,6 +114,11 @@ function act() {
     }
     writeFileSync(at("state.json"), JSON.stringify(imported));
   } else if (args[0] === "refresh") {
+    const isConfirmed = args.includes("--yes") || process.env.PULUMI_SKIP_CONFIRMATIONS === "true";
+    if (isConfirmed === args.includes("--preview-only")) {
+      console.error("error: --yes and --preview-only cannot be used together");
+      process.exit(1);
+    }
     const cluster = read("cluster.json");
     const targets = args.filter((_, index) => args[index - 1] === "--target");
     const looked = state.deployment.resources.flatMap((resource) => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { ExportedState, StateResource } from "../../cli/engine-state";
+import { asIfMade, interrupted } from "../../cli/interrupted";
 import { skipBecause } from "../support/tools";
 import type { Application } from "./support/application";
 import { killProcesses, killUp, type Moment, type Victim } from "./support/disturbed-up";
@@ -43,6 +45,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
   const seen = new Set<Application>();
   const applications: Application[] = [];
   let file: Awaited<ReturnType<typeof fleetFile>>;
+  let kubeconfig: string;
 
   before(async function () {
     if (process.platform !== "linux") skipBecause(this, "finds the engine's processes in /proc");
@@ -50,6 +53,11 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     await stage().addStack("prod", {
       tenants: applications.map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
+    kubeconfig = join(stage().project.directory, "..", "kubeconfig");
+    await copyFile(opened().lab.kubeconfigPath, kubeconfig);
+    await stage().edit("prod", "A kubeconfig of its own", (text) =>
+      text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`),
+    );
     file = await fleetFile(stage(), "prod", applications);
   });
 
@@ -148,6 +156,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     const plain = await stage().tryUp("prod", "--skip-preview");
     assert.notEqual(plain.code, 0);
     assert.match(said(plain), /exists already[^]*`npx authority recover --stack prod` takes over/);
+    await assertKeptWhereTheClusterIsGone(path);
     const recovered = await runTold(stage(), "npx authority recover --stack prod");
     assert.equal(recovered.code, 3, said(recovered));
     for (const { outputs } of made) {
@@ -164,6 +173,33 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     await assertWhole(stage(), "prod", tenants());
     await opened().cluster.delete({ apiVersion: "v1", kind: "ConfigMap", metadata: foreign });
   });
+
+  /** A recovery that fails leaves everything pending; one that was cut off later leaves it marked, whatever comes then. */
+  async function assertKeptWhereTheClusterIsGone(path: string): Promise<void> {
+    const right = await readFile(kubeconfig, "utf8");
+    await writeFile(kubeconfig, right.replace(/(server: ).*/, "$1https://127.0.0.1:1"));
+    const stored = async () => (JSON.parse(await readFile(path, "utf8")) as StateFile).checkpoint.latest;
+    const sought = async () => interrupted({ deployment: await stored() }).map(({ urn }) => urn);
+    const before = await sought();
+    const failed = await stage().authorityUp("prod");
+    assert.equal(failed.code, 1, said(failed));
+    assert.match(
+      said(failed),
+      /unreachable[^]*Nothing is lost: once that is mended, run `npx authority recover --stack prod` again/,
+    );
+    assert.equal((await stored()).pending_operations?.length, before.length);
+
+    const state = JSON.parse(await readFile(path, "utf8")) as StateFile;
+    const marked = asIfMade(
+      { deployment: state.checkpoint.latest },
+      interrupted({ deployment: state.checkpoint.latest }),
+    );
+    await writeFile(path, JSON.stringify({ ...state, checkpoint: { ...state.checkpoint, latest: marked.deployment } }));
+    const refreshed = await stage().pulumi("refresh", "--stack", "prod", "--yes", "--skip-preview");
+    assert.notEqual(refreshed.code, 0);
+    assert.deepEqual((await sought()).sort(), before.sort());
+    await writeFile(kubeconfig, right);
+  }
 
   it("and at last nothing is left to do", async () => {
     await stage().expectNoChanges("prod", "--refresh");
