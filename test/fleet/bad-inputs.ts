@@ -800,11 +800,18 @@ const platformSecrets: BadInput[] = ["repositorySecret", "registrySecret"].flatM
       `${shop}.${key}`,
       ["belongs to the tenant shop-admin"],
     ),
+    bad(
+      `the Secret by which Flux pushes as ${key}`,
+      inTenant(`${key}: push`).replace("config:\n", `config:\n${configRepository.replace(" }", ", secret: push }")}`),
+      `${key}:`,
+      `${shop}.${key}`,
+      ["by which Flux pushes to the shared repository", "of its own"],
+    ),
   ];
 });
 
 const namespaces: BadInput[] = [
-  ...["kube-system", "kube-public", "kube-node-lease", "default"].map((name) =>
+  ...["kube-system", "kube-public", "kube-node-lease", "kube-flannel", "default"].map((name) =>
     badKey(`the namespace ${name}`, `namespace: ${name}`, ["belongs to the cluster"]),
   ),
   badKey("the authority namespace", "namespace: flux-system", ["is the authority namespace"]),
@@ -814,6 +821,34 @@ const namespaces: BadInput[] = [
     "flux-system:",
     "shared-authority:tenants.flux-system",
     ["is the authority namespace"],
+  ),
+  bad(
+    "the namespace of Flux's controllers, where the authority namespace is another",
+    inTenant("namespace: flux-system").replace(
+      "config:\n",
+      "config:\n  shared-authority:authorityNamespace: authority\n",
+    ),
+    "namespace: flux-system",
+    `${shop}.namespace`,
+    ["belongs to the cluster"],
+  ),
+  ...[
+    "kustomize-controller",
+    "helm-controller",
+    "flux-operator",
+    "shared-authority-root",
+    "default",
+    "flux-system",
+  ].map((name) =>
+    bad(
+      `a tenant named ${name}`,
+      inTenant("namespace: shop")
+        .replace("    shop:", `    ${name}:`)
+        .replace("config:\n", "config:\n  shared-authority:authorityNamespace: authority\n"),
+      `${name}:`,
+      `shared-authority:tenants.${name}`,
+      [`The name \`${name}\` is kept for the platform`],
+    ),
   ),
   badKey("a namespace with a dot", "namespace: a.b", ["a namespace"]),
   bad(

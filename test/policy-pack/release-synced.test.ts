@@ -371,6 +371,13 @@ describe("release-synced", () => {
     const violations = await judgeObjects(objectsOf(), [releaseSynced]);
     assert.match(violations[0]!.message, /shared-authority:follow must be one of `branch`, `tags`/);
   });
+
+  it("prints no password of an address", async () => {
+    const url = "https://bot:hunter2@git.example.com/podinfo";
+    const [violation] = await judge(releaseSynced, withField(objectsOf(), "GitRepository", "spec/url", url));
+    assert.match(violation!.message, /spec\.url is "https:\/\/\*\*\*@git\.example\.com\/podinfo", must be/);
+    assert.ok(!violation!.message.includes("hunter2"));
+  });
 });
 
 /** Judges one resource as the engine hands it over. */
