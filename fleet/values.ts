@@ -1,5 +1,5 @@
 import { lstatSync, realpathSync } from "node:fs";
-import { join, posix, sep } from "node:path";
+import { join, posix } from "node:path";
 import { isMap, isScalar, visit } from "yaml";
 import type { ValuesFile } from "./fleet";
 import { isInnerPath } from "./address";
@@ -108,11 +108,13 @@ export class ValuesReader {
     let content: string | undefined;
     try {
       const real = realpathSync.native(join(this.#root, path));
-      if (!real.startsWith(this.#root + sep)) {
+      // A link's commit says nothing of what it leads to, which may be the pipeline's own kubeconfig.
+      if (real !== join(this.#root, path)) {
         report({
           file: path,
-          message: "The file is a symbolic link that leaves the project; expected a file of this repository.",
-          mend: "Put the file itself here: a decision is a commit in this repository.",
+          message:
+            "The file is reached by a symbolic link, or by another spelling; expected a file of this repository.",
+          mend: "Put the file itself here, or name it under `values`: a decision is a commit in this repository.",
         });
       } else {
         content = readTextFile(real, path, largestConfigMap);

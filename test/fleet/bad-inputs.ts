@@ -1170,14 +1170,21 @@ const values: BadInput[] = [
     stack: "prod",
     files: { [file]: goodStack },
     links: { "tenants/shop/values.yaml": "/etc/passwd" },
-    expect: { file: "tenants/shop/values.yaml", words: ["leaves the project"] },
+    expect: { file: "tenants/shop/values.yaml", words: ["symbolic link"] },
   },
   {
     title: "a folder of values linked from outside",
     stack: "prod",
     files: { [file]: inTenant("values: [package.json]") },
     links: { "tenants/shop": resolve(".") },
-    expect: { file: "tenants/shop/package.json", words: ["leaves the project"] },
+    expect: { file: "tenants/shop/package.json", words: ["symbolic link"] },
+  },
+  {
+    title: "values linked to another file of the project, of which the commit says nothing",
+    stack: "prod",
+    files: { [file]: goodStack, "kubeconfig.yaml": "users: []\n" },
+    links: { "tenants/shop/values.yaml": "../../kubeconfig.yaml" },
+    expect: { file: "tenants/shop/values.yaml", words: ["symbolic link", "name it under `values`"] },
   },
   {
     title: "values linked to nowhere",
@@ -1209,6 +1216,17 @@ const values: BadInput[] = [
   badValues("an alias of nothing", "a: *nothing\n", undefined, ["cannot be resolved"]),
   badValues("a key twice", "a: 1\nb: 2\na: 3\n", 3, ["twice", "line 1"], "a"),
   badValues("an unknown tag", "a: !vault x\n", 1, ["Unresolved tag"]),
+  ...(
+    [
+      ["a password that is taken for a tag", "!Tr0ub4dor&3", "Unresolved tag"],
+      ["a password that is taken for a block", "|hunter2", "Block scalar header"],
+      ["a password with an escape that is none", '"\\qhunter2"', "Invalid escape sequence"],
+      ["a password behind an indicator", "@hunter2", "Plain value cannot start"],
+    ] as const
+  ).map(([title, text, word]): BadInput => {
+    const input = badValues(title, `password: ${text}\n`, 1, [word]);
+    return { ...input, expect: { ...input.expect, hidden: text.replace(/^["|@\\]+/, "") } };
+  }),
   badValues("the name __proto__", "__proto__: { a: 1 }\n", 1, ["refused"]),
   badValues("nested too deep", "[".repeat(20_000), 1, ["nested too deep"]),
   ...strayCharacters.map(([title, character, name]) =>
