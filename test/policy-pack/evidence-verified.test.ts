@@ -59,6 +59,14 @@ describe("evidence-verified", () => {
     });
   }
 
+  it("passes when the commit's release branch was merged into another that releases are made from", async () => {
+    const stack = fleetOf({ releasedFrom: ["master", "release/*"] });
+    const tagged = objectsOf(stack.tenants[0], evidenceOf(podinfo, { branch: "release/6.14" }), stack);
+    assert.deepEqual(await judge(policy(reads({ branch: "master" })), tagged, stack, on), []);
+    const stray = await judge(policy(reads({ branch: "feature" })), tagged, stack, on);
+    assert.match(stray[0]!.message, /lies on the branch "feature", must lie on "master" or "release\/\*"/);
+  });
+
   it("blocks evidence that somebody made up", async () => {
     const lie = objectsOf(podinfo, evidenceOf(podinfo, { commit: "d".repeat(40) }));
     assert.match((await judge(policy(reads()), lie, undefined, on))[0]!.message, /commit` is "d+", must be "(c1)+"/);
