@@ -16,6 +16,11 @@ const largestConfigMap = 1024 * 1024;
 /** More aliases than anybody writes by hand; a bomb needs millions. */
 const mostAliases = 1000;
 
+/** The files of a tenant's special config where its entry names none; either may be missing. */
+export function defaultValuesFiles(tenant: string, stack: string): string[] {
+  return ["values.yaml", `values.${stack}.yaml`].map((name) => `tenants/${tenant}/${name}`);
+}
+
 /** Reads the values files of the tenants of one stack. Files that several tenants name are checked once. */
 export class ValuesReader {
   readonly #contents = new Map<string, string | undefined>();
@@ -38,10 +43,9 @@ export class ValuesReader {
   read(tenant: string, declared: unknown): ValuesFile[] {
     const folder = `tenants/${tenant}`;
     if (declared === undefined) {
-      const names = ["values.yaml", `values.${this.report.file.stack}.yaml`].map((name) => `${folder}/${name}`);
       return this.#readAll(
         tenant,
-        names.filter((path) => exists(join(this.#root, path))),
+        defaultValuesFiles(tenant, this.report.file.stack).filter((path) => exists(join(this.#root, path))),
       );
     }
     if (!Array.isArray(declared)) return [];
