@@ -68,7 +68,7 @@ export async function decide(root: string, stack: string): Promise<Decision> {
     refuse("The stack's config", engineConfigProblems(file, pulumi.runtime.allConfig()).map(describeProblem));
     if (!pulumi.runtime.isDryRun()) await refuseUncommitted(fleet);
     const reader = createEvidenceReader();
-    const held = heldTenants();
+    const held = heldTenants(stack);
     const tenants = fleet.tenants.filter(({ name }) => !held.some((one) => one.name === name));
     const resolutions = await resolve({ ...fleet, tenants }, root, reader);
     refuseUnverified(resolutions);
