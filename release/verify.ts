@@ -34,7 +34,7 @@ export async function verifyLock(
   return Promise.all(
     locked.map(async ({ tenant, evidence }): Promise<Verification> => {
       const declared = tenants.find(({ name, chart }) => name === tenant && chartReference(chart) === evidence.chart);
-      const read = await reader.readFacts(questionOfEntry(evidence, declared?.insecureRegistry ?? false));
+      const read = await reader.readFacts(questionOfEntry(evidence, declared));
       const found = { tenant, version: evidence.version };
       return "evidence" in read
         ? { ...found, changes: changesBetween(evidence, read.evidence), unread: [] }
@@ -44,7 +44,7 @@ export async function verifyLock(
 }
 
 /** What is to be read again: just what the entry has. */
-function questionOfEntry(locked: Evidence, insecure: boolean): Question {
+function questionOfEntry(locked: Evidence, declared: Tenant | undefined): Question {
   const references = locked.images.map(({ reference }) => splitReference(reference));
   const chart: Chart = locked.chart.startsWith("oci://")
     ? { kind: "oci", url: locked.chart }
@@ -53,12 +53,13 @@ function questionOfEntry(locked: Evidence, insecure: boolean): Question {
     version: locked.version,
     repository: locked.gitTag === undefined ? undefined : locked.repository,
     gitTag: locked.gitTag ?? "",
-    releasedFrom: locked.branch === undefined ? [] : [locked.branch],
+    // A release branch may have been merged and deleted: then the commit has to lie on another one that is allowed.
+    releasedFrom: locked.branch === undefined ? [] : [locked.branch, ...(declared?.releasedFrom ?? [])],
     chart,
     chartTag: chartTagOf(locked.chartVersion ?? locked.version),
     images: references.map(({ image }) => image),
     imageTag: references[0]?.tag ?? "",
-    insecure,
+    insecure: declared?.insecureRegistry ?? false,
   };
 }
 
@@ -90,7 +91,7 @@ function gitChanges(locked: Evidence, now: Evidence): string[] {
           `the Git tag "${gitTag}" was made anew at the same commit: its object was ${locked.tagObject}, and is ${now.tagObject ?? "none"}`,
         ]
       : []),
-    ...(locked.branch === now.branch
+    ...(locked.branch === undefined || now.branch !== undefined
       ? []
       : [`the branch "${String(locked.branch)}" no longer holds the commit ${String(commit)}`]),
   ];

@@ -337,6 +337,16 @@ describe("releases on a Git server and in a registry", () => {
     );
   });
 
+  it("are verified again: a release branch that was merged and deleted is no change", async () => {
+    const released = tenant({ tag: "1.3.0", releasedFrom: ["master", "feature"] });
+    const lock = withEvidence(noLock, "app", await readEvidence(released));
+    assert.equal(lock.releases.get("app")?.get("1.3.0")?.branch, "feature");
+    await git({ directory: path }, "update-ref", "refs/heads/master", "refs/heads/feature");
+    await git({ directory: path }, "branch", "--quiet", "--delete", "--force", "feature");
+    const [verified] = await verifyLock(lock, [released], makeReader());
+    assert.deepEqual([verified?.changes, verified?.unread], [[], []]);
+  });
+
   it("are verified again: what changed since", async () => {
     let lock = noLock;
     for (const one of [tenant(), tenant({ tag: "1.1.0" }), tenant({ tag: "1.3.0", releasedFrom: ["feature"] })]) {
