@@ -146,6 +146,11 @@ function hasControlCharacter(text: string): boolean {
   return /\p{Cc}/u.test(text);
 }
 
+/** Whether the repository is elsewhere whatever lies on this machine: a folder may be called `https:`. */
+export function isRemoteUrl(repository: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(repository) && !/^file:/i.test(repository);
+}
+
 /** The absolute path of a repository or bundle on this machine; nothing for one that is elsewhere. */
 function localPath(repository: string): string | undefined {
   if (/^file:\/\//i.test(repository)) {
@@ -154,6 +159,9 @@ function localPath(repository: string): string | undefined {
       throw new GitError(`there is no file or folder ${path}`);
     }
     return path;
+  }
+  if (isRemoteUrl(repository)) {
+    return undefined;
   }
   if (existsSync(repository)) {
     return resolve(repository);

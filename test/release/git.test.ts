@@ -67,6 +67,28 @@ describe("a Git repository", () => {
     }
   });
 
+  it("is never taken for a folder that has the name of its URL", async () => {
+    await makeApp();
+    const server = await serveGit({ root: directory() });
+    const url = `${server.url}/app.git`;
+    // Git knows no scheme in capitals, and says so; that is no reason to look at folders.
+    const shouted = url.replace("http", "HTTP");
+    const work = join(directory(), "work");
+    for (const name of [url, shouted]) {
+      await makeRepository(join(work, name), [{ files: chartAt("6.6.6"), lightweight: ["6.6.6"] }]);
+    }
+    const before = process.cwd();
+    process.chdir(work);
+    try {
+      const tags = await withRepository(url, impatient, ({ refs }) => Promise.resolve([...refs.tags.keys()]));
+      assert.deepEqual(tags.sort(), ["1.0.0", "1.0.0-light", "1.1.0"]);
+      await assert.rejects(withRepository(shouted, impatient, facts), GitError);
+    } finally {
+      process.chdir(before);
+      await server.close();
+    }
+  });
+
   it("from elsewhere leaves nothing in the folder for temporary files", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
