@@ -29,6 +29,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 /** Runs the command line of this process, and ends it. */
 export function run(process: NodeJS.Process): void {
   for (const [signal, code] of [
+    ["SIGHUP", 129],
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const) {

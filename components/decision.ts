@@ -9,7 +9,7 @@ import type { Followed } from "../manifests/source";
 import type { BranchEvidence, Evidence } from "../release/evidence";
 import { createEvidenceReader, type EvidenceReader } from "../release/evidence-reader";
 import { readLock } from "../release/lock";
-import { type Resolution, resolveBranches, resolveFleet } from "../release/resolve";
+import { type Resolution, resolveBranches, resolveFleet, wayOut } from "../release/resolve";
 import { emergencyVariable, uncommittedReasons } from "./commit-before-deploy";
 import { type HeldTenant, heldTenants } from "./held-tenants";
 import { keepsSources, keptRelease, type LastOutput, readLastOutputs } from "./kept-release";
@@ -71,7 +71,7 @@ export async function decide(root: string, stack: string): Promise<Decision> {
     const held = heldTenants(stack);
     const tenants = fleet.tenants.filter(({ name }) => !held.some((one) => one.name === name));
     const resolutions = await resolve({ ...fleet, tenants }, root, reader);
-    refuseUnverified(resolutions);
+    refuseUnverified(stack, resolutions);
     const last = keepsSources(fleet) || held.length > 0 ? await readLastOutputs(fleet) : {};
     const releases = tenants.map((tenant) => {
       const follows = followedBy(tenant, resolutions);
@@ -122,15 +122,18 @@ async function refuseUncommitted(fleet: Fleet): Promise<void> {
   );
 }
 
-function refuseUnverified(resolutions: readonly AnyResolution[]): void {
+function refuseUnverified(stack: string, resolutions: readonly AnyResolution[]): void {
   const unread = resolutions.filter(({ evidence }) => evidence === undefined);
-  refuse("What cannot be verified is not deployed", unread.flatMap(reasonsOf));
-  const broken = resolutions.flatMap(reasonsOf);
+  refuse(
+    "What cannot be verified is not deployed",
+    unread.flatMap((one) => reasonsOf(stack, one)),
+  );
+  const broken = resolutions.flatMap((one) => reasonsOf(stack, one));
   if (!pulumi.runtime.isDryRun()) refuse("The promise is broken", broken);
 }
 
-function reasonsOf({ tenant, reasons }: AnyResolution): string[] {
-  return reasons.map((reason) => `${tenant}: ${reason}`);
+function reasonsOf(stack: string, resolution: AnyResolution): string[] {
+  return [...resolution.reasons, wayOut(stack, resolution) ?? []].flat().map((line) => `${resolution.tenant}: ${line}`);
 }
 
 function refuse(title: string, reasons: readonly string[]): void {

@@ -3,11 +3,12 @@
  * asked for is fetched: for a chart's file the tagged commits without history and blobs, then the file's blobs; for
  * the question what a branch holds, commits alone. A repository on this machine is read where it lies.
  */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { atExit } from "./at-exit";
 import { GitError, runGit, withoutCredentials } from "./git-command";
 import { checkObjects, isReadable, largestFileBytes, readBlobs, textLines, type Git } from "./git-objects";
 
@@ -82,7 +83,9 @@ export async function withRepository<Result>(
   if (local !== undefined && statSync(local).isDirectory()) {
     return use(await openLocal(git, local));
   }
-  const scratch = await mkdtemp(join(tmpdir(), "authority-git-"));
+  // In one go with what removes it: a signal comes between two steps.
+  const scratch = mkdtempSync(join(tmpdir(), "authority-git-"));
+  const forget = atExit(() => rmSync(scratch, removal));
   try {
     if (local !== undefined) {
       const clone = join(scratch, "bundle.git");
@@ -91,9 +94,13 @@ export async function withRepository<Result>(
     }
     return await use(await openRemote(git, repository, scratch));
   } finally {
-    await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
+    await rm(scratch, removal);
+    forget();
   }
 }
+
+/** A Git process that is just ending may write for a moment more. */
+const removal = { recursive: true, force: true, maxRetries: 5 } as const;
 
 /**
  * The path of a chart as Git names it, without `./` before and `/` behind; `""` is the top of the repository.
@@ -146,6 +153,11 @@ function hasControlCharacter(text: string): boolean {
   return /\p{Cc}/u.test(text);
 }
 
+/** Whether the repository is elsewhere whatever lies on this machine: a folder may be called `https:`. */
+export function isRemoteUrl(repository: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(repository) && !/^file:/i.test(repository);
+}
+
 /** The absolute path of a repository or bundle on this machine; nothing for one that is elsewhere. */
 function localPath(repository: string): string | undefined {
   if (/^file:\/\//i.test(repository)) {
@@ -154,6 +166,9 @@ function localPath(repository: string): string | undefined {
       throw new GitError(`there is no file or folder ${path}`);
     }
     return path;
+  }
+  if (isRemoteUrl(repository)) {
+    return undefined;
   }
   if (existsSync(repository)) {
     return resolve(repository);

@@ -181,8 +181,13 @@ interface Answer {
 function requestUrl({ address, path, insecure }: RegistryRequest): URL {
   const base = `${insecure ? "http" : "https"}://${address.host}/v2/${address.name}/`;
   const url = new URL(path, base);
-  if (url.host !== new URL(base).host) {
-    throw new RegistryError(`the registry ${address.host} points at another host, ${url.host}`);
+  const { origin } = new URL(base);
+  // The scheme too: the token would go to the same host in plain text.
+  if (url.origin !== origin) {
+    throw new RegistryError(
+      `the registry ${address.host} points at ${url.origin}, expected ${origin}: credentials are sent nowhere else. ` +
+        "Its operator has to mend its `Link` header",
+    );
   }
   return url;
 }

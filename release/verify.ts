@@ -69,11 +69,49 @@ function splitReference(reference: string): { image: string; tag: string } {
   return { image: reference.slice(0, colon), tag: reference.slice(colon + 1) };
 }
 
+/**
+ * What makes it another release than the one that was locked: the commit, the tag object, or a digest. The tenant may
+ * declare another branch or prefix by now; a fact that is not there is the promise's to miss.
+ */
+export function movedFacts(locked: Evidence, now: Evidence): string[] {
+  const found = now.images.filter(({ digest }) => digest !== undefined).map(({ reference }) => reference);
+  const images = locked.images.filter(({ reference }) => found.includes(reference));
+  const isSameChart = now.chartDigest !== undefined && locked.chartVersion === now.chartVersion;
+  return [
+    ...(now.commit === undefined ? [] : movedTag(locked, now)),
+    ...(isSameChart && locked.chartDigest !== undefined
+      ? change("the chart's digest", locked.chartDigest, now.chartDigest)
+      : []),
+    ...imageChanges({ ...locked, images }, now),
+  ];
+}
+
+function movedTag(locked: Evidence, now: Evidence): string[] {
+  if (locked.gitTag === undefined || locked.gitTag === now.gitTag) {
+    return tagChanges(locked, now);
+  }
+  // Two tags are two objects; of one release they point at one commit.
+  return locked.commit === now.commit
+    ? []
+    : [
+        `the Git tag "${String(now.gitTag)}" points at ${String(now.commit)}, and "${locked.gitTag}", which was locked, at ${String(locked.commit)}`,
+      ];
+}
+
 function changesBetween(locked: Evidence, now: Evidence): string[] {
   return [...gitChanges(locked, now), ...chartChanges(locked, now), ...imageChanges(locked, now)];
 }
 
 function gitChanges(locked: Evidence, now: Evidence): string[] {
+  const isSameCommit = now.gitTag !== undefined && now.commit === locked.commit;
+  const isStray = isSameCommit && locked.branch !== undefined && now.branch === undefined;
+  return [
+    ...tagChanges(locked, now),
+    ...(isStray ? [`the branch "${locked.branch}" no longer holds the commit ${String(locked.commit)}`] : []),
+  ];
+}
+
+function tagChanges(locked: Evidence, now: Evidence): string[] {
   const { gitTag, commit } = locked;
   if (gitTag === undefined) {
     return [];
@@ -84,17 +122,11 @@ function gitChanges(locked: Evidence, now: Evidence): string[] {
   if (now.commit !== commit) {
     return [`the Git tag "${gitTag}" moved from ${String(commit)} to ${now.commit ?? "what is no commit"}`];
   }
-  const retagged = locked.tagObject !== undefined && locked.tagObject !== now.tagObject;
-  return [
-    ...(retagged
-      ? [
-          `the Git tag "${gitTag}" was made anew at the same commit: its object was ${locked.tagObject}, and is ${now.tagObject ?? "none"}`,
-        ]
-      : []),
-    ...(locked.branch === undefined || now.branch !== undefined
-      ? []
-      : [`the branch "${String(locked.branch)}" no longer holds the commit ${String(commit)}`]),
-  ];
+  return locked.tagObject !== undefined && locked.tagObject !== now.tagObject
+    ? [
+        `the Git tag "${gitTag}" was made anew at the same commit: its object was ${locked.tagObject}, and is ${now.tagObject ?? "none"}`,
+      ]
+    : [];
 }
 
 function chartChanges(locked: Evidence, now: Evidence): string[] {

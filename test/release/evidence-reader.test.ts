@@ -11,7 +11,7 @@ import { pushChart, pushImage } from "../../lab/push";
 import type { Evidence } from "../../release/evidence";
 import { createEvidenceReader, type EvidenceReader } from "../../release/evidence-reader";
 import { withEvidence, type Lock } from "../../release/lock";
-import { resolveBranch, resolveBranches, resolveFleet, resolveRelease } from "../../release/resolve";
+import { resolveAgain, resolveBranch, resolveBranches, resolveFleet, resolveRelease } from "../../release/resolve";
 import { verifyLock } from "../../release/verify";
 import { temporaryDirectory } from "../support/directory";
 import { chartAt, makeRepository } from "./scratch-repository";
@@ -218,7 +218,12 @@ describe("releases on a Git server and in a registry", () => {
     assert.deepEqual((await resolveRelease(tenant({ chart }), noLock, makeReader())).reasons, []);
     const alone = await readEvidence(tenant({ chart, repository: undefined }));
     assert.deepEqual([alone.gitTag, alone.repository, alone.chartVersion], [undefined, undefined, "1.0.0"]);
+    assert.deepEqual((await resolveAgain(tenant({ chart }), evidence, makeReader())).reasons, []);
     await push("1.0.0", "0123");
+    assert.match(
+      (await resolveAgain(tenant({ chart }), evidence, makeReader())).reasons.join("\n"),
+      /^the chart's digest was "sha256:\w+", and is "sha256:\w+"\n`authority verify` tells [^\n]*, and lock it again$/,
+    );
     assert.match(
       (await resolveRelease(tenant({ chart }), noLock, makeReader())).reasons.join(),
       /image\.revision is "0123", must be/,

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { git } from "../../lab/git";
 import { serveGit } from "../../lab/git-server";
 import { listenOnLoopback } from "../../lab/loopback";
 import { GitError, withRepository, type GitOptions, type GitRepository } from "../../release/git";
 import { temporaryDirectory } from "../support/directory";
+import { projectRoot } from "../support/project";
 import { chartAt, makeRepository } from "./scratch-repository";
 
 const file = "charts/app/Chart.yaml";
@@ -67,6 +71,28 @@ describe("a Git repository", () => {
     }
   });
 
+  it("is never taken for a folder that has the name of its URL", async () => {
+    await makeApp();
+    const server = await serveGit({ root: directory() });
+    const url = `${server.url}/app.git`;
+    // Git knows no scheme in capitals, and says so; that is no reason to look at folders.
+    const shouted = url.replace("http", "HTTP");
+    const work = join(directory(), "work");
+    for (const name of [url, shouted]) {
+      await makeRepository(join(work, name), [{ files: chartAt("6.6.6"), lightweight: ["6.6.6"] }]);
+    }
+    const before = process.cwd();
+    process.chdir(work);
+    try {
+      const tags = await withRepository(url, impatient, ({ refs }) => Promise.resolve([...refs.tags.keys()]));
+      assert.deepEqual(tags.sort(), ["1.0.0", "1.0.0-light", "1.1.0"]);
+      await assert.rejects(withRepository(shouted, impatient, facts), GitError);
+    } finally {
+      process.chdir(before);
+      await server.close();
+    }
+  });
+
   it("from elsewhere leaves nothing in the folder for temporary files", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
@@ -83,6 +109,23 @@ describe("a Git repository", () => {
     } finally {
       if (before === undefined) delete process.env.TMPDIR;
       else process.env.TMPDIR = before;
+      await server.close();
+    }
+  });
+
+  it("is one of many that are read at once, with one listener for the end of the process", async () => {
+    await makeApp();
+    const server = await serveGit({ root: directory() });
+    const before = process.listenerCount("exit");
+    try {
+      const during = await Promise.all(
+        Array.from({ length: 12 }, () =>
+          withRepository(`${server.url}/app.git`, impatient, () => Promise.resolve(process.listenerCount("exit"))),
+        ),
+      );
+      assert.deepEqual(new Set(during), new Set([before + 1]));
+      assert.equal(process.listenerCount("exit"), before);
+    } finally {
       await server.close();
     }
   });
@@ -134,17 +177,41 @@ describe("a Git repository", () => {
     }
   });
 
-  it("that does not answer is given up in time", async () => {
-    const server = await listenOnLoopback(createServer(() => undefined));
+  it("that does not answer is given up in time, and no process goes on asking", async () => {
+    const silent = createServer(() => undefined);
+    const server = await listenOnLoopback(silent);
     try {
       await assert.rejects(
         withRepository(`${server.url}/app.git`, { retries: 0, timeoutMs: 300 }, facts),
         /no answer within 0\.3 s/,
       );
       const abort = new AbortController();
+      const connected = once(silent, "connection") as Promise<[Socket]>;
       const reading = withRepository(`${server.url}/app.git`, { retries: 0, signal: abort.signal }, facts);
+      const [socket] = await connected;
+      // It is Git's helper that holds the connection, and nothing but its end closes it.
+      const hungUp = once(socket, "close");
       abort.abort();
       await assert.rejects(reading, /aborted/);
+      await hungUp;
+    } finally {
+      await server.close();
+    }
+  });
+
+  it("that does not answer is not asked for ever by a Git whose own reader was killed", async () => {
+    const silent = createServer();
+    const server = await listenOnLoopback(silent);
+    try {
+      const asked = once(silent, "request") as Promise<[IncomingMessage]>;
+      const read = `require("./bin/load").load(require("node:path").resolve("release/git.ts"))
+        .withRepository("${server.url}/app.git", { retries: 0, timeoutMs: 1000 }, () => undefined)`;
+      const env = { ...process.env, TMPDIR: directory() };
+      const reader = spawn(process.execPath, ["-e", read], { cwd: projectRoot, env, stdio: "ignore" });
+      const [{ socket }] = await asked;
+      const hungUp = once(socket, "close");
+      reader.kill("SIGKILL");
+      await hungUp;
     } finally {
       await server.close();
     }
