@@ -1,5 +1,10 @@
 import { annotation } from "../manifests/annotation";
-import { chartFieldsOfBranch, evidenceOfAnnotations, imagesOfAnnotations } from "../manifests/evidence-annotations";
+import {
+  chartFieldsOfBranch,
+  chartProblemsOfAnnotations,
+  evidenceOfAnnotations,
+  imagesOfAnnotations,
+} from "../manifests/evidence-annotations";
 import type { Tenant } from "../fleet/fleet";
 import { branchReasons, chartReference, expectationsOf, promiseReasons } from "../release/promise";
 import type { BranchEvidence, Evidence } from "../release/evidence";
@@ -85,6 +90,7 @@ function branchEvidence(annotations: Readonly<Record<string, string>>): BranchEv
     branch: annotations[annotation.branch] ?? "",
     chart: annotations[annotation.chart] ?? "",
     commit: "",
+    chartProblems: chartProblemsOfAnnotations(annotations),
     ...chartFieldsOfBranch(annotations, anyVersion),
   };
 }
