@@ -1,6 +1,11 @@
 import { annotation } from "../manifests/annotation";
-import { chartFieldsOfBranch, evidenceOfAnnotations, imagesOfAnnotations } from "../manifests/evidence-annotations";
 import { withoutCredentials } from "../fleet/address";
+import {
+  chartFieldsOfBranch,
+  chartProblemsOfAnnotations,
+  evidenceOfAnnotations,
+  imagesOfAnnotations,
+} from "../manifests/evidence-annotations";
 import type { Tenant } from "../fleet/fleet";
 import { branchReasons, chartReference, expectationsOf, promiseReasons } from "../release/promise";
 import type { BranchEvidence, Evidence } from "../release/evidence";
@@ -88,6 +93,7 @@ function branchEvidence(annotations: Readonly<Record<string, string>>): BranchEv
     branch: annotations[annotation.branch] ?? "",
     chart: annotations[annotation.chart] ?? "",
     commit: "",
+    chartProblems: chartProblemsOfAnnotations(annotations),
     ...chartFieldsOfBranch(annotations, anyVersion),
   };
 }

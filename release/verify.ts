@@ -138,7 +138,7 @@ function chartChanges(locked: Evidence, now: Evidence): string[] {
     return [`the chart ${locked.chart} ${locked.chartVersion ?? locked.version} is gone from the registry`];
   }
   return [
-    ...(now.chartProblems ?? []).map((problem) => `the chart ${locked.chart} changed: ${problem}`),
+    ...(now.chartProblems ?? []).map((problem) => `the chart ${locked.chart} breaks the promise: ${problem}`),
     ...change("the chart's digest", locked.chartDigest, now.chartDigest),
     ...change("version of Chart.yaml", locked.chartVersion, now.chartVersion),
     ...change("appVersion of Chart.yaml", locked.appVersion, now.appVersion),

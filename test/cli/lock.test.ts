@@ -62,6 +62,36 @@ describe("authority lock", () => {
     assert.deepEqual([...readLock(root).releases.get("shop")!.keys()], ["1.0.0"]);
   });
 
+  it("does not lock a chart that depends on whatever is newest, which plan and audit tell as well", async () => {
+    const { application, tenant, write, root, repository } = world();
+    const list = (version: string) =>
+      `dependencies: [{name: redis, version: "${version}", repository: "https://charts.example.com"}]\n`;
+    const more = { "Chart.yaml": list(">=0.0.0") };
+    await application.publish({ version: "1.0.0", message: "Open", more });
+    await application.publish({ version: "1.1.0", message: "Locked", more: { ...more, "Chart.lock": list("7.1.2") } });
+    write({
+      "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))),
+      "Pulumi.test.yaml": tagsStack(tenant(...running("1.1.0"))),
+    });
+    const reason =
+      'Chart.yaml depends on redis ">=0.0.0" of https://charts.example.com, which neither charts/ nor Chart.lock pins at ' +
+      "that commit: Flux would run whatever is newest when it builds the chart; commit Chart.lock or the chart itself";
+    const { code, stdout, stderr } = await lock();
+    assert.equal(code, 3);
+    assert.match(stdout, /^added shop 1\.1\.0/);
+    assert.ok(stderr.includes(`Not locked:\nprod/shop: the promise is broken\n  - ${reason}\n`), stderr);
+    assert.deepEqual([...readLock(root).releases.get("shop")!.keys()], ["1.1.0"]);
+    const plan = await authority(["plan", "--stack", "prod"], { cwd: root });
+    assert.equal(plan.code, 3);
+    assert.ok(plan.stderr.includes(`prod/shop: the promise is broken\n  - ${reason}\n`), plan.stderr);
+    assert.equal((await authority(["plan", "--stack", "test", "--offline"], { cwd: root })).code, 0);
+    const audit = await authority(["audit", "-r", repository, "-c", application.chartPath], { cwd: root });
+    assert.equal(audit.code, 3);
+    assert.ok(audit.stdout.includes(`broken   ${reason}\n`), audit.stdout);
+    assert.match(audit.stdout, /^1 of 2 tags keep the promise\.$/m);
+    assert.equal((await authority(["verify"], { cwd: root })).code, 0);
+  });
+
   it("writes nothing where nothing can be read", async () => {
     const { tenant, write, cutNetwork } = world();
     write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });

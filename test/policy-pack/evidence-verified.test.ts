@@ -49,6 +49,11 @@ describe("evidence-verified", () => {
       /shared-authority\/images` is/,
     ],
     ["a chart that says another appVersion", { appVersion: "6.14.0" }, /appVersion of Chart\.yaml is "6\.14\.0"/],
+    [
+      "a chart with a dependency that no commit pins",
+      { chartProblems: ["Chart.yaml depends on redis"] },
+      /Chart\.yaml depends on redis/,
+    ],
     ["a commit that left the release branch", { branch: undefined }, /lies on no branch/],
   ];
   for (const [what, facts, reason] of moved) {

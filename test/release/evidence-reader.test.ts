@@ -115,6 +115,44 @@ describe("releases on a Git server and in a registry", () => {
     ]);
   });
 
+  it("are blocked with the dependency that no commit pins, and locked when one does", async () => {
+    const dependencies = (version: string) =>
+      `dependencies: [{name: redis, version: "${version}", repository: "https://me:hunter2@charts.example.com"}]\n`;
+    const chart = (version: string) => {
+      const [[name, content] = ["", ""]] = Object.entries(chartAt(version));
+      return { [name]: content + dependencies(">=0.0.0") };
+    };
+    const commits = [
+      { files: chart("1.0.0"), lightweight: ["1.0.0"] },
+      { files: { ...chart("1.1.0"), "charts/app/Chart.lock": dependencies("7.1.2") }, lightweight: ["1.1.0"] },
+    ];
+    const other = await makeRepository(join(directory(), "other.git"), commits);
+    const parts = { repository: `${gitServer.url}/other.git` };
+    const unpinned =
+      'Chart.yaml depends on redis ">=0.0.0" of https://***@charts.example.com, which neither charts/ nor Chart.lock pins at ' +
+      "that commit: Flux would run whatever is newest when it builds the chart; commit Chart.lock or the chart itself";
+    const { evidence: loose, reasons } = await resolveRelease(tenant(parts), noLock, makeReader());
+    assert.deepEqual([reasons, loose?.chartProblems, loose?.chartVersion], [[unpinned], [unpinned], "1.0.0"]);
+    assert.ok(loose !== undefined);
+    assert.throws(() => withEvidence(noLock, "app", loose), TypeError);
+    const pinned = await resolveRelease(tenant({ ...parts, tag: "1.1.0" }), noLock, makeReader());
+    assert.deepEqual([pinned.reasons, pinned.evidence?.chartProblems], [[], undefined]);
+
+    // What an older program has locked is told of, and is not said to have changed.
+    const lock = withEvidence(noLock, "app", { ...loose, chartProblems: undefined });
+    const [verified] = await verifyLock(lock, [tenant(parts)], makeReader());
+    assert.deepEqual(verified?.changes, [`the chart ./charts/app breaks the promise: ${unpinned}`]);
+
+    // A followed branch moves anyway; the commit of an image must stay as it was.
+    assert.deepEqual((await resolveBranch(tenant({ ...parts, tag: undefined }), "master", makeReader())).reasons, []);
+    const commit = await git({ directory: other }, "rev-parse", "1.0.0");
+    const tag = `master-${commit.slice(0, 12)}-900`;
+    await pushImage(registry.url, "team/app", tag);
+    const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
+    const ofImage = await resolveBranch(tenant({ ...parts, tag, branchImage }), "master", makeReader());
+    assert.deepEqual(ofImage.reasons, [unpinned]);
+  });
+
   it("are not deployed when a fact cannot be read, and are when the lock has it", async () => {
     const evidence = await readEvidence(tenant());
     const lock = withEvidence(noLock, "app", evidence);

@@ -93,6 +93,59 @@ describe("a Git repository", () => {
     }
   });
 
+  it("gives what lies beside the file as well, and of a folder the names alone", async () => {
+    const vendored = { "charts/app/charts/pg-1.0.0.tgz": "\0", "charts/app/charts/redis/Chart.yaml": "name: redis\n" };
+    const path = await makeRepository(join(directory(), "app.git"), [
+      { files: chartAt("1.0.0"), lightweight: ["1.0.0"] },
+      {
+        files: { ...chartAt("1.1.0"), ...vendored, "charts/app/Chart.lock": "lock", "charts/app/charts/redis/a/b": "" },
+        lightweight: ["1.1.0"],
+      },
+      {
+        files: { ...chartAt("1.2.0"), "charts/app/Chart.lock": "x".repeat(1024 * 1024 + 1), "charts/app/more/a": "" },
+        lightweight: ["1.2.0"],
+      },
+    ]);
+    // A link is a file; a submodule is somebody else's repository, which Flux leaves empty.
+    const index = (...parameters: string[]) =>
+      git({ directory: path, environment: { GIT_INDEX_FILE: join(directory(), "index") } }, ...parameters);
+    await index("read-tree", "1.0.0");
+    const target = await git({ directory: path, input: "../pg" }, "hash-object", "-w", "--stdin");
+    await index("update-index", "--add", "--cacheinfo", `120000,${target},charts/app/charts/link`);
+    const submodule = await git({ directory: path }, "rev-parse", "1.0.0");
+    await index("update-index", "--add", "--cacheinfo", `160000,${submodule},charts/app/charts/submodule`);
+    const linked = await git({ directory: path }, "commit-tree", "-m", "links", await index("write-tree"));
+    await git({ directory: path }, "tag", "1.3.0", linked);
+    const beside = { files: ["charts/app/Chart.lock", "charts/app/more"], folder: "charts/app/charts" };
+    const names = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"].map((tag) => `refs/tags/${tag}`);
+    const read = async (repository: GitRepository) => {
+      const files = await repository.readFiles(names, file, beside);
+      const first = [...(await repository.readCommits("master"))].at(-2) ?? "";
+      return [...files.values(), await repository.readFileAt("master", first, file, beside)].map((found) => ({
+        files: [...(found.beside?.files ?? [])].map(([name, content]) => [name, content?.toString()]),
+        names: found.beside?.names,
+      }));
+    };
+    const middle = {
+      files: [["charts/app/Chart.lock", "lock"]],
+      names: ["pg-1.0.0.tgz", "redis/Chart.yaml"],
+    };
+    const expected = [
+      { files: [], names: [] },
+      middle,
+      { files: [["charts/app/Chart.lock", undefined]], names: middle.names },
+      { files: [], names: ["link"] },
+      middle,
+    ];
+    assert.deepEqual(await withRepository(path, impatient, read), expected);
+    const server = await serveGit({ root: directory() });
+    try {
+      assert.deepEqual(await withRepository(`${server.url}/app.git`, impatient, read), expected);
+    } finally {
+      await server.close();
+    }
+  });
+
   it("from elsewhere leaves nothing in the folder for temporary files", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
