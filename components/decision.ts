@@ -71,7 +71,7 @@ export async function decide(root: string, stack: string): Promise<Decision> {
     const held = heldTenants();
     const tenants = fleet.tenants.filter(({ name }) => !held.some((one) => one.name === name));
     const resolutions = await resolve({ ...fleet, tenants }, root, reader);
-    refuseUnverified(resolutions);
+    refuseUnverified(stack, resolutions);
     const last = keepsSources(fleet) || held.length > 0 ? await readLastOutputs(fleet) : {};
     const releases = tenants.map((tenant) => {
       const follows = followedBy(tenant, resolutions);
@@ -122,9 +122,12 @@ async function refuseUncommitted(fleet: Fleet): Promise<void> {
   );
 }
 
-function refuseUnverified(resolutions: readonly AnyResolution[]): void {
-  const unread = resolutions.filter(({ evidence }) => evidence === undefined);
-  refuse("What cannot be verified is not deployed", unread.flatMap(reasonsOf));
+function refuseUnverified(stack: string, resolutions: readonly AnyResolution[]): void {
+  const unread = resolutions.filter(({ evidence }) => evidence === undefined).flatMap(reasonsOf);
+  const advice =
+    `Nothing was changed. Run this again once all of it can be read; meanwhile \`npx authority up --stack ${stack}\` ` +
+    "deploys the other tenants.";
+  refuse("What cannot be verified is not deployed", unread.length === 0 ? [] : [...unread, advice]);
   const broken = resolutions.flatMap(reasonsOf);
   if (!pulumi.runtime.isDryRun()) refuse("The promise is broken", broken);
 }
