@@ -35,7 +35,10 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
   const names = heldOf(checked);
   if (names === undefined) return exitCode.blocked;
   if (names.length > 0) {
-    terminal.tell(`held: ${names.join(", ")}; ${fleet.tenants.length - names.length} of ${fleet.tenants.length} go on`);
+    terminal.tell(
+      `held: ${names.join(", ")}; ${fleet.tenants.length - names.length} of ${fleet.tenants.length} go on. What is held ` +
+        "stays as it is; run this again once what is said of it above is mended, or can be read.",
+    );
   }
   const recovered = await takeOver(fleet);
   if (recovered !== undefined) terminal.tell(describeRecovered(recovered));
@@ -50,7 +53,10 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
     ],
     names.length === 0 ? {} : { [heldVariable]: heldText(stack, held.tenants) },
   );
-  if (code !== 0) return exitCode.internal;
+  if (code !== 0) {
+    terminal.tell("`pulumi up` has failed. What its messages mean and what to do then is in docs/recovery.md.");
+    return exitCode.internal;
+  }
   return names.length === 0 ? exitCode.fine : exitCode.blocked;
 }
 

@@ -160,7 +160,7 @@ function commandFor(options: GitOptions): Git {
 
 /** Whether the failure is the network's, and may be gone at the next try. */
 function isPassing(message: string): boolean {
-  return /could not resolve host|timed out|connection (reset|refused|closed)|early EOF|unexpected disconnect|RPC failed|hung up|error: (429|5\d\d)|returned error: (429|5\d\d)/i.test(
+  return /could not resolve host|timed out|connection (reset|refused|closed)|empty reply|early EOF|unexpected disconnect|RPC failed|hung up|error: (429|5\d\d)|returned error: (429|5\d\d)/i.test(
     message,
   );
 }

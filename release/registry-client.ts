@@ -221,10 +221,11 @@ function saysUnknown(body: Buffer): boolean {
   }
 }
 
-/** `fetch` hides the cause behind its own "fetch failed". */
+/** `fetch` hides the cause behind its own "fetch failed". Its own codes say less than their messages. */
 function describeFailure(error: unknown): string {
   const { message, cause } = error as { message?: string; cause?: { code?: string; message?: string } };
-  return cause?.code ?? cause?.message ?? message ?? "failed";
+  const code = cause?.code?.startsWith("UND_ERR") === true ? undefined : cause?.code;
+  return code ?? cause?.message ?? message ?? "failed";
 }
 
 /** Reads JSON, or says what is none. */

@@ -270,13 +270,17 @@ describe("a Git repository", () => {
     }
   });
 
-  it("is tried again when the server fails in passing", async () => {
+  it("is tried again when the server fails, or ends the connection, in passing", async () => {
     let requests = 0;
     const path = await makeApp();
     const good = await serveGit({ root: directory() });
     const flaky = await listenOnLoopback(
       createServer((request, response) => {
         requests += 1;
+        if (requests === 1) {
+          request.socket.destroy();
+          return;
+        }
         if (requests <= 2) {
           response.writeHead(503).end();
           return;
