@@ -77,6 +77,11 @@ function now(): number {
   return performance.now() / 1000;
 }
 
+/** A moment of the machine's clock, such as one in Helm's own record, in seconds of this process's own clock. */
+export function secondsOf(date: Date): number {
+  return (date.getTime() - performance.timeOrigin) / 1000;
+}
+
 /** What Helm should run. */
 export interface Target {
   readonly chartVersion: string;

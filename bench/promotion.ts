@@ -13,7 +13,7 @@ import { startLab } from "../lab/control-plane/start";
 import { findEngine } from "../lab/engine";
 import { createApplication } from "../lab/scratch-application";
 import { describeMachine, describeSpans, numberOption } from "./measure";
-import type { Target } from "./observation";
+import { secondsOf, type Target } from "./observation";
 import { type Applied, PlainTenant, type PlainValues } from "./promotion-plain";
 import { type Deployed, intervals, PromotedProject } from "./promotion-project";
 
@@ -49,7 +49,7 @@ interface Round {
   /** From the push of the image, each in seconds. */
   readonly commit: Readonly<Record<"seen" | "chosen" | "committed", number>>;
   /** From the start of `up`, each in seconds. */
-  readonly up: Readonly<Record<"fetched" | "applied" | "upgraded" | "ready" | "ended", number>>;
+  readonly up: Readonly<Record<"fetched" | "applied" | "begun" | "upgraded" | "ready" | "ended", number>>;
   readonly patterns: Readonly<Record<Pattern, Changes>>;
 }
 
@@ -70,9 +70,10 @@ async function main(): Promise<void> {
     "the ImagePolicy has chosen it": chosen,
     "Flux's commit is on the Git host": committed,
   }));
-  printParts("`up` started, until", rounds, ({ up: { fetched, applied, upgraded, ready, ended } }) => ({
+  printParts("`up` started, until", rounds, ({ up: { fetched, applied, begun, upgraded, ready, ended } }) => ({
     "Flux has fetched the new source": fetched,
     "the HelmRelease has its new spec": applied,
+    "Helm has begun to upgrade": begun,
     "Helm has upgraded": upgraded,
     "the HelmRelease is ready": ready,
     "`up` has ended": ended,
@@ -123,7 +124,7 @@ async function play({ project, plain }: Contestants, before: string, version: st
   const values: Target = { chartVersion: version, message: `changed after ${version}` };
   const { end: pushed, seen, chosen, committed } = await project.promote(version);
   const deployed = await project.deploy(promotion);
-  requireOne(deployed.revisions);
+  const begun = secondsOf(requireOne(deployed.revisions).deployedAt);
   const { begin, fetched, applied, upgraded, ready, end: ended } = deployed.moments;
   const promotions = { ...appliedBy(deployed), ...(await changeAll(plain, promotion)) };
   const revalued = await project.deploy(values);
@@ -132,7 +133,7 @@ async function play({ project, plain }: Contestants, before: string, version: st
   return {
     load,
     commit: since(pushed, { seen, chosen, committed }),
-    up: since(begin, { fetched, applied, upgraded, ready, ended }),
+    up: since(begin, { fetched, applied, begun, upgraded, ready, ended }),
     patterns: record(Object.keys(titles) as Pattern[], (pattern) => ({
       promotion: upgradesOf(promotions[pattern], before, promotion),
       values: upgradesOf(revaluations[pattern], before, values),
@@ -147,8 +148,10 @@ async function changeAll(plain: Contestants["plain"], target: Target): Promise<R
 }
 
 /** It is what the project promises, and not only a figure. */
-function requireOne(revisions: readonly HelmRevision[]): void {
-  if (revisions.length !== 1) throw new Error(`one \`up\` was not one Helm upgrade: ${JSON.stringify(revisions)}`);
+function requireOne(revisions: readonly HelmRevision[]): HelmRevision {
+  const [revision] = revisions;
+  if (revision !== undefined && revisions.length === 1) return revision;
+  throw new Error(`one \`up\` was not one Helm upgrade: ${JSON.stringify(revisions)}`);
 }
 
 function appliedBy({ moments, revisions }: Deployed<"applied" | "upgraded">): Record<"up" | "spec", Applied> {

@@ -3,7 +3,7 @@ import { withoutCredentials } from "../fleet/address";
 import type { Prefix } from "../fleet/fleet";
 import { suggestion } from "../fleet/suggestion";
 import { audit as judgeTags, type Audit, describeSuggestion, suggestPrefixes } from "../release/audit";
-import { GitError } from "../release/git";
+import { GitError, isRemoteUrl } from "../release/git";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import type { Session } from "./session";
@@ -37,7 +37,7 @@ async function judge(options: AuditOptions, session: Session): Promise<Audit> {
   const local = session.path(repository);
   try {
     const audited = await judgeTags({
-      repository: existsSync(local) ? local : repository,
+      repository: !isRemoteUrl(repository) && existsSync(local) ? local : repository,
       chart,
       prefix: parsePrefix(prefix ?? ""),
       releasedFrom,

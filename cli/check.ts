@@ -8,6 +8,7 @@ import { judgeObjects, type Violation } from "../policy-pack/judge";
 import { policies } from "../policy-pack/policies";
 import { type Lock, readLock } from "../release/lock";
 import type { EvidenceReader } from "../release/evidence-reader";
+import { wayOut } from "../release/resolve";
 import { type ExitCode, exitCode } from "./exit-code";
 import { countProblems, requireAnyStack } from "./project";
 import { type AnyResolution, describeReasons, resolveStack, stackObjects } from "./releases";
@@ -138,14 +139,21 @@ function describeCheck({ problems, stacks }: CheckResult, colors: Colors): strin
   ].join("\n");
 }
 
+/** No policy knows where the evidence comes from. */
+function describeWayOut(stack: string, release: CheckedStack["releases"][number]): string[] {
+  const way = wayOut(stack, release);
+  return way === undefined ? [] : [`${stack}/${release.tenant}: ${way}`];
+}
+
 /** What was found of one stack, as lines for people. */
 export function describeStack(checked: CheckedStack, colors: Colors): string[] {
   const { stack, tenants, objects, releases, violations } = checked;
   const verdict = isBlocked(checked) ? colors.red("blocked") : colors.green("fine");
   return [
     ...releases
-      .filter((release) => !isToldBy(violations, release))
-      .flatMap((release) => describeReasons(stack, release))
+      .flatMap((release) =>
+        isToldBy(violations, release) ? describeWayOut(stack, release) : describeReasons(stack, release),
+      )
       .map(printable),
     ...violations.map(
       ({ policy, enforcement, message }) =>

@@ -1,7 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Fleet, Tenant } from "../fleet/fleet";
+import { ProblemsError } from "../fleet/problem";
+import { listStacks, readFleet } from "../fleet/read";
 import type { Evidence } from "../release/evidence";
-import { type Lock, lockFile, readLock, withEvidence, writeLock } from "../release/lock";
-import { resolveFleet } from "../release/resolve";
+import type { EvidenceReader } from "../release/evidence-reader";
+import { type Lock, lockedEvidence, lockFile, readLock, withEvidence, writeLock } from "../release/lock";
+import { expectationsOf, promiseReasons } from "../release/promise";
+import { type Resolution, resolveAgain, resolveFleet } from "../release/resolve";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { readStacks } from "./project";
@@ -15,32 +20,144 @@ export interface LockOptions {
 }
 
 /**
- * Adds the evidence of every release that the stacks name and the lock does not hold. What breaks the promise, or
- * cannot be read, is not locked; what is in order is locked all the same.
+ * Adds the evidence of every release that the stacks name and the lock does not hold. An entry that breaks the promise,
+ * as the stack files are now, is read again, and replaced where the release itself is what it was. What breaks the
+ * promise, or cannot be read, is not locked; what is in order is locked all the same.
  */
 export async function lock(options: LockOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
-  const fleets = readStacks(root, options.stack).filter(({ follow }) => follow === "tags");
-  refuseTwoMeanings(fleets);
+  const all = readTagStacks(options.stack, session);
+  refuseTwoMeanings(all);
   const before = readLock(root);
   const reader = session.reader();
   let after = before;
-  const added: string[] = [];
+  const found: Found[] = [];
   const reasons: string[] = [];
-  for (const fleet of fleets) {
-    for (const release of await resolveFleet(fleet, after, reader)) {
-      reasons.push(...describeReasons(fleet.stack, release));
-      if (release.source !== "read" || release.evidence === undefined || release.reasons.length > 0) continue;
-      added.push(describeAdded(before, release.tenant, release.evidence));
-      after = withEvidence(after, release.tenant, release.evidence);
+  for (const fleet of all) {
+    if (options.stack !== undefined && fleet.stack !== options.stack) continue;
+    for (const release of await resolve(fleet, after, reader)) {
+      const { tenant, source, evidence } = release;
+      const broken = describeReasons(fleet.stack, release);
+      reasons.push(...broken);
+      if (source !== "read" || evidence === undefined || broken.length > 0) continue;
+      const next = withEvidence(after, tenant, evidence);
+      const losses = describeLosses(fleet, tenant, all, after, next);
+      reasons.push(...losses);
+      if (losses.length > 0) continue;
+      after = next;
+      found.push({ tenant, evidence });
     }
   }
-  if (after !== before) await writeLock(root, after);
+  const { added, refused } = await keep(root, before, found);
+  reasons.push(...refused);
   if (added.length > 0) terminal.print(added.map(printable).join("\n"));
   else if (reasons.length === 0) terminal.print(`${lockFile} holds every release that the stacks name.`);
   if (reasons.length === 0) return exitCode.fine;
   terminal.tell(["Not locked:", ...reasons.map(printable)].join("\n"));
   return exitCode.blocked;
+}
+
+/** Evidence that the lock is to have. */
+interface Found {
+  readonly tenant: string;
+  readonly evidence: Evidence;
+}
+
+/**
+ * All stacks that follow tags: also where one alone is to be locked, its entries are those of the others. One of the
+ * others that cannot be read is left out and told: it is its own stack's fault, and must not keep this one from a deploy.
+ */
+function readTagStacks(wanted: string | undefined, { root, terminal }: Session): Fleet[] {
+  const fleets =
+    wanted === undefined
+      ? readStacks(root, undefined)
+      : [...new Set([wanted, ...listStacks(root)])].sort().flatMap((stack) => {
+          try {
+            return [readFleet({ root, stack })];
+          } catch (error) {
+            if (stack === wanted || !(error instanceof ProblemsError)) throw error;
+            terminal.tell(
+              `The stack ${printable(stack)} cannot be read, and so was not asked whether it means the same by its ` +
+                `releases; \`authority check --stack ${printable(stack)}\` says what is wrong with it.`,
+            );
+            return [];
+          }
+        });
+  return fleets.filter(({ follow }) => follow === "tags");
+}
+
+/** Judges the stack's releases; where the lock's evidence breaks the promise, by what is read now. */
+async function resolve(fleet: Fleet, known: Lock, reader: EvidenceReader): Promise<Resolution[]> {
+  const releases = await resolveFleet(fleet, known, reader);
+  return Promise.all(
+    fleet.tenants.map(async (tenant, index) => {
+      const release = releases[index];
+      if (release === undefined) throw new TypeError(`${tenant.name} was not resolved`);
+      const { source, evidence, reasons } = release;
+      return source === "lock" && evidence !== undefined && reasons.length > 0
+        ? resolveAgain(tenant, evidence, reader)
+        : release;
+    }),
+  );
+}
+
+/**
+ * Why another stack would lose by the new entry what the lock has for it now: they may differ in the branches that they
+ * name, and an entry has one.
+ */
+function describeLosses(fleet: Fleet, name: string, all: readonly Fleet[], now: Lock, next: Lock): string[] {
+  const tag = fleet.tenants.find((tenant) => tenant.name === name)?.tag;
+  return all.flatMap(({ stack, tenants }) => {
+    const other = stack === fleet.stack ? undefined : tenants.find((one) => one.name === name && one.tag === tag);
+    if (other === undefined || lockedReasons(now, other)?.length !== 0) return [];
+    const lost = lockedReasons(next, other) ?? [];
+    if (lost.length === 0) return [];
+    return [
+      `${fleet.stack}/${name}: the stack ${stack} runs ${name} ${String(tag)} too, and the entry would break its promise`,
+      ...lost.map((reason) => `  - ${reason}`),
+      `  - declare the same \`releasedFrom\` in both stacks, and lock again`,
+    ];
+  });
+}
+
+function lockedReasons(known: Lock, tenant: Tenant): string[] | undefined {
+  const evidence = lockedEvidence(known, tenant);
+  return evidence === undefined ? undefined : promiseReasons(evidence, expectationsOf(tenant));
+}
+
+/**
+ * Writes what was found into the lock as it is by now: the network takes its time, and a `git pull` or another `lock`
+ * may have written in it. Over another entry for the same release nothing is written.
+ *
+ * @param before the lock that the releases were judged by
+ * @returns lines about what was written, and about what was not
+ */
+async function keep(
+  root: string,
+  before: Lock,
+  found: readonly Found[],
+): Promise<{ added: string[]; refused: string[] }> {
+  const added: string[] = [];
+  const refused: string[] = [];
+  if (found.length === 0) return { added, refused };
+  const now = readLock(root);
+  let after = now;
+  for (const { tenant, evidence } of found) {
+    const { version } = evidence;
+    const present = now.releases.get(tenant)?.get(version);
+    if (isDeepStrictEqual(present, evidence)) continue;
+    if (present !== undefined && !isDeepStrictEqual(present, before.releases.get(tenant)?.get(version))) {
+      refused.push(
+        `${tenant} ${version}: somebody else has written another entry for it meanwhile`,
+        "  - run `authority lock` again: it judges that entry",
+      );
+      continue;
+    }
+    added.push(describeAdded(now, tenant, evidence));
+    after = withEvidence(after, tenant, evidence);
+  }
+  if (after !== now) await writeLock(root, after);
+  return { added, refused };
 }
 
 /** The lock has one place for a tenant's version: two stacks that mean different things by it cannot both be locked. */

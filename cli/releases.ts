@@ -4,7 +4,7 @@ import type { KubernetesObject } from "../manifests/object";
 import type { BranchEvidence, Evidence } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
 import type { Lock } from "../release/lock";
-import { type Resolution, resolveBranches, resolveFleet } from "../release/resolve";
+import { type Resolution, resolveBranches, resolveFleet, wayOut } from "../release/resolve";
 
 /** What one tenant would run: a release, or the head of a branch. */
 export type AnyResolution = Resolution<Evidence | BranchEvidence>;
@@ -26,12 +26,16 @@ export function* stackObjects(fleet: Fleet, releases: readonly AnyResolution[]):
   }
 }
 
-/** One line for each reason, under the names of stack and tenant. */
+/** One line for each reason, and for the way out where there is one, under the names of stack and tenant. */
 export function describeReasons(
   stack: string,
-  { tenant, source, reasons }: Pick<AnyResolution, "tenant" | "source" | "reasons">,
+  release: Pick<AnyResolution, "tenant" | "source" | "reasons">,
 ): string[] {
+  const { tenant, source, reasons } = release;
   if (reasons.length === 0) return [];
   const title = source === "none" ? "cannot be verified" : "the promise is broken";
-  return [`${stack}/${tenant}: ${title}`, ...reasons.map((reason) => `  - ${reason}`)];
+  return [
+    `${stack}/${tenant}: ${title}`,
+    ...[...reasons, wayOut(stack, release) ?? []].flat().map((line) => `  - ${line}`),
+  ];
 }

@@ -5,6 +5,7 @@ import { readLock } from "../release/lock";
 import { type CheckedStack, checkStack, describeStack } from "./check";
 import { type ExitCode, exitCode } from "./exit-code";
 import { hold, outlook } from "./hold";
+import { InputError } from "./input-error";
 import { showPulumi } from "./pulumi-command";
 import { describeRecovered, takeOver } from "./recover";
 import type { Session } from "./session";
@@ -21,11 +22,12 @@ export interface UpOptions {
  *
  * What an interrupted `up` has made and not written down is taken over first.
  *
- * @param flags further flags for `pulumi up`
+ * @param flags further flags for `pulumi up`, none that names another stack or folder
  * @returns fine; blocked where a tenant is held; what Pulumi ended with where it failed
  */
 export async function up({ stack }: UpOptions, flags: readonly string[], session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
+  refuseOtherStack(flags);
   const fleet = readFleet({ root, stack });
   const checked = await checkStack(fleet, readLock(root), session.reader());
   terminal.done();
@@ -33,7 +35,10 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
   const names = heldOf(checked);
   if (names === undefined) return exitCode.blocked;
   if (names.length > 0) {
-    terminal.tell(`held: ${names.join(", ")}; ${fleet.tenants.length - names.length} of ${fleet.tenants.length} go on`);
+    terminal.tell(
+      `held: ${names.join(", ")}; ${fleet.tenants.length - names.length} of ${fleet.tenants.length} go on. What is held ` +
+        "stays as it is; run this again once what is said of it above is mended, or can be read.",
+    );
   }
   const recovered = await takeOver(fleet, terminal);
   if (recovered !== undefined) terminal.tell(describeRecovered(recovered));
@@ -46,10 +51,23 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
       ...held.excluded.flatMap((urn) => ["--exclude", urn]),
       ...flags,
     ],
-    names.length === 0 ? {} : { [heldVariable]: heldText(held.tenants) },
+    names.length === 0 ? {} : { [heldVariable]: heldText(stack, held.tenants) },
   );
-  if (code !== 0) return exitCode.internal;
+  if (code !== 0) {
+    terminal.tell("`pulumi up` has failed. What its messages mean and what to do then is in docs/recovery.md.");
+    return exitCode.internal;
+  }
   return names.length === 0 ? exitCode.fine : exitCode.blocked;
+}
+
+/** What is judged, held and deployed is one stack of one project. @throws InputError where a flag names another */
+function refuseOtherStack(flags: readonly string[]): void {
+  const other = flags.find((flag) => /^(?:-[sC]|--stack(?:=|$)|--cwd(?:=|$))/.test(flag));
+  if (other === undefined) return;
+  throw new InputError(
+    `\`${other}\` stands behind \`--\`, and would have another stack deployed than the one that was judged. ` +
+      "Name the stack before it: `authority up --stack prod -- --yes`.",
+  );
 }
 
 /** The tenants that may not be deployed, or nothing where a policy blocks something that belongs to none of them. */

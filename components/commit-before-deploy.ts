@@ -1,4 +1,5 @@
 import type { Fleet } from "../fleet/fleet";
+import { defaultValuesFiles } from "../fleet/values";
 import { GitError, runGit } from "../release/git-command";
 
 /** What decides a deploy, apart from the stack file and the values files: the lock, and the program itself. */
@@ -31,6 +32,8 @@ const timeoutMs = 30_000;
  */
 export async function uncommittedReasons(fleet: Fleet): Promise<string[]> {
   const decided = [fleet.file, ...fleet.tenants.flatMap((tenant) => tenant.values.map((values) => values.path))];
+  // A file that was deleted decides as well: what the last commit had of it would not be deployed.
+  const expected = fleet.tenants.flatMap(({ name }) => defaultValuesFiles(name, fleet.stack));
   try {
     const [changed, known] = await Promise.all([
       git(fleet, [
@@ -40,7 +43,7 @@ export async function uncommittedReasons(fleet: Fleet): Promise<string[]> {
         "--no-renames",
         "-z",
         "--",
-        ...decided,
+        ...new Set([...decided, ...expected]),
         ...program,
       ]),
       git(fleet, ["ls-files", "-z", "--", ...decided]),

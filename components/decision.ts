@@ -9,7 +9,7 @@ import type { Followed } from "../manifests/source";
 import type { BranchEvidence, Evidence } from "../release/evidence";
 import { createEvidenceReader, type EvidenceReader } from "../release/evidence-reader";
 import { readLock } from "../release/lock";
-import { type Resolution, resolveBranches, resolveFleet } from "../release/resolve";
+import { type Resolution, resolveBranches, resolveFleet, wayOut } from "../release/resolve";
 import { emergencyVariable, uncommittedReasons } from "./commit-before-deploy";
 import { type HeldTenant, heldTenants } from "./held-tenants";
 import { keepsSources, keptRelease, type LastOutput, readLastOutputs } from "./kept-release";
@@ -68,11 +68,13 @@ export async function decide(root: string, stack: string): Promise<Decision> {
     refuse("The stack's config", engineConfigProblems(file, pulumi.runtime.allConfig()).map(describeProblem));
     if (!pulumi.runtime.isDryRun()) await refuseUncommitted(fleet);
     const reader = createEvidenceReader();
-    const held = heldTenants();
+    const held = heldTenants(stack);
     const tenants = fleet.tenants.filter(({ name }) => !held.some((one) => one.name === name));
     const resolutions = await resolve({ ...fleet, tenants }, root, reader);
-    refuseUnverified(resolutions);
+    refuseUnverified(stack, resolutions);
     const last = keepsSources(fleet) || held.length > 0 ? await readLastOutputs(fleet) : {};
+    // Given up, and not only left behind: a request that hangs would keep the program's process from ending.
+    const newest = createEvidenceReader({ registry: { signal: AbortSignal.timeout(newestAllowedMs) } });
     const releases = tenants.map((tenant) => {
       const follows = followedBy(tenant, resolutions);
       return {
@@ -83,7 +85,7 @@ export async function decide(root: string, stack: string): Promise<Decision> {
             ? keptRelease(tenant, follows.evidence, last[tenant.name])
             : undefined,
         last: keepsSources(fleet) ? { evidence: last[tenant.name]?.evidence } : undefined,
-        newestAllowed: tenant.tag === undefined ? undefined : newestAllowed(tenant, reader),
+        newestAllowed: tenant.tag === undefined ? undefined : newestAllowed(tenant, newest),
       };
     });
     return { fleet, releases, held: held.map((tenant) => heldRelease(fleet, tenant, last)) };
@@ -122,15 +124,18 @@ async function refuseUncommitted(fleet: Fleet): Promise<void> {
   );
 }
 
-function refuseUnverified(resolutions: readonly AnyResolution[]): void {
-  const unread = resolutions.filter(({ evidence }) => evidence === undefined);
-  refuse("What cannot be verified is not deployed", unread.flatMap(reasonsOf));
-  const broken = resolutions.flatMap(reasonsOf);
+function refuseUnverified(stack: string, resolutions: readonly AnyResolution[]): void {
+  const unread = resolutions.filter(({ evidence }) => evidence === undefined).flatMap((one) => reasonsOf(stack, one));
+  const advice =
+    `Nothing was changed. Run this again once all of it can be read; meanwhile \`npx authority up --stack ${stack}\` ` +
+    "deploys the other tenants.";
+  refuse("What cannot be verified is not deployed", unread.length === 0 ? [] : [...unread, advice]);
+  const broken = resolutions.flatMap((one) => reasonsOf(stack, one));
   if (!pulumi.runtime.isDryRun()) refuse("The promise is broken", broken);
 }
 
-function reasonsOf({ tenant, reasons }: AnyResolution): string[] {
-  return reasons.map((reason) => `${tenant}: ${reason}`);
+function reasonsOf(stack: string, resolution: AnyResolution): string[] {
+  return [...resolution.reasons, wayOut(stack, resolution) ?? []].flat().map((line) => `${resolution.tenant}: ${line}`);
 }
 
 function refuse(title: string, reasons: readonly string[]): void {
@@ -144,14 +149,10 @@ function followedBy(tenant: Tenant, resolutions: readonly AnyResolution[]): Foll
 }
 
 async function newestAllowed(tenant: Tenant, reader: EvidenceReader): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, newestAllowedMs, undefined)));
   try {
-    return await Promise.race([reader.newestAllowed(tenant), late]);
+    return await reader.newestAllowed(tenant);
   } catch {
     // The registry is not asked in order to decide anything here: an `up` from the lock needs no network.
     return undefined;
-  } finally {
-    clearTimeout(timer);
   }
 }

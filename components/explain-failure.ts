@@ -61,8 +61,12 @@ export async function explainFailure(
   const tenant = object?.metadata.annotations?.[annotation.tenant];
   const title = `${tenant === undefined ? "" : `${tenant}: `}${kind} ${name}`;
   const argument = kubectlArguments(kind, name, context);
-  if (error.includes("cluster is unreachable")) return unreachable(title);
+  if (error.includes("cluster is unreachable")) return unreachable(title, urn);
   if (error.includes("already exists")) return existing(title, argument, urn);
+  if (!isOthers.test(error)) {
+    if (forbidden.test(error)) return refused(title, urn);
+    if (serverFailed.test(error)) return failed(title, context, urn);
+  }
   if (!/timed out|timeout|condition .*Ready|not ready/i.test(error)) return undefined;
   if (failedOperation === "delete") return held(title, argument);
   const why = object !== undefined && isFlux(object) ? ` ${await reason(read(object))}` : "";
@@ -73,17 +77,71 @@ export async function explainFailure(
   );
 }
 
-/** Said before anything is asked for, so nothing is half done. */
-function unreachable(title: string): string {
+/** The API server's rights, and not a quota or an admission plugin, whose messages begin alike. */
+const forbidden = /is forbidden: User "[^"]*" cannot /;
+
+function refused(title: string, urn: string): string {
+  return (
+    `${title} was refused: these credentials may not do this. Use those of the platform team ` +
+    "(`kubernetes:kubeconfig`, `kubernetes:context`), or have their user given the right that the message names. Then " +
+    `${again(urn)}, which does the rest.`
+  );
+}
+
+/**
+ * An answer 5xx, in the words of the API server, of etcd behind it, and of Kubernetes' client where the answer had none;
+ * and a connection that was lost, or that there was none.
+ */
+const serverFailed = new RegExp(
+  [
+    "Internal error occurred",
+    "an error on the server",
+    "the server is currently unable",
+    "the server was unable to return a response",
+    "request did not complete within",
+    "etcdserver: ",
+    "apiserver is shutting down",
+    "connection (?:refused|reset|lost)",
+    "broken pipe",
+    "\\bEOF\\b",
+    "TLS handshake timeout",
+    "i/o timeout",
+    "no route to host",
+  ].join("|"),
+  "i",
+);
+
+/** What Flux says of its own requests in the message of a wait, and the API server of a webhook, in the same words. */
+const isOthers = /become live|timed out waiting|failed calling webhook/;
+
+function failed(title: string, context: string | undefined, urn: string): string {
+  const ready = `kubectl get --raw /readyz${context === undefined ? "" : ` --context ${context}`}`;
+  return (
+    `${title} failed since the API server did, or since the connection to it was lost. What was made before is in the ` +
+    `state. Once \`${ready}\` says \`ok\`, ${again(urn)}, which does the rest.`
+  );
+}
+
+function again(urn: string): string {
+  return `run \`npx authority up --stack ${stackOf(urn)}\` again`;
+}
+
+function stackOf(urn: string): string {
+  const [, , stack = ""] = urn.split(":");
+  return stack;
+}
+
+/** Said before anything is asked for, so nothing of this object is half done. */
+function unreachable(title: string, urn: string): string {
   return (
     `${title} was not touched: the cluster does not answer, or does not know who asks. See whether it runs, and whether ` +
-    "`kubernetes:kubeconfig` and `kubernetes:context` name the right file, context and credentials. Then run " +
-    "`pulumi up` again."
+    "`kubernetes:kubeconfig` and `kubernetes:context` name the right file, context and credentials. What was " +
+    `made before is in the state; ${again(urn)}, which does the rest.`
   );
 }
 
 function existing(title: string, argument: string, urn: string): string {
-  const [, , stack = ""] = urn.split(":");
+  const stack = stackOf(urn);
   return (
     `${title} exists already, and what this program did not make it does not overwrite. If an \`up\` was interrupted ` +
     `before, \`npx authority recover --stack ${stack}\` takes over what that one made. Otherwise look at it with ` +

@@ -1,8 +1,8 @@
 import { refusal } from "./refusal";
 
 /**
- * The environment variable that names the tenants that an `up` leaves as they are: `4711,cart,pay:new`, first the process
- * of the `authority up` that says so. It goes together with the engine's `--exclude` for what these tenants have; without
+ * The environment variable that names the tenants that an `up` leaves as they are: `4711@prod,cart,pay:new`, first the
+ * process of the `authority up` that says so, and its stack. It goes together with the engine's `--exclude` for what these tenants have; without
  * that, the engine would delete it.
  */
 export const heldVariable = "SHARED_AUTHORITY_HELD";
@@ -20,24 +20,27 @@ export interface HeldTenant {
 /**
  * The tenants that this `up` leaves as they are.
  *
- * @throws pulumi.RunError where no `authority up` runs that has set the variable
+ * @throws pulumi.RunError where no `authority up` of this stack runs that has set the variable
  */
-export function heldTenants(): readonly HeldTenant[] {
-  const [authority, ...tenants] = (process.env[heldVariable] ?? "").split(",");
-  if (authority === undefined || authority === "") return [];
-  if (!isRunning(authority)) {
+export function heldTenants(stack: string): readonly HeldTenant[] {
+  const text = process.env[heldVariable] ?? "";
+  if (text === "") return [];
+  const [authority = "", ...tenants] = text.split(",");
+  const at = authority.indexOf("@");
+  if (authority.slice(at + 1) !== stack || !isRunning(authority.slice(0, at))) {
     throw refusal(
-      `${heldVariable} is "${String(process.env[heldVariable])}", and no \`authority up\` runs that has set it: this ` +
-        "`up` would delete all that these tenants have. Unset it. `npx authority up --stack <stack>` finds out by " +
-        "itself which tenants to hold.",
+      `${heldVariable} is "${text}", and no \`authority up --stack ${stack}\` runs that has set it: this run would ` +
+        "delete all that these tenants have. Unset it; `authority up` finds out by itself which tenants to hold.",
     );
   }
   return tenants.map((text) => ({ name: text.split(":", 1)[0] ?? "", isNew: text.endsWith(newMark) }));
 }
 
-/** The text of the environment variable, for programs that this process starts. */
-export function heldText(tenants: readonly HeldTenant[]): string {
-  return [process.pid, ...tenants.map(({ name, isNew }) => (isNew ? `${name}${newMark}` : name))].join(",");
+/** The text of the environment variable, for an engine that this process starts for the stack. */
+export function heldText(stack: string, tenants: readonly HeldTenant[]): string {
+  return [`${process.pid}@${stack}`, ...tenants.map(({ name, isNew }) => (isNew ? `${name}${newMark}` : name))].join(
+    ",",
+  );
 }
 
 /** No tenant's name holds a colon. */

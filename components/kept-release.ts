@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Fleet, Tenant } from "../fleet/fleet";
 import type { Evidence } from "../release/evidence";
+import { expectationsOf, promiseReasons } from "../release/promise";
 import { allows } from "../version/range";
 import { refusal } from "./refusal";
 
@@ -38,7 +39,8 @@ export async function readLastOutputs(fleet: Fleet): Promise<Readonly<Record<str
  * The release whose source stays beside the current one: the one that ran before, until the next promotion. Flux has its
  * artifact, so a rollback needs neither the Git host nor the registry.
  *
- * A release that the policy no longer allows is not kept: nobody will go back to it.
+ * A release that the policy no longer allows, or that is none by what the tenant declares now (another repository, chart,
+ * prefix, image or branch), is not kept: nobody will go back to it, and the policy pack would block its source.
  *
  * @param current the release that runs from now on
  * @param last what the last `up` said of the tenant
@@ -46,6 +48,6 @@ export async function readLastOutputs(fleet: Fleet): Promise<Readonly<Record<str
 export function keptRelease(tenant: Tenant, current: Evidence, last: LastOutput | undefined): Evidence | undefined {
   const previous = last?.evidence?.version === current.version ? last.kept : last?.evidence;
   if (previous === undefined || previous.version === current.version) return undefined;
-  const sameOrigin = previous.repository === current.repository && previous.chart === current.chart;
-  return sameOrigin && allows(tenant.policy, previous.version) ? previous : undefined;
+  const broken = promiseReasons(previous, expectationsOf(tenant, tenant.prefix.image + previous.version));
+  return broken.length === 0 && allows(tenant.policy, previous.version) ? previous : undefined;
 }

@@ -82,7 +82,7 @@ export function configurationReference(): string {
     "",
     "## Values files",
     "",
-    "A values file is a regular file of this repository (no symbolic link may leave it): UTF-8, one YAML document, a mapping or",
+    "A values file is a regular file of this repository (reached by no symbolic link): UTF-8, one YAML document, a mapping or",
     "empty, without duplicate keys. All files of a tenant together fit into a ConfigMap: 1 MiB. The key in it is the file's path",
     "below the tenant's folder, with `__` for `/`; so `eu/a.yaml` and `eu__a.yaml` cannot stand together, and `pinned-image.yaml`",
     "is kept for the values by which the program pins the image.",

@@ -12,8 +12,33 @@ export const dnsSubdomain = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[
 /** A key of a Secret or a ConfigMap; Kubernetes takes none that begins with two points. */
 export const dataKey = /^(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}$/;
 
-/** Namespaces that belong to the cluster itself; no tenant may be put there. */
-export const clusterNamespaces: readonly string[] = ["kube-system", "kube-public", "kube-node-lease", "default"];
+/** Whether a namespace belongs to the cluster itself or to Flux's controllers; no tenant may be put there. */
+export function isClusterNamespace(name: string): boolean {
+  return name === "default" || name === "flux-system" || name.startsWith("kube-");
+}
+
+/** Flux's controllers and its operator, whose accounts `flux install` binds to rights over the whole cluster. */
+const fluxAccounts: readonly string[] = [
+  "flux-operator",
+  "helm-controller",
+  "image-automation-controller",
+  "image-reflector-controller",
+  "kustomize-controller",
+  "notification-controller",
+  "source-controller",
+  "source-watcher",
+];
+
+/**
+ * Whether a name may be taken in the authority namespace by what is there before any tenant: an account of Flux, the
+ * source that `flux bootstrap` makes (`flux-system`), or an object of this program itself. A tenant's account, sources
+ * and release bear the tenant's name there; under one of these names its chart would run with rights over the cluster.
+ */
+export function isPlatformName(name: string): boolean {
+  return (
+    fluxAccounts.includes(name) || ["default", "flux-system"].includes(name) || name.startsWith("shared-authority")
+  );
+}
 
 /** What a ResourceQuota may bound without a domain before the name. */
 const quotaResources: readonly string[] = [

@@ -6,7 +6,7 @@
 import { policyError, parseRange } from "../version/range";
 import { commitOfTag } from "../version/tag-pattern";
 import { parseVersion, versionOfTag } from "../version/version";
-import { clusterNamespaces } from "./kubernetes-name";
+import { isClusterNamespace, isPlatformName } from "./kubernetes-name";
 import { checkMarkers } from "./marker-rules";
 import { parseQuantity } from "./quantity";
 import { quoteShown, type Report } from "./report";
@@ -23,6 +23,7 @@ export function checkRules(report: Report, settings: Mapping): void {
   const stack = new StackRules(report, settings);
   for (const name of stack.tenantNames) stack.checkTenant(name);
   stack.checkNamespacesAreOwn();
+  stack.checkNamesAreOwn();
   stack.checkConfigRepository();
   stack.checkDelivery();
   checkMarkers(report, stack.authorityNamespace, stack.markedTenants());
@@ -279,6 +280,14 @@ class StackRules {
 
   #checkSecretOwner(name: string, secret: string | undefined, path: ConfigPath): void {
     if (secret === undefined || this.report.has(path)) return;
+    if (secret === string(mapping(this.settings.configRepository).secret)) {
+      this.report.add(
+        path,
+        "The Secret is the one by which Flux pushes to the shared repository (`configRepository.secret`): the tenant's host would be sent it.",
+        "Name a Secret of its own here, which may read this one repository or registry.",
+      );
+      return;
+    }
     const owner = this.#ownerOf(secret);
     if (owner === undefined || owner === name) return;
     this.report.add(
@@ -341,7 +350,7 @@ class StackRules {
         );
         continue;
       }
-      if (clusterNamespaces.includes(namespace)) {
+      if (isClusterNamespace(namespace)) {
         this.report.add(
           path,
           `The namespace \`${namespace}\` belongs to the cluster.`,
@@ -360,6 +369,18 @@ class StackRules {
           part,
         );
       }
+    }
+  }
+
+  checkNamesAreOwn(): void {
+    for (const name of this.tenantNames.filter(isPlatformName)) {
+      if (this.report.has(["tenants", name])) continue;
+      this.report.add(
+        ["tenants", name],
+        `The name \`${name}\` is kept for the platform: Flux's own accounts and objects bear it in the authority namespace.`,
+        "Choose another name for the tenant: its account and its release bear it there.",
+        "key",
+      );
     }
   }
 

@@ -141,7 +141,8 @@ function buildStackSchema() {
       .prefault({})
       .meta({ description: "How long Flux and the program wait; each a Go duration such as `1m0s`." }),
     tenants: tenants.default({}).meta({
-      description: "The tenants by name: lower-case letters, digits and `-`, at most 53 characters. Never a list.",
+      description:
+        "The tenants by name: lower-case letters, digits and `-`, at most 53 characters, and no name of Flux's own accounts or of this program's objects. Never a list.",
       fallback: constant({}),
     }),
   });

@@ -168,14 +168,14 @@ export function buildTenantSchema() {
       }),
     repositorySecret: secretName().optional().meta({
       description:
-        "The name of a Secret in the authority namespace with the credentials of the Git repository. One of the platform, or of the tenant's own as in `secrets`: a name that belongs to another tenant is refused.",
+        "The name of a Secret in the authority namespace with the credentials of the Git repository. One of the platform, or of the tenant's own as in `secrets`: a name that belongs to another tenant is refused, and so is that of `configRepository.secret`.",
       fallback: "none: the repository is public",
     }),
     chart,
     image: images,
     registrySecret: secretName().optional().meta({
       description:
-        "The name of a Secret in the authority namespace, of type `kubernetes.io/dockerconfigjson`, with the credentials of the registry. One of the platform, or of the tenant's own as in `secrets`: a name that belongs to another tenant is refused.",
+        "The name of a Secret in the authority namespace, of type `kubernetes.io/dockerconfigjson`, with the credentials of the registry. One of the platform, or of the tenant's own as in `secrets`: a name that belongs to another tenant is refused, and so is that of `configRepository.secret`.",
       fallback: "none: the registry is public",
     }),
     insecureRegistry: z

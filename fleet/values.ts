@@ -1,5 +1,5 @@
 import { lstatSync, realpathSync } from "node:fs";
-import { join, posix, sep } from "node:path";
+import { join, posix } from "node:path";
 import { isMap, isScalar, visit } from "yaml";
 import type { ValuesFile } from "./fleet";
 import { isInnerPath } from "./address";
@@ -15,6 +15,11 @@ const largestConfigMap = 1024 * 1024;
 
 /** More aliases than anybody writes by hand; a bomb needs millions. */
 const mostAliases = 1000;
+
+/** The files of a tenant's special config where its entry names none; either may be missing. */
+export function defaultValuesFiles(tenant: string, stack: string): string[] {
+  return ["values.yaml", `values.${stack}.yaml`].map((name) => `tenants/${tenant}/${name}`);
+}
 
 /** Reads the values files of the tenants of one stack. Files that several tenants name are checked once. */
 export class ValuesReader {
@@ -38,10 +43,9 @@ export class ValuesReader {
   read(tenant: string, declared: unknown): ValuesFile[] {
     const folder = `tenants/${tenant}`;
     if (declared === undefined) {
-      const names = ["values.yaml", `values.${this.report.file.stack}.yaml`].map((name) => `${folder}/${name}`);
       return this.#readAll(
         tenant,
-        names.filter((path) => exists(join(this.#root, path))),
+        defaultValuesFiles(tenant, this.report.file.stack).filter((path) => exists(join(this.#root, path))),
       );
     }
     if (!Array.isArray(declared)) return [];
@@ -108,11 +112,13 @@ export class ValuesReader {
     let content: string | undefined;
     try {
       const real = realpathSync.native(join(this.#root, path));
-      if (!real.startsWith(this.#root + sep)) {
+      // A link's commit says nothing of what it leads to, which may be the pipeline's own kubeconfig.
+      if (real !== join(this.#root, path)) {
         report({
           file: path,
-          message: "The file is a symbolic link that leaves the project; expected a file of this repository.",
-          mend: "Put the file itself here: a decision is a commit in this repository.",
+          message:
+            "The file is reached by a symbolic link, or by another spelling; expected a file of this repository.",
+          mend: "Put the file itself here, or name it under `values`: a decision is a commit in this repository.",
         });
       } else {
         content = readTextFile(real, path, largestConfigMap);

@@ -88,7 +88,7 @@ export function parseYaml(path: string, text: string, report: (problem: Problem)
   if (document === undefined) return undefined;
   const wrong = [...document.errors, ...document.warnings];
   for (const one of wrong.slice(0, mostSyntaxProblems)) {
-    report({ ...place(one.pos[0]), message: `This is no valid YAML: ${firstSentence(one.message)}.` });
+    report({ ...place(one.pos[0]), message: `This is no valid YAML: ${withoutText(firstSentence(one.message))}.` });
   }
   if (second !== undefined) {
     report({
@@ -149,6 +149,11 @@ const mostSyntaxProblems = 5;
 
 function firstSentence(message: string): string {
   return (message.split("\n")[0] ?? "").replace(/[.:]$/, "");
+}
+
+/** What the library says, less what it quotes of the file: `password: !Tr0ub4dor&3` is a tag that nobody knows. */
+function withoutText(message: string): string {
+  return message.replace(/(?<=\S): .*$|(?<=escape sequence) .*$/, "");
 }
 
 /** Each key that stands twice in the map, with both lines. Which of the two would count differs from parser to parser. */

@@ -22,6 +22,8 @@ export interface ApplicationCommit {
   readonly message: string;
   /** The branch to commit to. Default: `master`. A new branch begins at the head of `master`. */
   readonly branch?: string;
+  /** Further text of the chart's files, behind what they hold anyway, by their paths in the chart. */
+  readonly more?: ChartFiles;
 }
 
 /**
@@ -82,11 +84,18 @@ class Application implements ScratchApplication {
     this.image = `${new URL(registry).host}/${name}`;
   }
 
-  async commit({ version, appVersion = version, message, branch = "master" }: ApplicationCommit): Promise<string> {
+  async commit({
+    version,
+    appVersion = version,
+    message,
+    branch = "master",
+    more = {},
+  }: ApplicationCommit): Promise<string> {
     // The registry's port is another at each run and would change every commit; special config names the real image.
     const image = `registry.invalid/${this.name}`;
     const files = exampleChart({ name: this.name, version, appVersion, image });
-    const tree = await this.writeTree(files);
+    const added = Object.entries(more).map(([path, text]) => [path, (files[path] ?? "") + text] as const);
+    const tree = await this.writeTree({ ...files, ...Object.fromEntries(added) });
     const parent = (await this.find(`refs/heads/${branch}`)) ?? (await this.find("refs/heads/master"));
     const parents = parent === undefined ? [] : ["-p", parent];
     const commit = await this.run(this.dated(), "commit-tree", tree, ...parents, "-m", message);

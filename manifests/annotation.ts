@@ -19,6 +19,8 @@ export const annotation = {
   chartDigest: "shared-authority/chart-digest",
   chartVersion: "shared-authority/chart-version",
   appVersion: "shared-authority/app-version",
+  /** What is wrong with the chart, one sentence a line. Such a release breaks the promise, and the gate blocks it. */
+  chartProblems: "shared-authority/chart-problems",
   /** Every image as `repository:tag@sha256:...`, separated by one blank. */
   images: "shared-authority/images",
   revision: "shared-authority/revision",

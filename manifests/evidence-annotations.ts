@@ -17,6 +17,7 @@ export function releaseAnnotations(tenant: string, evidence: Evidence): Record<s
     [annotation.chartDigest]: evidence.chartDigest,
     [annotation.chartVersion]: evidence.chartVersion,
     [annotation.appVersion]: evidence.appVersion,
+    [annotation.chartProblems]: evidence.chartProblems?.join("\n"),
     [annotation.images]: imagesText(evidence.images),
     [annotation.revision]: evidence.revision,
   });
@@ -42,6 +43,7 @@ export function branchAnnotations(tenant: string, evidence: BranchEvidence): Rec
     [annotation.chart]: evidence.chart,
     [annotation.chartVersion]: chartVersion,
     [annotation.appVersion]: appVersion,
+    [annotation.chartProblems]: evidence.chartProblems?.join("\n"),
     [annotation.images]: imagesText(evidence.images),
   });
 }
@@ -85,9 +87,15 @@ export function evidenceOfAnnotations(annotations: Readonly<Record<string, strin
     chartDigest: annotations[annotation.chartDigest],
     chartVersion: annotations[annotation.chartVersion],
     appVersion: annotations[annotation.appVersion],
+    chartProblems: chartProblemsOfAnnotations(annotations),
     images: imagesOfAnnotations(annotations) ?? [],
     revision: annotations[annotation.revision],
   };
+}
+
+/** What the annotations say is wrong with the chart; nothing where they say nothing. */
+export function chartProblemsOfAnnotations(annotations: Readonly<Record<string, string>>): string[] | undefined {
+  return annotations[annotation.chartProblems]?.split("\n");
 }
 
 /** The images that an object's annotations name; nothing where they name none. */

@@ -77,6 +77,7 @@ class KeySearch {
     const text = String(value);
     if (text.trim() === "" || placeholder.test(text.trim())) return;
     if (isCredential) this.#found(node, path, "has a key that names a credential");
+    else if (isEncodedPrivateKey(text)) this.#found(node, path, "is a private key in base64");
     else if (this.detectors.isAddressWithSecret(text)) this.#found(node, path, "is an address with a credential in it");
     else if (text.split("\n").some((line) => this.#assignsCredential(line))) {
       this.#found(node, path, "gives a value to something that is named like a credential");
@@ -93,7 +94,9 @@ class KeySearch {
     if (naming.test(name.replace(/[^a-z]/gi, "")) || tellingWords.has(lastWord(name))) return false;
     // `passwordKey` names a key in a Secret; `secretKey`, `apiKey` and `privateKey` are credentials themselves.
     if (/(?:password|token|passwd)(?:secret)?[-_.]?key$/i.test(name)) return false;
-    if (/(?:access|private|encryption|signing|secret)[-_]?key$|passphrase$|credentials?$/i.test(name)) return true;
+    // A kubeconfig has its private key under `client-key-data`.
+    if (/(?:access|private|encryption|signing|secret)[-_]?key$|key-?data$|passphrase$|credentials?$/i.test(name))
+      return true;
     return this.detectors.isSensitiveKey(withoutAuthor(name)) && !/tokens$/i.test(name);
   }
 
@@ -101,6 +104,11 @@ class KeySearch {
     const line = node.range == null ? 1 : this.lines.linePos(node.range[0]).line;
     this.places.push({ line, path: path.join("."), looks });
   }
+}
+
+/** As Kubernetes keeps one in Secrets and kubeconfigs: `-----BEGIN ... PRIVATE KEY-----`, encoded once more. */
+function isEncodedPrivateKey(text: string): boolean {
+  return text.startsWith("LS0tLS1CRUdJTi") && Buffer.from(text, "base64").includes("PRIVATE KEY-----");
 }
 
 /** `authors`, `authority`, `authorizedKeys` and `authenticated` have `auth` in them and are no credentials. */

@@ -78,11 +78,21 @@ async function readAndCompare(
   if ("missing" in read) return [...read.missing];
   return [
     ...promiseReasons(read.evidence, expectationsOf(tenant)),
-    ...differences(annotations, releaseAnnotations(tenant.name, read.evidence)),
+    ...differences(annotations, releaseAnnotations(tenant.name, read.evidence), lastingFacts),
   ];
 }
 
+/**
+ * Every fact but the branch: a commit may lie on several, and a release branch is merged and deleted one day. That it lies
+ * on one that releases are made from is judged of both, here of what was read, by `release-synced` of what the object says.
+ */
+const lastingFacts = Object.values(annotation).filter((key) => key !== annotation.branch);
+
 /** Each fact that the object says otherwise than Git and the registry do. */
-function differences(carried: Readonly<Record<string, string>>, read: Readonly<Record<string, string>>): string[] {
-  return Object.values(annotation).flatMap((key) => mustBe(`the evidence \`${key}\``, carried[key], read[key]));
+function differences(
+  carried: Readonly<Record<string, string>>,
+  read: Readonly<Record<string, string>>,
+  facts: readonly string[] = Object.values(annotation),
+): string[] {
+  return facts.flatMap((key) => mustBe(`the evidence \`${key}\``, carried[key], read[key]));
 }

@@ -1,5 +1,11 @@
 import { annotation } from "../manifests/annotation";
-import { chartFieldsOfBranch, evidenceOfAnnotations, imagesOfAnnotations } from "../manifests/evidence-annotations";
+import { withoutCredentials } from "../fleet/address";
+import {
+  chartFieldsOfBranch,
+  chartProblemsOfAnnotations,
+  evidenceOfAnnotations,
+  imagesOfAnnotations,
+} from "../manifests/evidence-annotations";
 import type { Tenant } from "../fleet/fleet";
 import { branchReasons, chartReference, expectationsOf, promiseReasons } from "../release/promise";
 import type { BranchEvidence, Evidence } from "../release/evidence";
@@ -72,7 +78,9 @@ export function mustBe(fact: string, actual: unknown, expected: string | undefin
 
 function quoted(value: unknown): string {
   if (value === undefined || value === null) return "missing";
-  return typeof value === "string" ? `"${value}"` : `a ${Array.isArray(value) ? "list" : typeof value}`;
+  return typeof value === "string"
+    ? `"${withoutCredentials(value)}"`
+    : `a ${Array.isArray(value) ? "list" : typeof value}`;
 }
 
 /** Stands in for the version of a followed branch's chart, which is left out of the annotations, too. */
@@ -85,6 +93,7 @@ function branchEvidence(annotations: Readonly<Record<string, string>>): BranchEv
     branch: annotations[annotation.branch] ?? "",
     chart: annotations[annotation.chart] ?? "",
     commit: "",
+    chartProblems: chartProblemsOfAnnotations(annotations),
     ...chartFieldsOfBranch(annotations, anyVersion),
   };
 }

@@ -21,7 +21,7 @@ export const releaseSynced = gate(
     enforcementLevel: "mandatory",
     remediationSteps:
       "let the team publish a release that keeps the promise and set its tag in the stack file, or go back to the last " +
-      "tag that keeps it; make the objects with the components of shared-authority, which write the evidence.",
+      "tag that keeps it; where the stack file changed since the release was locked, `authority lock` reads it again; make the objects with the components of shared-authority, which write the evidence.",
   },
   {
     applies: (object) =>

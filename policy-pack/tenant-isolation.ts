@@ -1,10 +1,12 @@
 import type { Tenant } from "../fleet/fleet";
+import { isClusterNamespace, isPlatformName } from "../fleet/kubernetes-name";
 import type { Decisions } from "./decisions";
 import { isMap, isSet, listAt, mapAt, textAt, textsAt, valueAt } from "./field";
 import { type Circumstances, gate } from "./gate";
 import type { JudgedObject } from "./judged-object";
 import { mustBe, tenantOf } from "./release-evidence";
 import type { Run } from "./run";
+import { callingKinds, credentialFaults } from "./source-credentials";
 
 const rbacGroup = "rbac.authorization.k8s.io";
 const enforceLabel = "pod-security.kubernetes.io/enforce";
@@ -81,8 +83,9 @@ function authorityFaults(object: JudgedObject): string[] {
 function kindFaults(object: JudgedObject, circumstances: Circumstances): string[] {
   const { decisions } = circumstances;
   if (object.isFluxKind("HelmRelease")) return helmReleaseFaults(object, circumstances);
+  if (object.isFluxKind(...callingKinds)) return credentialFaults(object, decisions);
   if (object.isCoreKind("Namespace")) return namespaceFaults(object, decisions);
-  if (object.isCoreKind("ServiceAccount")) return serviceAccountFaults(object);
+  if (object.isCoreKind("ServiceAccount")) return serviceAccountFaults(object, decisions);
   if (object.isCoreKind("ResourceQuota") && !isSet(object.content, "spec", "hard")) return ["spec.hard sets no bound"];
   if (object.isCoreKind("LimitRange") && !isSet(object.content, "spec", "limits")) return ["spec.limits sets no limit"];
   if (object.group === "networking.k8s.io" && object.kind === "NetworkPolicy") return networkPolicyFaults(object);
@@ -99,15 +102,29 @@ function kindFaults(object: JudgedObject, circumstances: Circumstances): string[
 
 function namespaceFaults(object: JudgedObject, decisions: Decisions): string[] {
   const tenant = decisions.tenantsByNamespace.get(object.name);
-  return tenant === undefined
-    ? []
-    : mustBe(`the label \`${enforceLabel}\``, object.labels[enforceLabel], tenant.podSecurity);
+  if (tenant === undefined) return [];
+  return [
+    ...(isClusterNamespace(object.name)
+      ? [`the namespace "${object.name}" is the cluster's own, and no tenant's`]
+      : []),
+    ...mustBe(`the label \`${enforceLabel}\``, object.labels[enforceLabel], tenant.podSecurity),
+  ];
 }
 
-function serviceAccountFaults(object: JudgedObject): string[] {
-  return valueAt(object.content, "automountServiceAccountToken") === false
-    ? []
-    : ["`automountServiceAccountToken` must be false: nobody but Flux acts as this account"];
+function serviceAccountFaults(object: JudgedObject, { authorityNamespace }: Decisions): string[] {
+  return [
+    ...(object.namespace === authorityNamespace ? platformNameFaults(object.name) : []),
+    ...(valueAt(object.content, "automountServiceAccountToken") === false
+      ? []
+      : ["`automountServiceAccountToken` must be false: nobody but Flux acts as this account"]),
+  ];
+}
+
+/** Flux's own accounts have rights over the whole cluster, and lie in the same namespace as the tenants'. */
+function platformNameFaults(account: string): string[] {
+  return isPlatformName(account)
+    ? [`the account "${account}" is the platform's: a tenant's chart would run with its rights`]
+    : [];
 }
 
 const dangerousVerbs = ["*", "escalate", "bind", "impersonate"];
@@ -197,6 +214,7 @@ function helmReleaseFaults(object: JudgedObject, { decisions, run }: Circumstanc
   return [
     ...mustBe("its namespace", object.namespace, authorityNamespace),
     ...mustBe("spec.serviceAccountName", textAt(content, "spec", "serviceAccountName"), tenant.name),
+    ...platformNameFaults(tenant.name),
     ...mustBe("spec.targetNamespace", textAt(content, "spec", "targetNamespace"), tenant.namespace),
     ...mustBe("spec.storageNamespace", textAt(content, "spec", "storageNamespace"), tenant.namespace),
     ...(isSet(content, "spec", "kubeConfig") ? ["spec.kubeConfig is set, which deploys to another cluster"] : []),

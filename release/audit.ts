@@ -3,7 +3,7 @@ import type { Prefix } from "../fleet/fleet";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
 import type { Evidence } from "./evidence";
 import { withRepository, type GitOptions, type GitRepository } from "./git";
-import { branchesNamed, chartFactsOf, chartFilePath, tagFactsOf } from "./git-evidence";
+import { besideChartFile, branchesNamed, chartFactsOf, chartFilePath, tagFactsOf } from "./git-evidence";
 import { promiseReasons } from "./promise";
 
 /** What is audited. */
@@ -67,6 +67,7 @@ export async function audit(options: AuditOptions): Promise<Audit> {
     const files = await git.readFiles(
       candidates.map(({ tag }) => refName(tag)),
       file,
+      besideChartFile(chart),
     );
     const branchOf = await readBranches(git, releasedFrom, onProgress);
     const tags = candidates.map(({ tag, version }): AuditedTag => {

@@ -7,7 +7,7 @@ import { parseRange, rangeAllows } from "../version/range";
 import { commitOfTag, tagMatches } from "../version/tag-pattern";
 import { chartTagOf, compareVersions, versionOfTag } from "../version/version";
 import type { BranchEvidence, ImageEvidence } from "./evidence";
-import { chartFactsOf, chartFilePath } from "./git-evidence";
+import { besideChartFile, chartFactsOf, chartFilePath } from "./git-evidence";
 import { chartReference } from "./promise";
 import { Attempts, type ReadResult } from "./read-result";
 import type { Registry } from "./registry";
@@ -33,6 +33,7 @@ export function createBranchReader({ registry, useRepository, once }: BranchRead
         if (!git.refs.branches.has(branch)) {
           return { repository, branch, chart };
         }
+        // Flux follows the branch, and no commit pins what it builds: neither the chart nor its dependencies.
         const file = (await git.readFiles([refName], chartFilePath(chart))).get(refName) ?? {};
         return { repository, branch, chart, commit: file.commit, ...chartFactsOf(file) };
       }),
@@ -52,7 +53,7 @@ export function createBranchReader({ registry, useRepository, once }: BranchRead
           const found = commit === undefined ? "no commit" : `${meant.length} commits`;
           return `the id of ${found} on the branch "${branch}" of ${repository} begins with "${sha}", must be that of one`;
         }
-        const file = await git.readFileAt(branch, commit, chartFilePath(chart));
+        const file = await git.readFileAt(branch, commit, chartFilePath(chart), besideChartFile(chart));
         return { repository, branch, chart, commit, ...chartFactsOf(file) };
       }),
     );

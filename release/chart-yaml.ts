@@ -1,62 +1,41 @@
-/** What a chart's own `Chart.yaml` says of versions: taken as it is written, and held against what Helm would read. */
-import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type Scalar } from "yaml";
+/** What a chart's own `Chart.yaml` says of versions and dependencies: taken as it is written, and held against what Helm would read. */
+import { isAlias, isScalar, type Scalar } from "yaml";
+import { readDependencies, type DependencyList } from "./chart-dependencies";
+import { readHelmYaml, spellingProblems, type HelmYaml } from "./helm-yaml";
 
-/** The two facts, each absent where the file has none, and what is wrong with the file. */
+/** The two facts and the list of dependencies, each absent where the file has none, and what is wrong with the file. */
 export interface ChartFile {
   /** `version`, character for character as it is written. */
   readonly version?: string;
   /** `appVersion`, character for character as it is written. */
   readonly appVersion?: string;
-  /** Each in one sentence; empty when nothing is wrong. A missing fact alone is no problem of the file. */
+  /** The charts that Flux builds in, where another file does not list them. */
+  readonly dependencies: DependencyList;
+  /** Each in one sentence; empty when nothing is wrong but with the dependencies. A missing fact alone is no problem of the file. */
   readonly problems: readonly string[];
 }
 
+const file = "Chart.yaml";
+const example = "version: 1.0.0";
+const none: DependencyList = { file, dependencies: [], problems: [] };
+
 /** Reads the text or the bytes of a `Chart.yaml`. Never throws: what cannot be read is a problem. */
 export function readChartYaml(content: string | Uint8Array): ChartFile {
-  const text = typeof content === "string" ? content : decode(content);
-  if (text === undefined) {
-    return broken("Chart.yaml is not UTF-8 text");
+  const yaml = readHelmYaml(file, example, content);
+  if (Array.isArray(yaml)) {
+    return { dependencies: none, problems: yaml };
   }
-  const lines = new LineCounter();
-  // Helm reads YAML 1.1, in which `yes` is a boolean and `010` is 8; the version decides what counts as a number.
-  const document = parseDocument(text.replace(/^\uFEFF/, ""), {
-    version: "1.1",
-    lineCounter: lines,
-    prettyErrors: false,
-  });
-  const errors = document.errors.filter((error) => error.code !== "MULTIPLE_DOCS");
-  if (errors.length > 0) {
-    return broken(
-      ...errors.map((error) => {
-        const message = error.message.split("\n")[0] ?? "";
-        return `Chart.yaml cannot be read as YAML at line ${lines.linePos(error.pos[0]).line}: ${message.replace(/\.$/, "")}`;
-      }),
-    );
+  if (yaml.values === undefined) {
+    return { dependencies: none, problems: [`Chart.yaml must be a map of keys, such as \`${example}\`, and is empty`] };
   }
-  if (!isMap(document.contents)) {
-    return broken(
-      `Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, and is ${document.contents === null ? "empty" : "none"}`,
-    );
-  }
-  const version = readField(document, "version");
-  const appVersion = readField(document, "appVersion");
+  const version = readField(yaml, "version");
+  const appVersion = readField(yaml, "appVersion");
   return {
     version: version.text,
     appVersion: appVersion.text,
+    dependencies: readDependencies(file, yaml),
     problems: [...version.problems, ...appVersion.problems],
   };
-}
-
-function decode(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-function broken(...problems: string[]): ChartFile {
-  return { problems };
 }
 
 interface Field {
@@ -64,15 +43,10 @@ interface Field {
   readonly problems: readonly string[];
 }
 
-function readField(document: Document, key: string): Field {
-  // Helm decodes keys without regard to case, and the later of two spellings would win: neither is the fact.
-  const spellings = keysOf(document).filter((found) => found !== key && found.toLowerCase() === key.toLowerCase());
+function readField({ document, keys }: HelmYaml, key: string): Field {
+  const spellings = spellingProblems(file, keys, key);
   if (spellings.length > 0) {
-    return {
-      problems: spellings.map(
-        (other) => `Chart.yaml has the key "${other}", which Helm takes for "${key}"; there must be "${key}" alone`,
-      ),
-    };
+    return { problems: spellings };
   }
   const found = document.get(key, true);
   const node = isAlias(found) ? found.resolve(document) : found;
@@ -90,12 +64,6 @@ function readField(document: Document, key: string): Field {
     );
   }
   return { text, problems };
-}
-
-function keysOf(document: Document): string[] {
-  return isMap(document.contents)
-    ? document.contents.items.map(({ key }) => (isScalar(key) ? String(key.value) : ""))
-    : [];
 }
 
 /** A plain scalar as the file has it (`1.10`, not the number 1.1), a quoted one less its quotes. */

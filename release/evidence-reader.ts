@@ -6,7 +6,7 @@ import { commitOfTag } from "../version/tag-pattern";
 import { createBranchReader } from "./branch-reader";
 import type { BranchEvidence, Evidence, ImageEvidence } from "./evidence";
 import type { GitOptions, GitRepository } from "./git";
-import { branchesNamed, chartFactsOf, chartFilePath, tagFactsOf } from "./git-evidence";
+import { besideChartFile, branchesNamed, chartFactsOf, chartFilePath, tagFactsOf } from "./git-evidence";
 import { chartReference } from "./promise";
 import { Attempts, type ReadResult } from "./read-result";
 import { createRegistry, type RegistryOptions } from "./registry";
@@ -118,7 +118,8 @@ export function createEvidenceReader(options: EvidenceReaderOptions = {}): Evide
         // The chart of a registry says all of itself; that its commit is one shows when a branch holds it.
         const file =
           chart.kind === "git"
-            ? ((await git.readFiles([refName], chartFilePath(chart.path))).get(refName) ?? {})
+            ? ((await git.readFiles([refName], chartFilePath(chart.path), besideChartFile(chart.path))).get(refName) ??
+              {})
             : { commit: ref.peeled };
         const facts = tagFactsOf(git.refs, gitTag, file);
         return {

@@ -20,7 +20,10 @@ export interface Evidence {
   readonly chartVersion?: string;
   /** `appVersion` of the chart's own `Chart.yaml`, character for character. Absent: the chart has none. */
   readonly appVersion?: string;
-  /** What is wrong with `Chart.yaml` itself, each in one sentence. Absent: nothing. */
+  /**
+   * What is wrong with `Chart.yaml` itself, or with the charts that a chart in Git depends on, each in one sentence.
+   * Absent: nothing.
+   */
   readonly chartProblems?: readonly string[];
   /** Every image that the tenant declares, with the digest that the tag had in the registry. */
   readonly images: readonly ImageEvidence[];
@@ -57,7 +60,10 @@ export interface BranchEvidence {
   readonly commit?: string;
   readonly chartVersion?: string;
   readonly appVersion?: string;
-  /** What is wrong with `Chart.yaml` itself, each in one sentence. Absent: nothing. */
+  /**
+   * What is wrong with `Chart.yaml` itself, or, at the commit whose image runs, with the charts that it depends on, each
+   * in one sentence. Absent: nothing.
+   */
   readonly chartProblems?: readonly string[];
   /** Every image that the tenant declares, at the tag of the commit. Absent: the chart says which image runs. */
   readonly images?: readonly ImageEvidence[];

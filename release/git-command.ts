@@ -1,7 +1,8 @@
 /** Runs the `git` binary: no shell, no prompt, no hook, no surprise from the environment, and an end in time. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { devNull } from "node:os";
 import { dirname } from "node:path";
+import { atExit } from "./at-exit";
 
 /** How a `git` command runs. */
 export interface GitCommandOptions {
@@ -39,6 +40,14 @@ const settings = [
   "advice.detachedHead=false",
 ];
 
+/**
+ * Git's own end of a request that nobody answers, a little after ours: where our process was killed there is nobody else
+ * to end it.
+ */
+function endings({ timeoutMs }: GitCommandOptions): string[] {
+  return ["http.lowSpeedLimit=1", `http.lowSpeedTime=${Math.ceil(timeoutMs / 1000) + 1}`];
+}
+
 /** Set inside a Git hook, and would point our commands at the repository of that hook. */
 const repositoryVariables = [
   "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -60,21 +69,26 @@ const repositoryVariables = [
  */
 export async function runGit(args: readonly string[], options: GitCommandOptions): Promise<Buffer> {
   const where = options.gitDir === undefined ? [] : [`--git-dir=${options.gitDir}`];
-  const all = [...settings.flatMap((setting) => ["-c", setting]), ...where, ...args];
+  const all = [...[...settings, ...endings(options)].flatMap((setting) => ["-c", setting]), ...where, ...args];
   return new Promise((resolve, reject) => {
     const child = spawn("git", all, {
       cwd: options.folder,
       env: environment(options),
       stdio: ["pipe", "pipe", "pipe"],
       windowsHide: true,
+      // A process group of its own, so that Git's helpers, which do the talking, can be ended with it.
+      detached: hasGroups,
     });
+    let hasClosed = false;
+    const forget = atExit(() => kill(child, "SIGKILL"));
     const output: Buffer[] = [];
     const errors: Buffer[] = [];
     let outputBytes = 0;
     const fail = (why: string) => {
       settle();
+      // Its number may be somebody else's by now.
+      if (!hasClosed) kill(child, "SIGTERM");
       // A helper process that outlives Git would hold the pipes, and with them our own process.
-      child.kill();
       child.stdout.destroy();
       child.stderr.destroy();
       child.stdin.destroy();
@@ -91,9 +105,10 @@ export async function runGit(args: readonly string[], options: GitCommandOptions
       options.signal?.removeEventListener("abort", onAbort);
     };
     options.signal?.addEventListener("abort", onAbort);
-    child.on("error", (error: NodeJS.ErrnoException) =>
-      fail(error.code === "ENOENT" ? "the program `git` is not on PATH" : error.message),
-    );
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      if (child.pid === undefined) forget();
+      fail(error.code === "ENOENT" ? "the program `git` is not on PATH" : error.message);
+    });
     child.stdout.on("data", (chunk: Buffer) => {
       outputBytes += chunk.length;
       if (outputBytes > mostOutputBytes) {
@@ -107,6 +122,8 @@ export async function runGit(args: readonly string[], options: GitCommandOptions
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input);
     child.on("close", (code, signal) => {
+      hasClosed = true;
+      forget();
       if (code === 0) {
         settle();
         resolve(Buffer.concat(output));
@@ -119,6 +136,23 @@ export async function runGit(args: readonly string[], options: GitCommandOptions
       onAbort();
     }
   });
+}
+
+/** Windows has no process groups: there Git alone is ended. */
+const hasGroups = process.platform !== "win32";
+
+/** Ends Git with all that it has started. */
+function kill(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  if (!hasGroups) {
+    child.kill(signal);
+    return;
+  }
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // They have all ended by themselves.
+  }
 }
 
 /** Credentials in URLs, as `https://user:secret@host`, are masked. */

@@ -1,8 +1,9 @@
 /** The facts of a release, or of a branch's head, that an open Git repository holds. */
 import type { Evidence } from "./evidence";
 import { branchMatches } from "./branch-pattern";
+import { dependencyFiles, dependencyProblems, vendoredFolder, type ChartFolder } from "./chart-folder";
 import { readChartYaml } from "./chart-yaml";
-import { pathInRepository, type GitFile, type GitRefs } from "./git";
+import { pathInRepository, type Beside, type GitFile, type GitRefs, type GitSurroundings } from "./git";
 
 /** What a tag says of itself. */
 export type TagFacts = Pick<Evidence, "gitTag" | "tagObject" | "commit">;
@@ -12,21 +13,43 @@ export type ChartFacts = Pick<Evidence, "chartVersion" | "appVersion" | "chartPr
 
 /** The path of `Chart.yaml` in the repository, from the chart's path as people write it: `./charts/podinfo`. */
 export function chartFilePath(chartPath: string): string {
-  const path = pathInRepository(chartPath);
-  return path === "" ? "Chart.yaml" : `${path}/Chart.yaml`;
+  return inChart(chartPath, "Chart.yaml");
 }
 
-/** The facts of `Chart.yaml` at a ref. A file that is not there is a problem of the chart. */
+/** What is read beside `Chart.yaml` where a commit must pin all that Flux builds of the chart. */
+export function besideChartFile(chartPath: string): Beside {
+  return {
+    files: dependencyFiles.map((file) => inChart(chartPath, file)),
+    folder: inChart(chartPath, vendoredFolder),
+  };
+}
+
+function inChart(chartPath: string, name: string): string {
+  const path = pathInRepository(chartPath);
+  return path === "" ? name : `${path}/${name}`;
+}
+
+/**
+ * The facts of `Chart.yaml` at a ref. A file that is not there is a problem of the chart; and where it was read with what
+ * lies beside it, so is a dependency that the commit does not pin.
+ */
 export function chartFactsOf(file: GitFile): ChartFacts {
   if (file.content === undefined) {
     return { chartProblems: [file.absent ?? "there is no Chart.yaml"] };
   }
-  const { version, appVersion, problems } = readChartYaml(file.content);
+  const { version, appVersion, dependencies, problems: own } = readChartYaml(file.content);
+  const problems =
+    file.beside === undefined ? own : [...own, ...dependencyProblems(dependencies, folderOf(file.beside))];
   return {
     ...(version === undefined ? {} : { chartVersion: version }),
     ...(appVersion === undefined ? {} : { appVersion }),
     ...(problems.length === 0 ? {} : { chartProblems: problems }),
   };
+}
+
+function folderOf({ files, names }: GitSurroundings): ChartFolder {
+  const byName = [...files].map(([path, content]) => [path.slice(path.lastIndexOf("/") + 1), content] as const);
+  return { files: new Map(byName), vendored: names };
 }
 
 /** The facts of a tag. Without any when the repository has no such tag. */

@@ -32,7 +32,7 @@ export async function checkObjects(git: Git, names: readonly string[]): Promise<
 }
 
 /** Contents by id, each read once. */
-export async function readBlobs(git: Git, ids: readonly string[]): Promise<Map<string, Buffer>> {
+export async function readObjects(git: Git, ids: readonly string[]): Promise<Map<string, Buffer>> {
   const contents = new Map<string, Buffer>();
   const distinct = [...new Set(ids)];
   if (distinct.length === 0) {
@@ -47,6 +47,34 @@ export async function readBlobs(git: Git, ids: readonly string[]): Promise<Map<s
     position = headEnd + 1 + size + 1;
   }
   return contents;
+}
+
+/** A file, a link or a folder in a folder. A submodule is none: its content is in another repository. */
+export interface TreeEntry {
+  readonly name: string;
+  readonly id: string;
+  readonly isFolder: boolean;
+}
+
+/** What is in each of the folders, by the id of its tree. */
+export async function readTrees(git: Git, ids: readonly string[]): Promise<Map<string, TreeEntry[]>> {
+  const contents = await readObjects(git, ids);
+  return new Map([...contents].map(([id, content]) => [id, entriesOfTree(content, id.length / 2)]));
+}
+
+/** `<mode> <name>`, a zero byte and the bytes of the id, one entry behind the other. */
+function entriesOfTree(content: Buffer, idBytes: number): TreeEntry[] {
+  const entries: TreeEntry[] = [];
+  for (let position = 0; position < content.length;) {
+    const zero = content.indexOf(0, position);
+    const [mode = "", ...name] = content.toString("utf8", position, zero).split(" ");
+    position = zero + 1 + idBytes;
+    if (mode !== "160000") {
+      const id = content.toString("hex", zero + 1, position);
+      entries.push({ name: name.join(" "), id, isFolder: mode === "40000" });
+    }
+  }
+  return entries;
 }
 
 /** Lines of text, without empty ones. */

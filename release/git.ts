@@ -3,13 +3,24 @@
  * asked for is fetched: for a chart's file the tagged commits without history and blobs, then the file's blobs; for
  * the question what a branch holds, commits alone. A repository on this machine is read where it lies.
  */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { atExit } from "./at-exit";
 import { GitError, runGit, withoutCredentials } from "./git-command";
-import { checkObjects, isReadable, largestFileBytes, readBlobs, textLines, type Git } from "./git-objects";
+import {
+  checkObjects,
+  isReadable,
+  largestFileBytes,
+  readObjects,
+  readTrees,
+  textLines,
+  type Git,
+  type ObjectFact,
+  type TreeEntry,
+} from "./git-objects";
 
 export { GitError } from "./git-command";
 
@@ -45,6 +56,24 @@ export interface GitFile {
   readonly content?: Buffer;
   /** Why there is no content, in one sentence. */
   readonly absent?: string;
+  /** What was asked for beside it. */
+  readonly beside?: GitSurroundings;
+}
+
+/** What is read beside a file, by the same requests. */
+export interface Beside {
+  /** Paths of files. */
+  readonly files: readonly string[];
+  /** A folder, of which the names are read and no content. */
+  readonly folder: string;
+}
+
+/** What there is of `Beside`. */
+export interface GitSurroundings {
+  /** The files that are there, by their paths, each with its content, or without any where it is too large. */
+  readonly files: ReadonlyMap<string, Buffer | undefined>;
+  /** The files of the folder and of those in it, by their paths there. A link counts as a file. */
+  readonly names: readonly string[];
 }
 
 /** A repository while it is open. */
@@ -55,9 +84,9 @@ export interface GitRepository {
    *
    * @param path in the repository, from its top, `/` between
    */
-  readFiles(refNames: readonly string[], path: string): Promise<Map<string, GitFile>>;
+  readFiles(refNames: readonly string[], path: string, beside?: Beside): Promise<Map<string, GitFile>>;
   /** The file at a commit that the branch holds. */
-  readFileAt(branch: string, commit: string, path: string): Promise<GitFile>;
+  readFileAt(branch: string, commit: string, path: string, beside?: Beside): Promise<GitFile>;
   /** The ids of all commits that the branch holds. */
   readCommits(branch: string): Promise<ReadonlySet<string>>;
 }
@@ -82,7 +111,9 @@ export async function withRepository<Result>(
   if (local !== undefined && statSync(local).isDirectory()) {
     return use(await openLocal(git, local));
   }
-  const scratch = await mkdtemp(join(tmpdir(), "authority-git-"));
+  // In one go with what removes it: a signal comes between two steps.
+  const scratch = mkdtempSync(join(tmpdir(), "authority-git-"));
+  const forget = atExit(() => rmSync(scratch, removal));
   try {
     if (local !== undefined) {
       const clone = join(scratch, "bundle.git");
@@ -91,9 +122,13 @@ export async function withRepository<Result>(
     }
     return await use(await openRemote(git, repository, scratch));
   } finally {
-    await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
+    await rm(scratch, removal);
+    forget();
   }
 }
+
+/** A Git process that is just ending may write for a moment more. */
+const removal = { recursive: true, force: true, maxRetries: 5 } as const;
 
 /**
  * The path of a chart as Git names it, without `./` before and `/` behind; `""` is the top of the repository.
@@ -125,7 +160,7 @@ function commandFor(options: GitOptions): Git {
 
 /** Whether the failure is the network's, and may be gone at the next try. */
 function isPassing(message: string): boolean {
-  return /could not resolve host|timed out|connection (reset|refused|closed)|early EOF|unexpected disconnect|RPC failed|hung up|error: (429|5\d\d)|returned error: (429|5\d\d)/i.test(
+  return /could not resolve host|timed out|connection (reset|refused|closed)|empty reply|early EOF|unexpected disconnect|RPC failed|hung up|error: (429|5\d\d)|returned error: (429|5\d\d)/i.test(
     message,
   );
 }
@@ -146,6 +181,11 @@ function hasControlCharacter(text: string): boolean {
   return /\p{Cc}/u.test(text);
 }
 
+/** Whether the repository is elsewhere whatever lies on this machine: a folder may be called `https:`. */
+export function isRemoteUrl(repository: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(repository) && !/^file:/i.test(repository);
+}
+
 /** The absolute path of a repository or bundle on this machine; nothing for one that is elsewhere. */
 function localPath(repository: string): string | undefined {
   if (/^file:\/\//i.test(repository)) {
@@ -154,6 +194,9 @@ function localPath(repository: string): string | undefined {
       throw new GitError(`there is no file or folder ${path}`);
     }
     return path;
+  }
+  if (isRemoteUrl(repository)) {
+    return undefined;
   }
   if (existsSync(repository)) {
     return resolve(repository);
@@ -171,8 +214,8 @@ async function openLocal(git: Git, path: string): Promise<GitRepository> {
   const refs = await readLocalRefs(here);
   return {
     refs,
-    readFiles: (refNames, file) => readFiles(here, objectsOf(refs, refNames), file),
-    readFileAt: (_, commit, file) => readFileAt(here, commit, file),
+    readFiles: (refNames, file, beside) => readFiles(here, objectsOf(refs, refNames), file, beside),
+    readFileAt: (_, commit, file, beside) => readFileAt(here, commit, file, beside),
     readCommits: (branch) => readCommits(here, branch),
   };
 }
@@ -203,21 +246,21 @@ async function openRemote(git: Git, url: string, scratch: string): Promise<GitRe
   const fetch = createFetch(remote, url, scratch);
   return {
     refs,
-    readFiles: async (refNames, path) => {
+    readFiles: async (refNames, path, beside) => {
       if (refNames.length === 0) {
         return new Map();
       }
       const wanted = refNames.map((name) => `+${name}:${name}`);
       const objects = objectsOf(refs, refNames);
       return fetch(["--depth=1", "--filter=blob:none"], wanted, async (here) => {
-        await fetchMissingBlobs(here, [...objects.values()], path);
-        return readFiles(here, objects, path);
+        await fetchMissingBlobs(here, [...objects.values()], [path, ...(beside?.files ?? [])]);
+        return readFiles(here, objects, path, beside);
       });
     },
-    readFileAt: (branch, commit, path) => {
+    readFileAt: (branch, commit, path, beside) => {
       const read = async (here: Git) => {
-        await fetchMissingBlobs(here, [commit], path);
-        return readFileAt(here, commit, path);
+        await fetchMissingBlobs(here, [commit], [path, ...(beside?.files ?? [])]);
+        return readFileAt(here, commit, path, beside);
       };
       // A server that knows no filters gives no commit that neither branch nor tag names.
       return fetch(["--depth=1", "--filter=blob:none"], [commit], read, [`+refs/heads/${branch}:refs/heads/${branch}`]);
@@ -290,9 +333,9 @@ function createFetch(git: Git, url: string, scratch: string): Fetch {
 const fetchCommand = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"];
 
 /** All of them by one request; Git itself would ask for each blob apart, at the moment it is read. */
-async function fetchMissingBlobs(git: Git, commits: readonly string[], path: string): Promise<void> {
+async function fetchMissingBlobs(git: Git, commits: readonly string[], paths: readonly string[]): Promise<void> {
   const listing = ["rev-list", "--objects", "--no-walk", "--missing=print", "--stdin"];
-  const listed = textLines(await git(listing, { input: [...commits, "--", path, ""].join("\n") }));
+  const listed = textLines(await git(listing, { input: [...commits, "--", ...paths, ""].join("\n") }));
   const missing = listed.filter((line) => line.startsWith("?")).map((line) => line.slice(1));
   if (missing.length > 0) {
     // Told which commits we have, the server would take it that we have their blobs too, and send none.
@@ -317,23 +360,39 @@ function objectsOf(refs: GitRefs, refNames: readonly string[]): Map<string, stri
   return new Map(refNames.map((name) => [name, peeledOf(refs, name)]));
 }
 
-async function readFileAt(git: Git, commit: string, path: string): Promise<GitFile> {
-  const files = await readFiles(git, new Map([[commit, commit]]), path);
+async function readFileAt(git: Git, commit: string, path: string, beside?: Beside): Promise<GitFile> {
+  const files = await readFiles(git, new Map([[commit, commit]]), path, beside);
   return files.get(commit) ?? {};
 }
 
 /** @param objects what each ref leads to, by the name that the result has for it */
-async function readFiles(git: Git, objects: ReadonlyMap<string, string>, path: string): Promise<Map<string, GitFile>> {
+async function readFiles(
+  git: Git,
+  objects: ReadonlyMap<string, string>,
+  path: string,
+  beside?: Beside,
+): Promise<Map<string, GitFile>> {
   const peeled = [...objects.values()];
   const commits = await checkObjects(git, peeled);
-  const blobs = await checkObjects(
+  const paths = beside === undefined ? [path] : [path, ...beside.files, beside.folder];
+  const found = await checkObjects(
     git,
-    peeled.map((id) => `${id}:${path}`),
+    peeled.flatMap((id) => paths.map((one) => `${id}:${one}`)),
   );
-  const contents = await readBlobs(
+  const contents = await readObjects(
     git,
-    blobs.filter(isReadable).map(({ id }) => id),
+    found.filter(isReadable).map(({ id }) => id),
   );
+  const at = (index: number, one: string) => found[index * paths.length + paths.indexOf(one)];
+  const trees = beside === undefined ? [] : peeled.flatMap((_, index) => treeId(at(index, beside.folder)));
+  const namesOf = await readNames(git, trees);
+  const surroundings = (index: number, { files, folder }: Beside): GitSurroundings => {
+    const present = files.flatMap((file) => {
+      const fact = at(index, file);
+      return fact?.type === "blob" ? [[file, contents.get(fact.id)] as const] : [];
+    });
+    return { files: new Map(present), names: treeId(at(index, folder)).flatMap((id) => namesOf.get(id) ?? []) };
+  };
   return new Map(
     [...objects.keys()].map((name, index): [string, GitFile] => {
       const commit = commits[index];
@@ -342,24 +401,43 @@ async function readFiles(git: Git, objects: ReadonlyMap<string, string>, path: s
           `the object ${String(peeled[index])} of ${name} is not in the repository; has the ref just moved?`,
         );
       }
-      const blob = blobs[index];
       if (commit.type !== "commit") {
         return [name, { absent: `${name} points at a ${commit.type}, must point at a commit` }];
       }
+      const blob = at(index, path);
       if (blob?.type !== "blob") {
         return [name, { commit: commit.id, absent: `there is no file ${path} at the commit ${commit.id}` }];
       }
       const content = contents.get(blob.id);
-      return content === undefined
-        ? [
-            name,
-            {
-              commit: commit.id,
-              absent: `${path} at the commit ${commit.id} has ${blob.size} bytes, must have at most ${largestFileBytes}`,
-            },
-          ]
-        : [name, { commit: commit.id, content }];
+      if (content === undefined) {
+        const absent = `${path} at the commit ${commit.id} has ${blob.size} bytes, must have at most ${largestFileBytes}`;
+        return [name, { commit: commit.id, absent }];
+      }
+      const around = beside === undefined ? {} : { beside: surroundings(index, beside) };
+      return [name, { commit: commit.id, content, ...around }];
     }),
+  );
+}
+
+function treeId(fact: ObjectFact | undefined): string[] {
+  return fact?.type === "tree" ? [fact.id] : [];
+}
+
+/** The files of folders and of the folders in them, by the id of the folder. */
+async function readNames(git: Git, folders: readonly string[]): Promise<Map<string, string[]>> {
+  const trees = await readTrees(git, folders);
+  const inner = await readTrees(
+    git,
+    [...trees.values()].flat().flatMap(({ id, isFolder }) => (isFolder ? [id] : [])),
+  );
+  const filesIn = (entries: readonly TreeEntry[] = []) => entries.filter(({ isFolder }) => !isFolder);
+  return new Map(
+    [...trees].map(([folder, entries]) => [
+      folder,
+      entries.flatMap(({ name, id, isFolder }) =>
+        isFolder ? filesIn(inner.get(id)).map((file) => `${name}/${file.name}`) : [name],
+      ),
+    ]),
   );
 }
 

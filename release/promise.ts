@@ -1,7 +1,8 @@
 /**
  * The promise that a release keeps: `version` of `Chart.yaml` is the version; `appVersion` is the image tag, character
  * for character; the Git tag at that commit is the Git prefix and the version, and the commit lies on a branch that
- * releases are made from; the image with that tag is in the registry. Pure functions: no I/O, no defaults.
+ * releases are made from; it pins the charts that a chart in Git depends on; the image with that tag is in the registry.
+ * Pure functions: no I/O, no defaults.
  */
 import type { Chart, Prefix, Tenant } from "../fleet/fleet";
 import { commitOfTag } from "../version/tag-pattern";

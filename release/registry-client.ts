@@ -181,8 +181,13 @@ interface Answer {
 function requestUrl({ address, path, insecure }: RegistryRequest): URL {
   const base = `${insecure ? "http" : "https"}://${address.host}/v2/${address.name}/`;
   const url = new URL(path, base);
-  if (url.host !== new URL(base).host) {
-    throw new RegistryError(`the registry ${address.host} points at another host, ${url.host}`);
+  const { origin } = new URL(base);
+  // The scheme too: the token would go to the same host in plain text.
+  if (url.origin !== origin) {
+    throw new RegistryError(
+      `the registry ${address.host} points at ${url.origin}, expected ${origin}: credentials are sent nowhere else. ` +
+        "Its operator has to mend its `Link` header",
+    );
   }
   return url;
 }
@@ -216,10 +221,11 @@ function saysUnknown(body: Buffer): boolean {
   }
 }
 
-/** `fetch` hides the cause behind its own "fetch failed". */
+/** `fetch` hides the cause behind its own "fetch failed". Its own codes say less than their messages. */
 function describeFailure(error: unknown): string {
   const { message, cause } = error as { message?: string; cause?: { code?: string; message?: string } };
-  return cause?.code ?? cause?.message ?? message ?? "failed";
+  const code = cause?.code?.startsWith("UND_ERR") === true ? undefined : cause?.code;
+  return code ?? cause?.message ?? message ?? "failed";
 }
 
 /** Reads JSON, or says what is none. */

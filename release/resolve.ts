@@ -4,6 +4,7 @@ import type { BranchEvidence, Evidence } from "./evidence";
 import type { EvidenceReader, ReadResult } from "./evidence-reader";
 import { lockedEvidence, lockFile, type Lock } from "./lock";
 import { branchReasons, expectationsOf, promiseReasons } from "./promise";
+import { movedFacts } from "./verify";
 import { versionOfTag } from "../version/version";
 
 /** Whether a tenant's release may run. */
@@ -41,6 +42,38 @@ export async function resolveRelease(tenant: Tenant, lock: Lock, reader: Evidenc
         `release ${expectations.imageTag} is not in ${lockFile}, and not all of its facts can be read`,
         ...read.missing,
       ]);
+}
+
+/**
+ * Judges by what is read now a release whose locked evidence breaks the promise: the tenant's declaration has changed
+ * since. Of a release that has itself changed since, the reasons say so, whatever is declared.
+ */
+export async function resolveAgain(tenant: Tenant, locked: Evidence, reader: EvidenceReader): Promise<Resolution> {
+  const expectations = expectationsOf(tenant);
+  const read = await reader.readRelease(tenant);
+  if (!("evidence" in read)) {
+    return unread(tenant, [...promiseReasons(locked, expectations), ...read.missing]);
+  }
+  const moved = movedFacts(locked, read.evidence);
+  const reasons =
+    moved.length === 0
+      ? promiseReasons(read.evidence, expectations)
+      : [
+          ...moved,
+          "`authority verify` tells all that has changed since it was locked: ask the team for a new release; or, where " +
+            `the change is meant, take ${tenant.name} "${locked.version}" out of ${lockFile}, and lock it again`,
+        ];
+  return { tenant: tenant.name, source: "read", evidence: read.evidence, reasons };
+}
+
+/**
+ * How people get on where the lock's evidence breaks the promise, in one sentence: only what kept it is locked, so that
+ * the declaration has changed since. Nothing for any other release.
+ */
+export function wayOut(stack: string, { source, reasons }: Pick<Resolution, "source" | "reasons">): string | undefined {
+  return source === "lock" && reasons.length > 0
+    ? `the evidence is that of ${lockFile}; where the stack file has changed since, \`authority lock --stack ${stack}\` reads it again`
+    : undefined;
 }
 
 /** Judges what the tenant runs of the branch that is followed. It moves, so no lock holds it. */

@@ -34,7 +34,7 @@ export async function verifyLock(
   return Promise.all(
     locked.map(async ({ tenant, evidence }): Promise<Verification> => {
       const declared = tenants.find(({ name, chart }) => name === tenant && chartReference(chart) === evidence.chart);
-      const read = await reader.readFacts(questionOfEntry(evidence, declared?.insecureRegistry ?? false));
+      const read = await reader.readFacts(questionOfEntry(evidence, declared));
       const found = { tenant, version: evidence.version };
       return "evidence" in read
         ? { ...found, changes: changesBetween(evidence, read.evidence), unread: [] }
@@ -44,7 +44,7 @@ export async function verifyLock(
 }
 
 /** What is to be read again: just what the entry has. */
-function questionOfEntry(locked: Evidence, insecure: boolean): Question {
+function questionOfEntry(locked: Evidence, declared: Tenant | undefined): Question {
   const references = locked.images.map(({ reference }) => splitReference(reference));
   const chart: Chart = locked.chart.startsWith("oci://")
     ? { kind: "oci", url: locked.chart }
@@ -53,12 +53,13 @@ function questionOfEntry(locked: Evidence, insecure: boolean): Question {
     version: locked.version,
     repository: locked.gitTag === undefined ? undefined : locked.repository,
     gitTag: locked.gitTag ?? "",
-    releasedFrom: locked.branch === undefined ? [] : [locked.branch],
+    // A release branch may have been merged and deleted: then the commit has to lie on another one that is allowed.
+    releasedFrom: locked.branch === undefined ? [] : [locked.branch, ...(declared?.releasedFrom ?? [])],
     chart,
     chartTag: chartTagOf(locked.chartVersion ?? locked.version),
     images: references.map(({ image }) => image),
     imageTag: references[0]?.tag ?? "",
-    insecure,
+    insecure: declared?.insecureRegistry ?? false,
   };
 }
 
@@ -68,11 +69,49 @@ function splitReference(reference: string): { image: string; tag: string } {
   return { image: reference.slice(0, colon), tag: reference.slice(colon + 1) };
 }
 
+/**
+ * What makes it another release than the one that was locked: the commit, the tag object, or a digest. The tenant may
+ * declare another branch or prefix by now; a fact that is not there is the promise's to miss.
+ */
+export function movedFacts(locked: Evidence, now: Evidence): string[] {
+  const found = now.images.filter(({ digest }) => digest !== undefined).map(({ reference }) => reference);
+  const images = locked.images.filter(({ reference }) => found.includes(reference));
+  const isSameChart = now.chartDigest !== undefined && locked.chartVersion === now.chartVersion;
+  return [
+    ...(now.commit === undefined ? [] : movedTag(locked, now)),
+    ...(isSameChart && locked.chartDigest !== undefined
+      ? change("the chart's digest", locked.chartDigest, now.chartDigest)
+      : []),
+    ...imageChanges({ ...locked, images }, now),
+  ];
+}
+
+function movedTag(locked: Evidence, now: Evidence): string[] {
+  if (locked.gitTag === undefined || locked.gitTag === now.gitTag) {
+    return tagChanges(locked, now);
+  }
+  // Two tags are two objects; of one release they point at one commit.
+  return locked.commit === now.commit
+    ? []
+    : [
+        `the Git tag "${String(now.gitTag)}" points at ${String(now.commit)}, and "${locked.gitTag}", which was locked, at ${String(locked.commit)}`,
+      ];
+}
+
 function changesBetween(locked: Evidence, now: Evidence): string[] {
   return [...gitChanges(locked, now), ...chartChanges(locked, now), ...imageChanges(locked, now)];
 }
 
 function gitChanges(locked: Evidence, now: Evidence): string[] {
+  const isSameCommit = now.gitTag !== undefined && now.commit === locked.commit;
+  const isStray = isSameCommit && locked.branch !== undefined && now.branch === undefined;
+  return [
+    ...tagChanges(locked, now),
+    ...(isStray ? [`the branch "${locked.branch}" no longer holds the commit ${String(locked.commit)}`] : []),
+  ];
+}
+
+function tagChanges(locked: Evidence, now: Evidence): string[] {
   const { gitTag, commit } = locked;
   if (gitTag === undefined) {
     return [];
@@ -83,17 +122,11 @@ function gitChanges(locked: Evidence, now: Evidence): string[] {
   if (now.commit !== commit) {
     return [`the Git tag "${gitTag}" moved from ${String(commit)} to ${now.commit ?? "what is no commit"}`];
   }
-  const retagged = locked.tagObject !== undefined && locked.tagObject !== now.tagObject;
-  return [
-    ...(retagged
-      ? [
-          `the Git tag "${gitTag}" was made anew at the same commit: its object was ${locked.tagObject}, and is ${now.tagObject ?? "none"}`,
-        ]
-      : []),
-    ...(locked.branch === now.branch
-      ? []
-      : [`the branch "${String(locked.branch)}" no longer holds the commit ${String(commit)}`]),
-  ];
+  return locked.tagObject !== undefined && locked.tagObject !== now.tagObject
+    ? [
+        `the Git tag "${gitTag}" was made anew at the same commit: its object was ${locked.tagObject}, and is ${now.tagObject ?? "none"}`,
+      ]
+    : [];
 }
 
 function chartChanges(locked: Evidence, now: Evidence): string[] {
@@ -105,7 +138,7 @@ function chartChanges(locked: Evidence, now: Evidence): string[] {
     return [`the chart ${locked.chart} ${locked.chartVersion ?? locked.version} is gone from the registry`];
   }
   return [
-    ...(now.chartProblems ?? []).map((problem) => `the chart ${locked.chart} changed: ${problem}`),
+    ...(now.chartProblems ?? []).map((problem) => `the chart ${locked.chart} breaks the promise: ${problem}`),
     ...change("the chart's digest", locked.chartDigest, now.chartDigest),
     ...change("version of Chart.yaml", locked.chartVersion, now.chartVersion),
     ...change("appVersion of Chart.yaml", locked.appVersion, now.appVersion),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parsePrefix } from "../../cli/audit";
+import { serveGit } from "../../lab/git-server";
 import type { Audit } from "../../release/audit";
 import { chartAt, makeRepository, type ScratchCommit } from "../release/scratch-repository";
 import { temporaryDirectory } from "../support/directory";
@@ -159,6 +160,23 @@ describe("authority audit", () => {
     assert.equal(untagged.code, 2);
     assert.match(untagged.stderr, /bare\.git has no Git tag that is a version/);
     assert.deepEqual((JSON.parse(untagged.stdout) as Audit).tags, []);
+  });
+
+  it("asks the server that a URL names, whatever folder lies here", async () => {
+    await repositoryOf([{ files: chartAt("1.0.0"), lightweight: ["1.0.0"] }]);
+    const server = await serveGit({ root: directory() });
+    try {
+      const url = `${server.url}/app.git`;
+      await makeRepository(join(directory(), url), [{ files: chartAt("6.6.6"), lightweight: ["6.6.6"] }]);
+      const { code, result } = await audited("--repository", url, "--chart", "charts/app");
+      assert.equal(code, 0);
+      assert.deepEqual(
+        result.tags.map(({ tag }) => tag),
+        ["1.0.0"],
+      );
+    } finally {
+      await server.close();
+    }
   });
 
   it("reads prefixes, each place once", () => {

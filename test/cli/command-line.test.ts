@@ -53,6 +53,12 @@ describe("the command line of authority", () => {
     ["an argument too many", ["plan", "prod"], /too many arguments/],
     ["a folder that is not there", ["-C", "gone", "plan"], /There is no folder .*gone, which `--cwd` names/],
     ["a stack that is not there", ["plan", "--stack", "prd"], /no stack "prd".*Did you mean `prod`\?/],
+    [
+      "another stack behind `--`",
+      ["up", "--stack", "prod", "--", "--stack=dev"],
+      /`--stack=dev` stands behind `--`.*Name the stack before it/,
+    ],
+    ["another folder behind `--`", ["up", "--stack", "prod", "--", "--yes", "-C", "x"], /`-C` stands behind `--`/],
     ["a render without a stack", ["render", "--out", "x"], /works on one stack.*There are: dev, prod\./],
   ];
   for (const [title, args, expected] of mistakes) {

@@ -43,6 +43,13 @@ describe("what is told of a failed operation", () => {
     );
   });
 
+  it("is not that the API server has failed or refused, where Flux says so of its own requests", async () => {
+    for (const words of ["dial tcp 10.0.0.3:443: connect: connection refused", 'is forbidden: User "f" cannot get']) {
+      const errors = [`${late.errors[0] ?? ""}: ${words}`];
+      assert.match((await told([], { ...late, errors })) ?? "", /did not become ready in time/);
+    }
+  });
+
   it("is why a source could not be fetched, also in the moment in which Flux tries it again", async () => {
     const failed = { type: "FetchFailed", status: "True", reason: "GitOperationFailed", message: "no such commit" };
     const trying = { type: "Ready", status: "Unknown", reason: "Progressing", message: "building artifact" };
@@ -86,6 +93,39 @@ describe("what is told of a failed operation", () => {
     const message = await told([], { ...home, errors });
     assert.match(message ?? "", /^Namespace podinfo was not touched: the cluster does not answer/);
     assert.match(message ?? "", /`kubernetes:kubeconfig` and `kubernetes:context`/);
+    assert.match(message ?? "", /made before is in the state; run `npx authority up --stack prod` again/);
+  });
+
+  const failures = [
+    "Internal error occurred: the disk is slow",
+    'an error on the server ("") has prevented the request from succeeding (post namespaces)',
+    "the server is currently unable to handle the request (post namespaces)",
+    "etcdserver: leader changed",
+    'Post "https://10.0.0.1/api/v1/namespaces": dial tcp 10.0.0.1:443: connect: connection refused',
+    'Post "https://10.0.0.1/api/v1/namespaces": read tcp 10.0.0.2:5->10.0.0.1:443: read: connection reset by peer',
+    'Post "https://10.0.0.1/api/v1/namespaces": EOF',
+    "unexpected EOF",
+    "http2: client connection lost",
+    'Patch "https://10.0.0.1/api/v1/namespaces/podinfo": net/http: TLS handshake timeout',
+  ];
+  for (const error of failures) {
+    it(`is that what was made is in the state, and what does the rest, after: ${error}`, async () => {
+      const message = await explainFailure({ ...home, errors: [error] }, "production", () => Promise.resolve([]));
+      assert.equal(
+        message,
+        "Namespace podinfo failed since the API server did, or since the connection to it was lost. What was made " +
+          "before is in the state. Once `kubectl get --raw /readyz --context production` says `ok`, run " +
+          "`npx authority up --stack prod` again, which does the rest.",
+      );
+    });
+  }
+
+  it("is whose credentials to use, where these may not do this", async () => {
+    const errors = ['namespaces is forbidden: User "jo" cannot create resource "namespaces" in API group ""'];
+    assert.match(
+      (await told([], { ...home, errors })) ?? "",
+      /^Namespace podinfo was refused: .* Use those of the platform team .* `npx authority up --stack prod` again/,
+    );
   });
 
   it("is what may hold an object that is not gone", async () => {
@@ -97,6 +137,11 @@ describe("what is told of a failed operation", () => {
   });
 
   it("is nothing more than the raw message, where that says it all", async () => {
-    assert.equal(await told([], { ...late, errors: ["admission webhook denied the request"] }), undefined);
+    const errors = [
+      "admission webhook denied the request",
+      'Internal error occurred: failed calling webhook "v.example.com": dial tcp: connect: connection refused',
+      'pods "podinfo" is forbidden: exceeded quota: tenant, requested: pods=1, used: pods=50, limited: pods=50',
+    ];
+    for (const error of errors) assert.equal(await told([], { ...late, errors: [error] }), undefined);
   });
 });

@@ -8,9 +8,9 @@ describe("the tenants that an `up` leaves as they are", () => {
   });
 
   it("are none where nobody says so", () => {
-    assert.deepEqual(heldTenants(), []);
+    assert.deepEqual(heldTenants("prod"), []);
     process.env[heldVariable] = "";
-    assert.deepEqual(heldTenants(), []);
+    assert.deepEqual(heldTenants("prod"), []);
   });
 
   it("are those that were written down, with what is known of them", () => {
@@ -19,16 +19,21 @@ describe("the tenants that an `up` leaves as they are", () => {
       { name: "new", isNew: true },
       { name: "pay-2", isNew: false },
     ];
-    process.env[heldVariable] = heldText(tenants);
-    assert.equal(process.env[heldVariable], `${process.pid},cart,new:new,pay-2`);
-    assert.deepEqual(heldTenants(), tenants);
+    process.env[heldVariable] = heldText("prod", tenants);
+    assert.equal(process.env[heldVariable], `${process.pid}@prod,cart,new:new,pay-2`);
+    assert.deepEqual(heldTenants("prod"), tenants);
   });
 
-  it("are refused where no `authority up` runs that says so: the engine would delete what they have", () => {
+  it("are refused where no `authority up` of this stack runs that says so: the engine would delete what they have", () => {
     const { pid: ended } = spawnSync(process.execPath, ["--version"]);
-    for (const text of ["cart", "cart,pay", "0,cart", "-1,cart", "1e3,cart", `${ended},cart`]) {
+    const others = [`${process.pid}@test,cart`, `${process.pid},cart`, `${ended}@prod,cart`];
+    for (const text of ["cart", "cart,pay", "prod,cart", "@prod,cart", "0@prod,cart", "-1@prod,cart", ...others]) {
       process.env[heldVariable] = text;
-      assert.throws(() => heldTenants(), new RegExp(`^Error: SHARED_AUTHORITY_HELD is "${text}".*Unset it\\.`), text);
+      assert.throws(
+        () => heldTenants("prod"),
+        new RegExp(`^Error: SHARED_AUTHORITY_HELD is "${text}".*Unset it;`),
+        text,
+      );
     }
   });
 });

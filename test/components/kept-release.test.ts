@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import { keptRelease } from "../../components/kept-release";
 import type { Tenant } from "../../fleet/fleet";
 import type { Evidence } from "../../release/evidence";
+import { exampleTenant } from "../manifests/example-fleet";
+import { evidenceOf } from "../policy-pack/fixture";
 
-const release = (version: string, facts: Partial<Evidence> = {}): Evidence => ({
-  version,
-  repository: "https://github.com/stefanprodan/podinfo",
-  chart: "./charts/podinfo",
-  images: [],
-  ...facts,
+const release = (version: string, facts: Partial<Evidence> = {}): Evidence =>
+  evidenceOf({ ...exampleTenant, tag: version }, facts);
+
+const tenant = (deny: readonly string[] = [], declared: Partial<Tenant> = {}): Tenant => ({
+  ...exampleTenant,
+  policy: { range: ">=6.0.0", automation: "auto", deny },
+  ...declared,
 });
-
-const tenant = (deny: readonly string[] = []) =>
-  ({ name: "podinfo", policy: { range: ">=6.0.0", automation: "auto", deny } }) as unknown as Tenant;
 
 describe("the release whose source is kept", () => {
   it("is none at the first deploy", () => {
@@ -35,6 +35,18 @@ describe("the release whose source is kept", () => {
   it("is none when the policy denies it: nobody will go back to it", () => {
     assert.equal(keptRelease(tenant(["6.14.1"]), release("6.14.0"), { evidence: release("6.14.1") }), undefined);
     assert.equal(keptRelease(tenant(), release("6.14.0"), { evidence: release("5.0.0") }), undefined);
+  });
+
+  it("is none by what the tenant declares now: the policy pack would block its source at every `up`", () => {
+    const last = { evidence: release("6.14.0") };
+    assert.deepEqual(keptRelease(tenant(), release("6.14.1"), last), release("6.14.0"));
+    for (const declared of [
+      { releasedFrom: ["main"] },
+      { images: ["ghcr.io/stefanprodan/podinfo", "ghcr.io/stefanprodan/sidecar"] },
+      { prefix: { git: "v", chart: "", image: "" } },
+    ] satisfies Partial<Tenant>[]) {
+      assert.equal(keptRelease(tenant([], declared), release("6.14.1"), last), undefined, JSON.stringify(declared));
+    }
   });
 
   it("is none of another repository or chart, which the tenant no longer declares", () => {

@@ -98,7 +98,10 @@ describe("a kubeconfig that is wrong", () => {
       kubeconfig,
       changed(({ users: [{ user }] }) => (user.token = weak)),
     );
-    await assertRefused(/is forbidden: User "system:serviceaccount:default:default" cannot create/, weak);
+    await assertRefused(
+      /is forbidden: User "system:serviceaccount:default:default" cannot create[^]*was refused: these credentials may not do this\. Use those of the platform team .* run `npx authority up --stack prod` again/,
+      weak,
+    );
   });
 
   it("since nobody answers at its address", async () => {
@@ -106,7 +109,9 @@ describe("a kubeconfig that is wrong", () => {
       kubeconfig,
       changed(({ clusters: [{ cluster }] }) => (cluster.server = "https://127.0.0.1:1")),
     );
-    await assertRefused(/cluster is unreachable[^]*was not touched: the cluster does not answer/);
+    await assertRefused(
+      /cluster is unreachable[^]*was not touched: the cluster does not answer[^]*run `npx authority up --stack prod` again/,
+    );
   });
 
   it("since it has no such context", async () => {
@@ -115,7 +120,9 @@ describe("a kubeconfig that is wrong", () => {
       [stackFile("prod")]: rightText.replace("config:\n", "config:\n  kubernetes:context: nowhere\n"),
     });
     try {
-      await assertRefused(/context "nowhere" does not exist/);
+      await assertRefused(
+        /context "nowhere" does not exist[^]*was not touched[^]*`kubernetes:context` name the right file, context and credentials/,
+      );
     } finally {
       await stage().project.commit("The right context", { [stackFile("prod")]: rightText });
     }

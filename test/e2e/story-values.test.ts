@@ -3,7 +3,10 @@ import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { useStage } from "./support/stage";
 
-/** Story 4: a changed value is an upgrade at once; an unchanged one never is. */
+/**
+ * Story 4: a changed value is an upgrade at once; an unchanged one never is. Flux looks at the release by itself so rarely
+ * that no upgrade here can come of that. How fast "at once" is, bench/promotion.ts says.
+ */
 describe("a tenant's special config", () => {
   const opened = useLab();
   const stage = useStage(opened);
@@ -13,7 +16,11 @@ describe("a tenant's special config", () => {
   before(async () => {
     application = await stage().application("6.14.1");
     values = `tenants/${application.name}/values.yaml`;
-    await stage().addStack("prod", { tenants: [{ application, tag: "6.14.1" }], releaseTimeout: "40s" });
+    await stage().addStack("prod", {
+      tenants: [{ application, tag: "6.14.1" }],
+      releaseTimeout: "40s",
+      intervals: "{ source: 1h0m0s, image: 2s, release: 10m0s, automation: 3s }",
+    });
     await stage().up("prod");
   });
 
@@ -28,7 +35,7 @@ describe("a tenant's special config", () => {
     return maps.map(({ metadata: { name } }) => name);
   };
 
-  it("upgrades within 5 s when a value changes, and leaves no old ConfigMap behind", async () => {
+  it("upgrades by the change itself, long before the interval, and leaves no old ConfigMap behind", async () => {
     const [before] = await valuesMaps();
     await stage().commit("Two replicas", { [values]: `${await stage().project.read(values)}\nreplicaCount: 2\n` });
     const { resourceVersion } = (await stage().release(application)).metadata;
@@ -45,7 +52,7 @@ describe("a tenant's special config", () => {
       ],
     );
     const seconds = (history[1]!.deployedAt.getTime() - patchedAt) / 1000;
-    assert.ok(seconds < 5, `the upgrade began ${seconds} s after the HelmRelease was changed`);
+    assert.ok(seconds < 30, `the upgrade began ${seconds} s after the HelmRelease was changed`);
     const after = await valuesMaps();
     assert.equal(after.length, 1);
     assert.notEqual(after[0], before);

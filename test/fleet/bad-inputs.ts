@@ -800,11 +800,18 @@ const platformSecrets: BadInput[] = ["repositorySecret", "registrySecret"].flatM
       `${shop}.${key}`,
       ["belongs to the tenant shop-admin"],
     ),
+    bad(
+      `the Secret by which Flux pushes as ${key}`,
+      inTenant(`${key}: push`).replace("config:\n", `config:\n${configRepository.replace(" }", ", secret: push }")}`),
+      `${key}:`,
+      `${shop}.${key}`,
+      ["by which Flux pushes to the shared repository", "of its own"],
+    ),
   ];
 });
 
 const namespaces: BadInput[] = [
-  ...["kube-system", "kube-public", "kube-node-lease", "default"].map((name) =>
+  ...["kube-system", "kube-public", "kube-node-lease", "kube-flannel", "default"].map((name) =>
     badKey(`the namespace ${name}`, `namespace: ${name}`, ["belongs to the cluster"]),
   ),
   badKey("the authority namespace", "namespace: flux-system", ["is the authority namespace"]),
@@ -814,6 +821,34 @@ const namespaces: BadInput[] = [
     "flux-system:",
     "shared-authority:tenants.flux-system",
     ["is the authority namespace"],
+  ),
+  bad(
+    "the namespace of Flux's controllers, where the authority namespace is another",
+    inTenant("namespace: flux-system").replace(
+      "config:\n",
+      "config:\n  shared-authority:authorityNamespace: authority\n",
+    ),
+    "namespace: flux-system",
+    `${shop}.namespace`,
+    ["belongs to the cluster"],
+  ),
+  ...[
+    "kustomize-controller",
+    "helm-controller",
+    "flux-operator",
+    "shared-authority-root",
+    "default",
+    "flux-system",
+  ].map((name) =>
+    bad(
+      `a tenant named ${name}`,
+      inTenant("namespace: shop")
+        .replace("    shop:", `    ${name}:`)
+        .replace("config:\n", "config:\n  shared-authority:authorityNamespace: authority\n"),
+      `${name}:`,
+      `shared-authority:tenants.${name}`,
+      [`The name \`${name}\` is kept for the platform`],
+    ),
   ),
   badKey("a namespace with a dot", "namespace: a.b", ["a namespace"]),
   bad(
@@ -1135,14 +1170,21 @@ const values: BadInput[] = [
     stack: "prod",
     files: { [file]: goodStack },
     links: { "tenants/shop/values.yaml": "/etc/passwd" },
-    expect: { file: "tenants/shop/values.yaml", words: ["leaves the project"] },
+    expect: { file: "tenants/shop/values.yaml", words: ["symbolic link"] },
   },
   {
     title: "a folder of values linked from outside",
     stack: "prod",
     files: { [file]: inTenant("values: [package.json]") },
     links: { "tenants/shop": resolve(".") },
-    expect: { file: "tenants/shop/package.json", words: ["leaves the project"] },
+    expect: { file: "tenants/shop/package.json", words: ["symbolic link"] },
+  },
+  {
+    title: "values linked to another file of the project, of which the commit says nothing",
+    stack: "prod",
+    files: { [file]: goodStack, "kubeconfig.yaml": "users: []\n" },
+    links: { "tenants/shop/values.yaml": "../../kubeconfig.yaml" },
+    expect: { file: "tenants/shop/values.yaml", words: ["symbolic link", "name it under `values`"] },
   },
   {
     title: "values linked to nowhere",
@@ -1174,6 +1216,17 @@ const values: BadInput[] = [
   badValues("an alias of nothing", "a: *nothing\n", undefined, ["cannot be resolved"]),
   badValues("a key twice", "a: 1\nb: 2\na: 3\n", 3, ["twice", "line 1"], "a"),
   badValues("an unknown tag", "a: !vault x\n", 1, ["Unresolved tag"]),
+  ...(
+    [
+      ["a password that is taken for a tag", "!Tr0ub4dor&3", "Unresolved tag"],
+      ["a password that is taken for a block", "|hunter2", "Block scalar header"],
+      ["a password with an escape that is none", '"\\qhunter2"', "Invalid escape sequence"],
+      ["a password behind an indicator", "@hunter2", "Plain value cannot start"],
+    ] as const
+  ).map(([title, text, word]): BadInput => {
+    const input = badValues(title, `password: ${text}\n`, 1, [word]);
+    return { ...input, expect: { ...input.expect, hidden: text.replace(/^["|@\\]+/, "") } };
+  }),
   badValues("the name __proto__", "__proto__: { a: 1 }\n", 1, ["refused"]),
   badValues("nested too deep", "[".repeat(20_000), 1, ["nested too deep"]),
   ...strayCharacters.map(([title, character, name]) =>

@@ -10,6 +10,8 @@ import { digest, exampleBranch, exampleEvidence } from "./example-fleet";
 
 const fact = fc.option(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9.:/_-]{0,20}$/), { nil: undefined });
 
+const sentences = fc.array(fc.stringMatching(/^[a-z "]{1,20}$/), { minLength: 1, maxLength: 3 });
+
 const image = fc.record(
   { reference: fc.stringMatching(/^[a-z]{1,8}\/[a-z]{1,8}:[0-9.]{1,8}$/), digest: fc.constant(digest) },
   { requiredKeys: ["reference"] },
@@ -27,6 +29,7 @@ describe("releaseAnnotations", () => {
           chartDigest: fact,
           chartVersion: fact,
           appVersion: fact,
+          chartProblems: fc.option(sentences, { nil: undefined }),
           revision: fact,
           images: fc.array(image, { maxLength: 3 }),
         }),

@@ -49,6 +49,11 @@ describe("evidence-verified", () => {
       /shared-authority\/images` is/,
     ],
     ["a chart that says another appVersion", { appVersion: "6.14.0" }, /appVersion of Chart\.yaml is "6\.14\.0"/],
+    [
+      "a chart with a dependency that no commit pins",
+      { chartProblems: ["Chart.yaml depends on redis"] },
+      /Chart\.yaml depends on redis/,
+    ],
     ["a commit that left the release branch", { branch: undefined }, /lies on no branch/],
   ];
   for (const [what, facts, reason] of moved) {
@@ -58,6 +63,14 @@ describe("evidence-verified", () => {
       assert.match(violation!.message, reason);
     });
   }
+
+  it("passes when the commit's release branch was merged into another that releases are made from", async () => {
+    const stack = fleetOf({ releasedFrom: ["master", "release/*"] });
+    const tagged = objectsOf(stack.tenants[0], evidenceOf(podinfo, { branch: "release/6.14" }), stack);
+    assert.deepEqual(await judge(policy(reads({ branch: "master" })), tagged, stack, on), []);
+    const stray = await judge(policy(reads({ branch: "feature" })), tagged, stack, on);
+    assert.match(stray[0]!.message, /lies on the branch "feature", must lie on "master" or "release\/\*"/);
+  });
 
   it("blocks evidence that somebody made up", async () => {
     const lie = objectsOf(podinfo, evidenceOf(podinfo, { commit: "d".repeat(40) }));

@@ -1,6 +1,6 @@
 import { unknownCheckingProxy } from "@pulumi/policy";
 import { runtime } from "@pulumi/pulumi";
-import type { Fleet, Tenant } from "../../fleet/fleet";
+import type { ConfigRepository, Fleet, Tenant } from "../../fleet/fleet";
 import { followed, stackManifests, tenantManifests, tenantSpecs } from "../../manifests/fleet-manifests";
 import type { KubernetesObject } from "../../manifests/object";
 import type { Gate } from "../../policy-pack/gate";
@@ -107,7 +107,9 @@ export function configOf(stack: Fleet = fleet): Record<string, unknown> {
     "shared-authority:follow": follow,
     "shared-authority:branch": branch,
     "shared-authority:authorityNamespace": authorityNamespace,
-    ...(configRepository === undefined ? {} : { "shared-authority:configRepository": configRepository }),
+    ...(configRepository === undefined
+      ? {}
+      : { "shared-authority:configRepository": repositoryEntry(configRepository) }),
     "shared-authority:tenants": tenants,
   };
 }
@@ -118,6 +120,10 @@ export function setConfig(stack: Fleet = fleet): void {
   runtime.setAllConfig(
     Object.fromEntries(entries.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)])),
   );
+}
+
+function repositoryEntry({ secretName, ...entry }: ConfigRepository): unknown {
+  return { ...entry, secret: secretName };
 }
 
 /** The entry that declares a tenant. */

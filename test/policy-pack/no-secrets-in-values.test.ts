@@ -38,6 +38,8 @@ describe("the search for credentials in values", () => {
     ["an AWS access key id", ["keyId: AKIA", "IOSFODNN7EXAMPL2\n"].join(""), 1],
     ["a GitHub token without a telling key", `a: ${githubToken}\n`, 1],
     ["a private key", `ca:\n  key: |\n${privateKey.map((line) => `    ${line}\n`).join("")}`, 3],
+    ["a private key in base64", `tls:\n  pem: ${Buffer.from(privateKey.join("\n")).toString("base64")}\n`, 2],
+    ["the private key of a kubeconfig", "users:\n  - user:\n      client-key-data: c2VjcmV0\n", 3],
     ["an address with a password", "url: https://user:hunter2@example.com/x\n", 1],
     ["a database address", "dsn: postgres://user:hunter2@db:5432/x\n", 1],
     ["a token in a query", "hook: https://example.com/x?access_token=abcdefgh\n", 1],
@@ -52,7 +54,7 @@ describe("the search for credentials in values", () => {
         places.map((place) => place.line),
         [line],
       );
-      assert.doesNotMatch(JSON.stringify(places), /hunter2|ghp_|EXAMPL|MIIE|abcdefgh|YTpi/);
+      assert.doesNotMatch(JSON.stringify(places), /hunter2|ghp_|EXAMPL|MIIE|LS0t|c2Vj|abcdefgh|YTpi/);
     });
   }
 
@@ -90,6 +92,7 @@ describe("the search for credentials in values", () => {
     ["people and authorities", "author: Ann\nauthors: [Ann]\nauthority: example.com\n"],
     ["arguments", "extraArgs:\n  - --token-ttl=3600\n  - --enable-auth=true\n  - --port=80\n"],
     ["hashes and versions", `image:\n  tag: 6.14.1@sha256:${"ab".repeat(32)}\n`],
+    ["a certificate in base64", `caBundle: ${Buffer.from("-----BEGIN CERTIFICATE-----\nMIIB\n").toString("base64")}\n`],
     ["a Secret as a volume", "volumes:\n  - name: x\n    secret:\n      secretName: y\n"],
   ];
   for (const [what, content] of innocent) {

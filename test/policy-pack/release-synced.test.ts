@@ -60,6 +60,11 @@ describe("release-synced", () => {
     ["a forgotten appVersion", { appVersion: "6.14.0" }, /appVersion of Chart\.yaml is "6\.14\.0", must be "6\.14\.1"/],
     ["a chart version that is another", { chartVersion: "6.14.0" }, /version of Chart\.yaml is "6\.14\.0"/],
     ["a chart without appVersion", { appVersion: undefined }, /appVersion is missing/],
+    [
+      "a chart with a dependency that no commit pins",
+      { chartProblems: ["Chart.yaml depends on redis, which neither charts/ nor Chart.lock pins"] },
+      /- Chart\.yaml depends on redis, which neither charts\/ nor Chart\.lock pins/,
+    ],
     ["no Git tag", { gitTag: undefined }, /there is no Git tag "6\.14\.1"/],
     ["a commit off the release branch", { branch: undefined }, /lies on no branch that releases are made from/],
     ["a commit on another branch", { branch: "feature" }, /lies on the branch "feature"/],
@@ -251,6 +256,10 @@ describe("release-synced", () => {
       const messages = async (changed: readonly KubernetesObject[]) =>
         (await judge(releaseSynced, changed, stack)).map(({ message }) => message).join("\n");
 
+      it("blocks the chart of a commit that does not pin what it depends on", async () => {
+        assert.match(await messages(objects({ chartProblems: ["it depends on redis"] })), /- it depends on redis/);
+      });
+
       it("passes the image of a commit with the chart of that commit", async () => {
         assert.equal(await messages(objects()), "");
       });
@@ -370,6 +379,13 @@ describe("release-synced", () => {
     runtime.setAllConfig({ "shared-authority:follow": "main" });
     const violations = await judgeObjects(objectsOf(), [releaseSynced]);
     assert.match(violations[0]!.message, /shared-authority:follow must be one of `branch`, `tags`/);
+  });
+
+  it("prints no password of an address", async () => {
+    const url = "https://bot:hunter2@git.example.com/podinfo";
+    const [violation] = await judge(releaseSynced, withField(objectsOf(), "GitRepository", "spec/url", url));
+    assert.match(violation!.message, /spec\.url is "https:\/\/\*\*\*@git\.example\.com\/podinfo", must be/);
+    assert.ok(!violation!.message.includes("hunter2"));
   });
 });
 

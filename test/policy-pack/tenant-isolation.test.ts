@@ -215,6 +215,100 @@ describe("tenant-isolation", () => {
     });
   }
 
+  const secret = (name: string) => ({ secretRef: { name } });
+
+  it("passes the credentials that the stack names: the tenant's, and those for the shared repository", async () => {
+    const stack = fleetOf(
+      { repositorySecret: "podinfo-git", registrySecret: "podinfo-registry" },
+      { configRepository: { ...fleet.configRepository!, secretName: "push" } },
+    );
+    const objects = [...stackObjects(stack), ...objectsOf(stack.tenants[0], undefined, stack)];
+    assert.match(
+      JSON.stringify(objects),
+      /"push".*"podinfo-git".*"podinfo-registry"|"push".*"podinfo-registry".*"podinfo-git"/,
+    );
+    assert.equal(await messageOf(objects, stack), "");
+  });
+
+  for (const [what, kind, path, value, reason] of [
+    [
+      "another's Git credentials",
+      "GitRepository",
+      "spec/secretRef",
+      { name: "neighbour-git" },
+      /secretRef\.name is "neighbour-git", must be absent/,
+    ],
+    [
+      "another's registry credentials",
+      "ImageRepository",
+      "spec/secretRef",
+      { name: "push" },
+      /secretRef\.name is "push", must be absent/,
+    ],
+    [
+      "a client's certificate",
+      "ImageRepository",
+      "spec/certSecretRef",
+      { name: "x" },
+      /certSecretRef is set, which lends/,
+    ],
+    [
+      "an account's pull secrets",
+      "ImageRepository",
+      "spec/serviceAccountName",
+      "neighbour",
+      /serviceAccountName is set, which lends/,
+    ],
+    [
+      "a proxy's credentials",
+      "GitRepository",
+      "spec/proxySecretRef",
+      { name: "x" },
+      /proxySecretRef is set, which lends/,
+    ],
+    [
+      "the controller's identity",
+      "GitRepository",
+      "spec/provider",
+      "azure",
+      /provider is "azure", which lends the controller's/,
+    ],
+  ] as const) {
+    it(`blocks ${what} for a tenant's host`, async () => {
+      assert.match(await messageOf(withField(objectsOf(), kind, path, value)), reason);
+    });
+  }
+
+  it("blocks credentials for a source of nobody, also those for the shared repository", async () => {
+    const source = object(
+      "source.toolkit.fluxcd.io/v1",
+      "GitRepository",
+      {
+        spec: { url: "https://git.example.com/elsewhere", ...secret("push") },
+      },
+      "flux-system",
+    );
+    assert.match(await messageOf([source]), /secretRef\.name is "push", must be absent/);
+  });
+
+  it("blocks a tenant that bears the name of one of Flux's own accounts", async () => {
+    for (const name of ["kustomize-controller", "flux-operator", "shared-authority-root", "default"]) {
+      const stack = fleetOf({ name, namespace: "podinfo" });
+      const message = await messageOf(objectsOf(stack.tenants[0], undefined, stack), stack);
+      const reason = `the account "${name}" is the platform's`;
+      assert.match(message, new RegExp(`ServiceAccount flux-system/${name}:\\n  - ${reason}`));
+      assert.match(message, new RegExp(`HelmRelease flux-system/${name}:[^]*${reason}`));
+    }
+  });
+
+  it("blocks a tenant in a namespace of the cluster", async () => {
+    for (const namespace of ["kube-system", "flux-system", "default"]) {
+      const stack = fleetOf({ namespace }, { authorityNamespace: "authority" });
+      const message = await messageOf(objectsOf(stack.tenants[0], undefined, stack), stack);
+      assert.match(message, new RegExp(`the namespace "${namespace}" is the cluster's own`));
+    }
+  });
+
   it("reports at the end a tenant's place that lacks a fence, though nothing runs there", async () => {
     const objects = objectsOf().filter(({ kind }) => kind !== "HelmRelease" && kind !== "ResourceQuota");
     const [violation] = await judge(tenantIsolation, objects);

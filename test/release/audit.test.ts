@@ -91,6 +91,86 @@ describe("an audit", () => {
     }
   });
 
+  it("tells of dependencies that the commit does not pin", async () => {
+    const address = "https://charts.example.com";
+    const list = (version: string) =>
+      `dependencies: [{name: redis, version: "${version}", repository: "${address}"}]\n`;
+    const chart = (version: string, more = "", apiVersion = "v2") => ({
+      "charts/app/Chart.yaml": `apiVersion: ${apiVersion}\nname: app\nversion: ${version}\nappVersion: ${version}\n${more}`,
+    });
+    let count = 0;
+    const commit = (tag: string, files: Record<string, string>): ScratchCommit => {
+      count += 1;
+      return { files, branch: `of-${count}`, lightweight: [tag] };
+    };
+    const open = list(">=0.0.0");
+    const own = (name: string) => ({ [`charts/app/${name}`]: "name: redis\n" });
+    const repository = await makeRepository(join(directory(), "app.git"), [
+      commit("1.0.0", chart("1.0.0", open)),
+      commit("1.0.1", { ...chart("1.0.1", open), "charts/app/Chart.lock": list("7.1.2") }),
+      commit("1.0.2", { ...chart("1.0.2", open), "charts/app/Chart.lock": list("7.x") }),
+      commit("1.0.3", { ...chart("1.0.3", open), ...own("charts/redis/Chart.yaml") }),
+      commit("1.0.4", { ...chart("1.0.4", open), ...own("charts/redis-7.1.2.tgz") }),
+      commit("1.0.5", { ...chart("1.0.5", open), ...own("charts/redis/values.yaml") }),
+      commit("1.0.6", { ...chart("1.0.6", "", "v1"), "charts/app/requirements.yaml": open }),
+      commit("1.0.7", {
+        ...chart("1.0.7", "", "v1"),
+        "charts/app/requirements.yaml": open,
+        "charts/app/requirements.lock": list("7.1.2"),
+        "charts/app/Chart.lock": list("7.x"),
+      }),
+      commit("1.0.8", {
+        ...chart("1.0.8", open),
+        "charts/app/requirements.yaml": open,
+        "charts/app/Chart.lock": "- a\n",
+      }),
+      commit("1.0.9", { ...chart("1.0.9"), "charts/app/requirements.yaml": "appversion: 6.6.6\n" }),
+      commit("1.0.10", { ...chart("1.0.10"), "charts/app/Chart.lock": list("7.x") }),
+      commit("1.0.11", { ...chart("1.0.11", open), "charts/app/Chart.lock": `#${"x".repeat(1024 * 1024)}\n` }),
+      commit("1.0.12", { ...chart("1.0.12", open), "charts/app/Chart.lock": "" }),
+      commit("1.0.13", { ...chart("1.0.13", "dependencies: redis\n"), "charts/app/Chart.lock": list("7.1.2") }),
+    ]);
+    const tell = (file: string, lock: string) =>
+      `${file} depends on redis ">=0.0.0" of ${address}, which neither charts/ nor ${lock} pins at that commit: ` +
+      `Flux would run whatever is newest when it builds the chart; commit ${lock} or the chart itself`;
+    const unpinned = [tell("Chart.yaml", "Chart.lock")];
+    const audited = await audit({ repository, chart: "charts/app", prefix: none });
+    assert.deepEqual(Object.fromEntries(audited.tags.map(({ tag, reasons }) => [tag, reasons])), {
+      "1.0.0": unpinned,
+      "1.0.1": [],
+      "1.0.2": unpinned,
+      "1.0.3": [],
+      "1.0.4": [],
+      "1.0.5": unpinned,
+      "1.0.6": [tell("requirements.yaml", "requirements.lock")],
+      "1.0.7": [],
+      "1.0.8": [
+        "both Chart.yaml and requirements.yaml list dependencies, of which Helm takes the latter; there must be one list",
+        "Chart.lock must be a map of keys, such as `dependencies: []`, and is none",
+      ],
+      "1.0.9": [
+        'requirements.yaml has the key "appversion", which Helm takes in place of that of Chart.yaml; there must be none',
+      ],
+      "1.0.10": [
+        `Chart.lock lists redis "7.x" of ${address}, which is no exact version, and charts/ does not hold it at that commit: ` +
+          "Flux would run whatever is newest when it builds the chart; commit Chart.lock as `helm dependency update` writes it",
+      ],
+      "1.0.11": ["Chart.lock is too large to be read"],
+      "1.0.12": unpinned,
+      "1.0.13": ["dependencies in Chart.yaml is no list, must be one of charts, such as `- name: redis`"],
+    });
+    const [first] = audited.tags;
+    assert.deepEqual([first?.kept, first?.chartVersion, first?.appVersion], [false, "1.0.0", "1.0.0"]);
+    assert.deepEqual(suggestPrefixes(audited), []);
+    const server = await serveGit({ root: directory() });
+    try {
+      const elsewhere = await audit({ repository: `${server.url}/app.git`, chart: "charts/app", prefix: none });
+      assert.deepEqual(elsewhere.tags, audited.tags);
+    } finally {
+      await server.close();
+    }
+  });
+
   it("lists what SemVer tags there are by version, with the exact facts, and nothing else", async () => {
     const repository = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.0"), lightweight: ["1.0.0", "nightly", "release-1", "1.0"] },

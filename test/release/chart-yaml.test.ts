@@ -90,6 +90,32 @@ describe("Chart.yaml", () => {
       undefined,
       'Chart.yaml has the key "appversion", which Helm takes for "appVersion"; there must be "appVersion" alone',
     ]);
+    // Go's JSON folds the long s as well.
+    assert.deepEqual(read('version: 1.2.0\nappVersion: "1.2.0"\nverſion: 6.6.6\nappVerſion: "6.6.6"\n'), [
+      undefined,
+      undefined,
+      'Chart.yaml has the key "verſion", which Helm takes for "version"; there must be "version" alone',
+      'Chart.yaml has the key "appVerſion", which Helm takes for "appVersion"; there must be "appVersion" alone',
+    ]);
+    assert.deepEqual(read("VERſION: 6.6.6\nappVersion: 1.2.3\n"), [
+      undefined,
+      "1.2.3",
+      'Chart.yaml has the key "VERſION", which Helm takes for "version"; there must be "version" alone',
+    ]);
+  });
+
+  it("has no key that a merge or an alias brings in, which Helm would take for the first", () => {
+    assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\n<<: {appverſion: 6.6.6}\n"), [
+      "1.2.3",
+      undefined,
+      'Chart.yaml has the key "appverſion", which Helm takes for "appVersion"; there must be "appVersion" alone',
+    ]);
+    assert.deepEqual(read("name: &k appVersion\nversion: 1.2.3\nappVersion: 1.2.3\n*k : 6.6.6\n"), [
+      "1.2.3",
+      undefined,
+      'Chart.yaml has the key "appVersion" more than once; there must be one',
+    ]);
+    assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\n<<: {version: 6.6.6}\n"), ["1.2.3", "1.2.3"]);
   });
 
   it("is read without a throw, whatever it is", () => {

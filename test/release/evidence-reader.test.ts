@@ -11,7 +11,7 @@ import { pushChart, pushImage } from "../../lab/push";
 import type { Evidence } from "../../release/evidence";
 import { createEvidenceReader, type EvidenceReader } from "../../release/evidence-reader";
 import { withEvidence, type Lock } from "../../release/lock";
-import { resolveBranch, resolveBranches, resolveFleet, resolveRelease } from "../../release/resolve";
+import { resolveAgain, resolveBranch, resolveBranches, resolveFleet, resolveRelease } from "../../release/resolve";
 import { verifyLock } from "../../release/verify";
 import { temporaryDirectory } from "../support/directory";
 import { chartAt, makeRepository } from "./scratch-repository";
@@ -113,6 +113,44 @@ describe("releases on a Git server and in a registry", () => {
     assert.deepEqual(await reasons({ tag: "latest" }), [
       'the image tag is "latest", must be a version such as "1.0.0"',
     ]);
+  });
+
+  it("are blocked with the dependency that no commit pins, and locked when one does", async () => {
+    const dependencies = (version: string) =>
+      `dependencies: [{name: redis, version: "${version}", repository: "https://me:hunter2@charts.example.com"}]\n`;
+    const chart = (version: string) => {
+      const [[name, content] = ["", ""]] = Object.entries(chartAt(version));
+      return { [name]: content + dependencies(">=0.0.0") };
+    };
+    const commits = [
+      { files: chart("1.0.0"), lightweight: ["1.0.0"] },
+      { files: { ...chart("1.1.0"), "charts/app/Chart.lock": dependencies("7.1.2") }, lightweight: ["1.1.0"] },
+    ];
+    const other = await makeRepository(join(directory(), "other.git"), commits);
+    const parts = { repository: `${gitServer.url}/other.git` };
+    const unpinned =
+      'Chart.yaml depends on redis ">=0.0.0" of https://***@charts.example.com, which neither charts/ nor Chart.lock pins at ' +
+      "that commit: Flux would run whatever is newest when it builds the chart; commit Chart.lock or the chart itself";
+    const { evidence: loose, reasons } = await resolveRelease(tenant(parts), noLock, makeReader());
+    assert.deepEqual([reasons, loose?.chartProblems, loose?.chartVersion], [[unpinned], [unpinned], "1.0.0"]);
+    assert.ok(loose !== undefined);
+    assert.throws(() => withEvidence(noLock, "app", loose), TypeError);
+    const pinned = await resolveRelease(tenant({ ...parts, tag: "1.1.0" }), noLock, makeReader());
+    assert.deepEqual([pinned.reasons, pinned.evidence?.chartProblems], [[], undefined]);
+
+    // What an older program has locked is told of, and is not said to have changed.
+    const lock = withEvidence(noLock, "app", { ...loose, chartProblems: undefined });
+    const [verified] = await verifyLock(lock, [tenant(parts)], makeReader());
+    assert.deepEqual(verified?.changes, [`the chart ./charts/app breaks the promise: ${unpinned}`]);
+
+    // A followed branch moves anyway; the commit of an image must stay as it was.
+    assert.deepEqual((await resolveBranch(tenant({ ...parts, tag: undefined }), "master", makeReader())).reasons, []);
+    const commit = await git({ directory: other }, "rev-parse", "1.0.0");
+    const tag = `master-${commit.slice(0, 12)}-900`;
+    await pushImage(registry.url, "team/app", tag);
+    const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
+    const ofImage = await resolveBranch(tenant({ ...parts, tag, branchImage }), "master", makeReader());
+    assert.deepEqual(ofImage.reasons, [unpinned]);
   });
 
   it("are not deployed when a fact cannot be read, and are when the lock has it", async () => {
@@ -218,7 +256,12 @@ describe("releases on a Git server and in a registry", () => {
     assert.deepEqual((await resolveRelease(tenant({ chart }), noLock, makeReader())).reasons, []);
     const alone = await readEvidence(tenant({ chart, repository: undefined }));
     assert.deepEqual([alone.gitTag, alone.repository, alone.chartVersion], [undefined, undefined, "1.0.0"]);
+    assert.deepEqual((await resolveAgain(tenant({ chart }), evidence, makeReader())).reasons, []);
     await push("1.0.0", "0123");
+    assert.match(
+      (await resolveAgain(tenant({ chart }), evidence, makeReader())).reasons.join("\n"),
+      /^the chart's digest was "sha256:\w+", and is "sha256:\w+"\n`authority verify` tells [^\n]*, and lock it again$/,
+    );
     assert.match(
       (await resolveRelease(tenant({ chart }), noLock, makeReader())).reasons.join(),
       /image\.revision is "0123", must be/,
@@ -335,6 +378,16 @@ describe("releases on a Git server and in a registry", () => {
       await verifyLock(lock, [tenant()], makeReader()).then((all) => all.map(({ changes }) => changes)),
       [[], []],
     );
+  });
+
+  it("are verified again: a release branch that was merged and deleted is no change", async () => {
+    const released = tenant({ tag: "1.3.0", releasedFrom: ["master", "feature"] });
+    const lock = withEvidence(noLock, "app", await readEvidence(released));
+    assert.equal(lock.releases.get("app")?.get("1.3.0")?.branch, "feature");
+    await git({ directory: path }, "update-ref", "refs/heads/master", "refs/heads/feature");
+    await git({ directory: path }, "branch", "--quiet", "--delete", "--force", "feature");
+    const [verified] = await verifyLock(lock, [released], makeReader());
+    assert.deepEqual([verified?.changes, verified?.unread], [[], []]);
   });
 
   it("are verified again: what changed since", async () => {

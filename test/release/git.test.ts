@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { git } from "../../lab/git";
 import { serveGit } from "../../lab/git-server";
 import { listenOnLoopback } from "../../lab/loopback";
 import { GitError, withRepository, type GitOptions, type GitRepository } from "../../release/git";
 import { temporaryDirectory } from "../support/directory";
+import { projectRoot } from "../support/project";
 import { chartAt, makeRepository } from "./scratch-repository";
 
 const file = "charts/app/Chart.yaml";
@@ -67,6 +71,81 @@ describe("a Git repository", () => {
     }
   });
 
+  it("is never taken for a folder that has the name of its URL", async () => {
+    await makeApp();
+    const server = await serveGit({ root: directory() });
+    const url = `${server.url}/app.git`;
+    // Git knows no scheme in capitals, and says so; that is no reason to look at folders.
+    const shouted = url.replace("http", "HTTP");
+    const work = join(directory(), "work");
+    for (const name of [url, shouted]) {
+      await makeRepository(join(work, name), [{ files: chartAt("6.6.6"), lightweight: ["6.6.6"] }]);
+    }
+    const before = process.cwd();
+    process.chdir(work);
+    try {
+      const tags = await withRepository(url, impatient, ({ refs }) => Promise.resolve([...refs.tags.keys()]));
+      assert.deepEqual(tags.sort(), ["1.0.0", "1.0.0-light", "1.1.0"]);
+      await assert.rejects(withRepository(shouted, impatient, facts), GitError);
+    } finally {
+      process.chdir(before);
+      await server.close();
+    }
+  });
+
+  it("gives what lies beside the file as well, and of a folder the names alone", async () => {
+    const vendored = { "charts/app/charts/pg-1.0.0.tgz": "\0", "charts/app/charts/redis/Chart.yaml": "name: redis\n" };
+    const path = await makeRepository(join(directory(), "app.git"), [
+      { files: chartAt("1.0.0"), lightweight: ["1.0.0"] },
+      {
+        files: { ...chartAt("1.1.0"), ...vendored, "charts/app/Chart.lock": "lock", "charts/app/charts/redis/a/b": "" },
+        lightweight: ["1.1.0"],
+      },
+      {
+        files: { ...chartAt("1.2.0"), "charts/app/Chart.lock": "x".repeat(1024 * 1024 + 1), "charts/app/more/a": "" },
+        lightweight: ["1.2.0"],
+      },
+    ]);
+    // A link is a file; a submodule is somebody else's repository, which Flux leaves empty.
+    const index = (...parameters: string[]) =>
+      git({ directory: path, environment: { GIT_INDEX_FILE: join(directory(), "index") } }, ...parameters);
+    await index("read-tree", "1.0.0");
+    const target = await git({ directory: path, input: "../pg" }, "hash-object", "-w", "--stdin");
+    await index("update-index", "--add", "--cacheinfo", `120000,${target},charts/app/charts/link`);
+    const submodule = await git({ directory: path }, "rev-parse", "1.0.0");
+    await index("update-index", "--add", "--cacheinfo", `160000,${submodule},charts/app/charts/submodule`);
+    const linked = await git({ directory: path }, "commit-tree", "-m", "links", await index("write-tree"));
+    await git({ directory: path }, "tag", "1.3.0", linked);
+    const beside = { files: ["charts/app/Chart.lock", "charts/app/more"], folder: "charts/app/charts" };
+    const names = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"].map((tag) => `refs/tags/${tag}`);
+    const read = async (repository: GitRepository) => {
+      const files = await repository.readFiles(names, file, beside);
+      const first = [...(await repository.readCommits("master"))].at(-2) ?? "";
+      return [...files.values(), await repository.readFileAt("master", first, file, beside)].map((found) => ({
+        files: [...(found.beside?.files ?? [])].map(([name, content]) => [name, content?.toString()]),
+        names: found.beside?.names,
+      }));
+    };
+    const middle = {
+      files: [["charts/app/Chart.lock", "lock"]],
+      names: ["pg-1.0.0.tgz", "redis/Chart.yaml"],
+    };
+    const expected = [
+      { files: [], names: [] },
+      middle,
+      { files: [["charts/app/Chart.lock", undefined]], names: middle.names },
+      { files: [], names: ["link"] },
+      middle,
+    ];
+    assert.deepEqual(await withRepository(path, impatient, read), expected);
+    const server = await serveGit({ root: directory() });
+    try {
+      assert.deepEqual(await withRepository(`${server.url}/app.git`, impatient, read), expected);
+    } finally {
+      await server.close();
+    }
+  });
+
   it("from elsewhere leaves nothing in the folder for temporary files", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
@@ -83,6 +162,23 @@ describe("a Git repository", () => {
     } finally {
       if (before === undefined) delete process.env.TMPDIR;
       else process.env.TMPDIR = before;
+      await server.close();
+    }
+  });
+
+  it("is one of many that are read at once, with one listener for the end of the process", async () => {
+    await makeApp();
+    const server = await serveGit({ root: directory() });
+    const before = process.listenerCount("exit");
+    try {
+      const during = await Promise.all(
+        Array.from({ length: 12 }, () =>
+          withRepository(`${server.url}/app.git`, impatient, () => Promise.resolve(process.listenerCount("exit"))),
+        ),
+      );
+      assert.deepEqual(new Set(during), new Set([before + 1]));
+      assert.equal(process.listenerCount("exit"), before);
+    } finally {
       await server.close();
     }
   });
@@ -134,29 +230,57 @@ describe("a Git repository", () => {
     }
   });
 
-  it("that does not answer is given up in time", async () => {
-    const server = await listenOnLoopback(createServer(() => undefined));
+  it("that does not answer is given up in time, and no process goes on asking", async () => {
+    const silent = createServer(() => undefined);
+    const server = await listenOnLoopback(silent);
     try {
       await assert.rejects(
         withRepository(`${server.url}/app.git`, { retries: 0, timeoutMs: 300 }, facts),
         /no answer within 0\.3 s/,
       );
       const abort = new AbortController();
+      const connected = once(silent, "connection") as Promise<[Socket]>;
       const reading = withRepository(`${server.url}/app.git`, { retries: 0, signal: abort.signal }, facts);
+      const [socket] = await connected;
+      // It is Git's helper that holds the connection, and nothing but its end closes it.
+      const hungUp = once(socket, "close");
       abort.abort();
       await assert.rejects(reading, /aborted/);
+      await hungUp;
     } finally {
       await server.close();
     }
   });
 
-  it("is tried again when the server fails in passing", async () => {
+  it("that does not answer is not asked for ever by a Git whose own reader was killed", async () => {
+    const silent = createServer();
+    const server = await listenOnLoopback(silent);
+    try {
+      const asked = once(silent, "request") as Promise<[IncomingMessage]>;
+      const read = `require("./bin/load").load(require("node:path").resolve("release/git.ts"))
+        .withRepository("${server.url}/app.git", { retries: 0, timeoutMs: 1000 }, () => undefined)`;
+      const env = { ...process.env, TMPDIR: directory() };
+      const reader = spawn(process.execPath, ["-e", read], { cwd: projectRoot, env, stdio: "ignore" });
+      const [{ socket }] = await asked;
+      const hungUp = once(socket, "close");
+      reader.kill("SIGKILL");
+      await hungUp;
+    } finally {
+      await server.close();
+    }
+  });
+
+  it("is tried again when the server fails, or ends the connection, in passing", async () => {
     let requests = 0;
     const path = await makeApp();
     const good = await serveGit({ root: directory() });
     const flaky = await listenOnLoopback(
       createServer((request, response) => {
         requests += 1;
+        if (requests === 1) {
+          request.socket.destroy();
+          return;
+        }
         if (requests <= 2) {
           response.writeHead(503).end();
           return;

@@ -8,6 +8,7 @@ import { listenOnLoopback } from "../../lab/loopback";
 import { pushChart, pushImage } from "../../lab/push";
 import { parseImageAddress } from "../../release/image-address";
 import { createRegistry, RegistryError, type RegistryOptions } from "../../release/registry";
+import { createRegistryClient } from "../../release/registry-client";
 import { temporaryDirectory } from "../support/directory";
 import { startDistribution } from "../support/registry";
 import { requireTools } from "../support/tools";
@@ -312,8 +313,37 @@ describe("a registry", () => {
       await assert.rejects(registry.readTags(`${host}/huge/app`, true), /more than \d+ bytes/);
       await assert.rejects(
         registry.readTags(`${host}/away/app`, true),
-        /points at another host, elsewhere\.example\.com/,
+        /points at http:\/\/elsewhere\.example\.com, expected http:\/\/127\.0\.0\.1:\d+: /,
       );
+    });
+  });
+
+  it("that points at plain HTTP, or at another host, gets no request and so no credentials there", async () => {
+    let requests = 0;
+    const answer: RequestListener = (_, response) => {
+      requests += 1;
+      reply(response, 200, JSON.stringify({ tags: ["1.0.0"] }));
+    };
+    await withServer(answer, async (host) => {
+      const ask = (path: string) =>
+        createRegistryClient(quick)({
+          address: { registry: host, host, name: "app" },
+          path,
+          method: "GET",
+          insecure: false,
+          mostBytes: 1024,
+        });
+      for (const elsewhere of [`http://${host}`, "https://elsewhere.example.com"]) {
+        await assert.rejects(ask(`${elsewhere}/v2/app/tags/list?last=1.0.0`), (error: Error) => {
+          assert.ok(error instanceof RegistryError);
+          assert.equal(
+            error.message,
+            `the registry ${host} points at ${elsewhere}, expected https://${host}: credentials are sent nowhere else. Its operator has to mend its \`Link\` header`,
+          );
+          return true;
+        });
+      }
+      assert.equal(requests, 0);
     });
   });
 

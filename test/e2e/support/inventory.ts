@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LiveObject } from "../../../lab/control-plane/cluster";
 import { said, type Stage } from "./stage";
@@ -35,8 +35,8 @@ interface State {
 export interface StateFiles {
   /** The backend's folder. */
   readonly backend: string;
-  /** The names of files that may be cut off, since nothing reads them. Default: none may. */
-  readonly unread?: RegExp;
+  /** Files that may be cut off, since nothing reads them, by their paths in the folder. Default: none may. */
+  readonly unread?: ReadonlySet<string>;
 }
 
 /** The objects that a stack's state holds: `HelmRelease flux-system/podinfo`, sorted. */
@@ -87,12 +87,22 @@ export async function assertWhole(
 
 /** Asserts that every file of the file backend is whole. */
 async function assertFilesWhole({ backend, unread }: StateFiles): Promise<void> {
-  const files = (await readdir(backend, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-  for (const { parentPath, name } of files) {
-    if (!name.endsWith(".json") || unread?.test(name)) continue;
-    const content = await readFile(join(parentPath, name), "utf8");
-    assert.doesNotThrow(() => JSON.parse(content) as unknown, `${name} is half written`);
+  for (const path of (await filesOf(backend)).keys()) {
+    if (!path.endsWith(".json") || unread?.has(path) === true) continue;
+    const content = await readFile(join(backend, path), "utf8");
+    assert.doesNotThrow(() => JSON.parse(content) as unknown, `${path} is half written`);
   }
+}
+
+/** Every file of a folder by its path in it, and when it was written last, in milliseconds. */
+export async function filesOf(folder: string): Promise<ReadonlyMap<string, number>> {
+  const entries = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const paths = entries.map(({ parentPath, name }) => join(parentPath, name));
+  return new Map(
+    await Promise.all(
+      paths.map(async (path): Promise<[string, number]> => [relative(folder, path), (await stat(path)).mtimeMs]),
+    ),
+  );
 }
 
 /** The file in which a file backend, the stage's by default, keeps a stack's state. */

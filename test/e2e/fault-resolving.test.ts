@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { EngineResult } from "../../lab/engine-session";
+import type { Application } from "./support/application";
+import { FaultyHost } from "./support/faulty-host";
+import { fleetFile } from "./support/fleet-file";
+import { assertWhole, objectsInCluster } from "./support/inventory";
+import { requireControl, useLab } from "./support/lab";
+import { said, useStage } from "./support/stage";
+import { runTold } from "./support/told-commands";
+
+/** What a host that is gone from the start does is in fault-hosts. Here it fails in the middle of what is read from it. */
+describe("a Git host and a registry that fail while releases are resolved", () => {
+  const opened = useLab();
+  const hosts: FaultyHost[] = [];
+  let git: FaultyHost;
+  let registry: FaultyHost;
+
+  before(async function () {
+    const { lab } = opened();
+    requireControl(this, lab);
+    hosts.push((git = await FaultyHost.start(lab.gitUrl)));
+    hosts.push((registry = await FaultyHost.start(lab.registryUrl)));
+  });
+
+  // Before these close, the stage removes what it has made, which may need them.
+  const stage = useStage(() => {
+    const lab = { ...opened().lab, gitUrl: git.url, registryUrl: registry.url, registryHost: registry.host };
+    return { ...opened(), lab };
+  });
+
+  after(() => {
+    for (const host of hosts) host.close();
+  });
+
+  const tags = new Map<Application, string>();
+  /** Its chart is in Git. */
+  let plain: Application;
+  /** Its chart is in the registry. */
+  let packaged: Application;
+  let file: Awaited<ReturnType<typeof fleetFile>>;
+
+  before(async () => {
+    const versions = ["6.13.0", "6.14.0", "6.14.1"];
+    plain = await stage().application(...versions);
+    packaged = await stage().application(...versions);
+    for (const version of versions) await packaged.pushChart(version);
+    await stage().addStack("prod", {
+      tenants: [
+        { application: plain, tag: "6.13.0" },
+        { application: packaged, tag: "6.13.0", chart: packaged.ociChart },
+      ],
+    });
+    file = await fleetFile(stage(), "prod", [plain, packaged]);
+    for (const application of [plain, packaged]) tags.set(application, "6.13.0");
+    await lock();
+    await stage().up("prod");
+  });
+
+  const names = () => [plain.name, packaged.name];
+
+  const heldWithAdvice = () =>
+    new RegExp(`held: ${packaged.name}; 1 of 2 go on\\. .* run this again once .* is mended, or can be read`);
+
+  async function lock(): Promise<void> {
+    const locked = await stage().authority("lock", "--stack", "prod");
+    assert.equal(locked.code, 0, said(locked));
+    await stage().project.commit("Lock what runs", {});
+  }
+
+  async function promote(application: Application, tag: string): Promise<void> {
+    tags.set(application, tag);
+    await file.declare(tags);
+  }
+
+  /** What is there, and each state that ever ran. */
+  const seen = async () => [
+    await objectsInCluster(stage(), names()),
+    ...(await Promise.all([plain, packaged].map((application) => stage().history(application)))),
+  ];
+
+  /** @returns how the `up` ended, which has changed nothing in the cluster */
+  async function changesNothing(up: () => Promise<EngineResult>, seconds: number): Promise<EngineResult> {
+    const before = await seen();
+    const begin = performance.now();
+    const result = await up();
+    const took = (performance.now() - begin) / 1000;
+    assert.ok(took < seconds, `it took ${took} s\n${said(result)}`);
+    assert.deepEqual(await seen(), before);
+    return result;
+  }
+
+  /** One more `up` does what was decided; the release is locked then, so that it needs no host any more. */
+  async function heal(): Promise<void> {
+    for (const host of hosts) host.heal();
+    const healed = await stage().authorityUp("prod");
+    assert.equal(healed.code, 0, said(healed));
+    for (const [application, tag] of tags) {
+      assert.equal(await stage().runningImage(application), `${application.image}:${tag}`);
+    }
+    await assertWhole(stage(), "prod", names());
+    await lock();
+  }
+
+  it("cuts Git between the tags and the commits: the `up` says so and what to do, and one more does it", async () => {
+    await promote(plain, "6.14.0");
+    // Git asks for the refs by two requests.
+    git.failAfter(2, "cut", `/${plain.name}.git/`);
+    const result = await changesNothing(() => stage().tryUp("prod", "--skip-preview"), 120);
+    const text = said(result);
+    assert.notEqual(result.code, 0, text);
+    assert.ok(git.failures > 0);
+    assert.match(
+      text,
+      new RegExp(
+        `What cannot be verified is not deployed:\n +${plain.name}: release 6\\.14\\.0 is not in releases\\.lock\\.yaml` +
+          `[^]*${plain.name}: the Git tag "6\\.14\\.0" in ${plain.repository.url} cannot be read: git fetch: .*${git.host}`,
+      ),
+    );
+    assert.doesNotMatch(text, /the image .* cannot be read/);
+    assert.match(
+      text,
+      /Nothing was changed\. Run this again once all of it can be read; .*`npx authority up --stack prod`/,
+    );
+    await heal();
+  });
+
+  it("cuts the registry between a chart's manifest and its config: the tenant is held, and one more `up` does it", async () => {
+    await promote(packaged, "6.14.0");
+    registry.failAfter(1, "cut", `/${packaged.chartPath}/manifests/`);
+    const result = await changesNothing(() => stage().authorityUp("prod"), 120);
+    const text = said(result);
+    assert.equal(result.code, 3, text);
+    assert.ok(registry.failures > 0);
+    assert.match(
+      text,
+      new RegExp(
+        `prod/${packaged.name}: cannot be verified\n[^]*the chart ${packaged.ociChart}:6\\.14\\.0 cannot be read: ` +
+          `GET ${registry.host}/v2/${packaged.chartPath}/blobs/sha256:[0-9a-f]+: other side closed`,
+      ),
+    );
+    assert.match(text, heldWithAdvice());
+    assert.doesNotMatch(text, /the Git tag .* cannot be read/);
+    await heal();
+  });
+
+  it("lets both hang: the `up` ends in time all the same, holds the tenant, and one more does it", async () => {
+    await promote(packaged, "6.14.1");
+    git.failAfter(2, "hang", `/${packaged.name}.git/`);
+    registry.failAfter(1, "hang", `/${packaged.chartPath}/manifests/`);
+    // A registry may take 30 s for each of four tries, and Git 120 s, which is too long for a test.
+    const patience = `NODE_OPTIONS='--require=${join(__dirname, "support", "short-patience.js")}'`;
+    const command = `${patience} '${process.execPath}' bin/authority.js up --stack prod -- --yes --skip-preview`;
+    const result = await changesNothing(() => runTold(stage(), command), 120);
+    const text = said(result);
+    assert.equal(result.code, 3, text);
+    assert.ok(git.failures > 0 && registry.failures > 0);
+    assert.match(
+      text,
+      new RegExp(
+        `the Git tag "6\\.14\\.1" in ${packaged.repository.url} cannot be read: git fetch: no answer within 120 s`,
+      ),
+    );
+    assert.match(
+      text,
+      new RegExp(
+        `the chart ${packaged.ociChart}:6\\.14\\.1 cannot be read: GET ${registry.host}/v2/${packaged.chartPath}/blobs/` +
+          "sha256:[0-9a-f]+: no answer within 30 s",
+      ),
+    );
+    assert.match(text, heldWithAdvice());
+    await heal();
+  });
+});
