@@ -11,6 +11,11 @@ import { runTold, toldCommands } from "./support/told-commands";
 
 const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
 
+/** What people are told to do, besides what has happened. */
+const advice =
+  /What was made before is in the state\. Once `kubectl get --raw \/readyz` says `ok`, run `npx authority up --stack prod` again/;
+const internalError = /Internal error occurred: the proxy says so/;
+
 /** What the API server may do to an `up`: it ends, it has too much to do, it fails, its answers are lost. */
 describe("an API server that fails during an `up`", () => {
   const opened = useOwnLab();
@@ -54,15 +59,18 @@ describe("an API server that fails during an `up`", () => {
     await assertWhole(stage(), "prod", names());
   }
 
-  it("is killed and comes back: one more `up` makes what is missing", async function () {
+  it("is killed: the `up` fails and says what to do, and one more makes what is missing once it is back", async function () {
     const control = requireControl(this, opened().lab);
     tags.set(first, "6.13.0");
     await file.declare(tags);
     const result = await disturbUp(stage(), "prod", { seen: "engine", work: "ended", count: 4 }, () =>
-      control.restart("kube-apiserver"),
+      control.kill("kube-apiserver"),
     );
+    await control.restart("kube-apiserver");
     assert.ok(result.disturbed, said(result));
-    if (result.code !== 0) assert.match(said(result), /connection refused|EOF|connection reset|timed out/);
+    assert.notEqual(result.code, 0, said(result));
+    assert.match(said(result), /connection refused|EOF|connection reset/);
+    assert.match(said(result), advice);
     await heal();
     assert.equal(await stage().runningImage(first), `${first.image}:6.13.0`);
   });
@@ -77,23 +85,25 @@ describe("an API server that fails during an `up`", () => {
     await assertWhole(stage(), "prod", names());
   });
 
-  it("fails now and then while objects are deleted and made: each `up` says so, and one more does the rest", async () => {
-    proxy.decide = everyFourthWrite("failed");
+  it("fails while objects are deleted and made: each `up` says so and what to do, and one more does the rest", async () => {
+    // Not now and then: a deletion is tried again by the engine's provider, for a while.
+    proxy.decide = fromSecondOn("DELETE");
     tags.delete(second);
     await file.declare(tags);
     const deletion = await stage().tryUp("prod", "--skip-preview");
-    assert.ok(proxy.counts.failed > 0);
-    // A deletion is tried again by the engine's provider, for a while.
-    if (deletion.code !== 0) assert.match(said(deletion), /the proxy says InternalError/);
+    assert.notEqual(deletion.code, 0, said(deletion));
+    assert.match(said(deletion), internalError);
+    assert.match(said(deletion), advice);
     proxy.decide = () => "passed";
     await heal();
 
-    proxy.decide = everyFourthWrite("failed");
+    proxy.decide = fromSecondOn("POST", "PATCH");
     tags.set(second, "6.13.0");
     await file.declare(tags);
     const creation = await stage().tryUp("prod", "--skip-preview");
-    assert.notEqual(creation.code, 0);
-    assert.match(said(creation), /the proxy says InternalError/);
+    assert.notEqual(creation.code, 0, said(creation));
+    assert.match(said(creation), internalError);
+    assert.match(said(creation), advice);
     proxy.decide = () => "passed";
     await heal();
   });
@@ -112,19 +122,25 @@ describe("an API server that fails during an `up`", () => {
     };
     const result = await stage().tryUp("prod", "--skip-preview");
     assert.notEqual(result.code, 0);
+    assert.match(said(result), advice);
     const orphan = `ImagePolicy ${stage().authorityNamespace}/${second.name}`;
     assert.ok((await objectsInCluster(stage(), names())).includes(orphan));
     assert.ok(!(await objectsInState(stage(), "prod")).includes(orphan));
     const next = await stage().authorityUp("prod");
     assert.notEqual(next.code, 0);
     assert.match(said(next), new RegExp(`${orphan} exists already`));
+    assert.match(
+      said(next),
+      /`pulumi up` has failed\. What its messages mean and what to do then is in docs\/recovery\.md/,
+    );
     assert.equal(toldCommands(said(next), takeOver).length, 1);
     await heal();
   });
 });
 
-/** From the second one on, so that something is done before. */
-function everyFourthWrite(fate: "failed"): FaultyProxy["decide"] {
+/** The first one passes, so that something is done before. */
+function fromSecondOn(...methods: readonly string[]): FaultyProxy["decide"] {
   let writes = 0;
-  return ({ method, path }) => (method !== "GET" && !path.includes("dryRun") && writes++ % 4 === 1 ? fate : "passed");
+  return ({ method, path }) =>
+    methods.includes(method) && !path.includes("dryRun") && writes++ >= 1 ? "failed" : "passed";
 }

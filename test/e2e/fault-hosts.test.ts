@@ -6,7 +6,7 @@ import { assertWhole, objectsInCluster } from "./support/inventory";
 import { useOwnLab } from "./support/lab";
 import { said, useStage, stackFile } from "./support/stage";
 
-/** What an `up` reads besides its own files: the Git host, the registry, and the clock. */
+/** What an `up` reads besides its own files: the Git host, the registry, and the clock. How hosts fail while they are read is in fault-resolving. */
 describe("an `up` whose surroundings fail", () => {
   const opened = useOwnLab();
   const stage = useStage(opened);
@@ -53,6 +53,7 @@ describe("an `up` whose surroundings fail", () => {
             `[^]*${promoted.name}: the image ${promoted.image}:6\\.14\\.1 cannot be read: .*ECONNREFUSED`,
         ),
       );
+      assert.match(said(result), advice);
       assert.doesNotMatch(said(result), /Git tag .* cannot be read/);
     }
     assert.deepEqual(await objectsInCluster(stage(), names()), before);
@@ -67,6 +68,7 @@ describe("an `up` whose surroundings fail", () => {
       said(preview),
       new RegExp(`${promoted.name}: the Git tag "6\\.14\\.1" in ${promoted.repository.url} cannot be`),
     );
+    assert.match(said(preview), advice);
     assert.doesNotMatch(said(preview), /the image .* cannot be read/);
   });
 
@@ -78,7 +80,7 @@ describe("an `up` whose surroundings fail", () => {
     });
     const result = await stage().authorityUp("prod");
     assert.equal(result.code, 3, said(result));
-    assert.match(said(result), new RegExp(`held: ${promoted.name}; 1 of 2 go on`));
+    assert.match(said(result), new RegExp(`held: ${promoted.name}; 1 of 2 go on\\. .* run this again once`));
     assert.deepEqual(
       (await stage().history(locked)).map(({ values: given }) => given.replicaCount),
       [undefined, 2],
@@ -130,5 +132,8 @@ describe("an `up` whose surroundings fail", () => {
     return said(result);
   }
 });
+
+const advice =
+  /Nothing was changed\. Run this again once all of it can be read; .*`npx authority up --stack prod` deploys/;
 
 const dayMs = 24 * 3600 * 1000;

@@ -71,7 +71,9 @@ describe("a kubeconfig that is wrong", () => {
 
   it("since there is no such file", async () => {
     await rm(kubeconfig);
-    await assertRefused(/`kubernetes:kubeconfig` names \S+, and there is no such file\. Nothing was changed\./);
+    await assertRefused(
+      /`kubernetes:kubeconfig` names \S+, and there is no such file\. Nothing was changed\. Put the kubeconfig there, or/,
+    );
   });
 
   it("since the file is none", async () => {

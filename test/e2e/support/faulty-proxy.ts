@@ -84,8 +84,8 @@ export class FaultyProxy {
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const fate = this.decide({ method: request.method ?? "", path: request.url ?? "", index: this.index++ });
     this.counts[fate] += 1;
-    if (fate === "too many requests") refuse(response, 429, "TooManyRequests", { "retry-after": "1" });
-    else if (fate === "failed") refuse(response, 500, "InternalError");
+    if (fate === "too many requests") tooManyRequests(response);
+    else if (fate === "failed") internalError(response);
     else this.pass(request, response, fate === "answer lost");
   }
 
@@ -101,7 +101,7 @@ export class FaultyProxy {
     });
     outgoing.on("response", (answer) => {
       if (loseAnswer) {
-        answer.resume().on("end", () => refuse(response, 500, "InternalError"));
+        answer.resume().on("end", () => internalError(response));
       } else {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         // A watch whose API server dies has to end here as well: its client would wait for it until its own time-out.
@@ -114,8 +114,22 @@ export class FaultyProxy {
   }
 }
 
-function refuse(response: ServerResponse, code: number, reason: string, headers: OutgoingHttpHeaders = {}): void {
-  const message = `the proxy says ${reason}`;
+function tooManyRequests(response: ServerResponse): void {
+  refuse(response, 429, "TooManyRequests", "Too many requests, please try again later.", { "retry-after": "1" });
+}
+
+/** In the words of the API server itself. */
+function internalError(response: ServerResponse): void {
+  refuse(response, 500, "InternalError", "Internal error occurred: the proxy says so");
+}
+
+function refuse(
+  response: ServerResponse,
+  code: number,
+  reason: string,
+  message: string,
+  headers: OutgoingHttpHeaders = {},
+): void {
   response.writeHead(code, { "content-type": "application/json", ...headers });
   response.end(JSON.stringify({ kind: "Status", apiVersion: "v1", status: "Failure", message, reason, code }));
 }
