@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { ApiError } from "../../lab/control-plane/api-connection";
-import type { LiveObject, ObjectReference } from "../../lab/control-plane/cluster";
+import type { Cluster, LiveObject, ObjectReference } from "../../lab/control-plane/cluster";
+import type { Lab } from "../../lab/control-plane/lab";
 import { readRecord } from "../../lab/control-plane/lab-directory";
+import { type ChartFiles, exampleChart } from "../../lab/example-chart";
 import { pushChart, pushImage } from "../../lab/push";
 import { digestOfTag, removeTag } from "./support/registry";
 import { freshName, requireControl, useLab, useOwnLab, type OpenedLab } from "./support/lab";
@@ -32,13 +34,34 @@ function sourceOf({ name }: Tenant, version: string): ObjectReference {
   return reference("source.toolkit.fluxcd.io/v1", "GitRepository", `${name}-${version}`);
 }
 
+type Apply = Cluster["apply"];
+
+/**
+ * Applies objects, and takes them away after the suite, the last one first: the lab may live on, or be somebody's cluster.
+ * Called in a `describe`, after `useLab`.
+ */
+function useObjects(opened: () => OpenedLab): Apply {
+  const applied: ObjectReference[] = [];
+  after(async () => {
+    for (const object of applied.reverse()) {
+      const { cluster, lab } = opened();
+      if (await cluster.find(object)) await cluster.delete(object);
+      await waitForGone(cluster, object, { lab });
+    }
+  });
+  return (object) => {
+    applied.push(object);
+    return opened().cluster.apply(object);
+  };
+}
+
 /** A tenant as a platform team sets it up: an account with rights in one namespace. */
-async function createTenant({ lab, cluster }: OpenedLab, bundle: string): Promise<Tenant> {
+async function createTenant(lab: Lab, apply: Apply, bundle: string): Promise<Tenant> {
   const name = freshName("podinfo");
   const repository = await Repository.create(lab, name, bundle);
-  await cluster.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
-  await cluster.apply(reference("v1", "ServiceAccount", name));
-  await cluster.apply({
+  await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  await apply(reference("v1", "ServiceAccount", name));
+  await apply({
     ...reference("rbac.authorization.k8s.io/v1", "RoleBinding", "release", name),
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "admin" },
     subjects: [{ kind: "ServiceAccount", name, namespace }],
@@ -51,11 +74,11 @@ async function createTenant({ lab, cluster }: OpenedLab, bundle: string): Promis
   };
 }
 
-async function deploy({ lab, cluster }: OpenedLab, tenant: Tenant, version: string): Promise<void> {
+async function deploy(lab: Lab, apply: Apply, tenant: Tenant, version: string): Promise<void> {
   const { name, repository, release } = tenant;
   const source = sourceOf(tenant, version);
-  await cluster.apply({ ...source, spec: { interval: "1m", url: repository.url, ref: { tag: version } } });
-  await cluster.apply({
+  await apply({ ...source, spec: { interval: "1m", url: repository.url, ref: { tag: version } } });
+  await apply({
     ...release,
     spec: {
       interval: "1m",
@@ -78,15 +101,16 @@ function runs(version: string): (deployment: LiveObject) => boolean {
 
 describe("Flux in the lab", () => {
   const opened = useLab();
+  const apply = useObjects(opened);
   const repositories: Repository[] = [];
 
   after(() => Promise.all(repositories.map((repository) => repository.remove())));
 
   it("deploys podinfo as a tenant that has no rights elsewhere", async function () {
     const { cluster, lab } = opened();
-    const tenant = await createTenant(opened(), requirePodinfo(this));
+    const tenant = await createTenant(lab, apply, requirePodinfo(this));
     repositories.push(tenant.repository);
-    await deploy(opened(), tenant, "6.14.1");
+    await deploy(lab, apply, tenant, "6.14.1");
     await waitForCondition(cluster, tenant.release, { lab });
     const deployment = await cluster.get(tenant.deployment);
     assert.equal(deployment.status?.readyReplicas, 1);
@@ -106,7 +130,7 @@ describe("Flux in the lab", () => {
     const files = await repository.chartFiles("6.14.0", "charts/podinfo");
     const digest = await pushChart(lab.registryUrl, path, "6.14.0", files);
     const source = reference("source.toolkit.fluxcd.io/v1", "OCIRepository", freshName("podinfo"));
-    await cluster.apply({
+    await apply({
       ...source,
       spec: {
         interval: "1m",
@@ -123,11 +147,11 @@ describe("Flux in the lab", () => {
     const { cluster } = opened();
     const place = freshName("team");
     const quota = { ...reference("v1", "ResourceQuota", "quota", place), spec: { hard: { pods: "1" } } };
-    await cluster.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: place } });
-    await cluster.apply(quota);
+    await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: place } });
+    await apply(quota);
     const team = cluster.as({ user: "someone", groups: ["team-a", place] });
     await assert.rejects(team.get(quota), (error) => error instanceof ApiError && error.status === 403);
-    await cluster.apply({
+    await apply({
       ...reference("rbac.authorization.k8s.io/v1", "RoleBinding", "team", place),
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "edit" },
       subjects: [{ kind: "Group", name: place, apiGroup: "rbac.authorization.k8s.io" }],
@@ -137,11 +161,54 @@ describe("Flux in the lab", () => {
     // As in every real installation: Flux's own role is aggregated into `edit`.
     const source = reference("source.toolkit.fluxcd.io/v1", "GitRepository", "own", place);
     await team.create({ ...source, spec: { interval: "1h", url: "http://127.0.0.1:1/none.git" } });
-    await cluster.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: place } });
+  });
+
+  it("holds a HelmRelease to the sources of its own namespace, and to an account without rights by default", async () => {
+    const { cluster, lab } = opened();
+    const [name, place] = [freshName("example"), freshName("locked")];
+    const repository = await Repository.create(lab, name);
+    repositories.push(repository);
+    const files = exampleChart({ name, version: "1.0.0", appVersion: "1.0.0", image: `${lab.registryHost}/${name}` });
+    const inFolder = Object.entries(files).map(([path, content]) => [`chart/${path}`, content]);
+    await repository.commit("first", Object.fromEntries(inFolder) as ChartFiles);
+    await repository.push();
+    await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: place } });
+    // Both are ready: what tells the two releases apart is the namespace alone.
+    for (const where of [namespace, place]) {
+      const source = reference("source.toolkit.fluxcd.io/v1", "GitRepository", name, where);
+      await apply({ ...source, spec: { interval: "1h", url: repository.url, ref: { branch: "master" } } });
+      const chart = reference("source.toolkit.fluxcd.io/v1", "HelmChart", name, where);
+      const sourceRef = { kind: "GitRepository", name };
+      await apply({ ...chart, spec: { interval: "1h", chart: "./chart", sourceRef } });
+      await waitForCondition(cluster, chart, { lab });
+    }
+    const release = (chartNamespace: string) => ({
+      ...reference("helm.toolkit.fluxcd.io/v2", "HelmRelease", `of-${chartNamespace}`, place),
+      spec: { interval: "1m", chartRef: { kind: "HelmChart", name, namespace: chartNamespace } },
+    });
+    await apply(release(namespace));
+    const denied = await waitForCondition(cluster, release(namespace), {
+      lab,
+      status: "False",
+      reason: "AccessDenied",
+    });
+    assert.match(conditionOf(denied, "Ready")?.message ?? "", /cross-namespace references are not allowed/);
+
+    await apply(release(place));
+    await waitForObject(
+      cluster,
+      release(place),
+      "the namespace's default account may not release",
+      (object) =>
+        conditionOf(object, "Ready")?.status === "False" &&
+        (conditionOf(object, "Ready")?.message ?? "").includes(`User "system:serviceaccount:${place}:default" cannot`),
+      { lab },
+    );
+    assert.equal(await cluster.find(reference("apps/v1", "Deployment", `of-${place}`, place)), undefined);
   });
 
   it("lets Flux commit a newer image to a repository", async () => {
-    const { cluster, lab } = opened();
+    const { lab } = opened();
     const name = freshName("app");
     const repository = await Repository.create(lab, name);
     repositories.push(repository);
@@ -152,20 +219,20 @@ describe("Flux in the lab", () => {
     const digest = await pushImage(lab.registryUrl, name, "1.1.0");
     assert.equal(await digestOfTag(lab, name, "1.1.0"), digest);
     const image = "image.toolkit.fluxcd.io/v1";
-    await cluster.apply({
+    await apply({
       ...reference(image, "ImageRepository", name),
       spec: { image: `${lab.registryHost}/${name}`, interval: "5s", insecure: lab.registryUrl.startsWith("http:") },
     });
-    await cluster.apply({
+    await apply({
       ...reference(image, "ImagePolicy", name),
       spec: { imageRepositoryRef: { name }, policy: { semver: { range: "*" } } },
     });
-    await cluster.apply({
+    await apply({
       ...reference("source.toolkit.fluxcd.io/v1", "GitRepository", name),
       spec: { interval: "5s", url: repository.url, ref: { branch: "master" } },
     });
     const author = { name: "Flux", email: "flux@example.com" };
-    await cluster.apply({
+    await apply({
       ...reference(image, "ImageUpdateAutomation", name),
       spec: {
         interval: "5s",
@@ -193,7 +260,7 @@ describe("Flux in the lab", () => {
     const { cluster, lab } = opened();
     requireControl(this, lab);
     const source = reference("source.toolkit.fluxcd.io/v1", "GitRepository", freshName("none"));
-    await cluster.apply({ ...source, spec: { interval: "1h", url: `${lab.gitUrl}/none.git` } });
+    await apply({ ...source, spec: { interval: "1h", url: `${lab.gitUrl}/none.git` } });
     await waitForCondition(cluster, source, { lab, status: "False" });
     await assert.rejects(waitForCondition(cluster, source, { lab, timeoutMs: 500 }), (error) => {
       assert.ok(error instanceof WaitError);
@@ -204,8 +271,6 @@ describe("Flux in the lab", () => {
       assert.match(error.message, /conditions.*not found.*source-controller\.log:\n\{/s);
       return true;
     });
-    await cluster.delete(source);
-    await waitForGone(cluster, source);
   });
 });
 
@@ -224,8 +289,9 @@ describe("a lab that is broken on purpose", () => {
       spec: { containers: [{ name: "app", image }] },
     });
     await control.keepUnready("app:bad");
-    await cluster.create(pod("good", "registry.example.com/app:good"));
+    // The bad one first: when the good one is ready, the bad one has had its time.
     await cluster.create(pod("bad", "registry.example.com/app:bad"));
+    await cluster.create(pod("good", "registry.example.com/app:good"));
     await waitForCondition(cluster, pod("good", ""));
     assert.equal((await cluster.get(pod("bad", ""))).status?.phase, "Pending");
     await control.keepUnready();
@@ -237,9 +303,10 @@ describe("a lab that is broken on purpose", () => {
   it("loses nothing when the API server, etcd, Git or a controller is killed and comes back", async function () {
     const { cluster, lab } = own();
     const control = requireControl(this, lab);
-    const tenant = await createTenant(own(), requirePodinfo(this));
+    const apply: Apply = (object) => cluster.apply(object);
+    const tenant = await createTenant(lab, apply, requirePodinfo(this));
     ({ repository } = tenant);
-    await deploy(own(), tenant, "6.14.0");
+    await deploy(lab, apply, tenant, "6.14.0");
     await waitForCondition(cluster, tenant.release, { lab });
 
     for (const component of ["kube-apiserver", "etcd"]) await control.kill(component);
@@ -248,7 +315,7 @@ describe("a lab that is broken on purpose", () => {
     await waitForCondition(cluster, tenant.release, { lab });
 
     await control.kill("git");
-    await deploy(own(), tenant, "6.14.1");
+    await deploy(lab, apply, tenant, "6.14.1");
     await waitForCondition(cluster, sourceOf(tenant, "6.14.1"), { lab, status: "False" });
     await control.kill("helm-controller");
     await control.restart("git");

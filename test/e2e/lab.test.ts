@@ -70,7 +70,10 @@ describe("npm run lab", () => {
     assert.equal(shown.state, "ready");
     // Git is served by Node; everything else is a program of its own.
     assert.deepEqual(Object.keys(shown.components).sort(), [...programs, "git"].sort());
-    for (const [name, { pid }] of Object.entries(shown.components)) assert.ok(pid, `${name} is down`);
+    for (const [name, { pid }] of Object.entries(shown.components)) {
+      assert.ok(pid, `${name} is down`);
+      assert.ok(existsSync(join(two, "logs", `${name}.log`)), `${name} has no log`);
+    }
 
     assert.equal((await lab(["down", "--directory", one])).code, 0);
     assert.deepEqual([existsSync(one), findMarked(first.id)], [false, []]);

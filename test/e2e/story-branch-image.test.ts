@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage, stackFile } from "./support/stage";
-import { waitForCondition } from "../../lab/control-plane/wait";
 
 /** Story 1, for an application that publishes an image for each commit: dev runs that image, with the chart of its commit. */
 describe("dev, where each commit of master has an image", () => {
@@ -50,9 +49,7 @@ describe("dev, where each commit of master has an image", () => {
   /** Lets Flux look at everything that could change what runs. */
   async function lookAtEverything(): Promise<void> {
     const source = stage().flux("GitRepository", `${application.name}-commit.${running.commit.slice(0, 12)}`);
-    await stage().reconcile(source);
-    await waitForCondition(opened().cluster, source, { lab: opened().lab });
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
+    await stage().lookAtSource(application, source);
     await stage().lookForNewImages("dev", application, "auto");
   }
 

@@ -11,6 +11,8 @@ describe("a chart that is an OCI artifact", () => {
   const opened = useLab();
   const stage = useStage(opened);
   let application: Application;
+  /** The commits that made 6.14.0 run, the last one first. */
+  let promotion: string[];
 
   before(async () => {
     application = await stage().application();
@@ -19,40 +21,46 @@ describe("a chart that is an OCI artifact", () => {
     await stage().addStack("prod", {
       tenants: [{ application, chart: application.ociChart, tag: "6.13.0", digest, automation: "auto" }],
     });
+    await lock("6.13.0");
     await stage().up("prod");
   });
 
-  /** Helm's version of an OCI chart ends in `+` and the artifact's digest. */
-  const versions = async () =>
-    (await stage().history(application)).map(({ chartVersion }) => chartVersion.replace(/\+.*/, ""));
+  async function lock(version: string): Promise<void> {
+    const locked = await stage().authority("lock");
+    assert.equal(locked.code, 0, said(locked));
+    await stage().commit(`Lock ${version}`, {});
+  }
+
+  const committed = (version: string): Promise<string> =>
+    stage().waitForStackFile("prod", `Flux has committed ${version}`, (text) => text.includes(`tag: "${version}"`));
+
+  /** Helm's upgrades, as `version replicas`; Helm's version of an OCI chart ends in `+` and the artifact's digest. */
+  const upgrades = async () =>
+    (await stage().history(application)).map(
+      ({ chartVersion, values }) => `${chartVersion.replace(/\+.*/, "")} ${JSON.stringify(values.replicaCount ?? 1)}`,
+    );
 
   it("is released by image and chart, committed by Flux, and deployed by one upgrade", async () => {
-    assert.deepEqual(await versions(), ["6.13.0"]);
+    assert.deepEqual(await upgrades(), ["6.13.0 1"]);
     const chartDigest = await application.pushChart("6.14.0");
     await application.pushImage("6.14.0");
-    await stage().waitForStackFile("prod", "Flux has committed 6.14.0", (text) => text.includes('"6.14.0"'));
+    await committed("6.14.0");
     await stage().reconcile(stage().flux("HelmRelease", application.name));
-    assert.deepEqual(await versions(), ["6.13.0"]);
+    assert.deepEqual(await upgrades(), ["6.13.0 1"]);
     await stage().pull();
+    promotion = [await stage().project.git("rev-parse", "HEAD")];
     const values = `tenants/${application.name}/values.yaml`;
-    await stage().commit("Two replicas", { [values]: `${await stage().project.read(values)}\nreplicaCount: 2\n` });
+    const content = `${await stage().project.read(values)}\nreplicaCount: 2\n`;
+    promotion.unshift(await stage().commit("Two replicas", { [values]: content }));
     await stage().up("prod");
+    assert.deepEqual(await upgrades(), ["6.13.0 1", "6.14.0 2"]);
     const history = await stage().history(application);
-    assert.deepEqual(
-      history.map(({ chartVersion, values: given }) => [chartVersion.replace(/\+.*/, ""), given.replicaCount ?? 1]),
-      [
-        ["6.13.0", 1],
-        ["6.14.0", 2],
-      ],
-    );
     assert.ok(history[1]!.chartVersion.endsWith(`+${chartDigest.slice("sha256:".length, "sha256:".length + 12)}`));
     await stage().expectNoChanges("prod");
   });
 
   it("does not change where its tag is pushed again with another content, and CI says so", async () => {
-    const locked = await stage().authority("lock");
-    assert.equal(locked.code, 0, said(locked));
-    await stage().commit("Lock 6.14.0", {});
+    await lock("6.14.0");
     const moved = await application.pushChart("6.14.0", {
       change: (files) => ({
         ...files,
@@ -61,9 +69,8 @@ describe("a chart that is an OCI artifact", () => {
     });
     await application.pushImage("6.14.0", { labels: { build: "another" } });
     await stage().lookForNewImages("prod", application, "auto");
-    await stage().reconcile(stage().flux("OCIRepository", `${application.name}-6.14.0`));
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
-    assert.deepEqual(await versions(), ["6.13.0", "6.14.0"]);
+    await stage().lookAtSource(application, stage().flux("OCIRepository", `${application.name}-6.14.0`));
+    assert.deepEqual(await upgrades(), ["6.13.0 1", "6.14.0 2"]);
     await stage().expectNoChanges("prod");
     const verified = await stage().authority("verify");
     assert.equal(verified.code, 3, said(verified));
@@ -74,16 +81,27 @@ describe("a chart that is an OCI artifact", () => {
     assert.match(said(preview), /evidence-verified[^]*chart-digest/);
   });
 
-  it("is rolled back by a revert and a `deny`, by one upgrade", async () => {
-    const text = await stage().project.read(stackFile("prod"));
-    const before = await stage().project.git("log", "--format=%H", "-1", "--grep=Promote in prod");
-    await stage().project.git("revert", "--no-commit", before);
+  it("is rolled back from the lock, by a revert and a `deny`, to the old values too, by one upgrade", async () => {
+    await stage().project.git("revert", "--no-commit", ...promotion);
     const reverted = await stage().project.read(stackFile("prod"));
-    assert.notEqual(reverted, text);
     const rollback = reverted.replace("automation: auto", 'automation: auto\n        deny: ["6.14.0"]');
+    assert.notEqual(rollback, reverted);
     await stage().commit("Roll back and deny 6.14.0", { [stackFile("prod")]: rollback });
+    const planned = await stage().authority("plan", "--stack", "prod", "--offline", "--json");
+    assert.equal(planned.code, 0, said(planned));
+    const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [{ version: string; source: string }] }] };
+    const [{ version, source }] = stacks[0].tenants;
+    assert.deepEqual({ version, source }, { version: "6.13.0", source: "lock" });
+    // The cluster learns of the `deny` by `up` only; until then Flux goes on undoing the revert.
+    await committed("6.14.0");
     await stage().up("prod");
-    assert.deepEqual(await versions(), ["6.13.0", "6.14.0", "6.13.0"]);
-    await stage().waitForStackFile("prod", "the rollback stands", (content) => content === rollback);
+    assert.deepEqual(await upgrades(), ["6.13.0 1", "6.14.0 2", "6.13.0 1"]);
+
+    await stage().waitForStackFile("prod", "Flux has taken its undo back", (text) => text === rollback);
+    for (let look = 0; look < 3; look++) await stage().lookForNewImages("prod", application, "auto");
+    assert.equal(await stage().remoteFile(stackFile("prod")), rollback);
+    await stage().pull();
+    await stage().expectNoChanges("prod");
+    assert.deepEqual(await upgrades(), ["6.13.0 1", "6.14.0 2", "6.13.0 1"]);
   });
 });

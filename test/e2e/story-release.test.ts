@@ -56,8 +56,7 @@ describe("a release", () => {
     await stage().expectNoChanges("prod");
     await stage().project.git("checkout", "--quiet", "main");
     await stage().lookForNewImages("prod", automated, "auto");
-    await stage().reconcile(stage().flux("GitRepository", `${automated.name}-6.13.0`));
-    await stage().reconcile(stage().flux("HelmRelease", automated.name));
+    await stage().lookAtSource(automated, stage().flux("GitRepository", `${automated.name}-6.13.0`));
     assert.equal(await stage().remoteHead(), head, "one release is one commit");
     assert.deepEqual(await versions(automated), ["6.13.0"]);
     assert.equal(await stage().runningImage(automated), `${automated.image}:6.13.0`);

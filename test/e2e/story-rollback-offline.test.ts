@@ -1,97 +1,131 @@
 import assert from "node:assert/strict";
 import type { LabControl } from "../../lab/control-plane/lab";
 import type { Application } from "./support/application";
+import { assertToldFailure } from "./support/failed-up";
 import { requireControl, useOwnLab } from "./support/lab";
-import { said, useStage, type StagedTenant, stackFile } from "./support/stage";
+import { said, useStage, stackFile } from "./support/stage";
 
 /**
- * Story 5, the last part: one step back needs neither the Git host nor the registry. In a lab of its own, since both are
- * stopped.
+ * Story 5, the last part, with the chart in Git and (story 15) as an OCI artifact, side by side in one stack: one step back
+ * needs neither the Git host nor the registry. In a lab of its own, since both are stopped.
  */
 describe("a rollback while the Git host and the registry are down", () => {
   const opened = useOwnLab();
   const stage = useStage(opened);
   let control: LabControl;
-  let application: Application;
-  /** The commits that made the newest release run, the last one first. */
+  let inGit: Application;
+  let inRegistry: Application;
+  /** The commits that made the newest releases run, the last one first. */
   let promotion: string[];
 
   before(async function () {
     control = requireControl(this, opened().lab);
-    application = await stage().application();
-    const digest = await application.pushImage("6.12.0");
-    const tenant: StagedTenant = { application, tag: "6.12.0", digest, automation: "auto" };
-    await stage().addStack("prod", { tenants: [tenant], sourceTimeout: "5s" });
+    inGit = await stage().application();
+    inRegistry = await stage().application();
+    const [digest, another] = await publish("6.12.0");
+    await stage().addStack("prod", {
+      tenants: [
+        { application: inGit, tag: "6.12.0", digest, automation: "auto" },
+        { application: inRegistry, tag: "6.12.0", digest: another, automation: "auto", chart: inRegistry.ociChart },
+      ],
+      sourceTimeout: "5s",
+    });
     await lockAndDeploy();
     for (const version of ["6.13.0", "6.14.0"]) {
-      await application.pushImage(version);
-      await stage().waitForStackFile("prod", `Flux has committed ${version}`, (text) => text.includes(`"${version}"`));
+      const before = await stage().project.git("rev-parse", "HEAD");
+      await publish(version);
+      await stage().waitForStackFile("prod", `Flux has committed ${version} twice`, bothAt(version));
       await stage().pull();
-      promotion = [await stage().project.git("rev-parse", "HEAD")];
       await setValues(version);
+      promotion = (await stage().project.git("rev-list", `${before}..HEAD`)).split("\n");
       await lockAndDeploy();
     }
     for (const host of ["git", "registry"]) await control.kill(host);
   });
 
+  const applications = () => [inGit, inRegistry];
+
+  /** What both teams' CI does at the end of a release. @returns the images' digests */
+  async function publish(version: string): Promise<string[]> {
+    await inRegistry.pushChart(version);
+    return Promise.all(applications().map((application) => application.pushImage(version)));
+  }
+
+  /** Whether both tenants have this tag in a stack file. */
+  const bothAt = (version: string) => (text: string) => text.split(`tag: "${version}"`).length === 3;
+
   /** Changes the values together with the release. */
   async function setValues(version: string): Promise<void> {
-    const path = `tenants/${application.name}/values.yaml`;
-    const before = (await stage().project.read(path)).replace(/^podAnnotations: .*\n/m, "");
-    const content = `${before}podAnnotations: { deployed-with: "${version}" }\n`;
-    promotion.unshift(await stage().commit(`The values of ${version}`, { [path]: content }));
+    const files = applications().map(async ({ name }) => {
+      const path = `tenants/${name}/values.yaml`;
+      const before = (await stage().project.read(path)).replace(/^podAnnotations: .*\n/m, "");
+      return [path, `${before}podAnnotations: { deployed-with: "${version}" }\n`] as const;
+    });
+    await stage().commit(`The values of ${version}`, Object.fromEntries(await Promise.all(files)));
   }
 
   async function lockAndDeploy(): Promise<void> {
     const locked = await stage().authority("lock", "--stack", "prod");
     assert.equal(locked.code, 0, said(locked));
-    await stage().commit("Lock the release", {});
+    await stage().commit("Lock the releases", {});
     await stage().up("prod");
   }
 
-  /** What Helm runs now, and with which values. */
-  async function running(): Promise<unknown[]> {
-    const { revision, chartVersion, values } = (await stage().history(application)).at(-1)!;
-    const image = (await stage().runningImage(application)).split(":").at(-1);
-    return [revision, chartVersion, image, values.podAnnotations ?? {}];
+  /** Asserts what Helm runs now of both tenants, and with which values. */
+  async function assertBothRun(revision: number, version: string): Promise<void> {
+    for (const application of applications()) {
+      const last = (await stage().history(application)).at(-1)!;
+      const image = await stage().runningImage(application);
+      assert.deepEqual(
+        [last.revision, last.status, last.chartVersion.replace(/\+.*/, ""), image, last.values.podAnnotations],
+        [revision, "deployed", version, `${application.image}:${version}`, { "deployed-with": version }],
+      );
+    }
   }
 
   it("one step back: runs the old release with the old values, by one upgrade", async () => {
-    assert.deepEqual(await running(), [3, "6.14.0", "6.14.0", { "deployed-with": "6.14.0" }]);
+    await assertBothRun(3, "6.14.0");
     await stage().project.git("revert", "--no-commit", ...promotion);
     const reverted = await stage().project.read(stackFile("prod"));
-    const rollback = reverted.replace("automation: auto", 'automation: auto\n        deny: ["6.14.0"]');
+    const rollback = reverted.replaceAll("automation: auto", 'automation: auto\n        deny: ["6.14.0"]');
     await stage().project.commit("Roll back podinfo and deny 6.14.0", { [stackFile("prod")]: rollback });
     await stage().up("prod");
-    assert.deepEqual(await running(), [4, "6.13.0", "6.13.0", { "deployed-with": "6.13.0" }]);
+    await assertBothRun(4, "6.13.0");
     await stage().expectNoChanges("prod");
   });
 
   it("two steps back is one too many: `up` says which source is missing, and what runs goes on running", async () => {
-    const back = (await stage().project.read(stackFile("prod"))).replace(/( {6}tag: )"6\.13\.0"/, '$1"6.12.0"');
+    const back = (await stage().project.read(stackFile("prod"))).replaceAll(/( {6}tag: )"6\.13\.0"/g, '$1"6.12.0"');
     await stage().project.commit("Two steps back", {
-      [stackFile("prod")]: back.replace(/^ {6}digest: .*\n/m, ""),
+      [stackFile("prod")]: back.replaceAll(/^ {6}digest: .*\n/gm, ""),
     });
     const result = await stage().authorityUp("prod");
     assert.equal(result.code, 1, said(result));
-    assert.match(said(result), new RegExp(`${application.name}-6\\.12\\.0`));
-    assert.deepEqual(await running(), [4, "6.13.0", "6.13.0", { "deployed-with": "6.13.0" }]);
+    const source = ({ name }: Application) => `${name}-6.12.0`;
+    assertToldFailure(result, inGit, stage().flux("GitRepository", source(inGit)), /Flux says: GitOperationFailed: /);
+    assertToldFailure(
+      result,
+      inRegistry,
+      stage().flux("OCIRepository", source(inRegistry)),
+      /Flux says: OCI\w*Failed: /,
+    );
+    await assertBothRun(4, "6.13.0");
     // What failed did not run, so nothing of it is kept: the way back is still open.
     await stage().project.git("revert", "--no-edit", "HEAD");
     await stage().up("prod");
-    assert.deepEqual(await running(), [4, "6.13.0", "6.13.0", { "deployed-with": "6.13.0" }]);
+    await assertBothRun(4, "6.13.0");
   });
 
   it("is pushed when the hosts are back, on top of what Flux has corrected by itself", async () => {
     const rollback = await stage().project.read(stackFile("prod"));
     for (const host of ["git", "registry"]) await control.restart(host);
-    await stage().waitForStackFile("prod", "Flux has corrected the tag", (text) => text.includes('tag: "6.13.0"'));
+    await stage().waitForStackFile("prod", "Flux has corrected both tags", bothAt("6.13.0"));
     await stage().project.git("pull", "--quiet", "--rebase", "origin", "main");
     await stage().push();
     assert.equal(await stage().project.read(stackFile("prod")), rollback);
-    await stage().lookForNewImages("prod", application, "auto");
+    for (const application of applications()) await stage().lookForNewImages("prod", application, "auto");
     assert.equal(await stage().remoteFile(stackFile("prod")), rollback);
     await stage().expectNoChanges("prod");
-    assert.deepEqual(await running(), [4, "6.13.0", "6.13.0", { "deployed-with": "6.13.0" }]);
+    await assertBothRun(4, "6.13.0");
   });
 });

@@ -8,7 +8,7 @@ import { projectRoot } from "../support/project";
 import type { Application } from "./support/application";
 import { freshName, useLab } from "./support/lab";
 import { useStage, stackFile } from "./support/stage";
-import { conditionOf, waitForGone, waitForObject } from "../../lab/control-plane/wait";
+import { conditionOf, nameOf, waitFor, waitForGone, waitForObject } from "../../lab/control-plane/wait";
 
 const rendered = "rendered/prod";
 
@@ -226,9 +226,18 @@ describe("rendered manifests under a root Kustomization", () => {
       { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name: "default-deny", namespace } },
       { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata: { name: "deployer", namespace } },
     ];
+    const uidOf = async (object: ObjectReference) => (await cluster.find(object))?.metadata.uid;
+    const uids = await Promise.all(deleted.map(uidOf));
     for (const object of deleted) await cluster.delete(object);
+    // A source is held by Flux's finalizer for a moment, in which it is still there.
+    for (const [index, object] of deleted.entries()) {
+      await waitFor(`${nameOf(object)} is gone`, async () => (await uidOf(object)) !== uids[index] || undefined);
+    }
     await enforce();
-    for (const object of deleted) assert.notEqual(await cluster.find(object), undefined);
+    for (const [index, object] of deleted.entries()) {
+      assert.ok(uids[index], nameOf(object));
+      assert.notEqual((await cluster.get(object)).metadata.uid, uids[index], nameOf(object));
+    }
     await runs(application, "6.14.1");
     assert.deepEqual(await upgrades(), ["6.14.0 1", "6.14.1 2"]);
 

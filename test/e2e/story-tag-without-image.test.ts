@@ -21,8 +21,7 @@ describe("a Git tag without an image", () => {
     await application.commitVersion("6.15.0");
     await application.tag("6.15.0");
     for (let look = 0; look < 3; look++) await stage().lookForNewImages("prod", application, "auto");
-    await stage().reconcile(stage().flux("GitRepository", `${application.name}-6.14.0`));
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
+    await stage().lookAtSource(application, stage().flux("GitRepository", `${application.name}-6.14.0`));
     assert.equal(await stage().remoteHead(), before);
     await stage().expectNoChanges("prod");
     assert.deepEqual(

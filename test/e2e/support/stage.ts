@@ -15,7 +15,13 @@ import { type HelmRevision, helmHistory } from "../../../lab/control-plane/helm-
 import { freshName, type OpenedLab } from "./lab";
 import { reconcile } from "../../../lab/control-plane/reconcile";
 import { Repository, requirePodinfo } from "./repository";
-import { waitFor, waitForGone, waitForObject, type WaitOptions } from "../../../lab/control-plane/wait";
+import {
+  waitFor,
+  waitForCondition,
+  waitForGone,
+  waitForObject,
+  type WaitOptions,
+} from "../../../lab/control-plane/wait";
 
 /** How a tenant stands in a stack file of the stage. */
 export interface StagedTenant {
@@ -328,6 +334,24 @@ export class Stage {
     for (const object of objects) await this.reconcile(object);
   }
 
+  /**
+   * Asks Flux to look at a tenant's source, to build the chart of it, and to release that, one after the other, and waits
+   * until it has: whatever could come of the source has come.
+   *
+   * @returns the source, which is ready
+   */
+  async lookAtSource({ name }: Application, source: ObjectReference): Promise<LiveObject> {
+    const { cluster, lab } = this.opened;
+    await this.reconcile(source);
+    const ready = await waitForCondition(cluster, source, { lab });
+    // Flux builds a chart of a Git repository by an object of its own; an artifact of a registry is the chart.
+    if (source.kind === "GitRepository") {
+      await this.reconcile(this.flux("HelmChart", `${this.authorityNamespace}-${name}`));
+    }
+    await this.reconcile(this.flux("HelmRelease", name));
+    return ready;
+  }
+
   /** Asks Flux to look at an object now, and waits until it has. */
   reconcile(reference: ObjectReference): Promise<LiveObject> {
     return reconcile(this.opened.cluster, reference, { lab: this.opened.lab });
@@ -379,6 +403,7 @@ export class Stage {
 const apiVersions = {
   GitRepository: "source.toolkit.fluxcd.io/v1",
   OCIRepository: "source.toolkit.fluxcd.io/v1",
+  HelmChart: "source.toolkit.fluxcd.io/v1",
   HelmRelease: "helm.toolkit.fluxcd.io/v2",
   ImageRepository: "image.toolkit.fluxcd.io/v1",
   ImagePolicy: "image.toolkit.fluxcd.io/v1",
