@@ -151,7 +151,10 @@ describe("authority up, with three tenants on the real engine", function () {
       environment: { SHARED_AUTHORITY_HELD: "cart,shop" },
     });
     assert.notEqual(code, 0);
-    assert.match(stdout + stderr, /SHARED_AUTHORITY_HELD is "cart,shop", and no `authority up --stack prod` runs[^]*Unset it/);
+    assert.match(
+      stdout + stderr,
+      /SHARED_AUTHORITY_HELD is "cart,shop", and no `authority up --stack prod` runs[^]*Unset it/,
+    );
     assert.deepEqual(files(), before);
   });
 
