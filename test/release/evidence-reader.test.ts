@@ -167,7 +167,7 @@ describe("releases on a Git server and in a registry", () => {
     );
     assert.match(
       resolution.reasons[1] ?? "",
-      /^the image 127.*:1\.3\.0 cannot be read: HEAD 127\.0\.0\.1:\d+\/v2\/team\/app\/manifests\/1\.3\.0: \w+$/,
+      /^the image 127.*:1\.3\.0 cannot be read: HEAD 127\.0\.0\.1:\d+\/v2\/team\/app\/manifests\/1\.3\.0: [\w ]+$/,
     );
     assert.equal(resolution.reasons.length, 2);
     assert.deepEqual(await resolveRelease(tenant(), lock, noReader), {
