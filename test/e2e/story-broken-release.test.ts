@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { ObjectReference } from "../../lab/control-plane/cluster";
 import type { ChartFiles } from "../../lab/example-chart";
 import type { Application } from "./support/application";
+import { assertToldFailure } from "./support/failed-up";
 import { requireControl, useOwnLab } from "./support/lab";
 import { removeTag } from "./support/registry";
 import { said, useStage } from "./support/stage";
@@ -81,25 +83,23 @@ describe("a release that does not come up", () => {
     stage().edit("prod", `Promote to ${version}`, (text) => text.replaceAll(/tag: "[^"]+"/g, `tag: "${version}"`));
 
   /** An `up` that must fail within its time-out, and say of both tenants which object failed, and why. */
-  async function failingUp(objectOf: (application: Application) => string, ...why: readonly RegExp[]): Promise<void> {
+  async function failingUp(
+    objectOf: (application: Application) => ObjectReference,
+    ...why: readonly RegExp[]
+  ): Promise<void> {
     const started = Date.now();
     const result = await stage().tryUp("prod", "--skip-preview");
     const seconds = (Date.now() - started) / 1000;
     assert.notEqual(result.code, 0);
     assert.ok(seconds < 180, `up took ${seconds} s`);
     for (const [index, application] of applications().entries()) {
-      const explanation = new RegExp(`error: ${application.name}: (\\w+) ${objectOf(application)} did not .*`);
-      const [line = said(result)] = explanation.exec(said(result)) ?? [];
-      assert.match(line, explanation);
-      assert.match(line, why[index] ?? why[0]!);
+      assertToldFailure(result, application, objectOf(application), why[index] ?? why[0]!);
     }
   }
 
-  const sourceOf =
-    (version: string) =>
-    ({ name }: Application) =>
-      `${stage().authorityNamespace}/${name}-${version}`;
-  const releaseOf = ({ name }: Application) => `${stage().authorityNamespace}/${name}`;
+  const sourceOf = (version: string) => (application: Application) =>
+    stage().flux(application === inGit ? "GitRepository" : "OCIRepository", `${application.name}-${version}`);
+  const releaseOf = ({ name }: Application) => stage().flux("HelmRelease", name);
 
   it("changes nothing where its source cannot be fetched", async () => {
     await release("6.15.0");
