@@ -9,6 +9,8 @@ import type { Lab } from "./lab";
 export interface WaitOptions {
   /** Default: 60,000. */
   readonly timeoutMs?: number;
+  /** How long `waitFor` pauses before it asks again; milliseconds. Default: 100. */
+  readonly pauseMs?: number;
   /** Whose logs go into the message when the wait fails. */
   readonly lab?: Lab;
   /** Which logs, such as `helm-controller`. Default: those of the controllers for the object's kind, if any. */
@@ -20,7 +22,7 @@ export class WaitError extends Error {
   override readonly name = "WaitError";
 }
 
-const pollMs = 100;
+const defaultPauseMs = 100;
 const defaultTimeoutMs = 60_000;
 
 /**
@@ -35,7 +37,7 @@ export async function waitFor<T>(
   probe: (see: (seen: unknown) => void) => Promise<T | undefined> | T | undefined,
   options: WaitOptions = {},
 ): Promise<T> {
-  const { timeoutMs = defaultTimeoutMs } = options;
+  const { timeoutMs = defaultTimeoutMs, pauseMs = defaultPauseMs } = options;
   const deadline = Date.now() + timeoutMs;
   let last: unknown = "nothing";
   const see = (seen: unknown) => (last = seen);
@@ -47,7 +49,7 @@ export async function waitFor<T>(
       last = error instanceof Error ? error.message : error;
     }
     if (Date.now() > deadline) throw failure(description, last, options);
-    await delay(pollMs);
+    await delay(pauseMs);
   }
 }
 
@@ -151,7 +153,7 @@ async function watchUntil<T>(
       if (error instanceof ApiError && error.status === 403) throw error;
       last = error instanceof Error ? error.message : error;
     }
-    await delay(pollMs);
+    await delay(defaultPauseMs);
   }
   throw failure(description, last, { ...options, timeoutMs, logs });
 }

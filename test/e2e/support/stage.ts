@@ -229,7 +229,13 @@ export class Stage {
         see(text);
         return text !== undefined && isSo(text) ? text : undefined;
       },
-      { lab: this.opened.lab, logs: ["image-reflector-controller", "image-automation-controller"], ...options },
+      {
+        lab: this.opened.lab,
+        logs: ["image-reflector-controller", "image-automation-controller"],
+        // Each look is half a dozen processes, here and on the Git host: ten a second took a core from Flux.
+        pauseMs: 500,
+        ...options,
+      },
     );
   }
 
