@@ -106,7 +106,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
     await promote(plain, "6.14.0");
     // Git asks for the refs by two requests.
     git.failAfter(2, "cut", `/${plain.name}.git/`);
-    const result = await changesNothing(() => stage().tryUp("prod", "--skip-preview"), 120);
+    const result = await changesNothing(() => stage().tryUp("prod", "--skip-preview"), 200);
     const text = said(result);
     assert.notEqual(result.code, 0, text);
     assert.ok(git.failures > 0);
@@ -128,7 +128,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
   it("cuts the registry between a chart's manifest and its config: the tenant is held, and one more `up` does it", async () => {
     await promote(packaged, "6.14.0");
     registry.failAfter(1, "cut", `/${packaged.chartPath}/manifests/`);
-    const result = await changesNothing(() => stage().authorityUp("prod"), 120);
+    const result = await changesNothing(() => stage().authorityUp("prod"), 200);
     const text = said(result);
     assert.equal(result.code, 3, text);
     assert.ok(registry.failures > 0);
@@ -151,7 +151,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
     // A registry may take 30 s for each of four tries, and Git 120 s, which is too long for a test.
     const patience = `NODE_OPTIONS='--require=${join(__dirname, "support", "short-patience.js")}'`;
     const command = `${patience} '${process.execPath}' bin/authority.js up --stack prod -- --yes --skip-preview`;
-    const result = await changesNothing(() => runTold(stage(), command), 120);
+    const result = await changesNothing(() => runTold(stage(), command), 200);
     const text = said(result);
     assert.equal(result.code, 3, text);
     assert.ok(git.failures > 0 && registry.failures > 0);
