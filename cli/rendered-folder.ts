@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { RenderedFile } from "../manifests/rendered-file";
+import { atExit } from "../release/at-exit";
 import { InputError } from "./input-error";
 
 /** The folders of a render, and the files in them, as the provider names them. */
@@ -53,7 +54,7 @@ export class RenderedFolder {
     const remove = () => {
       rmSync(beside, { recursive: true, force: true });
     };
-    process.once("exit", remove);
+    const forget = atExit(remove);
     try {
       const fresh = join(beside, "new");
       mkdirSync(fresh);
@@ -77,7 +78,7 @@ export class RenderedFolder {
       return count;
     } finally {
       remove();
-      process.removeListener("exit", remove);
+      forget();
     }
   }
 
