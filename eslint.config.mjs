@@ -1,17 +1,28 @@
 import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
-/** The rooms in the order in which data flows. A room imports only itself and the rooms before it. */
-const rooms = ["version", "fleet", "release", "manifests", "components", "policy-pack", "cli", "lab"];
+/** The folders of the product in the order of imports: a folder imports only itself and the folders before it. */
+const folders = [
+  "src/version",
+  "src/config",
+  "src/release",
+  "src/manifests",
+  "components",
+  "policy-pack",
+  "src/program",
+  "src/cli",
+  "demo",
+  "test",
+];
 
-/** What `room` may not import: every room after it. `components` and `policy-pack` do not know each other. */
-function roomsClosedTo(room) {
-  const later = rooms.slice(rooms.indexOf(room) + 1);
-  return room === "policy-pack" ? [...later, "components"] : later;
+/** What `folder` may not import: every folder after it. `components` and `policy-pack` do not know each other. */
+function closedTo(folder) {
+  const later = folders.slice(folders.indexOf(folder) + 1);
+  return folder === "policy-pack" ? [...later, "components"] : later;
 }
 
 export default tseslint.config(
-  { ignores: ["**/node_modules/", "rendered/", "bench/out/", "test/golden/", "test/fixtures/"] },
+  { ignores: ["**/node_modules/", "rendered/", "test/bench/out/", "test/golden/", "test/fixtures/"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],
@@ -30,15 +41,15 @@ export default tseslint.config(
       globals: { require: "readonly", module: "writable", __dirname: "readonly", process: "readonly" },
     },
   },
-  ...rooms.map((room) => ({
-    files: [`${room}/**/*.ts`],
+  ...folders.map((folder) => ({
+    files: [`${folder}/**/*.ts`],
     rules: {
       "no-restricted-imports": [
         "error",
         {
-          patterns: roomsClosedTo(room).map((other) => ({
-            group: [`**/${other}/*`, `**/${other}`],
-            message: `${room}/ may import only the rooms before it; ${other}/ comes later.`,
+          patterns: closedTo(folder).map((other) => ({
+            regex: `/${other.split("/").at(-1)}(?:/|$)`,
+            message: `${folder}/ may import only the folders before it; ${other}/ comes later.`,
           })),
         },
       ],

@@ -1,41 +1,45 @@
 import * as pulumi from "@pulumi/pulumi";
-import { clusterProvider, stackCluster } from "./components/cluster-provider";
-import { decide } from "./components/decision";
-import { explainFailures } from "./components/explain-failure";
+import { clusterProvider, stackCluster } from "./src/program/cluster-provider";
+import { decide } from "./src/program/decision";
+import { explainFailures } from "./src/program/explain-failure";
 import { HelmReleaseWithValues, ReleasePolicy, Tenant, UpdateAutomation } from "./components/index";
-import { endBy } from "./components/refusal";
-import { releaseWait, sourceWait } from "./components/release-wait";
-import { automationSpec, tenantSpecs } from "./manifests/fleet-manifests";
+import { endBy } from "./src/program/refusal";
+import { releaseWait, sourceWait } from "./src/program/release-wait";
+import { automationSpec, tenantSpecs } from "./src/manifests/stack-objects";
 
 /** For each tenant of the stack: its place, the decision about its release, and the release. */
 async function program(): Promise<pulumi.Inputs> {
-  const { fleet, releases, held } = await decide(process.cwd(), pulumi.getStack());
-  const cluster = stackCluster(fleet);
+  const { config, releases, skipped } = await decide(process.cwd(), pulumi.getStack());
+  const cluster = stackCluster(config);
   if (cluster !== undefined) explainFailures(cluster);
-  const provider = clusterProvider(fleet, cluster);
-  const automation = automationSpec(fleet);
-  if (automation !== undefined) new UpdateAutomation(fleet.stack, automation, { provider });
+  const provider = clusterProvider(config, cluster);
+  const automation = automationSpec(config);
+  if (automation !== undefined) new UpdateAutomation(config.stack, automation, { provider });
 
   const tenants: Record<string, pulumi.Inputs> = {};
-  for (const { name, last, images } of held) {
+  for (const { name, last, images } of skipped) {
     if (images !== undefined) new ReleasePolicy(name, { images }, { provider });
     tenants[name] = last;
   }
-  for (const { tenant, follows, kept, last, newestAllowed } of releases) {
-    const { tenant: place, source, imagePolicy: images, values, release } = tenantSpecs(fleet, tenant, follows);
+  for (const { tenant, resolved, previous, last, newestAllowed } of releases) {
+    const { tenant: place, source, imagePolicy: images, values, release } = tenantSpecs(config, tenant, resolved);
     const home = new Tenant(tenant.name, place, { provider });
-    const policy = new ReleasePolicy(tenant.name, { source, kept, images, waitFor: sourceWait(fleet) }, { provider });
+    const policy = new ReleasePolicy(
+      tenant.name,
+      { source, previous, images, waitFor: sourceWait(config) },
+      { provider },
+    );
     const { release: running } = new HelmReleaseWithValues(
       tenant.name,
-      { ...release, ...values, waitFor: releaseWait(fleet) },
+      { ...release, ...values, waitFor: releaseWait(config) },
       { provider, dependsOn: [home, policy] },
     );
     const output = {
       version:
-        follows.kind === "tags" ? follows.evidence.version : (tenant.tag ?? `latest of ${follows.evidence.branch}`),
+        resolved.kind === "tags" ? resolved.evidence.version : (tenant.tag ?? `latest of ${resolved.evidence.branch}`),
       source: policy.sourceName,
-      evidence: follows.evidence,
-      kept,
+      evidence: resolved.evidence,
+      previous,
       pinned: tenant.policy.pin !== undefined,
       newestAllowed,
     };
@@ -45,7 +49,7 @@ async function program(): Promise<pulumi.Inputs> {
       () => last ?? output,
     );
   }
-  return { follow: fleet.follow, tenants };
+  return { follow: config.follow, tenants };
 }
 
 export = () => program().catch(endBy);

@@ -8,6 +8,6 @@ const { load } = require("./load");
 // A large fleet makes much that lives shortly: with Node's 16 MiB for it, a tenth of the time goes into clearing up.
 setFlagsFromString("--max-semi-space-size=64");
 
-const { run } = load(path.join(path.dirname(__dirname), "cli", "main.ts"));
+const { run } = load(path.join(path.dirname(__dirname), "src", "cli", "main.ts"));
 
 run(process);

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { helmRelease, type HelmReleaseSpec } from "../manifests/helm-release";
-import { valuesConfigMap, type ValuesSpec } from "../manifests/values";
+import { helmRelease, type HelmReleaseSpec } from "../src/manifests/helm-release";
+import { valuesConfigMap, type ValuesSpec } from "../src/manifests/values";
 import { registerObject, timeouts } from "./register";
 
 /** One tenant's Helm release and its special config; the component's name is the tenant's name. */

@@ -8,7 +8,7 @@ import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1/networkPolicy";
 import { Role } from "@pulumi/kubernetes/rbac/v1/role";
 import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding";
 import type * as pulumi from "@pulumi/pulumi";
-import type { KubernetesObject } from "../manifests/object";
+import type { KubernetesObject } from "../src/manifests/object";
 
 /** Each class of the SDK has argument types of its own; `never` is what all of them take. */
 type KubernetesClass = new (name: string, args: never, opts: pulumi.CustomResourceOptions) => pulumi.CustomResource;

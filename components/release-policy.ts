@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { followed } from "../manifests/fleet-manifests";
-import { imagePolicyObjects, type ImagePolicySpec } from "../manifests/image-policy";
-import { followedSourceName, sourceObject, type SourceSpec } from "../manifests/source";
-import type { Evidence } from "../release/evidence";
+import { resolvedSource } from "../src/manifests/stack-objects";
+import { imagePolicyObjects, type ImagePolicySpec } from "../src/manifests/image-policy";
+import { resolvedSourceName, sourceObject, type SourceSpec } from "../src/manifests/source";
+import type { Evidence } from "../src/release/evidence";
 import { registerObject, timeouts } from "./register";
 
 /** Where the chart comes from, which versions may run and who moves them; the component's name is the tenant's name. */
@@ -10,7 +10,7 @@ export interface ReleasePolicyArgs {
   /** The source: a release, or a branch. Default: none, where only Flux's automation is to learn of the decision. */
   readonly source?: Omit<SourceSpec<pulumi.Input<string>>, "tenant">;
   /** The release that ran before: its source stays, so that a rollback needs no network. Default: none. */
-  readonly kept?: Evidence;
+  readonly previous?: Evidence;
   /** Which tags are scanned and may be chosen. Only where releases are followed. */
   readonly images?: Omit<ImagePolicySpec<pulumi.Input<string>>, "tenant">;
   /** How long `up` waits until a source is fetched, a Go duration. Default: Pulumi's own, ten minutes. */
@@ -27,17 +27,17 @@ export class ReleasePolicy extends pulumi.ComponentResource {
 
   constructor(name: string, args: ReleasePolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shared-authority:index:ReleasePolicy", name, {}, opts);
-    const { source, kept, images, waitFor } = args;
+    const { source, previous, images, waitFor } = args;
     if (source !== undefined) {
-      for (const follows of kept === undefined ? [source.follows] : [source.follows, followed(kept)]) {
-        const object = sourceObject({ ...source, follows, tenant: name });
+      for (const resolved of previous === undefined ? [source.resolved] : [source.resolved, resolvedSource(previous)]) {
+        const object = sourceObject({ ...source, resolved, tenant: name });
         registerObject(object, { parent: this, customTimeouts: timeouts(waitFor) });
       }
     }
     if (images !== undefined) {
       for (const object of imagePolicyObjects({ ...images, tenant: name })) registerObject(object, { parent: this });
     }
-    this.sourceName = pulumi.output(source && followedSourceName(name, source.follows));
+    this.sourceName = pulumi.output(source && resolvedSourceName(name, source.resolved));
     this.registerOutputs({ sourceName: this.sourceName });
   }
 }

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { tenantObjects, type TenantSpec } from "../manifests/tenant";
+import { tenantObjects, type TenantSpec } from "../src/manifests/tenant";
 import { registerObject } from "./register";
 
 /**
@@ -21,9 +21,9 @@ export class Tenant extends pulumi.ComponentResource {
 
   constructor(name: string, args: TenantArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shared-authority:index:Tenant", name, {}, opts);
-    const [namespace, ...fences] = tenantObjects({ ...args, name });
+    const [namespace, ...guardrails] = tenantObjects({ ...args, name });
     const place = registerObject(namespace, { parent: this });
-    for (const fence of fences) registerObject(fence, { parent: this, dependsOn: place });
+    for (const fence of guardrails) registerObject(fence, { parent: this, dependsOn: place });
     this.namespace = pulumi.output(args.namespace);
     this.serviceAccountName = pulumi.output(name);
     this.registerOutputs({ namespace: this.namespace, serviceAccountName: this.serviceAccountName });

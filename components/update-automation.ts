@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { automationObjects, type AutomationSpec } from "../manifests/automation";
+import { automationObjects, type AutomationSpec } from "../src/manifests/automation";
 import { registerObject } from "./register";
 
 /** Where Flux commits the versions that it moves, and in which modes. */

@@ -1,13 +1,13 @@
 import { posix } from "node:path";
-import { stackFilePath } from "../fleet/stack-file";
+import { stackFilePath } from "../src/config/stack-file";
 import type { Decisions } from "./decisions";
 import { isSet, textAt, valueAt } from "./field";
-import { type Circumstances, gate } from "./gate";
+import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
 import { mustBe } from "./release-evidence";
 
 /** Flux commits only what the stack lets it, only where the stack says, and under a name of its own. */
-export const automationBounded = gate(
+export const automationBounded = definePolicy(
   {
     name: "automation-bounded",
     displayName: "The automation keeps to its bounds",
@@ -21,23 +21,23 @@ export const automationBounded = gate(
   },
   {
     applies: (object) => object.isFluxKind("ImageUpdateAutomation", "GitRepository"),
-    judge: (object, circumstances) => {
-      if (object.kind === "GitRepository") return sourceOfAutomationFaults(object, circumstances);
+    judge: (object, context) => {
+      if (object.kind === "GitRepository") return sourceOfAutomationFaults(object, context);
       if (object.isPatch) return ["it is a patch, which shows only a part of what will run; register the whole object"];
-      const { configRepository } = circumstances.decisions;
+      const { configRepository } = context.decisions;
       if (configRepository === undefined) return ["the stack names no configRepository, so nothing may be committed"];
       return [
-        ...mustBe("its namespace", object.namespace, circumstances.decisions.authorityNamespace),
+        ...mustBe("its namespace", object.namespace, context.decisions.authorityNamespace),
         ...selectorFaults(object),
-        ...updateFaults(object, posix.join(configRepository.path, stackFilePath(circumstances.decisions.stack))),
-        ...gitFaults(object, configRepository, circumstances.decisions),
-        ...sourceFaults(object, configRepository.url, circumstances),
+        ...updateFaults(object, posix.join(configRepository.path, stackFilePath(context.decisions.stack))),
+        ...gitFaults(object, configRepository, context.decisions),
+        ...sourceFaults(object, configRepository.url, context),
       ];
     },
-    judgeStack: (circumstances) =>
-      circumstances.run
-        .all("ImageUpdateAutomation", circumstances.decisions.authorityNamespace)
-        .filter((automation) => sourceOf(automation, circumstances) === undefined)
+    judgeStack: (context) =>
+      context.run
+        .all("ImageUpdateAutomation", context.decisions.authorityNamespace)
+        .filter((automation) => sourceOf(automation, context) === undefined)
         .map((automation) => `${automation.title} has a source that this stack does not make`),
   },
 );
@@ -95,8 +95,8 @@ function pushFaults(branch: string | undefined, configRepository: ConfigReposito
   ];
 }
 
-function sourceFaults(object: JudgedObject, url: string, circumstances: Circumstances): string[] {
-  const source = sourceOf(object, circumstances);
+function sourceFaults(object: JudgedObject, url: string, context: PolicyContext): string[] {
+  const source = sourceOf(object, context);
   return [
     ...mustBe("spec.sourceRef.kind", textAt(object.content, "spec", "sourceRef", "kind"), "GitRepository"),
     ...(source === undefined ? [] : addressFaults(source, url)),
@@ -104,14 +104,14 @@ function sourceFaults(object: JudgedObject, url: string, circumstances: Circumst
 }
 
 /** The source may be registered before the automation or after it; the later of the two is judged with the other. */
-function sourceOfAutomationFaults(object: JudgedObject, circumstances: Circumstances): string[] {
-  const { run, decisions } = circumstances;
+function sourceOfAutomationFaults(object: JudgedObject, context: PolicyContext): string[] {
+  const { run, decisions } = context;
   const automations = run.all("ImageUpdateAutomation", decisions.authorityNamespace);
-  const isSource = automations.some((automation) => sourceOf(automation, circumstances) === object);
+  const isSource = automations.some((automation) => sourceOf(automation, context) === object);
   return isSource ? addressFaults(object, decisions.configRepository?.url ?? "") : [];
 }
 
-function sourceOf(automation: JudgedObject, { run }: Circumstances): JudgedObject | undefined {
+function sourceOf(automation: JudgedObject, { run }: PolicyContext): JudgedObject | undefined {
   const sourceRef = valueAt(automation.content, "spec", "sourceRef");
   const namespace = textAt(sourceRef, "namespace") ?? automation.namespace;
   return run.find("GitRepository", namespace, textAt(sourceRef, "name") ?? "");

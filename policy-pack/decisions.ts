@@ -1,6 +1,6 @@
 import { Config } from "@pulumi/pulumi";
-import type { ConfigRepository, Follow, Tenant } from "../fleet/fleet";
-import { projectPrefix, stackSchema, type StackSettings, type TenantSettings } from "../fleet/schema";
+import type { ConfigRepository, Follow, Tenant } from "../src/config/stack-config";
+import { projectPrefix, stackSchema, type StackSettings, type TenantSettings } from "../src/config/schema";
 
 /**
  * What the stack itself says: the platform team's decisions, which every object is judged against. They come from the

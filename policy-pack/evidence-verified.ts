@@ -1,8 +1,8 @@
-import { annotation } from "../manifests/annotation";
-import { releaseAnnotations, branchAnnotations } from "../manifests/evidence-annotations";
-import { branchReasons, expectationsOf, promiseReasons } from "../release/promise";
-import { createEvidenceReader, type EvidenceReader } from "../release/evidence-reader";
-import { type Gate, gate } from "./gate";
+import { annotation } from "../src/manifests/annotation";
+import { releaseAnnotations, branchAnnotations } from "../src/manifests/evidence-annotations";
+import { branchReasons, expectationsOf, promiseReasons } from "../src/release/promise";
+import { createEvidenceReader, type EvidenceReader } from "../src/release/evidence-reader";
+import { type Policy, definePolicy } from "./gate";
 import { type Carried, carriedEvidence, mustBe } from "./release-evidence";
 
 /** The policy's own settings. */
@@ -19,9 +19,9 @@ interface Settings {
  * @param createReader makes the reader when there is something to read
  * @param isContinuousIntegration what holds where the pack's config does not say
  */
-export function evidenceVerifiedBy(createReader: () => EvidenceReader, isContinuousIntegration: () => boolean): Gate {
+export function evidenceVerifiedBy(createReader: () => EvidenceReader, isContinuousIntegration: () => boolean): Policy {
   let reader: EvidenceReader | undefined;
-  return gate<Settings>(
+  return definePolicy<Settings>(
     {
       name: "evidence-verified",
       displayName: "The evidence is true",

@@ -13,7 +13,7 @@ import { type JudgedObject, judgedObjects } from "./judged-object";
 import { type Run, runOf, stackOf } from "./run";
 
 /** What a policy may know besides the object: the stack's own decisions, what came before it, its own settings. */
-export interface Circumstances<Settings extends object = object> {
+export interface PolicyContext<Settings extends object = object> {
   readonly decisions: Decisions;
   readonly run: Run;
   readonly settings: Settings;
@@ -27,7 +27,7 @@ interface Description {
   readonly description: string;
   readonly severity: Severity;
   readonly enforcementLevel: EnforcementLevel;
-  /** How to mend a violation; a part of every message. */
+  /** How to fix a violation; a part of every message. */
   readonly remediationSteps: string;
   readonly configSchema?: PolicyConfigSchema;
 }
@@ -35,15 +35,15 @@ interface Description {
 /** How a policy judges. */
 interface Rule<Settings extends object> {
   /** Whether the policy has something to say of such an object. */
-  applies(object: JudgedObject, circumstances: Circumstances<Settings>): boolean;
+  applies(object: JudgedObject, context: PolicyContext<Settings>): boolean;
   /** What is wrong with the object, each in one sentence without its name; nothing when all is well. */
-  judge(object: JudgedObject, circumstances: Circumstances<Settings>): readonly string[] | Promise<readonly string[]>;
+  judge(object: JudgedObject, context: PolicyContext<Settings>): readonly string[] | Promise<readonly string[]>;
   /** What is missing at the end of the run. The engine reports it after the steps: a preview fails, an `up` is late. */
-  judgeStack?: (circumstances: Circumstances<Settings>) => readonly string[];
+  judgeStack?: (context: PolicyContext<Settings>) => readonly string[];
 }
 
 /** A policy of this pack: it judges each resource before its step, and where it has to, the stack at the end. */
-export type Gate = ResourceValidationPolicy & Partial<Pick<StackValidationPolicy, "validateStack">>;
+export type Policy = ResourceValidationPolicy & Partial<Pick<StackValidationPolicy, "validateStack">>;
 
 /**
  * Makes a policy of its description and its rule.
@@ -51,7 +51,7 @@ export type Gate = ResourceValidationPolicy & Partial<Pick<StackValidationPolicy
  * The engine turns a mandatory policy into advice when it reads a value that is not known yet. Here that is a violation
  * of the policy's own level, and so is config that cannot be read: what cannot be judged does not pass.
  */
-export function gate<Settings extends object = object>(description: Description, rule: Rule<Settings>): Gate {
+export function definePolicy<Settings extends object = object>(description: Description, rule: Rule<Settings>): Policy {
   const { judgeStack } = rule;
   return {
     ...description,
@@ -68,9 +68,9 @@ export function gate<Settings extends object = object>(description: Description,
       for (const object of objects) {
         run.add(object);
         try {
-          const circumstances = circumstancesOf<Settings>(args, run);
-          if (!rule.applies(object, circumstances)) continue;
-          const faults = await rule.judge(object, circumstances);
+          const context = contextOf<Settings>(args, run);
+          if (!rule.applies(object, context)) continue;
+          const faults = await rule.judge(object, context);
           if (faults.length > 0) report(message(description, object.title, faults));
         } catch (error) {
           reportUnjudged(error, args.name, report);
@@ -84,7 +84,7 @@ export function gate<Settings extends object = object>(description: Description,
             const [first] = args.resources;
             if (first === undefined) return;
             try {
-              const faults = judgeStack(circumstancesOf<Settings>({ ...args, urn: first.urn }, runOf(first.urn)));
+              const faults = judgeStack(contextOf<Settings>({ ...args, urn: first.urn }, runOf(first.urn)));
               if (faults.length > 0) report(message(description, "The stack", faults));
             } catch (error) {
               reportUnjudged(error, "stack", report);
@@ -95,10 +95,10 @@ export function gate<Settings extends object = object>(description: Description,
 }
 
 /** The decisions are read when they are asked for: config that cannot be read concerns only objects that it decides. */
-function circumstancesOf<Settings extends object>(
+function contextOf<Settings extends object>(
   args: Pick<ResourceValidationArgs, "urn" | "getConfig">,
   run: Run,
-): Circumstances<Settings> {
+): PolicyContext<Settings> {
   return {
     get decisions() {
       return (run.decisions ??= readDecisions(stackOf(args.urn)));
@@ -108,7 +108,7 @@ function circumstancesOf<Settings extends object>(
   };
 }
 
-type Mendable = Pick<Description, "remediationSteps">;
+type Fixable = Pick<Description, "remediationSteps">;
 
 /** @throws whatever is no reason why something could not be judged, but a fault of the policy */
 function reportUnjudged(error: unknown, resource: string, report: ReportViolation): void {
@@ -117,11 +117,11 @@ function reportUnjudged(error: unknown, resource: string, report: ReportViolatio
   else throw error;
 }
 
-const plainValue: Mendable = {
+const plainValue: Fixable = {
   remediationSteps: "give this field a plain value, not an Output that a step of this same run makes.",
 };
 
-const readableConfig: Mendable = { remediationSteps: "correct the stack file; `authority check` shows the lines." };
+const readableConfig: Fixable = { remediationSteps: "correct the stack file; `authority check` shows the lines." };
 
 /** The package exports the class and leaves its type out. */
 interface UnknownValue {
@@ -134,8 +134,6 @@ function unknownMessage(resource: string, error: UnknownValue): string {
   return message(plainValue, resource, [`\`${field}\` is not known before the step, so nobody can judge it`]);
 }
 
-function message(description: Mendable, title: string, faults: readonly string[]): string {
-  return [`${title}:`, ...faults.map((fault) => `  - ${fault}`), `  To mend: ${description.remediationSteps}`].join(
-    "\n",
-  );
+function message(description: Fixable, title: string, faults: readonly string[]): string {
+  return [`${title}:`, ...faults.map((fault) => `  - ${fault}`), `  Fix: ${description.remediationSteps}`].join("\n");
 }

@@ -1,7 +1,7 @@
 import type { PolicyResource, ResourceValidationArgs } from "@pulumi/policy";
-import type { KubernetesObject } from "../manifests/object";
-import { annotation } from "../manifests/annotation";
-import type { Gate } from "./gate";
+import type { KubernetesObject } from "../src/manifests/object";
+import { annotation } from "../src/manifests/annotation";
+import type { Policy } from "./gate";
 
 /** A policy is not kept. */
 export interface Violation {
@@ -12,7 +12,7 @@ export interface Violation {
   readonly object: string;
   /** The tenant that the object belongs to. */
   readonly tenant?: string;
-  /** What is wrong and how to mend it. */
+  /** What is wrong and how to fix it. */
   readonly message: string;
 }
 
@@ -36,7 +36,7 @@ let runs = 0;
  */
 export async function judgeObjects(
   objects: readonly KubernetesObject[],
-  policies: readonly Gate[],
+  policies: readonly Policy[],
   config: PackConfig = {},
   stack = "check",
 ): Promise<Violation[]> {
@@ -87,7 +87,7 @@ function notApplicable(reason?: string): never {
 }
 
 async function judgeResource(
-  policy: Gate,
+  policy: Policy,
   args: ResourceValidationArgs,
   report: (message: string) => void,
 ): Promise<void> {
@@ -127,7 +127,7 @@ function settingsGetter(settings: Settings): ResourceValidationArgs["getConfig"]
   return (() => settings) as ResourceValidationArgs["getConfig"];
 }
 
-function settingsOf(policy: Gate, given: PackConfig[string] | undefined): { level: string; settings: Settings } {
+function settingsOf(policy: Policy, given: PackConfig[string] | undefined): { level: string; settings: Settings } {
   const byDefault = policy.enforcementLevel ?? "mandatory";
   const properties = Object.entries(policy.configSchema?.properties ?? {});
   const defaults = Object.fromEntries(properties.map(([key, schema]) => [key, schema.default]));

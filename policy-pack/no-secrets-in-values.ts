@@ -1,10 +1,10 @@
 import { type CredentialPlace, findCredentials } from "./credential";
 import { isSet, textMapAt, valueAt } from "./field";
-import { gate } from "./gate";
+import { definePolicy } from "./gate";
 import { isValuesConfigMap } from "./values-content-addressed";
 
 /** Special config is read by everybody who can read the shared repository, so it holds no credential. */
-export const noSecretsInValues = gate(
+export const noSecretsInValues = definePolicy(
   {
     name: "no-secrets-in-values",
     displayName: "No credentials in special config",
@@ -16,7 +16,7 @@ export const noSecretsInValues = gate(
       "namespace and name that under the tenant's `secrets`, or refer to a Secret of the tenant by its name.",
   },
   {
-    applies: (object, circumstances) => object.isFluxKind("HelmRelease") || isValuesConfigMap(object, circumstances),
+    applies: (object, context) => object.isFluxKind("HelmRelease") || isValuesConfigMap(object, context),
     judge: async (object) => {
       if (object.kind === "HelmRelease") {
         if (!isSet(object.content, "spec", "values")) return [];

@@ -1,4 +1,4 @@
-import { gate } from "./gate";
+import { definePolicy } from "./gate";
 import { tenantOf } from "./release-evidence";
 
 /**
@@ -9,7 +9,7 @@ import { tenantOf } from "./release-evidence";
  * @param today gives the time of the judgement
  */
 export function pinNotExpiredAt(today: () => Date) {
-  return gate(
+  return definePolicy(
     {
       name: "pin-not-expired",
       displayName: "No pin outlives its day",
@@ -20,7 +20,7 @@ export function pinNotExpiredAt(today: () => Date) {
         "unpin the tenant (`policy.pin` in the stack file), or give the pin a new `until` and its reason.",
     },
     {
-      applies: (object, circumstances) => object.isFluxKind("HelmRelease") && circumstances.decisions.follow === "tags",
+      applies: (object, context) => object.isFluxKind("HelmRelease") && context.decisions.follow === "tags",
       judge: (object, { decisions }) => {
         const tenant = tenantOf(object, decisions);
         const pin = tenant?.policy.pin;

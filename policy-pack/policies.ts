@@ -1,6 +1,6 @@
 import { automationBounded } from "./automation-bounded";
 import { evidenceVerified } from "./evidence-verified";
-import type { Gate } from "./gate";
+import type { Policy } from "./gate";
 import { noSecretsInValues } from "./no-secrets-in-values";
 import { pinNotExpired } from "./pin-not-expired";
 import { productionFollowsTags } from "./production-follows-tags";
@@ -9,7 +9,7 @@ import { tenantIsolation } from "./tenant-isolation";
 import { valuesContentAddressed } from "./values-content-addressed";
 
 /** Every policy of the pack, the weightiest first. */
-export const policies: Gate[] = [
+export const policies: Policy[] = [
   releaseSynced,
   productionFollowsTags,
   evidenceVerified,

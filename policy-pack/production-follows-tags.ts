@@ -1,10 +1,10 @@
-import { annotation } from "../manifests/annotation";
-import { isDenied, parseRange, rangeAllows, rangeAsksForPrerelease } from "../version/range";
-import { isPrerelease, versionOfTag } from "../version/version";
-import type { Tenant } from "../fleet/fleet";
+import { annotation } from "../src/manifests/annotation";
+import { isDenied, parseRange, rangeAllows, rangeAsksForPrerelease } from "../src/version/range";
+import { isPrerelease, versionOfTag } from "../src/version/version";
+import type { Tenant } from "../src/config/stack-config";
 import type { Decisions } from "./decisions";
 import { textAt, valueAt } from "./field";
-import { type Circumstances, gate } from "./gate";
+import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
 import { tenantOf } from "./release-evidence";
 
@@ -12,7 +12,7 @@ import { tenantOf } from "./release-evidence";
 const harmlessKinds = ["ImageRepository", "ImagePolicy", "ImageUpdateAutomation", "Alert", "Provider", "Receiver"];
 
 /** Where the stack follows tags, nothing runs that could change without a commit in the shared repository. */
-export const productionFollowsTags = gate(
+export const productionFollowsTags = definePolicy(
   {
     name: "production-follows-tags",
     displayName: "Production follows releases",
@@ -25,20 +25,20 @@ export const productionFollowsTags = gate(
       "the release: `ref.tag` with `ref.commit` for Git, `ref.tag` with `ref.digest` for OCI.",
   },
   {
-    applies: (object, circumstances) =>
+    applies: (object, context) =>
       (object.isFlux || isHelmInstall(object)) &&
       !harmlessKinds.includes(object.kind) &&
-      circumstances.decisions.follow === "tags",
-    judge: (object, circumstances) => {
+      context.decisions.follow === "tags",
+    judge: (object, context) => {
       if (isHelmInstall(object))
         return ["it installs a chart past Flux, so no release is judged; declare a tenant instead"];
       switch (object.kind) {
         case "GitRepository":
-          return isConfigSource(object, circumstances.decisions) ? [] : gitFaults(object);
+          return isConfigSource(object, context.decisions) ? [] : gitFaults(object);
         case "OCIRepository":
           return ociFaults(object);
         case "HelmRelease":
-          return helmReleaseFaults(object, circumstances);
+          return helmReleaseFaults(object, context);
         default:
           return [`a ${object.kind} brings workloads that are no release; declare a tenant with a chart instead`];
       }
@@ -89,7 +89,7 @@ function ociFaults(object: JudgedObject): string[] {
   ];
 }
 
-function helmReleaseFaults(object: JudgedObject, { decisions, run }: Circumstances): string[] {
+function helmReleaseFaults(object: JudgedObject, { decisions, run }: PolicyContext): string[] {
   const chart = valueAt(object.content, "spec", "chart", "spec", "sourceRef");
   const reference = chart ?? valueAt(object.content, "spec", "chartRef");
   const kind = textAt(reference, "kind") ?? "";

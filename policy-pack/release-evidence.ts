@@ -1,14 +1,14 @@
-import { annotation } from "../manifests/annotation";
-import { withoutCredentials } from "../fleet/address";
+import { annotation } from "../src/manifests/annotation";
+import { withoutCredentials } from "../src/config/address";
 import {
   chartFieldsOfBranch,
   chartProblemsOfAnnotations,
   evidenceOfAnnotations,
   imagesOfAnnotations,
-} from "../manifests/evidence-annotations";
-import type { Tenant } from "../fleet/fleet";
-import { branchReasons, chartReference, expectationsOf, promiseReasons } from "../release/promise";
-import type { BranchEvidence, Evidence } from "../release/evidence";
+} from "../src/manifests/evidence-annotations";
+import type { Tenant } from "../src/config/stack-config";
+import { branchReasons, chartReference, expectationsOf, promiseReasons } from "../src/release/promise";
+import type { BranchEvidence, Evidence } from "../src/release/evidence";
 import type { Decisions } from "./decisions";
 import type { JudgedObject } from "./judged-object";
 

@@ -1,18 +1,18 @@
-import { annotation } from "../manifests/annotation";
-import { followedSourceName } from "../manifests/source";
-import { pinnedImageKey } from "../fleet/values-key";
-import { pinnedImageYaml } from "../manifests/values";
-import { imageCommit } from "../release/evidence";
-import { chartReference } from "../release/promise";
-import { chartTagOf } from "../version/version";
+import { annotation } from "../src/manifests/annotation";
+import { resolvedSourceName } from "../src/manifests/source";
+import { pinnedImageKey } from "../src/config/values-key";
+import { pinnedImageYaml } from "../src/manifests/values";
+import { imageCommit } from "../src/release/evidence";
+import { chartReference } from "../src/release/promise";
+import { chartTagOf } from "../src/version/version";
 import { isSet, listAt, textAt, valueAt } from "./field";
-import { type Circumstances, gate } from "./gate";
+import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
 import type { Run } from "./run";
 import { brokenPromise, type Carried, carriedEvidence, mustBe } from "./release-evidence";
 
 /** Every HelmRelease and every source of a tenant carries evidence of a release that keeps the promise. */
-export const releaseSynced = gate(
+export const releaseSynced = definePolicy(
   {
     name: "release-synced",
     displayName: "The release keeps the promise",
@@ -27,15 +27,15 @@ export const releaseSynced = gate(
     applies: (object) =>
       object.isFluxKind("HelmRelease") ||
       (object.isFluxKind("GitRepository", "OCIRepository") && object.annotations[annotation.tenant] !== undefined),
-    judge: (object, circumstances) => {
+    judge: (object, context) => {
       if (object.isPatch) return ["it is a patch, which shows only a part of what will run; register the whole object"];
-      const carried = carriedEvidence(object, circumstances.decisions);
+      const carried = carriedEvidence(object, context.decisions);
       if (typeof carried === "string") return [carried];
-      const broken = brokenPromise(object, carried, circumstances.decisions);
+      const broken = brokenPromise(object, carried, context.decisions);
       const own =
         object.kind === "HelmRelease"
-          ? helmReleaseFaults(object, carried, circumstances)
-          : sourceFaults(object, carried, circumstances.decisions.authorityNamespace);
+          ? helmReleaseFaults(object, carried, context)
+          : sourceFaults(object, carried, context.decisions.authorityNamespace);
       return [...broken, ...own];
     },
   },
@@ -90,7 +90,7 @@ function ociFaults(object: JudgedObject, carried: Carried): string[] {
   ];
 }
 
-function helmReleaseFaults(object: JudgedObject, carried: Carried, { decisions, run }: Circumstances): string[] {
+function helmReleaseFaults(object: JudgedObject, carried: Carried, { decisions, run }: PolicyContext): string[] {
   const { tenant } = carried;
   const { authorityNamespace } = decisions;
   const source = run.find(
@@ -195,7 +195,7 @@ function commitImageFaults(object: JudgedObject, { kind, tenant, evidence: { ima
 }
 
 function sourceNameOf(carried: Carried): string {
-  return followedSourceName(carried.tenant.name, carried);
+  return resolvedSourceName(carried.tenant.name, carried);
 }
 
 /** A reference without namespace means the object's own, which is the authority namespace. */

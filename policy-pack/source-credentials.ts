@@ -1,4 +1,4 @@
-import { annotation } from "../manifests/annotation";
+import { annotation } from "../src/manifests/annotation";
 import type { Decisions } from "./decisions";
 import { isSet, textAt } from "./field";
 import type { JudgedObject } from "./judged-object";

@@ -1,8 +1,8 @@
-import type { Tenant } from "../fleet/fleet";
-import { isClusterNamespace, isPlatformName } from "../fleet/kubernetes-name";
+import type { Tenant } from "../src/config/stack-config";
+import { isClusterNamespace, isPlatformName } from "../src/config/kubernetes-name";
 import type { Decisions } from "./decisions";
 import { isMap, isSet, listAt, mapAt, textAt, textsAt, valueAt } from "./field";
-import { type Circumstances, gate } from "./gate";
+import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
 import { mustBe, tenantOf } from "./release-evidence";
 import type { Run } from "./run";
@@ -12,7 +12,7 @@ const rbacGroup = "rbac.authorization.k8s.io";
 const enforceLabel = "pod-security.kubernetes.io/enforce";
 
 /** A tenant stays in its place, and its place is fenced. */
-export const tenantIsolation = gate(
+export const tenantIsolation = definePolicy(
   {
     name: "tenant-isolation",
     displayName: "A tenant stays in its place",
@@ -27,16 +27,16 @@ export const tenantIsolation = gate(
   },
   {
     applies: () => true,
-    judge: (object, circumstances) => [
+    judge: (object, context) => [
       ...(object.contradiction === undefined ? [] : [object.contradiction]),
-      ...placeFaults(object, circumstances.decisions),
-      ...kindFaults(object, circumstances),
+      ...placeFaults(object, context.decisions),
+      ...kindFaults(object, context),
     ],
     judgeStack: ({ decisions, run }) =>
       [...decisions.tenants.values()]
         .filter((tenant) => run.find("HelmRelease", decisions.authorityNamespace, tenant.name) === undefined)
         .filter((tenant) => run.find("Namespace", undefined, tenant.namespace) !== undefined)
-        .flatMap((tenant) => missingFences(tenant, run)),
+        .flatMap((tenant) => missingGuardrails(tenant, run)),
   },
 );
 
@@ -80,9 +80,9 @@ function authorityFaults(object: JudgedObject): string[] {
   return isPlatforms ? [] : [`a ${object.kind} has no place in the authority namespace, beside Flux's own rights`];
 }
 
-function kindFaults(object: JudgedObject, circumstances: Circumstances): string[] {
-  const { decisions } = circumstances;
-  if (object.isFluxKind("HelmRelease")) return helmReleaseFaults(object, circumstances);
+function kindFaults(object: JudgedObject, context: PolicyContext): string[] {
+  const { decisions } = context;
+  if (object.isFluxKind("HelmRelease")) return helmReleaseFaults(object, context);
   if (object.isFluxKind(...callingKinds)) return credentialFaults(object, decisions);
   if (object.isCoreKind("Namespace")) return namespaceFaults(object, decisions);
   if (object.isCoreKind("ServiceAccount")) return serviceAccountFaults(object, decisions);
@@ -131,7 +131,7 @@ const dangerousVerbs = ["*", "escalate", "bind", "impersonate"];
 const readingVerbs = ["get", "list", "watch"];
 
 /** What fences a tenant in, by API group: only the platform may change it. */
-const fences: Readonly<Record<string, readonly string[]>> = {
+const guardrails: Readonly<Record<string, readonly string[]>> = {
   "": ["resourcequotas", "limitranges", "namespaces", "serviceaccounts/token"],
   "networking.k8s.io": ["networkpolicies"],
   [rbacGroup]: ["roles", "rolebindings"],
@@ -154,8 +154,8 @@ function roleFaults(object: JudgedObject, { authorityNamespace }: Decisions): st
       faults.push(`a rule has the verb "${verb}", by which a tenant gets more rights than it was given`);
     }
     for (const group of writes ? groups : []) {
-      const open = resources.filter((name) => name.startsWith("*") || (fences[group] ?? []).includes(name));
-      if (open.length > 0 && fences[group] !== undefined) {
+      const open = resources.filter((name) => name.startsWith("*") || (guardrails[group] ?? []).includes(name));
+      if (open.length > 0 && guardrails[group] !== undefined) {
         faults.push(`a rule lets a tenant change "${open.join('", "')}" of "${group}", which fence it in`);
       }
     }
@@ -205,7 +205,7 @@ function isEveryNamespace(peer: unknown): boolean {
  * The HelmRelease is the last object of a tenant, so here is judged whether the tenant's place is ready: what comes
  * after the steps could block nothing.
  */
-function helmReleaseFaults(object: JudgedObject, { decisions, run }: Circumstances): string[] {
+function helmReleaseFaults(object: JudgedObject, { decisions, run }: PolicyContext): string[] {
   const tenant = tenantOf(object, decisions);
   if (tenant === undefined) return ["no tenant of the stack declares it"];
   const { content } = object;
@@ -222,12 +222,12 @@ function helmReleaseFaults(object: JudgedObject, { decisions, run }: Circumstanc
       ? ["spec.install.createNamespace is set, which makes a namespace without fences"]
       : []),
     ...(account === undefined ? [notSeen(`the ServiceAccount "${tenant.name}"`)] : []),
-    ...missingFences(tenant, run),
+    ...missingGuardrails(tenant, run),
   ];
 }
 
 /** What a tenant's namespace lacks, of what has been judged so far in this run. */
-function missingFences(tenant: Tenant, run: Run): string[] {
+function missingGuardrails(tenant: Tenant, run: Run): string[] {
   const { namespace } = tenant;
   const faults: string[] = [];
   if (run.find("Namespace", undefined, namespace) === undefined) faults.push(notSeen(`the Namespace "${namespace}"`));

@@ -1,13 +1,13 @@
-import { annotation } from "../manifests/annotation";
-import { contentHash, isContentHash } from "../manifests/content-hash";
-import { valuesName, valuesNamePrefix } from "../manifests/name";
+import { annotation } from "../src/manifests/annotation";
+import { contentHash, isContentHash } from "../src/manifests/content-hash";
+import { valuesName, valuesNamePrefix } from "../src/manifests/name";
 import { isSet, listAt, mapAt, textAt, textMapAt, valueAt } from "./field";
-import { type Circumstances, gate } from "./gate";
+import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
 import { mustBe, tenantOf } from "./release-evidence";
 
 /** Special config is named by its content, so that the same name always means the same values. */
-export const valuesContentAddressed = gate(
+export const valuesContentAddressed = definePolicy(
   {
     name: "values-content-addressed",
     displayName: "Special config is named by its content",
@@ -19,22 +19,22 @@ export const valuesContentAddressed = gate(
       "ConfigMap and refer to it.",
   },
   {
-    applies: (object, circumstances) => object.isFluxKind("HelmRelease") || isValuesConfigMap(object, circumstances),
-    judge: (object, circumstances) =>
-      object.kind === "HelmRelease" ? referenceFaults(object, circumstances) : configMapFaults(object, circumstances),
+    applies: (object, context) => object.isFluxKind("HelmRelease") || isValuesConfigMap(object, context),
+    judge: (object, context) =>
+      object.kind === "HelmRelease" ? referenceFaults(object, context) : configMapFaults(object, context),
   },
 );
 
 /** Whether the ConfigMap is a tenant's, by its annotation or by its name. */
-export function isValuesConfigMap(object: JudgedObject, circumstances: Circumstances): boolean {
+export function isValuesConfigMap(object: JudgedObject, context: PolicyContext): boolean {
   if (!object.isCoreKind("ConfigMap")) return false;
   if (object.annotations[annotation.tenant] !== undefined) return true;
-  const { authorityNamespace, tenants } = circumstances.decisions;
+  const { authorityNamespace, tenants } = context.decisions;
   const { name } = object;
   return object.namespace === authorityNamespace && tenants.has(name.replace(/-values-[^-]*$/, ""));
 }
 
-function configMapFaults(object: JudgedObject, { decisions }: Circumstances): string[] {
+function configMapFaults(object: JudgedObject, { decisions }: PolicyContext): string[] {
   if (object.isPatch) return ["it is a patch, which changes values under the same name; register the whole object"];
   const tenant = tenantOf(object, decisions);
   if (tenant === undefined) {
@@ -51,7 +51,7 @@ function configMapFaults(object: JudgedObject, { decisions }: Circumstances): st
   ];
 }
 
-function referenceFaults(object: JudgedObject, { decisions, run }: Circumstances): string[] {
+function referenceFaults(object: JudgedObject, { decisions, run }: PolicyContext): string[] {
   const owner = tenantOf(object, decisions)?.name ?? object.name;
   const prefix = valuesNamePrefix(owner);
   return listAt(object.content, "spec", "valuesFrom").flatMap((reference) => {

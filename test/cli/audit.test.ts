@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parsePrefix } from "../../cli/audit";
-import { serveGit } from "../../lab/git-server";
-import type { Audit } from "../../release/audit";
+import { parsePrefix } from "../../src/cli/audit";
+import { serveGit } from "../../demo/git-server";
+import type { Audit } from "../../src/release/audit";
 import { chartAt, makeRepository, type ScratchCommit } from "../release/scratch-repository";
 import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
@@ -34,7 +34,7 @@ function expectedVerdicts(tags: readonly PodinfoTag[], prefix: string): Record<s
 }
 
 function verdicts({ tags }: Audit): Record<string, boolean> {
-  return Object.fromEntries(tags.map(({ tag, kept }) => [tag, kept]));
+  return Object.fromEntries(tags.map(({ tag, valid }) => [tag, valid]));
 }
 
 describe("authority audit", () => {
@@ -71,7 +71,7 @@ describe("authority audit", () => {
           commit: commits[0],
           chartVersion: "1.0.0",
           appVersion: "1.0.0",
-          kept: true,
+          valid: true,
           reasons: [],
         },
         {
@@ -80,7 +80,7 @@ describe("authority audit", () => {
           commit: commits[1],
           chartVersion: "1.1.0",
           appVersion: "1.0.0",
-          kept: false,
+          valid: false,
           reasons: ['appVersion of Chart.yaml is "1.0.0", must be "1.1.0", the image tag'],
         },
       ],

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CheckResult } from "../../cli/check";
-import { badInputs, writeInput } from "../fleet/bad-inputs";
+import type { CheckResult } from "../../src/cli/check";
+import { badInputs, writeInput } from "../config/bad-inputs";
 import { temporaryDirectory } from "../support/directory";
 import { authority, authorityProcess } from "./command-line";
 import { branchStack, running, scratchWorld, tagsStack } from "./scratch-world";

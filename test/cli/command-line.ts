@@ -7,7 +7,7 @@ import { projectRoot } from "../support/project";
 const { load } = createRequire(__filename)("../../bin/load.js") as { load: (entry: string) => unknown };
 
 /** `cli/` as `bin/authority.js` loads it: bundled, so that a verb's own code is there when it is called. */
-export const { main } = load(join(projectRoot, "cli", "main.ts")) as typeof import("../../cli/main");
+export const { main } = load(join(projectRoot, "src", "cli", "main.ts")) as typeof import("../../src/cli/main");
 
 /** What a command line gave. */
 export interface Outcome {

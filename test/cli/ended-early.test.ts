@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { listenOnLoopback } from "../../lab/loopback";
+import { listenOnLoopback } from "../../demo/loopback";
 import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
 import { skipBecause } from "../support/tools";

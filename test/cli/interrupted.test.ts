@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { ExportedState, StateResource } from "../../cli/engine-state";
-import { asIfMade, interrupted, recoveredIn, settled, wasInterrupted } from "../../cli/interrupted";
+import type { ExportedState, StateResource } from "../../src/cli/engine-state";
+import { asIfMade, interrupted, recoveredIn, settled, wasInterrupted } from "../../src/cli/interrupted";
 
 function resource(kind: string, namespace: string | undefined, name: string): StateResource {
   const type = `kubernetes:core/v1:${kind}`;

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import type { PlannedStack } from "../../cli/plan";
-import { git } from "../../lab/git";
-import { listenOnLoopback } from "../../lab/loopback";
-import { pushImage } from "../../lab/push";
-import { readLock, withEvidence, writeLock } from "../../release/lock";
+import type { PlannedStack } from "../../src/cli/plan";
+import { git } from "../../demo/git";
+import { listenOnLoopback } from "../../demo/loopback";
+import { pushImage } from "../../demo/push";
+import { readLock, withEvidence, writeLock } from "../../src/release/lock";
 import { authority, authorityProcess } from "./command-line";
 import { branchStack, running, scratchWorld, tagsStack } from "./scratch-world";
 
@@ -239,13 +239,13 @@ describe("authority lock, after the declaration changed", () => {
 
   it("is named by plan, check and render as the way out", async () => {
     await lockThenRename();
-    const wayOut =
+    const hint =
       "the evidence is that of releases.lock.yaml; where the stack file has changed since, `authority lock --stack prod` reads it again";
     for (const verb of ["plan", "check", "render"]) {
       const { code, stdout, stderr } = await run(verb, "--stack", "prod", ...(verb === "render" ? ["-o", "out"] : []));
       assert.equal(code, 3);
       assert.match(`${stdout}${stderr}`, /lies on the branch "master", must lie on "main"/);
-      assert.equal(`${stdout}${stderr}`.split(wayOut).length, 2, `${verb}: ${stdout}${stderr}`);
+      assert.equal(`${stdout}${stderr}`.split(hint).length, 2, `${verb}: ${stdout}${stderr}`);
     }
     const [stack] = (JSON.parse((await run("plan", "--json")).stdout) as { stacks: PlannedStack[] }).stacks;
     assert.deepEqual(

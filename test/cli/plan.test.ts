@@ -23,7 +23,7 @@ describe("authority plan", () => {
 
     const { code, stacks } = await planned();
     assert.equal(code, 0);
-    const common = { tenant: "shop", kept: true, reasons: [], automation: "manual", pinned: null, source: "read" };
+    const common = { tenant: "shop", valid: true, reasons: [], automation: "manual", pinned: null, source: "read" };
     assert.deepEqual(stacks, [
       {
         stack: "dev",
@@ -63,8 +63,8 @@ describe("authority plan", () => {
     const image = [`branchImage: { pattern: '${pattern}', value: image.tag }`, `tag: ${tag}`];
     write({ "Pulumi.dev.yaml": branchStack(tenant(...image)) });
     const [dev] = (await planned()).stacks;
-    const { version, tag: runs, commit: of, kept, newestAllowed } = dev!.tenants[0]!;
-    assert.deepEqual([version, runs, of, kept, newestAllowed], ["1.0.0", tag, commit, true, "master-0000000-1000"]);
+    const { version, tag: runs, commit: of, valid, newestAllowed } = dev!.tenants[0]!;
+    assert.deepEqual([version, runs, of, valid, newestAllowed], ["1.0.0", tag, commit, true, "master-0000000-1000"]);
     const { stdout } = await authority(["plan"], { cwd: root });
     assert.match(stdout, new RegExp(`${tag} \\(1\\.0\\.0, ${commit.slice(0, 7)}\\)`));
     const checked = await authority(["check"], { cwd: root });
@@ -112,7 +112,7 @@ describe("authority plan", () => {
     const locked = await planned("--offline");
     assert.equal(locked.code, 0);
     assert.deepEqual(
-      locked.stacks.map(({ tenants }) => [tenants[0]!.source, tenants[0]!.kept]),
+      locked.stacks.map(({ tenants }) => [tenants[0]!.source, tenants[0]!.valid]),
       [
         ["none", null],
         ["lock", true],

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { InputError } from "../../cli/input-error";
-import { showPulumi } from "../../cli/pulumi-command";
+import { InputError } from "../../src/cli/input-error";
+import { showPulumi } from "../../src/cli/pulumi-command";
 import { temporaryDirectory } from "../support/directory";
 import { skipBecause } from "../support/tools";
 import { authorityProcess } from "./command-line";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ExportedState, StateResource } from "../../cli/engine-state";
-import { interrupted, wasInterrupted } from "../../cli/interrupted";
+import type { ExportedState, StateResource } from "../../src/cli/engine-state";
+import { interrupted, wasInterrupted } from "../../src/cli/interrupted";
 import { temporaryDirectory } from "../support/directory";
 import { skipBecause } from "../support/tools";
 import { type Fault, ScratchEngine } from "./scratch-engine";
@@ -115,7 +115,7 @@ describe("authority recover", function () {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /the cluster does not answer\n.*Nothing is lost: once that is mended, run `npx authority recover --stack prod` again/,
+      /the cluster does not answer\n.*Nothing is lost: once that is fixed, run `npx authority recover --stack prod` again/,
     );
     assert.doesNotMatch(stderr, /\n +at /);
     assert.deepEqual(engine.state, before);

@@ -10,12 +10,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { readFleet } from "../../fleet/read";
-import { stackObjects } from "../../cli/releases";
-import { RenderedFolder } from "../../cli/rendered-folder";
-import { renderedFile } from "../../manifests/rendered-file";
-import { createEvidenceReader } from "../../release/evidence-reader";
-import { resolveFleet } from "../../release/resolve";
+import { readStackConfig } from "../../src/config/read-stack-config";
+import { stackObjects } from "../../src/cli/releases";
+import { RenderedFolder } from "../../src/cli/rendered-folder";
+import { renderedFile } from "../../src/manifests/rendered-file";
+import { createEvidenceReader } from "../../src/release/evidence-reader";
+import { resolveReleases } from "../../src/release/resolve";
 import { authority, authorityProcess } from "./command-line";
 import { branchStack, running, scratchWorld, tagsStack } from "./scratch-world";
 
@@ -43,9 +43,9 @@ describe("authority render", () => {
     const { code, stdout } = await authorityProcess(arguments_, { cwd: world().root });
     assert.equal(code, 0);
 
-    const fleet = readFleet({ root: world().root, stack: "prod" });
-    const releases = await resolveFleet(fleet, { releases: new Map() }, createEvidenceReader());
-    const files = [...stackObjects(fleet, releases)].map(renderedFile);
+    const config = readStackConfig({ root: world().root, stack: "prod" });
+    const releases = await resolveReleases(config, { releases: new Map() }, createEvidenceReader());
+    const files = [...stackObjects(config, releases)].map(renderedFile);
     assert.equal(stdout, `rendered/prod: ${files.length} objects of the stack prod\n`);
     assert.deepEqual(
       Object.fromEntries(renderedNames().map((name) => [name, readFileSync(join(out(), "1-manifest", name), "utf8")])),

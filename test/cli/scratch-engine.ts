@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ExportedState } from "../../cli/engine-state";
+import type { ExportedState } from "../../src/cli/engine-state";
 import { type Outcome, authorityProcess } from "./command-line";
 
 /** What goes wrong at one run of the engine. */

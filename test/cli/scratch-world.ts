@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { serveRegistry } from "../../lab/embedded-registry";
-import { serveGit } from "../../lab/git-server";
-import { createApplication, type ScratchApplication } from "../../lab/scratch-application";
+import { serveRegistry } from "../../demo/embedded-registry";
+import { serveGit } from "../../demo/git-server";
+import { createApplication, type ScratchApplication } from "../../demo/scratch-application";
 import { temporaryDirectory } from "../support/directory";
 
 /** An application team with its Git host and its registry, and an empty project beside them. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import * as components from "../../components/index";
-import type { Evidence } from "../../release/evidence";
+import type { Evidence } from "../../src/release/evidence";
 
 /** Resolves when every registration that was begun is done; the SDK exports it without a type. */
 const rpcs = pulumi.runtime as unknown as { waitForRPCs(): Promise<void> };
@@ -103,7 +103,7 @@ describe("components", () => {
 
   const source = {
     authorityNamespace: "flux-system",
-    follows: { kind: "tags" as const, evidence },
+    resolved: { kind: "tags" as const, evidence },
     insecureRegistry: false,
     interval: "1m0s",
     timeout: "1m0s",
@@ -131,8 +131,8 @@ describe("components", () => {
   });
 
   it("ReleasePolicy keeps the source of the release that ran before, with that release's own evidence", async () => {
-    const kept = { ...evidence, version: "6.14.0", gitTag: "6.14.0", commit: "9".repeat(40) };
-    const policy = new components.ReleasePolicy("podinfo", { source, kept });
+    const previous = { ...evidence, version: "6.14.0", gitTag: "6.14.0", commit: "9".repeat(40) };
+    const policy = new components.ReleasePolicy("podinfo", { source, previous });
     const [name] = await settle(policy.sourceName);
     assert.equal(name, "podinfo-6.14.1");
     const sources = registered.filter(({ type }) => type.endsWith(":GitRepository"));
@@ -141,14 +141,14 @@ describe("components", () => {
         .map(({ name: source, inputs }) => [source, (inputs.spec as { ref: { commit: string } }).ref.commit])
         .sort(),
       [
-        ["flux-system/podinfo-6.14.0", kept.commit],
+        ["flux-system/podinfo-6.14.0", previous.commit],
         ["flux-system/podinfo-6.14.1", evidence.commit],
       ],
     );
   });
 
   it("ReleasePolicy bounds the wait for a source, and for the kept one, where it is told to", async () => {
-    const kept = { ...evidence, version: "6.14.0", gitTag: "6.14.0", commit: "9".repeat(40) };
+    const previous = { ...evidence, version: "6.14.0", gitTag: "6.14.0", commit: "9".repeat(40) };
     const waits = async (waitFor?: string) => {
       const seen: unknown[] = [];
       const see: pulumi.ResourceTransformation = ({ type, opts }) => {
@@ -156,7 +156,7 @@ describe("components", () => {
         return undefined;
       };
       const opts = { transformations: [see] };
-      await settle(new components.ReleasePolicy("podinfo", { source, kept, waitFor }, opts).sourceName);
+      await settle(new components.ReleasePolicy("podinfo", { source, previous, waitFor }, opts).sourceName);
       return seen;
     };
     const bound = { create: "3m0s", update: "3m0s", delete: "3m0s" };
@@ -175,7 +175,7 @@ describe("components", () => {
   it("ReleasePolicy that follows a branch scans no image", async () => {
     const branch = { repository: evidence.repository, branch: "master", chart: evidence.chart };
     const policy = new components.ReleasePolicy("podinfo", {
-      source: { ...source, follows: { kind: "branch", evidence: branch } },
+      source: { ...source, resolved: { kind: "branch", evidence: branch } },
     });
     const [name] = await settle(policy.sourceName);
     assert.equal(name, "podinfo");
@@ -187,7 +187,7 @@ describe("components", () => {
   const release = {
     namespace: "podinfo",
     authorityNamespace: "flux-system",
-    follows: { kind: "tags" as const, evidence },
+    resolved: { kind: "tags" as const, evidence },
     secrets: [],
     interval: "5m0s",
     timeout: "5m0s",

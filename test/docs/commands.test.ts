@@ -3,7 +3,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { ScratchProject } from "../../lab/scratch-project";
+import type { ScratchProject } from "../../demo/scratch-project";
 import { temporaryDirectory } from "../support/directory";
 import { projectRoot, scratchProject } from "../support/project";
 
@@ -22,8 +22,8 @@ const runByTests: Readonly<Record<string, string>> = {
   "npm run lab -- up": "test/e2e/lab.test.ts",
   "npm run lab -- down": "test/e2e/lab.test.ts",
   "npm run test:e2e": "test/e2e/lab-flux.test.ts",
-  "npm start -- --keep": "test/lab/story.test.ts",
-  "npm ci && npm start": "test/lab/story.test.ts",
+  "npm start -- --keep": "test/demo/story.test.ts",
+  "npm ci && npm start": "test/demo/story.test.ts",
   "npx authority up --stack prod -- --yes": "test/engine/up.test.ts",
   "pulumi cancel --stack prod --yes": "test/e2e/fault-kill.test.ts",
   "npx authority recover --stack prod": "test/e2e/fault-backend.test.ts",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Application } from "./support/application";
 import { disturbUp } from "./support/disturbed-up";
 import { FaultyProxy } from "./support/faulty-proxy";
-import { fleetFile } from "./support/fleet-file";
+import { openStackFile } from "./support/stack-file";
 import { assertWhole, objectsInCluster, objectsInState } from "./support/inventory";
 import { requireControl, useOwnLab } from "./support/lab";
 import { said, useStage } from "./support/stage";
@@ -24,7 +24,7 @@ describe("an API server that fails during an `up`", () => {
   let proxy: FaultyProxy;
   let first: Application;
   let second: Application;
-  let file: Awaited<ReturnType<typeof fleetFile>>;
+  let file: Awaited<ReturnType<typeof openStackFile>>;
 
   before(async () => {
     proxy = await FaultyProxy.start(opened().lab.kubeconfigPath);
@@ -36,7 +36,7 @@ describe("an API server that fails during an `up`", () => {
       tenants: [first, second].map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
     await stage().edit("prod", "Through the proxy", (text) => text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`));
-    file = await fleetFile(stage(), "prod", [first, second]);
+    file = await openStackFile(stage(), "prod", [first, second]);
   });
 
   after(() => proxy.close());

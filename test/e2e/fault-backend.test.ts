@@ -4,7 +4,7 @@ import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Application } from "./support/application";
 import { disturbUp } from "./support/disturbed-up";
-import { fleetFile } from "./support/fleet-file";
+import { openStackFile } from "./support/stack-file";
 import { assertWhole, filesOf, stateFile } from "./support/inventory";
 import { useLab } from "./support/lab";
 import { recoveryFor } from "./support/recovery";
@@ -20,7 +20,7 @@ describe("the place of the engine's state", () => {
   const tags = new Map<Application, string>();
   let first: Application;
   let second: Application;
-  let file: Awaited<ReturnType<typeof fleetFile>>;
+  let file: Awaited<ReturnType<typeof openStackFile>>;
 
   after(() => disk.close());
 
@@ -30,7 +30,7 @@ describe("the place of the engine's state", () => {
     await stage().addStack("prod", {
       tenants: [first, second].map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
-    file = await fleetFile(stage(), "prod", [first, second]);
+    file = await openStackFile(stage(), "prod", [first, second]);
     await disk.mount(stage(), 16);
   });
 
@@ -107,7 +107,7 @@ describe("the place of the engine's state", () => {
     return true;
   }
 
-  it("may hold a file that is broken: what that means is told, and the documented command mends it", async () => {
+  it("may hold a file that is broken: what that means is told, and the documented command fixes it", async () => {
     await writeFile(`${state()}.attrs`, "");
     const told = await runTold(stage(), "npx authority recover --stack prod");
     assert.equal(told.code, 1, said(told));
@@ -115,8 +115,8 @@ describe("the place of the engine's state", () => {
       said(told),
       /EOF\n.*left an empty file `\*\.attrs`.*The state beside it is\s+whole: delete the empty file/,
     );
-    const mended = await runTold(stage(), `cd '${disk.backend}' && find .pulumi -name '*.attrs' -size 0 -delete`);
-    assert.equal(mended.code, 0, said(mended));
+    const fixed = await runTold(stage(), `cd '${disk.backend}' && find .pulumi -name '*.attrs' -size 0 -delete`);
+    assert.equal(fixed.code, 0, said(fixed));
     const recovered = await runTold(stage(), "npx authority recover --stack prod");
     assert.equal(recovered.code, 0, said(recovered));
     assert.match(said(recovered), /no `up` was interrupted/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Application } from "./support/application";
-import { fleetFile } from "./support/fleet-file";
+import { openStackFile } from "./support/stack-file";
 import { assertWhole, objectsInCluster } from "./support/inventory";
 import { useOwnLab } from "./support/lab";
 import { said, useStage, stackFile } from "./support/stage";
@@ -12,7 +12,7 @@ describe("an `up` whose surroundings fail", () => {
   const stage = useStage(opened);
   let locked: Application;
   let promoted: Application;
-  let file: Awaited<ReturnType<typeof fleetFile>>;
+  let file: Awaited<ReturnType<typeof openStackFile>>;
 
   before(async () => {
     locked = await stage().application("6.13.0");
@@ -27,7 +27,7 @@ describe("an `up` whose surroundings fail", () => {
     assert.equal(result.code, 0, said(result));
     await stage().commit("Lock what runs", {});
     await stage().up("prod");
-    file = await fleetFile(stage(), "prod", [locked, promoted]);
+    file = await openStackFile(stage(), "prod", [locked, promoted]);
   });
 
   const names = () => [locked.name, promoted.name];
@@ -109,7 +109,7 @@ describe("an `up` whose surroundings fail", () => {
     const histories = () => Promise.all([locked, promoted].map((application) => stage().history(application)));
     const before = await histories();
     const objects = await objectsInCluster(stage(), names());
-    const reported = /\[advisory\].*pin-not-expired[^]*by jo \(issue 7\) was meant to hold until [^]*To mend: unpin/;
+    const reported = /\[advisory\].*pin-not-expired[^]*by jo \(issue 7\) was meant to hold until [^]*Fix: unpin/;
     assert.doesNotMatch(await upWhenClockHasJumped(0), reported);
     assert.match(await upWhenClockHasJumped(3 * dayMs), reported);
     // And back again, as a clock does that was set wrong.

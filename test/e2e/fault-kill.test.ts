@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ExportedState, StateResource } from "../../cli/engine-state";
-import { asIfMade, interrupted } from "../../cli/interrupted";
+import type { ExportedState, StateResource } from "../../src/cli/engine-state";
+import { asIfMade, interrupted } from "../../src/cli/interrupted";
 import { skipBecause } from "../support/tools";
 import type { Application } from "./support/application";
 import { killProcesses, killUp, type Moment, type Victim } from "./support/disturbed-up";
-import { fleetFile } from "./support/fleet-file";
+import { openStackFile } from "./support/stack-file";
 import { assertWhole, stateFile } from "./support/inventory";
 import { freshName, useLab } from "./support/lab";
 import { said, useStage } from "./support/stage";
@@ -44,7 +44,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
   const tags = new Map<Application, string>();
   const seen = new Set<Application>();
   const applications: Application[] = [];
-  let file: Awaited<ReturnType<typeof fleetFile>>;
+  let file: Awaited<ReturnType<typeof openStackFile>>;
   let kubeconfig: string;
 
   before(async function () {
@@ -58,7 +58,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     await stage().edit("prod", "A kubeconfig of its own", (text) =>
       text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`),
     );
-    file = await fleetFile(stage(), "prod", applications);
+    file = await openStackFile(stage(), "prod", applications);
   });
 
   afterEach(() => killProcesses(stage()));
@@ -185,7 +185,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     assert.equal(failed.code, 1, said(failed));
     assert.match(
       said(failed),
-      /unreachable[^]*Nothing is lost: once that is mended, run `npx authority recover --stack prod` again/,
+      /unreachable[^]*Nothing is lost: once that is fixed, run `npx authority recover --stack prod` again/,
     );
     assert.equal((await stored()).pending_operations?.length, before.length);
 

@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import type { Application } from "./support/application";
-import { fleetFile } from "./support/fleet-file";
+import { openStackFile } from "./support/stack-file";
 import { assertWhole } from "./support/inventory";
 import { useLab } from "./support/lab";
 import { said, useStage, stackFile } from "./support/stage";
@@ -18,7 +18,7 @@ describe("a kubeconfig that is wrong", () => {
   const opened = useLab();
   const stage = useStage(opened);
   let application: Application;
-  let file: Awaited<ReturnType<typeof fleetFile>>;
+  let file: Awaited<ReturnType<typeof openStackFile>>;
   let kubeconfig: string;
   let right: string;
   let token: string;
@@ -36,7 +36,7 @@ describe("a kubeconfig that is wrong", () => {
     );
     await stage().up("prod");
     deployed = await objects();
-    file = await fleetFile(stage(), "prod", [application]);
+    file = await openStackFile(stage(), "prod", [application]);
     await file.declare(new Map([[application, "6.14.1"]]));
   });
 

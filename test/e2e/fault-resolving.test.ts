@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { EngineResult } from "../../lab/engine-session";
+import type { EngineResult } from "../../demo/engine-session";
 import type { Application } from "./support/application";
 import { FaultyHost } from "./support/faulty-host";
-import { fleetFile } from "./support/fleet-file";
+import { openStackFile } from "./support/stack-file";
 import { assertWhole, objectsInCluster } from "./support/inventory";
 import { requireControl, useLab } from "./support/lab";
 import { said, useStage } from "./support/stage";
@@ -38,7 +38,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
   let plain: Application;
   /** Its chart is in the registry. */
   let packaged: Application;
-  let file: Awaited<ReturnType<typeof fleetFile>>;
+  let file: Awaited<ReturnType<typeof openStackFile>>;
 
   before(async () => {
     const versions = ["6.13.0", "6.14.0", "6.14.1"];
@@ -51,7 +51,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
         { application: packaged, tag: "6.13.0", chart: packaged.ociChart },
       ],
     });
-    file = await fleetFile(stage(), "prod", [plain, packaged]);
+    file = await openStackFile(stage(), "prod", [plain, packaged]);
     for (const application of [plain, packaged]) tags.set(application, "6.13.0");
     await lock();
     await stage().up("prod");
@@ -60,7 +60,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
   const names = () => [plain.name, packaged.name];
 
   const heldWithAdvice = () =>
-    new RegExp(`held: ${packaged.name}; 1 of 2 go on\\. .* run this again once .* is mended, or can be read`);
+    new RegExp(`held: ${packaged.name}; 1 of 2 go on\\. .* run this again once .* is fixed, or can be read`);
 
   async function lock(): Promise<void> {
     const locked = await stage().authority("lock", "--stack", "prod");

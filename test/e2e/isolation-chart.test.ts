@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { LiveObject, ObjectReference } from "../../lab/control-plane/cluster";
+import type { LiveObject, ObjectReference } from "../lab/cluster";
 import { useLab } from "./support/lab";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
-import { conditionOf, waitForCondition, waitForObject } from "../../lab/control-plane/wait";
+import { conditionOf, waitForCondition, waitForObject } from "../lab/wait";
 
 /** What an application team tries through its chart, which Flux installs with the rights of the tenant's account. */
 describe("a chart that attacks", () => {

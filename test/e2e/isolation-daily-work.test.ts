@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import type { Cluster } from "../../lab/control-plane/cluster";
-import { helmHistory } from "../../lab/control-plane/helm-history";
+import type { Cluster } from "../lab/cluster";
+import { helmHistory } from "../lab/helm-history";
 import { useLab } from "./support/lab";
 import { refusalOf, rightsIn } from "./support/rights";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
-import { conditionOf, waitFor } from "../../lab/control-plane/wait";
+import { conditionOf, waitFor } from "../lab/wait";
 
 /** Isolation that blocks daily work is a defect: all of this is done with the team's own rights. */
 describe("an application team's daily work", () => {

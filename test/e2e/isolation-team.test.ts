@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { KubeConfig } from "@kubernetes/client-node";
-import { ProblemsError } from "../../fleet/problem";
-import { ApiConnection, type ApiRequest } from "../../lab/control-plane/api-connection";
-import type { Cluster, LiveObject } from "../../lab/control-plane/cluster";
+import { ProblemsError } from "../../src/config/problem";
+import { ApiConnection, type ApiRequest } from "../lab/api-connection";
+import type { Cluster, LiveObject } from "../lab/cluster";
 import { useLab } from "./support/lab";
 import { mayDo, refusalOf, type Right, rightsIn } from "./support/rights";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
@@ -311,12 +311,12 @@ describe("an application team that attacks", () => {
     for (const line of [`secrets: [${secret}]`, `secrets: [{ name: ${secret}, key: ${key} }]`]) {
       await pair!.declare(line);
       assert.throws(
-        () => pair!.readFleet(),
+        () => pair!.readStackConfig(),
         (error) => error instanceof ProblemsError && error.message.includes("The Secret is not the tenant's own"),
       );
     }
     await pair!.declare(`secrets: [${podinfo.name}-database]`);
-    pair!.readFleet();
+    pair!.readStackConfig();
     await pair!.declare();
   });
 });

@@ -1,21 +1,14 @@
 import assert from "node:assert/strict";
-import { ApiError } from "../../lab/control-plane/api-connection";
-import type { Cluster, LiveObject, ObjectReference } from "../../lab/control-plane/cluster";
-import type { Lab } from "../../lab/control-plane/lab";
-import { readRecord } from "../../lab/control-plane/lab-directory";
-import { type ChartFiles, exampleChart } from "../../lab/example-chart";
-import { pushChart, pushImage } from "../../lab/push";
+import { ApiError } from "../lab/api-connection";
+import type { Cluster, LiveObject, ObjectReference } from "../lab/cluster";
+import type { Lab } from "../lab/lab";
+import { readRecord } from "../lab/lab-directory";
+import { type ChartFiles, exampleChart } from "../../demo/example-chart";
+import { pushChart, pushImage } from "../../demo/push";
 import { digestOfTag, removeTag } from "./support/registry";
 import { freshName, requireControl, useLab, useOwnLab, type OpenedLab } from "./support/lab";
 import { Repository, requirePodinfo } from "./support/repository";
-import {
-  conditionOf,
-  waitFor,
-  waitForCondition,
-  waitForGone,
-  waitForObject,
-  WaitError,
-} from "../../lab/control-plane/wait";
+import { conditionOf, waitFor, waitForCondition, waitForGone, waitForObject, WaitError } from "../lab/wait";
 
 const namespace = "flux-system";
 

@@ -4,13 +4,13 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Cluster } from "../../lab/control-plane/cluster";
-import { readRecord } from "../../lab/control-plane/lab-directory";
-import { findMarked, isRunning } from "../../lab/control-plane/process-table";
-import { openToolbox, programs } from "../../lab/control-plane/toolbox";
+import { Cluster } from "../lab/cluster";
+import { readRecord } from "../lab/lab-directory";
+import { findMarked, isRunning } from "../lab/process-table";
+import { openToolbox, programs } from "../lab/toolbox";
 import { temporaryDirectory } from "../support/directory";
 import { lacks } from "../support/tools";
-import { waitFor } from "../../lab/control-plane/wait";
+import { waitFor } from "../lab/wait";
 
 const run = promisify(execFile);
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connectLab, labVariables } from "../../lab/control-plane/connect";
+import { connectLab, labVariables } from "../lab/connect";
 import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
 import { useLab } from "./support/lab";

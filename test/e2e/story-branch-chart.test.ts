@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage } from "./support/stage";
-import { waitFor } from "../../lab/control-plane/wait";
+import { waitFor } from "../lab/wait";
 
 /** Story 1, for an application that publishes a chart for each commit: Flux follows by range and filter, with no `up`. */
 describe("dev, where each commit of master has a chart in the registry", () => {

@@ -111,10 +111,10 @@ describe("dev, where each commit of master has an image", () => {
     const planned = await stage().authority("plan", "--stack", "dev", "--json");
     assert.equal(planned.code, 0, said(planned));
     const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [Record<string, unknown>] }] };
-    const { tag, commit, kept, automation, newestAllowed } = stacks[0].tenants[0];
+    const { tag, commit, previous, automation, newestAllowed } = stacks[0].tenants[0];
     assert.deepEqual(
-      { tag, commit, kept, automation, newestAllowed },
-      { tag: running.tag, commit: running.commit, kept: true, automation: "auto", newestAllowed: running.tag },
+      { tag, commit, previous, automation, newestAllowed },
+      { tag: running.tag, commit: running.commit, previous: true, automation: "auto", newestAllowed: running.tag },
     );
   });
 

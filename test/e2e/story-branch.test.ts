@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage } from "./support/stage";
-import { waitFor } from "../../lab/control-plane/wait";
+import { waitFor } from "../lab/wait";
 
 /** Story 1, the plain form: dev runs the latest commit of master. */
 describe("dev, which follows master", () => {
@@ -77,10 +77,10 @@ describe("dev, which follows master", () => {
       (status?.conditions ?? []).some(({ status: is, message }) => is === "False" && message?.includes("a mistake")),
     );
     assert.equal(await stage().runningImage(application), `${application.image}:6.15.2`);
-    const mended = await application.repository.commit("Mended", {
+    const fixed = await application.repository.commit("Fixed", {
       "charts/podinfo/templates/deployment.yaml": template,
     });
     await application.repository.push("master");
-    await runsCommit(mended);
+    await runsCommit(fixed);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { ObjectReference } from "../../lab/control-plane/cluster";
-import type { ChartFiles } from "../../lab/example-chart";
+import type { ObjectReference } from "../lab/cluster";
+import type { ChartFiles } from "../../demo/example-chart";
 import type { Application } from "./support/application";
 import { assertToldFailure } from "./support/failed-up";
 import { requireControl, useOwnLab } from "./support/lab";
@@ -150,7 +150,7 @@ describe("a release that does not come up", () => {
     }
   });
 
-  it("is mended by the next good commit", async () => {
+  it("is fixed by the next good commit", async () => {
     await release("6.15.3");
     await promote("6.15.3");
     await stage().up("prod");

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import type { ObjectReference } from "../../lab/control-plane/cluster";
+import type { ObjectReference } from "../lab/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage } from "./support/stage";
-import { waitForCondition, waitForGone, waitForObject } from "../../lab/control-plane/wait";
+import { waitForCondition, waitForGone, waitForObject } from "../lab/wait";
 
 /**
- * Story 11: where nothing was decided nothing changes, and what was changed by hand is mended. Who mends it: what the
+ * Story 11: where nothing was decided nothing changes, and what was changed by hand is fixed. Who fixes it: what the
  * program registers (the Flux objects, the special config, the tenant's place) only an `up` with a refresh does; what
  * the chart installed Flux does by itself, at the next look of the HelmRelease, which is every `intervals.release`.
  */
@@ -30,17 +30,17 @@ describe("a cluster in which nothing was decided anew", () => {
     assert.equal((await stage().history(application)).length, 1);
   });
 
-  it("shows an edited HelmRelease, which Flux obeys, in a preview with refresh; `up` mends it", async () => {
+  it("shows an edited HelmRelease, which Flux obeys, in a preview with refresh; `up` fixes it", async () => {
     const { cluster, lab } = opened();
     const release = stage().flux("HelmRelease", application.name);
     await cluster.patch(release, { spec: { interval: "59m" } });
     await waitForCondition(cluster, release, { lab });
     await expectDrift(/~ +kubernetes:helm\S+:HelmRelease \S+ update \[diff: ~spec\]/);
-    await mend();
+    await fix();
     assert.equal((await stage().release(application)).spec?.interval, "1m0s");
   });
 
-  it("shows a deleted ConfigMap of special config and a deleted fence; `up` mends both", async () => {
+  it("shows a deleted ConfigMap of special config and a deleted fence; `up` fixes both", async () => {
     const { cluster, lab } = opened();
     const { spec } = await stage().release(application);
     const [{ name }] = (spec as { valuesFrom: [{ name: string }] }).valuesFrom;
@@ -57,7 +57,7 @@ describe("a cluster in which nothing was decided anew", () => {
       await waitForGone(cluster, object);
     }
     await expectDrift(/\+ +kubernetes:core\/v1:ConfigMap \S+ create/, /\+ +kubernetes:\S+:NetworkPolicy \S+ create/);
-    await mend();
+    await fix();
     for (const object of deleted) assert.ok(await cluster.find(object), object.kind);
     await waitForCondition(cluster, stage().flux("HelmRelease", application.name), { lab });
     assert.equal((await stage().history(application)).length, 1);
@@ -77,7 +77,7 @@ describe("a cluster in which nothing was decided anew", () => {
       lab,
       logs: ["helm-controller"],
     });
-    assert.equal((await stage().history(application)).length, 1, "drift is mended without an upgrade");
+    assert.equal((await stage().history(application)).length, 1, "drift is fixed without an upgrade");
   });
 
   async function expectDrift(...changes: readonly RegExp[]): Promise<void> {
@@ -88,7 +88,7 @@ describe("a cluster in which nothing was decided anew", () => {
     for (const change of changes) assert.match(said(preview), change);
   }
 
-  async function mend(): Promise<void> {
+  async function fix(): Promise<void> {
     const result = await stage().tryUp("prod", "--refresh", "--skip-preview");
     assert.equal(result.code, 0, said(result));
     await stage().expectNoChanges("prod", "--refresh");

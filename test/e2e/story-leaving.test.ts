@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { Cluster } from "../../lab/control-plane/cluster";
+import type { Cluster } from "../lab/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage, stackFile } from "./support/stage";
-import { nameOf } from "../../lab/control-plane/wait";
+import { nameOf } from "../lab/wait";
 
 const kinds = [
   ["v1", "Namespace"],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LiveObject } from "../../lab/control-plane/cluster";
+import type { LiveObject } from "../lab/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useStage } from "./support/stage";

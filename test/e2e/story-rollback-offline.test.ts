@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LabControl } from "../../lab/control-plane/lab";
+import type { LabControl } from "../lab/lab";
 import type { Application } from "./support/application";
 import { assertToldFailure } from "./support/failed-up";
 import { requireControl, useOwnLab } from "./support/lab";

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import type { LiveObject, ObjectReference } from "../../lab/control-plane/cluster";
-import type { KubernetesObject } from "../../manifests/object";
+import type { LiveObject, ObjectReference } from "../lab/cluster";
+import type { KubernetesObject } from "../../src/manifests/object";
 import { projectRoot } from "../support/project";
 import type { Application } from "./support/application";
 import { freshName, useLab } from "./support/lab";
 import { useStage, stackFile } from "./support/stage";
-import { conditionOf, nameOf, waitFor, waitForGone, waitForObject } from "../../lab/control-plane/wait";
+import { conditionOf, nameOf, waitFor, waitForGone, waitForObject } from "../lab/wait";
 
 const rendered = "rendered/prod";
 

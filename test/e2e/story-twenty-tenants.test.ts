@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { git } from "../../lab/git";
-import type { LiveObject } from "../../lab/control-plane/cluster";
+import { git } from "../../demo/git";
+import type { LiveObject } from "../lab/cluster";
 import { Application } from "./support/application";
-import { type HelmRevision, helmHistory } from "../../lab/control-plane/helm-history";
+import { type HelmRevision, helmHistory } from "../lab/helm-history";
 import { assertToldFailure } from "./support/failed-up";
 import { freshName, useOwnLab } from "./support/lab";
 import { requirePodinfo } from "./support/repository";
 import { said, useStage } from "./support/stage";
-import { conditionOf } from "../../lab/control-plane/wait";
+import { conditionOf } from "../lab/wait";
 
 const count = 20;
 /** Flux looks when something changes, and not all the time at forty sources. */
@@ -140,7 +140,7 @@ describe("twenty tenants", function () {
     assert.deepEqual(await devGenerations(), inDev);
   });
 
-  it("go on when both teams have mended it, without anybody's help", async () => {
+  it("go on when both teams have fixed it, without anybody's help", async () => {
     await publish(blocked, "6.14.3");
     await publish(failing, "6.14.3", { files: { "charts/podinfo/templates/mistake.yaml": "" } });
     await promote((application) => (application === blocked || application === failing ? "6.14.3" : "6.14.1"));

@@ -5,7 +5,7 @@ import { useStage } from "./support/stage";
 
 /**
  * Story 4: a changed value is an upgrade at once; an unchanged one never is. Flux looks at the release by itself so rarely
- * that no upgrade here can come of that. How fast "at once" is, bench/promotion.ts says.
+ * that no upgrade here can come of that. How fast "at once" is, test/bench/promotion.ts says.
  */
 describe("a tenant's special config", () => {
   const opened = useLab();

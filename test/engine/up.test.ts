@@ -3,11 +3,11 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serveRegistry } from "../../lab/embedded-registry";
-import { type EngineSession, openEngineSession } from "../../lab/engine-session";
-import { serveGit } from "../../lab/git-server";
-import { createApplication, type ScratchApplication } from "../../lab/scratch-application";
-import type { ScratchProject } from "../../lab/scratch-project";
+import { serveRegistry } from "../../demo/embedded-registry";
+import { type EngineSession, openEngineSession } from "../../demo/engine-session";
+import { serveGit } from "../../demo/git-server";
+import { createApplication, type ScratchApplication } from "../../demo/scratch-application";
+import type { ScratchProject } from "../../demo/scratch-project";
 import { scratchProject } from "../support/project";
 import { requireEngine } from "../support/pulumi";
 
@@ -116,8 +116,8 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.0.0", "shop-1.1.0"]);
   });
 
-  it("lets the held ones go on when their teams have mended it, without anybody's help", async () => {
-    await applications.get("cart")?.publish({ version: "1.1.1", message: "Mended" });
+  it("lets the held ones go on when their teams have fixed it, without anybody's help", async () => {
+    await applications.get("cart")?.publish({ version: "1.1.1", message: "Fixed" });
     await applications.get("pay")?.pushImage("1.1.0");
     await promote({ cart: "1.1.1", pay: "1.1.0", shop: "1.1.0" });
     const { code, output } = await up();

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { compareKeys } from "../../manifests/go-yaml-key-order";
+import { compareKeys } from "../../src/manifests/go-yaml-key-order";
 
 /** Texts that some rule of YAML 1.1 or of Go's yaml.v2 treats in a way of its own. */
 export const awkwardTexts: readonly string[] = [

@@ -5,8 +5,8 @@ import {
   chartFieldsOfBranch,
   evidenceOfAnnotations,
   releaseAnnotations,
-} from "../../manifests/evidence-annotations";
-import { digest, exampleBranch, exampleEvidence } from "./example-fleet";
+} from "../../src/manifests/evidence-annotations";
+import { digest, exampleBranch, exampleEvidence } from "./example-stack";
 
 const fact = fc.option(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9.:/_-]{0,20}$/), { nil: undefined });
 

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { Ajv, type ValidateFunction } from "ajv";
 import fc from "fast-check";
 import { parse } from "yaml";
-import type { Tenant } from "../../fleet/fleet";
-import type { KubernetesObject } from "../../manifests/object";
-import { renderedFile } from "../../manifests/rendered-file";
-import type { BranchEvidence, Evidence } from "../../release/evidence";
+import type { Tenant } from "../../src/config/stack-config";
+import type { KubernetesObject } from "../../src/manifests/object";
+import { renderedFile } from "../../src/manifests/rendered-file";
+import type { BranchEvidence, Evidence } from "../../src/release/evidence";
 import { lacks } from "../support/tools";
-import { digest, exampleBranch, exampleEvidence, exampleFleet, exampleTenant, manifestsOf } from "./example-fleet";
+import { digest, exampleBranch, exampleEvidence, exampleStack, exampleTenant, manifestsOf } from "./example-stack";
 
 interface Definition {
   readonly spec: {
@@ -149,7 +149,7 @@ const manifests = fc
     manifestsOf(
       { ...changes, ...forms.get(facts) },
       facts,
-      bare ? { configRepository: { ...exampleFleet.configRepository!, secretName: "push" } } : {},
+      bare ? { configRepository: { ...exampleStack.configRepository!, secretName: "push" } } : {},
     ),
   );
 

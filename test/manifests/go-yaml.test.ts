@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { goYaml } from "../../manifests/go-yaml";
+import { goYaml } from "../../src/manifests/go-yaml";
 import { requireTools } from "../support/tools";
 import { awkwardObject, awkwardText, awkwardTexts } from "./awkward-text";
 

@@ -3,17 +3,17 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { resolveStack, stackObjects } from "../../cli/releases";
-import { readFleet } from "../../fleet/read";
-import { serveRegistry } from "../../lab/embedded-registry";
-import { openEngineSession } from "../../lab/engine-session";
-import type { Listening } from "../../lab/loopback";
-import { pushChart } from "../../lab/push";
-import { createApplication } from "../../lab/scratch-application";
-import type { ScratchProject } from "../../lab/scratch-project";
-import { renderedFile } from "../../manifests/rendered-file";
-import { createEvidenceReader } from "../../release/evidence-reader";
-import { readLock } from "../../release/lock";
+import { resolveStack, stackObjects } from "../../src/cli/releases";
+import { readStackConfig } from "../../src/config/read-stack-config";
+import { serveRegistry } from "../../demo/embedded-registry";
+import { openEngineSession } from "../../demo/engine-session";
+import type { Listening } from "../../demo/loopback";
+import { pushChart } from "../../demo/push";
+import { createApplication } from "../../demo/scratch-application";
+import type { ScratchProject } from "../../demo/scratch-project";
+import { renderedFile } from "../../src/manifests/rendered-file";
+import { createEvidenceReader } from "../../src/release/evidence-reader";
+import { readLock } from "../../src/release/lock";
 import { scratchProject } from "../support/project";
 import { requireEngine } from "../support/pulumi";
 
@@ -86,13 +86,13 @@ function writeFiles(folder: string, files: Readonly<Record<string, string>>): vo
 
 /** As `authority render` does it, over the folder of the case. */
 async function render({ stack }: GoldenCase, root: string): Promise<Record<string, string>> {
-  const fleet = readFleet({ root, stack });
-  const releases = await resolveStack(fleet, readLock(root), createEvidenceReader());
+  const config = readStackConfig({ root, stack });
+  const releases = await resolveStack(config, readLock(root), createEvidenceReader());
   assert.deepEqual(
     releases.flatMap(({ reasons }) => reasons),
     [],
   );
-  const files = [...stackObjects(fleet, releases)].map(renderedFile);
+  const files = [...stackObjects(config, releases)].map(renderedFile);
   return Object.fromEntries(files.map(({ path, content }) => [path, content]));
 }
 

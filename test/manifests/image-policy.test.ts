@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
-import type { ImagePolicy } from "../../manifests/flux";
-import { imagePolicyObjects, type ImagePolicySpec } from "../../manifests/image-policy";
-import { commitOfTag, tagPatternError } from "../../version/tag-pattern";
-import { isVersion } from "../../version/version";
+import type { ImagePolicy } from "../../src/manifests/flux";
+import { imagePolicyObjects, type ImagePolicySpec } from "../../src/manifests/image-policy";
+import { commitOfTag, tagPatternError } from "../../src/version/tag-pattern";
+import { isVersion } from "../../src/version/version";
 import { requireTools } from "../support/tools";
 
 interface Filter {

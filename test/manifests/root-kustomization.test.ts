@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
-import type { KubernetesObject } from "../../manifests/object";
-import type { RoleRule } from "../../manifests/role";
+import type { KubernetesObject } from "../../src/manifests/object";
+import type { RoleRule } from "../../src/manifests/role";
 import { projectRoot } from "../support/project";
 
 const root = parseAllDocuments(readFileSync(join(projectRoot, "docs/root-kustomization.yaml"), "utf8")).map(

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { valuesConfigMap } from "../../manifests/values";
-import { digest } from "./example-fleet";
+import { valuesConfigMap } from "../../src/manifests/values";
+import { digest } from "./example-stack";
 
 /** The values that the program writes where the tenant's `pinDigest` is this path. */
 function pinnedImageAt(path: string): string {

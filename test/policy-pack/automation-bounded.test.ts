@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
-import type { KubernetesObject } from "../../manifests/object";
+import type { KubernetesObject } from "../../src/manifests/object";
 import { automationBounded } from "../../policy-pack/automation-bounded";
-import { commitCharts, commitImages, fleet, fleetOf, judge, stackObjects, withField, withUnknown } from "./fixture";
+import {
+  commitCharts,
+  commitImages,
+  config,
+  stackConfigOf,
+  judge,
+  stackObjects,
+  withField,
+  withUnknown,
+} from "./fixture";
 
 const kind = "ImageUpdateAutomation";
 
-async function messageOf(objects: readonly KubernetesObject[], stack = fleet): Promise<string> {
+async function messageOf(objects: readonly KubernetesObject[], stack = config): Promise<string> {
   return (await judge(automationBounded, objects, stack)).map(({ message }) => message).join("\n");
 }
 
@@ -13,9 +22,9 @@ describe("automation-bounded", () => {
   it("passes the stack's own automation", async () => assert.equal(await messageOf(stackObjects()), ""));
 
   it("passes an automation that commits to the promotion branch, in a folder", async () => {
-    const stack = fleetOf(
+    const stack = stackConfigOf(
       { policy: { range: ">=6", automation: "pull-request", deny: [] } },
-      { configRepository: { ...fleet.configRepository!, path: "clusters/eu" } },
+      { configRepository: { ...config.configRepository!, path: "clusters/eu" } },
     );
     assert.equal(await messageOf(stackObjects(stack), stack), "");
   });
@@ -58,7 +67,7 @@ describe("automation-bounded", () => {
   });
 
   it("blocks a file at the top of the repository where the project is in a folder", async () => {
-    const stack = fleetOf({}, { configRepository: { ...fleet.configRepository!, path: "clusters/eu" } });
+    const stack = stackConfigOf({}, { configRepository: { ...config.configRepository!, path: "clusters/eu" } });
     assert.match(
       await messageOf(stackObjects(), stack),
       /path is "Pulumi\.prod\.yaml", must be "clusters\/eu\/Pulumi\.prod\.yaml"/,
@@ -75,10 +84,10 @@ describe("automation-bounded", () => {
   });
 
   it("blocks any automation where no tenant is automated, or nothing is named to commit to", async () => {
-    const manual = fleetOf({ policy: { range: ">=6", automation: "manual", deny: [] } });
+    const manual = stackConfigOf({ policy: { range: ">=6", automation: "manual", deny: [] } });
     assert.match(await messageOf(stackObjects(), manual), /no tenant of the stack is automated/);
     assert.match(
-      await messageOf(stackObjects(), fleetOf({}, { configRepository: undefined })),
+      await messageOf(stackObjects(), stackConfigOf({}, { configRepository: undefined })),
       /names no configRepository/,
     );
   });

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openEngineSession, type EngineResult, type EngineSession } from "../../lab/engine-session";
-import type { Engine } from "../../lab/engine";
-import type { KubernetesObject } from "../../manifests/object";
+import { openEngineSession, type EngineResult, type EngineSession } from "../../demo/engine-session";
+import type { Engine } from "../../demo/engine";
+import type { KubernetesObject } from "../../src/manifests/object";
 import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
 import { requireEngine } from "../support/pulumi";
-import { configOf, evidenceOf, fleet, objectsOf, podinfo, stackObjects, withField } from "./fixture";
+import { configOf, evidenceOf, config, objectsOf, podinfo, stackObjects, withField } from "./fixture";
 
 /**
  * A program of its own, without our components: it registers whatever objects it is given, one after the other. With
@@ -59,7 +59,7 @@ describe("the policy pack in the real engine", function () {
     const runtime = { name: "nodejs", options: { typescript: false } };
     write("Pulumi.yaml", JSON.stringify({ name: "scratch", runtime, main: "index.js" }));
     write("package.json", JSON.stringify({ name: "scratch", private: true }));
-    write("Pulumi.prod.yaml", JSON.stringify({ config: configOf(fleet) }));
+    write("Pulumi.prod.yaml", JSON.stringify({ config: configOf(config) }));
     write("index.js", program);
     const created = await session.run(["stack", "init", "prod"], { directory: join(directory(), "program") });
     assert.equal(created.code, 0, created.stderr);
@@ -147,7 +147,7 @@ describe("the policy pack in the real engine", function () {
       repository: "https://127.0.0.1:1/podinfo.git",
       images: ["127.0.0.1:1/podinfo"] as const,
     };
-    const stack = { ...fleet, tenants: [unreadable] };
+    const stack = { ...config, tenants: [unreadable] };
     write("Pulumi.prod.yaml", JSON.stringify({ config: configOf(stack) }));
     const objects = [...stackObjects(stack), ...objectsOf(unreadable, evidenceOf(unreadable), stack)];
     const local = await run(objects, ["preview", "--policy-pack", pack]);

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { evidenceVerifiedBy } from "../../policy-pack/evidence-verified";
-import type { EvidenceReader, ReadResult } from "../../release/evidence-reader";
-import type { BranchEvidence, Evidence } from "../../release/evidence";
+import type { EvidenceReader, ReadResult } from "../../src/release/evidence-reader";
+import type { BranchEvidence, Evidence } from "../../src/release/evidence";
 import {
   commitCharts,
   commitImages,
   evidenceOf,
-  fleetOf,
+  stackConfigOf,
   headOfMaster,
   judge,
   objectsOf,
@@ -65,7 +65,7 @@ describe("evidence-verified", () => {
   }
 
   it("passes when the commit's release branch was merged into another that releases are made from", async () => {
-    const stack = fleetOf({ releasedFrom: ["master", "release/*"] });
+    const stack = stackConfigOf({ releasedFrom: ["master", "release/*"] });
     const tagged = objectsOf(stack.tenants[0], evidenceOf(podinfo, { branch: "release/6.14" }), stack);
     assert.deepEqual(await judge(policy(reads({ branch: "master" })), tagged, stack, on), []);
     const stray = await judge(policy(reads({ branch: "feature" })), tagged, stack, on);
@@ -84,7 +84,7 @@ describe("evidence-verified", () => {
   });
 
   it("reads the head of the branch where the stack follows one", async () => {
-    const dev = { ...fleetOf({ tag: undefined, digest: undefined }), follow: "branch" as const };
+    const dev = { ...stackConfigOf({ tag: undefined, digest: undefined }), follow: "branch" as const };
     const objects = objectsOf(dev.tenants[0], headOfMaster, dev);
     assert.deepEqual(await judge(policy({ branch: { evidence: headOfMaster } }), objects, dev, on), []);
     const newer = { evidence: { ...headOfMaster, appVersion: "6.14.0" } };

@@ -1,12 +1,12 @@
 import { unknownCheckingProxy } from "@pulumi/policy";
 import { runtime } from "@pulumi/pulumi";
-import type { ConfigRepository, Fleet, Tenant } from "../../fleet/fleet";
-import { followed, stackManifests, tenantManifests, tenantSpecs } from "../../manifests/fleet-manifests";
-import type { KubernetesObject } from "../../manifests/object";
-import type { Gate } from "../../policy-pack/gate";
+import type { ConfigRepository, StackConfig, Tenant } from "../../src/config/stack-config";
+import { resolvedSource, stackManifests, tenantManifests, tenantSpecs } from "../../src/manifests/stack-objects";
+import type { KubernetesObject } from "../../src/manifests/object";
+import type { Policy } from "../../policy-pack/gate";
 import { judgeObjects, type PackConfig, type Violation } from "../../policy-pack/judge";
-import type { BranchEvidence, Evidence } from "../../release/evidence";
-import { exampleBranch, exampleFleet, exampleTenant } from "../manifests/example-fleet";
+import type { BranchEvidence, Evidence } from "../../src/release/evidence";
+import { exampleBranch, exampleStack, exampleTenant } from "../manifests/example-stack";
 
 const digest = `sha256:${"ab".repeat(32)}`;
 const commit = "c1".repeat(20);
@@ -21,7 +21,7 @@ export const podinfo: Tenant = {
   quota: { "requests.cpu": "2" },
 };
 
-export const fleet: Fleet = { ...exampleFleet, tenants: [podinfo] };
+export const config: StackConfig = { ...exampleStack, tenants: [podinfo] };
 
 /** The evidence of a tenant's release, every fact as the promise has it. */
 export function evidenceOf(tenant: Tenant, facts: Partial<Evidence> = {}): Evidence {
@@ -48,8 +48,8 @@ const commitTag = `master-${commit.slice(0, 8)}-1732386000`;
 
 /** A stack that follows a branch whose commits have images, and the evidence of the one that runs. */
 export const commitImages = {
-  stack: (): Fleet =>
-    fleetOf(
+  stack: (): StackConfig =>
+    stackConfigOf(
       {
         tag: commitTag,
         branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" },
@@ -66,8 +66,8 @@ const branchCharts = "oci://ghcr.io/stefanprodan/charts/podinfo";
 
 /** A stack that follows a branch whose commits have charts, and the evidence of the newest. */
 export const commitCharts = {
-  stack: (): Fleet =>
-    fleetOf(
+  stack: (): StackConfig =>
+    stackConfigOf(
       {
         chart: { kind: "oci", url: branchCharts },
         tag: undefined,
@@ -90,17 +90,17 @@ export const commitCharts = {
 export function objectsOf(
   tenant: Tenant = podinfo,
   evidence: Evidence | BranchEvidence = evidenceOf(tenant),
-  stack: Fleet = fleet,
+  stack: StackConfig = config,
 ): KubernetesObject[] {
-  return tenantManifests(tenantSpecs(stack, tenant, followed(evidence)));
+  return tenantManifests(tenantSpecs(stack, tenant, resolvedSource(evidence)));
 }
 
-export function stackObjects(stack: Fleet = fleet): KubernetesObject[] {
+export function stackObjects(stack: StackConfig = config): KubernetesObject[] {
   return stackManifests(stack);
 }
 
 /** The stack's config, as a stack file holds it. */
-export function configOf(stack: Fleet = fleet): Record<string, unknown> {
+export function configOf(stack: StackConfig = config): Record<string, unknown> {
   const { follow, branch, authorityNamespace, configRepository } = stack;
   const tenants = Object.fromEntries(stack.tenants.map((one) => [one.name, entryOf(one)]));
   return {
@@ -115,7 +115,7 @@ export function configOf(stack: Fleet = fleet): Record<string, unknown> {
 }
 
 /** Gives the pack the stack's config, as the engine does: what is no text, as JSON. */
-export function setConfig(stack: Fleet = fleet): void {
+export function setConfig(stack: StackConfig = config): void {
   const entries = Object.entries(configOf(stack));
   runtime.setAllConfig(
     Object.fromEntries(entries.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)])),
@@ -155,18 +155,18 @@ export function withField(
 
 /** Judges with one policy under the stack's config. */
 export async function judge(
-  policy: Gate,
+  policy: Policy,
   objects: readonly KubernetesObject[],
-  stack: Fleet = fleet,
-  config?: PackConfig,
+  stack: StackConfig = config,
+  packConfig?: PackConfig,
 ): Promise<Violation[]> {
   setConfig(stack);
-  return judgeObjects(objects, [policy], config, stack.stack);
+  return judgeObjects(objects, [policy], packConfig, stack.stack);
 }
 
 /** A stack whose one tenant differs. */
-export function fleetOf(tenant: Partial<Tenant>, stack: Partial<Fleet> = {}): Fleet {
-  return { ...fleet, ...stack, tenants: [{ ...podinfo, ...tenant }] };
+export function stackConfigOf(tenant: Partial<Tenant>, stack: Partial<StackConfig> = {}): StackConfig {
+  return { ...config, ...stack, tenants: [{ ...podinfo, ...tenant }] };
 }
 
 /** The package exports it and leaves its type out. */

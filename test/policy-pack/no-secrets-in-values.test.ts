@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { findCredentials } from "../../policy-pack/credential";
 import { noSecretsInValues } from "../../policy-pack/no-secrets-in-values";
-import { fleetOf, judge, objectsOf, withField, withUnknown } from "./fixture";
+import { stackConfigOf, judge, objectsOf, withField, withUnknown } from "./fixture";
 
 /** Made up at random; nothing opens with them. */
 const awsSecret = ["wJalrXUtnFEMI", "K7MDENG", "bPxRfiCYEXAMPLEKEZ"].join("/");
@@ -110,7 +110,7 @@ describe("the search for credentials in values", () => {
 });
 
 describe("no-secrets-in-values", () => {
-  const leaking = fleetOf({
+  const leaking = stackConfigOf({
     values: [
       { path: "tenants/podinfo/values.yaml", content: "replicaCount: 2\n" },
       { path: "tenants/podinfo/values.prod.yaml", content: "redis:\n  password: hunter2\n" },

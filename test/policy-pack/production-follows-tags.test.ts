@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import type { KubernetesObject } from "../../manifests/object";
+import type { KubernetesObject } from "../../src/manifests/object";
 import { pinNotExpiredAt } from "../../policy-pack/pin-not-expired";
 import { productionFollowsTags } from "../../policy-pack/production-follows-tags";
 import {
   commitCharts,
   commitImages,
   evidenceOf,
-  fleet,
-  fleetOf,
+  config,
+  stackConfigOf,
   judge,
   objectsOf,
   stackObjects,
@@ -19,7 +19,7 @@ function source(kind: string, spec: unknown, apiVersion = "source.toolkit.fluxcd
   return { apiVersion, kind, metadata: { name: "x", namespace: "flux-system" }, spec };
 }
 
-async function messageOf(objects: readonly KubernetesObject[], stack = fleet): Promise<string> {
+async function messageOf(objects: readonly KubernetesObject[], stack = config): Promise<string> {
   return (await judge(productionFollowsTags, objects, stack)).map(({ message }) => message).join("\n");
 }
 
@@ -105,7 +105,7 @@ describe("production-follows-tags", () => {
   ];
   for (const [what, tag, policy, reason] of versions) {
     it(`${reason === "" ? "passes" : "blocks"} ${what}`, async () => {
-      const stack = fleetOf({
+      const stack = stackConfigOf({
         tag,
         policy: { range: ">=6.0.0 <7.0.0", automation: "auto", deny: ["6.13.5"], ...policy },
       });
@@ -123,7 +123,10 @@ describe("production-follows-tags", () => {
 
   it("does not apply where the stack follows a branch", async () => {
     assert.equal(
-      await messageOf([source("GitRepository", { url: "u", ref: { branch: "x" } })], fleetOf({}, { follow: "branch" })),
+      await messageOf(
+        [source("GitRepository", { url: "u", ref: { branch: "x" } })],
+        stackConfigOf({}, { follow: "branch" }),
+      ),
       "",
     );
   });
@@ -131,7 +134,7 @@ describe("production-follows-tags", () => {
 
 describe("pin-not-expired", () => {
   const pinned = (until?: string) =>
-    fleetOf({
+    stackConfigOf({
       policy: { range: ">=6", automation: "manual", deny: [], pin: { reason: "bug 7", by: "ann", until } },
     });
   const pinNotExpired = pinNotExpiredAt(() => new Date("2026-03-02T00:30:00Z"));

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { runtime } from "@pulumi/pulumi";
-import { annotation } from "../../manifests/annotation";
-import type { KubernetesObject } from "../../manifests/object";
+import { annotation } from "../../src/manifests/annotation";
+import type { KubernetesObject } from "../../src/manifests/object";
 import { judgeObjects } from "../../policy-pack/judge";
 import { releaseSynced } from "../../policy-pack/release-synced";
-import type { BranchEvidence } from "../../release/evidence";
+import type { BranchEvidence } from "../../src/release/evidence";
 import {
   commitCharts,
   commitImages,
   evidenceOf,
-  fleet,
-  fleetOf,
+  config,
+  stackConfigOf,
   headOfMaster,
   judge,
   objectsOf,
@@ -32,22 +32,22 @@ describe("release-synced", () => {
   });
 
   it("passes a chart that is an OCI artifact", async () => {
-    const stack = fleetOf({ chart: { kind: "oci", url: "oci://ghcr.io/stefanprodan/charts/podinfo" } });
+    const stack = stackConfigOf({ chart: { kind: "oci", url: "oci://ghcr.io/stefanprodan/charts/podinfo" } });
     const [tenant] = stack.tenants;
     assert.deepEqual(await judge(releaseSynced, objectsOf(tenant, evidenceOf(tenant!), stack), stack), []);
   });
 
   it("passes prefixes that the tenant declares", async () => {
-    const stack = fleetOf({ tag: "v6.14.1", prefix: { git: "release-", chart: "v", image: "v" } });
+    const stack = stackConfigOf({ tag: "v6.14.1", prefix: { git: "release-", chart: "v", image: "v" } });
     const [tenant] = stack.tenants;
     assert.deepEqual(await judge(releaseSynced, objectsOf(tenant, evidenceOf(tenant!), stack), stack), []);
   });
 
   it("passes the source of the release that ran before, which stays for a rollback", async () => {
     const before = evidenceOf({ ...podinfo, tag: "6.14.0" });
-    const kept = objectsOf({ ...podinfo, tag: "6.14.0" }, before).filter(({ kind }) => kind === "GitRepository");
-    assert.equal(kept[0]?.metadata.name, "podinfo-6.14.0");
-    assert.deepEqual(await judge(releaseSynced, [...kept, ...objectsOf()]), []);
+    const previous = objectsOf({ ...podinfo, tag: "6.14.0" }, before).filter(({ kind }) => kind === "GitRepository");
+    assert.equal(previous[0]?.metadata.name, "podinfo-6.14.0");
+    assert.deepEqual(await judge(releaseSynced, [...previous, ...objectsOf()]), []);
   });
 
   it("blocks a HelmRelease of the release that ran before: the stack file names another", async () => {
@@ -86,14 +86,14 @@ describe("release-synced", () => {
         objects.join(),
       );
       assert.match(violations.find(({ object }) => object.startsWith("HelmRelease"))!.message, reason);
-      assert.match(violations[0]!.message, /To mend: /);
+      assert.match(violations[0]!.message, /Fix: /);
       assert.equal(violations[0]!.enforcement, "mandatory");
       assert.equal(violations[0]!.tenant, "podinfo");
     });
   }
 
   it("blocks an image digest that is not the stack file's", async () => {
-    const stack = fleetOf({ digest: `sha256:${"cd".repeat(32)}` });
+    const stack = stackConfigOf({ digest: `sha256:${"cd".repeat(32)}` });
     const [violation] = await judge(releaseSynced, objectsOf(), stack);
     assert.match(
       violation!.message,
@@ -107,7 +107,7 @@ describe("release-synced", () => {
   });
 
   it("blocks a HelmRelease of a tenant that the stack does not declare, whatever evidence it brings", async () => {
-    const violations = await judge(releaseSynced, objectsOf(), { ...fleet, tenants: [] });
+    const violations = await judge(releaseSynced, objectsOf(), { ...config, tenants: [] });
     assert.match(violations[0]!.message, /it belongs to "podinfo", and the stack declares no such tenant/);
   });
 
@@ -215,7 +215,7 @@ describe("release-synced", () => {
   });
 
   describe("where the stack follows a branch", () => {
-    const dev = { ...fleetOf({ tag: undefined, digest: undefined }), follow: "branch" as const };
+    const dev = { ...stackConfigOf({ tag: undefined, digest: undefined }), follow: "branch" as const };
     const [tenant] = dev.tenants;
 
     it("passes a head whose version and appVersion are the same", async () => {

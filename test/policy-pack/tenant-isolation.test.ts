@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import type { KubernetesObject } from "../../manifests/object";
+import type { KubernetesObject } from "../../src/manifests/object";
 import { tenantIsolation } from "../../policy-pack/tenant-isolation";
-import { fleet, fleetOf, judge, objectsOf, stackObjects, withField, withUnknown } from "./fixture";
+import { config, stackConfigOf, judge, objectsOf, stackObjects, withField, withUnknown } from "./fixture";
 
 const rbac = "rbac.authorization.k8s.io/v1";
 
-async function messageOf(objects: readonly KubernetesObject[], stack = fleet): Promise<string> {
+async function messageOf(objects: readonly KubernetesObject[], stack = config): Promise<string> {
   return (await judge(tenantIsolation, objects, stack)).map(({ message }) => message).join("\n");
 }
 
@@ -19,7 +19,7 @@ describe("tenant-isolation", () => {
   });
 
   it("passes a namespace by another name than the tenant's, and openings to named peers", async () => {
-    const stack = fleetOf({
+    const stack = stackConfigOf({
       namespace: "apps-podinfo",
       network: {
         ingress: [{ namespaces: ["ingress"], cidrs: [], ports: [{ port: 9898, protocol: "TCP" }] }],
@@ -218,9 +218,9 @@ describe("tenant-isolation", () => {
   const secret = (name: string) => ({ secretRef: { name } });
 
   it("passes the credentials that the stack names: the tenant's, and those for the shared repository", async () => {
-    const stack = fleetOf(
+    const stack = stackConfigOf(
       { repositorySecret: "podinfo-git", registrySecret: "podinfo-registry" },
-      { configRepository: { ...fleet.configRepository!, secretName: "push" } },
+      { configRepository: { ...config.configRepository!, secretName: "push" } },
     );
     const objects = [...stackObjects(stack), ...objectsOf(stack.tenants[0], undefined, stack)];
     assert.match(
@@ -293,7 +293,7 @@ describe("tenant-isolation", () => {
 
   it("blocks a tenant that bears the name of one of Flux's own accounts", async () => {
     for (const name of ["kustomize-controller", "flux-operator", "shared-authority-root", "default"]) {
-      const stack = fleetOf({ name, namespace: "podinfo" });
+      const stack = stackConfigOf({ name, namespace: "podinfo" });
       const message = await messageOf(objectsOf(stack.tenants[0], undefined, stack), stack);
       const reason = `the account "${name}" is the platform's`;
       assert.match(message, new RegExp(`ServiceAccount flux-system/${name}:\\n  - ${reason}`));
@@ -303,7 +303,7 @@ describe("tenant-isolation", () => {
 
   it("blocks a tenant in a namespace of the cluster", async () => {
     for (const namespace of ["kube-system", "flux-system", "default"]) {
-      const stack = fleetOf({ namespace }, { authorityNamespace: "authority" });
+      const stack = stackConfigOf({ namespace }, { authorityNamespace: "authority" });
       const message = await messageOf(objectsOf(stack.tenants[0], undefined, stack), stack);
       assert.match(message, new RegExp(`the namespace "${namespace}" is the cluster's own`));
     }

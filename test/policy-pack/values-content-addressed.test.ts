@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { KubernetesObject } from "../../manifests/object";
+import type { KubernetesObject } from "../../src/manifests/object";
 import { valuesContentAddressed } from "../../policy-pack/values-content-addressed";
-import { fleetOf, judge, objectsOf, withField, withUnknown } from "./fixture";
+import { stackConfigOf, judge, objectsOf, withField, withUnknown } from "./fixture";
 
-async function messageOf(objects: readonly KubernetesObject[], stack = fleetOf({})): Promise<string> {
+async function messageOf(objects: readonly KubernetesObject[], stack = stackConfigOf({})): Promise<string> {
   return (await judge(valuesContentAddressed, objects, stack)).map(({ message }) => message).join("\n");
 }
 
@@ -11,7 +11,7 @@ describe("values-content-addressed", () => {
   it("passes special config by kustomize's own name", async () => assert.equal(await messageOf(objectsOf()), ""));
 
   it("passes a tenant without special config", async () => {
-    const stack = fleetOf({ values: [] });
+    const stack = stackConfigOf({ values: [] });
     assert.equal(await messageOf(objectsOf(stack.tenants[0], undefined, stack), stack), "");
   });
 

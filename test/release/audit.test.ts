@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { git } from "../../lab/git";
-import { serveGit } from "../../lab/git-server";
-import { audit, describeSuggestion, suggestPrefixes, type Audit } from "../../release/audit";
-import { GitError } from "../../release/git";
+import { git } from "../../demo/git";
+import { serveGit } from "../../demo/git-server";
+import { audit, describeSuggestion, suggestPrefixes, type Audit } from "../../src/release/audit";
+import { GitError } from "../../src/release/git";
 import { temporaryDirectory } from "../support/directory";
 import { skipBecause } from "../support/tools";
 import { chartAt, makeRepository, type ScratchCommit } from "./scratch-repository";
@@ -38,7 +38,7 @@ function readTable(path: string): string[][] {
 }
 
 function keptTags({ tags }: Audit): string[] {
-  return tags.filter(({ kept }) => kept).map(({ tag }) => tag);
+  return tags.filter(({ valid }) => valid).map(({ tag }) => tag);
 }
 
 function reasonsOf({ tags }: Audit, wanted: string): readonly string[] | undefined {
@@ -82,12 +82,12 @@ describe("an audit", () => {
     for (const [tag = "", commit, chartVersion, appVersion] of readTable(join(data, "podinfo-tags.tsv"))) {
       const verdict = (tag.startsWith("v") ? prefixed : bare).tags.find((found) => found.tag === tag);
       const version = tag.replace(/^v/, "");
-      const kept = chartVersion === version && appVersion === version;
+      const valid = chartVersion === version && appVersion === version;
       assert.deepEqual(
         { ...verdict, reasons: [] },
-        { tag, version, commit, chartVersion, appVersion, kept, reasons: [] },
+        { tag, version, commit, chartVersion, appVersion, valid, reasons: [] },
       );
-      assert.equal(verdict?.reasons.length === 0, kept);
+      assert.equal(verdict?.reasons.length === 0, valid);
     }
   });
 
@@ -160,7 +160,7 @@ describe("an audit", () => {
       "1.0.13": ["dependencies in Chart.yaml is no list, must be one of charts, such as `- name: redis`"],
     });
     const [first] = audited.tags;
-    assert.deepEqual([first?.kept, first?.chartVersion, first?.appVersion], [false, "1.0.0", "1.0.0"]);
+    assert.deepEqual([first?.valid, first?.chartVersion, first?.appVersion], [false, "1.0.0", "1.0.0"]);
     assert.deepEqual(suggestPrefixes(audited), []);
     const server = await serveGit({ root: directory() });
     try {
@@ -190,7 +190,7 @@ describe("an audit", () => {
           commit: await head("1.0.0"),
           chartVersion: "1.0.0",
           appVersion: "1.0.0",
-          kept: true,
+          valid: true,
           reasons: [],
         },
         {
@@ -199,7 +199,7 @@ describe("an audit", () => {
           commit: await head("1.9.0"),
           chartVersion: "1.9.0",
           appVersion: "1.8.0",
-          kept: false,
+          valid: false,
           reasons: ['appVersion of Chart.yaml is "1.8.0", must be "1.9.0", the image tag'],
         },
         {
@@ -208,7 +208,7 @@ describe("an audit", () => {
           commit: await head("1.10.0"),
           chartVersion: "1.10.0",
           appVersion: "1.10.0",
-          kept: true,
+          valid: true,
           reasons: [],
         },
       ],
@@ -290,11 +290,11 @@ describe("an audit", () => {
       { files: chartAt("1.0.1"), branch: "release/1.0", from: "refs/heads/master", lightweight: ["1.0.1"] },
       { files: chartAt("1.0.2"), branch: "feature", from: "refs/heads/master", lightweight: ["1.0.2"] },
     ]);
-    const kept = async (...releasedFrom: string[]) =>
+    const valid = async (...releasedFrom: string[]) =>
       keptTags(await audit({ repository, chart: "charts/app", prefix: none, releasedFrom }));
-    assert.deepEqual(await kept(), ["1.0.0", "1.0.1", "1.0.2"]);
-    assert.deepEqual(await kept("master"), ["1.0.0"]);
-    assert.deepEqual(await kept("master", "release/*"), ["1.0.0", "1.0.1"]);
+    assert.deepEqual(await valid(), ["1.0.0", "1.0.1", "1.0.2"]);
+    assert.deepEqual(await valid("master"), ["1.0.0"]);
+    assert.deepEqual(await valid("master", "release/*"), ["1.0.0", "1.0.1"]);
   });
 
   it("reads a repository over HTTP, a bundle, a work tree and a file URL alike", async () => {

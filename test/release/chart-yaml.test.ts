@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readChartYaml } from "../../release/chart-yaml";
+import { readChartYaml } from "../../src/release/chart-yaml";
 
 function read(content: string | Buffer) {
   const { version, appVersion, problems } = readChartYaml(content);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readDependencies, type DependencyList } from "../../release/chart-dependencies";
-import { dependencyPinProblems } from "../../release/dependency-pins";
-import { readHelmYaml } from "../../release/helm-yaml";
+import { readDependencies, type DependencyList } from "../../src/release/chart-dependencies";
+import { dependencyPinProblems } from "../../src/release/dependency-pins";
+import { readHelmYaml } from "../../src/release/helm-yaml";
 
 const repository = "https://charts.example.com";
 

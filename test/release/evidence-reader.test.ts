@@ -2,17 +2,23 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import type { Fleet, Tenant } from "../../fleet/fleet";
-import { serveRegistry } from "../../lab/embedded-registry";
-import { git } from "../../lab/git";
-import { serveGit, type GitServer } from "../../lab/git-server";
-import { listenOnLoopback, type Listening } from "../../lab/loopback";
-import { pushChart, pushImage } from "../../lab/push";
-import type { Evidence } from "../../release/evidence";
-import { createEvidenceReader, type EvidenceReader } from "../../release/evidence-reader";
-import { withEvidence, type Lock } from "../../release/lock";
-import { resolveAgain, resolveBranch, resolveBranches, resolveFleet, resolveRelease } from "../../release/resolve";
-import { verifyLock } from "../../release/verify";
+import type { StackConfig, Tenant } from "../../src/config/stack-config";
+import { serveRegistry } from "../../demo/embedded-registry";
+import { git } from "../../demo/git";
+import { serveGit, type GitServer } from "../../demo/git-server";
+import { listenOnLoopback, type Listening } from "../../demo/loopback";
+import { pushChart, pushImage } from "../../demo/push";
+import type { Evidence } from "../../src/release/evidence";
+import { createEvidenceReader, type EvidenceReader } from "../../src/release/evidence-reader";
+import { withEvidence, type Lock } from "../../src/release/lock";
+import {
+  resolveAgain,
+  resolveBranch,
+  resolveBranches,
+  resolveReleases,
+  resolveRelease,
+} from "../../src/release/resolve";
+import { verifyLock } from "../../src/release/verify";
 import { temporaryDirectory } from "../support/directory";
 import { chartAt, makeRepository } from "./scratch-repository";
 import { makeTenant } from "./tenants";
@@ -205,9 +211,9 @@ describe("releases on a Git server and in a registry", () => {
     const tenants = Array.from({ length: 30 }, (_, index) =>
       tenant({ name: `app-${index}`, tag: ["1.0.0", "1.1.0", "1.3.0"][index % 3] }),
     );
-    const fleet = { tenants, branch: "master" } as unknown as Fleet;
+    const config = { tenants, branch: "master" } as unknown as StackConfig;
     const reader = makeReader();
-    const resolutions = await resolveFleet(fleet, noLock, reader);
+    const resolutions = await resolveReleases(config, noLock, reader);
     assert.deepEqual(
       resolutions.map((one) => one.tenant),
       tenants.map(({ name }) => name),
@@ -218,7 +224,7 @@ describe("releases on a Git server and in a registry", () => {
     );
     await gitServer.close();
     await registry.close();
-    assert.deepEqual(await resolveFleet(fleet, noLock, reader), resolutions);
+    assert.deepEqual(await resolveReleases(config, noLock, reader), resolutions);
     registry = await serveRegistry();
     gitServer = await serveGit({ root: directory() });
   });
@@ -280,11 +286,11 @@ describe("releases on a Git server and in a registry", () => {
       (await resolveBranch(tenant(), "broken", makeReader())).reasons.join(),
       /version in Chart\.yaml is a map or a list/,
     );
-    const fleet = {
+    const config = {
       tenants: [tenant(), tenant({ name: "b", repository: `${gitServer.url}/none.git` })],
       branch: "master",
-    } as unknown as Fleet;
-    const [good, bad] = await resolveBranches(fleet, makeReader());
+    } as unknown as StackConfig;
+    const [good, bad] = await resolveBranches(config, makeReader());
     assert.deepEqual([good?.source, bad?.source], ["read", "none"]);
     assert.match(bad?.reasons.join() ?? "", /the branch "master" in .*none\.git cannot be read/);
   });

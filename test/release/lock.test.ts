@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ProblemsError } from "../../fleet/problem";
-import type { Evidence } from "../../release/evidence";
-import { lockedEvidence, lockFile, readLock, withEvidence, writeLock } from "../../release/lock";
-import { expectationsOf, promiseReasons } from "../../release/promise";
+import { ProblemsError } from "../../src/config/problem";
+import type { Evidence } from "../../src/release/evidence";
+import { lockedEvidence, lockFile, readLock, withEvidence, writeLock } from "../../src/release/lock";
+import { expectationsOf, promiseReasons } from "../../src/release/promise";
 import { temporaryDirectory } from "../support/directory";
 import { makeTenant } from "./tenants";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Tenant } from "../../fleet/fleet";
-import { branchMatches } from "../../release/branch-pattern";
-import type { BranchEvidence, Evidence } from "../../release/evidence";
-import { branchReasons, expectationsOf, promiseReasons } from "../../release/promise";
+import type { Tenant } from "../../src/config/stack-config";
+import { branchMatches } from "../../src/release/branch-pattern";
+import type { BranchEvidence, Evidence } from "../../src/release/evidence";
+import { branchReasons, expectationsOf, promiseReasons } from "../../src/release/promise";
 import { makeTenant } from "./tenants";
 
 const commit = "81ef8654bff2d5fba88dcf9cf874b3adc425d6b7";

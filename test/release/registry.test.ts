@@ -3,12 +3,12 @@ import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { delimiter, join } from "node:path";
-import { serveRegistry } from "../../lab/embedded-registry";
-import { listenOnLoopback } from "../../lab/loopback";
-import { pushChart, pushImage } from "../../lab/push";
-import { parseImageAddress } from "../../release/image-address";
-import { createRegistry, RegistryError, type RegistryOptions } from "../../release/registry";
-import { createRegistryClient } from "../../release/registry-client";
+import { serveRegistry } from "../../demo/embedded-registry";
+import { listenOnLoopback } from "../../demo/loopback";
+import { pushChart, pushImage } from "../../demo/push";
+import { parseImageAddress } from "../../src/release/image-address";
+import { createRegistry, RegistryError, type RegistryOptions } from "../../src/release/registry";
+import { createRegistryClient } from "../../src/release/registry-client";
 import { temporaryDirectory } from "../support/directory";
 import { startDistribution } from "../support/registry";
 import { requireTools } from "../support/tools";
@@ -338,7 +338,7 @@ describe("a registry", () => {
           assert.ok(error instanceof RegistryError);
           assert.equal(
             error.message,
-            `the registry ${host} points at ${elsewhere}, expected https://${host}: credentials are sent nowhere else. Its operator has to mend its \`Link\` header`,
+            `the registry ${host} points at ${elsewhere}, expected https://${host}: credentials are sent nowhere else. Its operator has to fix its \`Link\` header`,
           );
           return true;
         });

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { git, gitEnvironment } from "../../lab/git";
+import { git, gitEnvironment } from "../../demo/git";
 
 /** One commit of a scratch repository, and the tags on it. */
 export interface ScratchCommit {

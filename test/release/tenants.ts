@@ -1,4 +1,4 @@
-import type { Tenant } from "../../fleet/fleet";
+import type { Tenant } from "../../src/config/stack-config";
 
 /** A tenant that says just what a test is about. */
 export function makeTenant(parts: Partial<Tenant> = {}): Tenant {

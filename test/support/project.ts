@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { copyProject, type ScratchProject } from "../../lab/scratch-project";
+import { copyProject, type ScratchProject } from "../../demo/scratch-project";
 
 /** Absolute path of this project's folder. */
 export const projectRoot = join(__dirname, "..", "..");

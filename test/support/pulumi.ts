@@ -1,5 +1,5 @@
 import type { Context } from "mocha";
-import { findEngine, type Engine } from "../../lab/engine";
+import { findEngine, type Engine } from "../../demo/engine";
 import { lacks } from "./tools";
 
 /** The real engine with its Kubernetes provider. Without one the test is skipped; with `REQUIRE_TOOLS=1` it fails. */

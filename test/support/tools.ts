@@ -1,5 +1,5 @@
 import type { Context, Hook, Suite, Test } from "mocha";
-import { findExecutable } from "../../lab/executable";
+import { findExecutable } from "../../demo/executable";
 
 /**
  * Goes on only where all of these programs are on `PATH`. Otherwise the test (or, called in a `before` hook, the whole
@@ -20,7 +20,7 @@ export function lacks(context: Context, reason: string): never {
 }
 
 /**
- * Skips the test, or the whole suite in a `before` hook, for a reason that no tool can mend, such as the platform.
+ * Skips the test, or the whole suite in a `before` hook, for a reason that no tool can fix, such as the platform.
  * The summary counts skips by these reasons.
  */
 export function skipBecause(context: Context, reason: string): never {

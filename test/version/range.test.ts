@@ -11,7 +11,7 @@ import {
   policyError,
   rangeAllows,
   rangeAsksForPrerelease,
-} from "../../version/range";
+} from "../../src/version/range";
 import { requireTools } from "../support/tools";
 
 const fixture = join(__dirname, "../fixtures/masterminds");

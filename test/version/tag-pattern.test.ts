@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { commitOfTag, commitPatternError, tagMatches, tagPatternError } from "../../version/tag-pattern";
+import { commitOfTag, commitPatternError, tagMatches, tagPatternError } from "../../src/version/tag-pattern";
 
 const usual = "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compareVersions, isPrerelease, isVersion, versionOfTag } from "../../version/version";
+import { compareVersions, isPrerelease, isVersion, versionOfTag } from "../../src/version/version";
 
 describe("a version", () => {
   it("is strict SemVer and nothing else", () => {

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lab } from "../../../lab/control-plane/lab";
-import type { ChartFiles } from "../../../lab/example-chart";
-import { pushChart, pushImage, type PushImageOptions } from "../../../lab/push";
+import type { Lab } from "../../lab/lab";
+import type { ChartFiles } from "../../../demo/example-chart";
+import { pushChart, pushImage, type PushImageOptions } from "../../../demo/push";
 import { freshName } from "./lab";
 import { Repository } from "./repository";
 

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import type { Selection } from "../../../lab/control-plane/cluster";
-import type { EngineResult } from "../../../lab/engine-session";
+import type { Selection } from "../../lab/cluster";
+import type { EngineResult } from "../../../demo/engine-session";
 import type { Stage } from "./stage";
 
 /** When something happens to an `up`. */

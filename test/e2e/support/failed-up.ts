@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { ObjectReference } from "../../../lab/control-plane/cluster";
-import { nameOf } from "../../../lab/control-plane/wait";
-import type { EngineResult } from "../../../lab/engine-session";
+import type { ObjectReference } from "../../lab/cluster";
+import { nameOf } from "../../lab/wait";
+import type { EngineResult } from "../../../demo/engine-session";
 import type { Application } from "./application";
 import { said } from "./stage";
 

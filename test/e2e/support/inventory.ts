@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { LiveObject } from "../../../lab/control-plane/cluster";
+import type { LiveObject } from "../../lab/cluster";
 import { said, type Stage } from "./stage";
-import { nameOf } from "../../../lab/control-plane/wait";
+import { nameOf } from "../../lab/wait";
 
 /** Every kind that the program makes. */
 const kinds = [

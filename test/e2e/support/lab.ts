@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { Context } from "mocha";
-import { Cluster } from "../../../lab/control-plane/cluster";
-import { connectLab } from "../../../lab/control-plane/connect";
-import type { Lab, LabControl } from "../../../lab/control-plane/lab";
-import { startLab } from "../../../lab/control-plane/start";
-import { ToolsMissingError } from "../../../lab/control-plane/toolbox";
+import { Cluster } from "../../lab/cluster";
+import { connectLab } from "../../lab/connect";
+import type { Lab, LabControl } from "../../lab/lab";
+import { startLab } from "../../lab/start";
+import { ToolsMissingError } from "../../lab/toolbox";
 import { lacks, skipBecause } from "../../support/tools";
 
 /** A lab, and an administrator's client of its cluster. */

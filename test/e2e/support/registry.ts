@@ -1,4 +1,4 @@
-import type { Lab } from "../../../lab/control-plane/lab";
+import type { Lab } from "../../lab/lab";
 
 const manifestTypes = [
   "application/vnd.oci.image.manifest.v1+json",

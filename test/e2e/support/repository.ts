@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Context } from "mocha";
-import type { Lab } from "../../../lab/control-plane/lab";
-import type { ChartFiles } from "../../../lab/example-chart";
-import { git } from "../../../lab/git";
+import type { Lab } from "../../lab/lab";
+import type { ChartFiles } from "../../../demo/example-chart";
+import { git } from "../../../demo/git";
 import { lacks } from "../../support/tools";
 
 /** The history of podinfo as a Git bundle, `$AUTHORITY_DATA/podinfo.bundle`; where there is none, the test is skipped. */

@@ -1,5 +1,5 @@
-import { ApiError, type ApiRequest } from "../../../lab/control-plane/api-connection";
-import type { Cluster } from "../../../lab/control-plane/cluster";
+import { ApiError, type ApiRequest } from "../../lab/api-connection";
+import type { Cluster } from "../../lab/cluster";
 
 /** One rule of what somebody may do, as the API server resolves all roles. */
 export interface Right {

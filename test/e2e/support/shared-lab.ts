@@ -1,7 +1,7 @@
-import { connectLab, labVariables } from "../../../lab/control-plane/connect";
-import type { Lab } from "../../../lab/control-plane/lab";
-import { startLab } from "../../../lab/control-plane/start";
-import { ToolsMissingError } from "../../../lab/control-plane/toolbox";
+import { connectLab, labVariables } from "../../lab/connect";
+import type { Lab } from "../../lab/lab";
+import { startLab } from "../../lab/start";
+import { ToolsMissingError } from "../../lab/toolbox";
 
 let started: Lab | undefined;
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Context } from "mocha";
 import { lacks } from "../../support/tools";
 import { requireEngine } from "../../support/pulumi";
-import type { Engine } from "../../../lab/engine";
+import type { Engine } from "../../../demo/engine";
 import type { Stage } from "./stage";
 
 /**

@@ -4,24 +4,18 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Context } from "mocha";
-import type { LiveObject, ObjectReference } from "../../../lab/control-plane/cluster";
-import type { Engine } from "../../../lab/engine";
-import { type EngineResult, type EngineSession, openEngineSession } from "../../../lab/engine-session";
-import type { ScratchProject } from "../../../lab/scratch-project";
+import type { LiveObject, ObjectReference } from "../../lab/cluster";
+import type { Engine } from "../../../demo/engine";
+import { type EngineResult, type EngineSession, openEngineSession } from "../../../demo/engine-session";
+import type { ScratchProject } from "../../../demo/scratch-project";
 import { scratchProject } from "../../support/project";
 import { requireEngine } from "../../support/pulumi";
 import { Application } from "./application";
-import { type HelmRevision, helmHistory } from "../../../lab/control-plane/helm-history";
+import { type HelmRevision, helmHistory } from "../../lab/helm-history";
 import { freshName, type OpenedLab } from "./lab";
-import { reconcile } from "../../../lab/control-plane/reconcile";
+import { reconcile } from "../../lab/reconcile";
 import { Repository, requirePodinfo } from "./repository";
-import {
-  waitFor,
-  waitForCondition,
-  waitForGone,
-  waitForObject,
-  type WaitOptions,
-} from "../../../lab/control-plane/wait";
+import { waitFor, waitForCondition, waitForGone, waitForObject, type WaitOptions } from "../../lab/wait";
 
 /** How a tenant stands in a stack file of the stage. */
 export interface StagedTenant {

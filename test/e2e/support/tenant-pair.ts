@@ -2,19 +2,19 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Context } from "mocha";
-import type { Fleet } from "../../../fleet/fleet";
-import { readFleet } from "../../../fleet/read";
-import type { Cluster, LiveObject, ObjectReference } from "../../../lab/control-plane/cluster";
-import type { Lab } from "../../../lab/control-plane/lab";
-import { exampleChart } from "../../../lab/example-chart";
-import { pushImage } from "../../../lab/push";
-import { followed, tenantManifests, tenantSpecs } from "../../../manifests/fleet-manifests";
-import type { KubernetesObject } from "../../../manifests/object";
-import type { Evidence } from "../../../release/evidence";
+import type { StackConfig } from "../../../src/config/stack-config";
+import { readStackConfig } from "../../../src/config/read-stack-config";
+import type { Cluster, LiveObject, ObjectReference } from "../../lab/cluster";
+import type { Lab } from "../../lab/lab";
+import { exampleChart } from "../../../demo/example-chart";
+import { pushImage } from "../../../demo/push";
+import { resolvedSource, tenantManifests, tenantSpecs } from "../../../src/manifests/stack-objects";
+import type { KubernetesObject } from "../../../src/manifests/object";
+import type { Evidence } from "../../../src/release/evidence";
 import { projectRoot } from "../../support/project";
 import { freshName, type OpenedLab } from "./lab";
 import { Repository, requirePodinfo } from "./repository";
-import { waitForCondition, waitForGone } from "../../../lab/control-plane/wait";
+import { waitForCondition, waitForGone } from "../../lab/wait";
 
 /** The authority namespace of the pair: Flux's own, as by default, so that its controllers' accounts are there too. */
 export const authorityNamespace = "flux-system";
@@ -139,8 +139,8 @@ export class TenantPair {
   }
 
   /** The fleet, as the program reads it. @throws ProblemsError where the stack file is refused */
-  readFleet(): Fleet {
-    return readFleet({ root: this.directory, stack });
+  readStackConfig(): StackConfig {
+    return readStackConfig({ root: this.directory, stack });
   }
 
   /** Writes the stack file with further lines in podinfo's entry. */
@@ -176,12 +176,12 @@ export class TenantPair {
    * @returns the HelmRelease, which is the last of them
    */
   async deploy(tenant: PairedTenant, version: string, timeout?: string): Promise<LiveObject> {
-    const read = this.readFleet();
-    const fleet = timeout === undefined ? read : { ...read, timeouts: { ...read.timeouts, release: timeout } };
-    const declared = fleet.tenants.find(({ name }) => name === tenant.name);
+    const read = this.readStackConfig();
+    const config = timeout === undefined ? read : { ...read, timeouts: { ...read.timeouts, release: timeout } };
+    const declared = config.tenants.find(({ name }) => name === tenant.name);
     if (declared === undefined) throw new Error(`The stack file declares no tenant ${tenant.name}.`);
     const evidence = await tenant.evidence(version);
-    const objects = tenantManifests(tenantSpecs(fleet, { ...declared, tag: version }, followed(evidence)));
+    const objects = tenantManifests(tenantSpecs(config, { ...declared, tag: version }, resolvedSource(evidence)));
     let last: LiveObject | undefined;
     for (const object of objects) {
       this.applied.set(`${object.kind}/${object.metadata.name}`, object);

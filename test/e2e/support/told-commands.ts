@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import type { EngineResult } from "../../../lab/engine-session";
+import type { EngineResult } from "../../../demo/engine-session";
 import type { Stage } from "./stage";
 
 /** The commands that a message tells people to run, between backquotes, as far as they start like this. */

@@ -1,0 +1,165 @@
+import { runtime } from "@pulumi/pulumi";
+import type { StackConfig } from "../config/stack-config";
+import { describeProblem, type Problem, ProblemsError } from "../config/problem";
+import { readAllStackConfigs, readStackConfig, readStackFile } from "../config/read-stack-config";
+import { projectPrefix } from "../config/schema";
+import { settingsOf } from "../config/structure";
+import { judgeObjects, type Violation } from "../../policy-pack/judge";
+import { policies } from "../../policy-pack/policies";
+import { type Lock, readLock } from "../release/lock";
+import type { EvidenceReader } from "../release/evidence-reader";
+import { hint } from "../release/resolve";
+import { type ExitCode, exitCode } from "./exit-code";
+import { countProblems, requireAnyStack } from "./project";
+import { type AnyResolution, describeReasons, resolveStack, stackObjects } from "./releases";
+import type { Session } from "./session";
+import { type Colors, printable, printableLines } from "./terminal";
+
+/** Options of `authority check`. */
+export interface CheckOptions {
+  readonly stack?: string;
+  readonly json?: boolean;
+}
+
+/** What was found of the project. */
+export interface CheckResult {
+  /** What is wrong with the files. */
+  readonly problems: readonly Problem[];
+  /** The stacks whose files are in order. */
+  readonly stacks: readonly CheckedStack[];
+}
+
+/** What was found of one stack. */
+export interface CheckedStack {
+  readonly stack: string;
+  /** How many tenants there are. */
+  readonly tenants: number;
+  /** How many objects the policies judged. */
+  readonly objects: number;
+  /** Tenants whose release may not run, and why. */
+  readonly releases: readonly Pick<AnyResolution, "tenant" | "source" | "reasons">[];
+  /** What the policies say. */
+  readonly violations: readonly Violation[];
+}
+
+/** Checks config, promise and policies of the stack, or of all of them, without an engine. */
+export async function check(options: CheckOptions, session: Session): Promise<ExitCode> {
+  const { root, terminal } = session;
+  const { stack } = options;
+  const problems: Problem[] = [];
+  const gather = <Result>(read: () => Result): Result | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ProblemsError)) throw error;
+      problems.push(...error.problems);
+      return undefined;
+    }
+  };
+  const configs =
+    stack === undefined ? readableConfigs(root, gather) : [gather(() => readStackConfig({ root, stack }))];
+  const lock = gather(() => readLock(root));
+  const stacks: CheckedStack[] = [];
+  if (lock !== undefined) {
+    const reader = session.reader();
+    for (const config of configs) {
+      if (config === undefined) continue;
+      terminal.count(`checking the stack ${config.stack}`);
+      stacks.push(await checkStack(config, lock, reader));
+    }
+  }
+  terminal.done();
+  const result: CheckResult = { problems, stacks };
+  if (options.json === true) terminal.printJson(result);
+  else terminal.print(describeCheck(result, terminal.colors));
+  if (problems.length > 0) return exitCode.badInput;
+  return stacks.some(isBlocked) ? exitCode.blocked : exitCode.fine;
+}
+
+/** The stacks that can be read; where one of them cannot, the others are checked all the same. */
+function readableConfigs(
+  root: string,
+  gather: <Result>(read: () => Result) => Result | undefined,
+): (StackConfig | undefined)[] {
+  const stacks = requireAnyStack(root);
+  const all = gather(() => readAllStackConfigs(root));
+  if (all !== undefined) return all;
+  return stacks.map((stack) => {
+    try {
+      return readStackConfig({ root, stack });
+    } catch (error) {
+      if (error instanceof ProblemsError) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** Judges one stack: the promise of each release, and all policies over its objects. */
+export async function checkStack(config: StackConfig, lock: Lock, reader: EvidenceReader): Promise<CheckedStack> {
+  const releases = await resolveStack(config, lock, reader);
+  const objects = [...stackObjects(config, releases)];
+  runtime.setAllConfig(engineConfig(config));
+  const violations = await judgeObjects(objects, policies, {}, config.stack);
+  return {
+    stack: config.stack,
+    tenants: config.tenants.length,
+    objects: objects.length,
+    releases: releases
+      .filter(({ reasons }) => reasons.length > 0)
+      .map(({ tenant, source, reasons }) => ({ tenant, source, reasons })),
+    violations,
+  };
+}
+
+/** The stack's config as the engine hands it to the policies: texts as they are, everything else as JSON. */
+function engineConfig({ root, stack }: StackConfig): Record<string, string> {
+  const settings = settingsOf(readStackFile(root, stack));
+  return Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [
+      `${projectPrefix}:${key}`,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]),
+  );
+}
+
+function isBlocked({ releases, violations }: CheckedStack): boolean {
+  return releases.length > 0 || violations.some(({ enforcement }) => enforcement === "mandatory");
+}
+
+/** A policy judges the promise too, and says how to fix it: once is enough for people. */
+function isToldBy(violations: readonly Violation[], { tenant, reasons }: CheckedStack["releases"][number]): boolean {
+  const told = violations.filter((violation) => violation.tenant === tenant).map(({ message }) => message);
+  return reasons.every((reason) => told.some((message) => message.includes(reason)));
+}
+
+function describeCheck({ problems, stacks }: CheckResult, colors: Colors): string {
+  return [
+    ...problems.map((problem) => printable(describeProblem(problem))),
+    ...(problems.length === 0 ? [] : [colors.red(countProblems(problems))]),
+    ...stacks.flatMap((checked) => describeStack(checked, colors)),
+  ].join("\n");
+}
+
+/** No policy knows where the evidence comes from. */
+function describeHint(stack: string, release: CheckedStack["releases"][number]): string[] {
+  const way = hint(stack, release);
+  return way === undefined ? [] : [`${stack}/${release.tenant}: ${way}`];
+}
+
+/** What was found of one stack, as lines for people. */
+export function describeStack(checked: CheckedStack, colors: Colors): string[] {
+  const { stack, tenants, objects, releases, violations } = checked;
+  const verdict = isBlocked(checked) ? colors.red("blocked") : colors.green("fine");
+  return [
+    ...releases
+      .flatMap((release) =>
+        isToldBy(violations, release) ? describeHint(stack, release) : describeReasons(stack, release),
+      )
+      .map(printable),
+    ...violations.map(
+      ({ policy, enforcement, message }) =>
+        `${enforcement === "mandatory" ? colors.red(policy) : colors.yellow(`${policy} (advisory)`)}: ${printableLines(message)}`,
+    ),
+    `${stack}: ${verdict}, ${tenants} ${tenants === 1 ? "tenant" : "tenants"}, ${objects} objects`,
+  ];
+}

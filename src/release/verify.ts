@@ -1,0 +1,161 @@
+/** Reads everything that the lock holds again, and tells what has changed since. */
+import type { Chart, Tenant } from "../config/stack-config";
+import type { Evidence } from "./evidence";
+import type { EvidenceReader, Question } from "./evidence-reader";
+import { chartTagOf } from "../version/version";
+import type { Lock } from "./lock";
+import { chartReference } from "./promise";
+
+/** What became of one release since it was locked. */
+export interface Verification {
+  /** The tenant's name. */
+  readonly tenant: string;
+  readonly version: string;
+  /** What has changed, each in one sentence. */
+  readonly changes: readonly string[];
+  /** What could not be read, each in one sentence. */
+  readonly unread: readonly string[];
+}
+
+/**
+ * Verifies every release of the lock, by tenant and version.
+ *
+ * @param tenants of all stacks; they tell how a registry is reached. A release whose tenant is not among them is read
+ *   as the lock says.
+ */
+export async function verifyLock(
+  lock: Lock,
+  tenants: readonly Tenant[],
+  reader: EvidenceReader,
+): Promise<Verification[]> {
+  const locked = [...lock.releases].flatMap(([tenant, versions]) =>
+    [...versions.values()].map((evidence) => ({ tenant, evidence })),
+  );
+  return Promise.all(
+    locked.map(async ({ tenant, evidence }): Promise<Verification> => {
+      const declared = tenants.find(({ name, chart }) => name === tenant && chartReference(chart) === evidence.chart);
+      const read = await reader.readFacts(questionOfEntry(evidence, declared));
+      const found = { tenant, version: evidence.version };
+      return "evidence" in read
+        ? { ...found, changes: changesBetween(evidence, read.evidence), unread: [] }
+        : { ...found, changes: [], unread: read.missing };
+    }),
+  );
+}
+
+/** What is to be read again: just what the entry has. */
+function questionOfEntry(locked: Evidence, declared: Tenant | undefined): Question {
+  const references = locked.images.map(({ reference }) => splitReference(reference));
+  const chart: Chart = locked.chart.startsWith("oci://")
+    ? { kind: "oci", url: locked.chart }
+    : { kind: "git", path: locked.chart };
+  return {
+    version: locked.version,
+    repository: locked.gitTag === undefined ? undefined : locked.repository,
+    gitTag: locked.gitTag ?? "",
+    // A release branch may have been merged and deleted: then the commit has to lie on another one that is allowed.
+    releasedFrom: locked.branch === undefined ? [] : [locked.branch, ...(declared?.releasedFrom ?? [])],
+    chart,
+    chartTag: chartTagOf(locked.chartVersion ?? locked.version),
+    images: references.map(({ image }) => image),
+    imageTag: references[0]?.tag ?? "",
+    insecure: declared?.insecureRegistry ?? false,
+  };
+}
+
+/** The tag stands behind the last colon; an earlier one belongs to the registry's port. */
+function splitReference(reference: string): { image: string; tag: string } {
+  const colon = reference.lastIndexOf(":");
+  return { image: reference.slice(0, colon), tag: reference.slice(colon + 1) };
+}
+
+/**
+ * What makes it another release than the one that was locked: the commit, the tag object, or a digest. The tenant may
+ * declare another branch or prefix by now; a fact that is not there is the promise's to miss.
+ */
+export function movedFacts(locked: Evidence, now: Evidence): string[] {
+  const found = now.images.filter(({ digest }) => digest !== undefined).map(({ reference }) => reference);
+  const images = locked.images.filter(({ reference }) => found.includes(reference));
+  const isSameChart = now.chartDigest !== undefined && locked.chartVersion === now.chartVersion;
+  return [
+    ...(now.commit === undefined ? [] : movedTag(locked, now)),
+    ...(isSameChart && locked.chartDigest !== undefined
+      ? change("the chart's digest", locked.chartDigest, now.chartDigest)
+      : []),
+    ...imageChanges({ ...locked, images }, now),
+  ];
+}
+
+function movedTag(locked: Evidence, now: Evidence): string[] {
+  if (locked.gitTag === undefined || locked.gitTag === now.gitTag) {
+    return tagChanges(locked, now);
+  }
+  // Two tags are two objects; of one release they point at one commit.
+  return locked.commit === now.commit
+    ? []
+    : [
+        `the Git tag "${String(now.gitTag)}" points at ${String(now.commit)}, and "${locked.gitTag}", which was locked, at ${String(locked.commit)}`,
+      ];
+}
+
+function changesBetween(locked: Evidence, now: Evidence): string[] {
+  return [...gitChanges(locked, now), ...chartChanges(locked, now), ...imageChanges(locked, now)];
+}
+
+function gitChanges(locked: Evidence, now: Evidence): string[] {
+  const isSameCommit = now.gitTag !== undefined && now.commit === locked.commit;
+  const isStray = isSameCommit && locked.branch !== undefined && now.branch === undefined;
+  return [
+    ...tagChanges(locked, now),
+    ...(isStray ? [`the branch "${locked.branch}" no longer holds the commit ${String(locked.commit)}`] : []),
+  ];
+}
+
+function tagChanges(locked: Evidence, now: Evidence): string[] {
+  const { gitTag, commit } = locked;
+  if (gitTag === undefined) {
+    return [];
+  }
+  if (now.gitTag === undefined) {
+    return [`the Git tag "${gitTag}" is gone from ${String(locked.repository)}`];
+  }
+  if (now.commit !== commit) {
+    return [`the Git tag "${gitTag}" moved from ${String(commit)} to ${now.commit ?? "what is no commit"}`];
+  }
+  return locked.tagObject !== undefined && locked.tagObject !== now.tagObject
+    ? [
+        `the Git tag "${gitTag}" was made anew at the same commit: its object was ${locked.tagObject}, and is ${now.tagObject ?? "none"}`,
+      ]
+    : [];
+}
+
+function chartChanges(locked: Evidence, now: Evidence): string[] {
+  if (locked.gitTag !== undefined && now.gitTag === undefined && locked.chartDigest === undefined) {
+    // With its tag the chart is out of reach as well; one sentence is enough.
+    return [];
+  }
+  if (locked.chartDigest !== undefined && now.chartDigest === undefined) {
+    return [`the chart ${locked.chart} ${locked.chartVersion ?? locked.version} is gone from the registry`];
+  }
+  return [
+    ...(now.chartProblems ?? []).map((problem) => `the chart ${locked.chart} breaks the promise: ${problem}`),
+    ...change("the chart's digest", locked.chartDigest, now.chartDigest),
+    ...change("version of Chart.yaml", locked.chartVersion, now.chartVersion),
+    ...change("appVersion of Chart.yaml", locked.appVersion, now.appVersion),
+    ...change("the artifact's label org.opencontainers.image.revision", locked.revision, now.revision),
+  ];
+}
+
+function imageChanges(locked: Evidence, now: Evidence): string[] {
+  return locked.images.flatMap(({ reference, digest }) => {
+    const found = now.images.find((image) => image.reference === reference)?.digest;
+    return found === undefined
+      ? [`the image ${reference} is gone from the registry`]
+      : change(`the digest of ${reference}`, digest, found);
+  });
+}
+
+function change(fact: string, before: string | undefined, after: string | undefined): string[] {
+  const show = (value: string | undefined) => (value === undefined ? "missing" : `"${value}"`);
+  return before === after ? [] : [`${fact} was ${show(before)}, and is ${show(after)}`];
+}

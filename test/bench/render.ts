@@ -1,0 +1,158 @@
+/**
+ * `authority render` against `kubectl kustomize`, over the same tenants: time and peak memory of a fresh process.
+ *
+ *   npx tsx test/bench/render.ts [--rounds 3] [--smallest 10] [--largest 10000] [--largest-kustomize 100]
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseAllDocuments, stringify } from "yaml";
+import { resolveStack, stackObjects } from "../../src/cli/releases";
+import { readStackConfig } from "../../src/config/read-stack-config";
+import { findExecutable } from "../../demo/executable";
+import { goYaml } from "../../src/manifests/go-yaml";
+import { label } from "../../src/manifests/name";
+import type { KubernetesObject } from "../../src/manifests/object";
+import { createEvidenceReader } from "../../src/release/evidence-reader";
+import { readLock } from "../../src/release/lock";
+import { writeStack } from "./fleet";
+import {
+  alternate,
+  type Contestants,
+  describeMachine,
+  describeSeconds,
+  median,
+  numberOption,
+  type Run,
+  runOnce,
+} from "./measure";
+
+const authority = join(__dirname, "..", "..", "bin", "authority.js");
+
+/** kustomize knows of itself where a Kubernetes object names a ConfigMap, but not where a HelmRelease does. */
+const nameReference = {
+  nameReference: [
+    {
+      kind: "ConfigMap",
+      version: "v1",
+      fieldSpecs: [{ kind: "HelmRelease", group: "helm.toolkit.fluxcd.io", path: "spec/valuesFrom/name" }],
+    },
+  ],
+};
+
+async function objectsOf(root: string): Promise<KubernetesObject[]> {
+  const config = readStackConfig({ root, stack: "prod" });
+  return [...stackObjects(config, await resolveStack(config, readLock(root), createEvidenceReader()))];
+}
+
+/** The same objects as a person would keep them for kustomize: a folder for each tenant, its ConfigMap generated. */
+function writeKustomization(directory: string, objects: readonly KubernetesObject[]): void {
+  const byOwner = new Map<string, KubernetesObject[]>();
+  for (const object of objects) {
+    const owner = object.metadata.labels?.[label.tenant] ?? "stack";
+    byOwner.set(owner, [...(byOwner.get(owner) ?? []), object]);
+  }
+  mkdirSync(directory);
+  writeFileSync(join(directory, "kustomization.yaml"), stringify({ resources: [...byOwner.keys()] }));
+  for (const [owner, owned] of byOwner) {
+    const folder = join(directory, owner);
+    mkdirSync(folder);
+    writeFileSync(join(folder, "name-reference.yaml"), stringify(nameReference));
+    const maps = owned.filter(({ kind }) => kind === "ConfigMap");
+    const others = owned.filter(({ kind }) => kind !== "ConfigMap");
+    const generators = maps.map(({ metadata, data }) => {
+      for (const [key, content] of Object.entries(data as Record<string, string>)) {
+        writeFileSync(join(folder, key), content);
+      }
+      return {
+        name: withoutHash(metadata.name),
+        namespace: metadata.namespace,
+        files: Object.keys(data as object),
+        options: { immutable: true, labels: metadata.labels, annotations: metadata.annotations },
+      };
+    });
+    const written = others.map((object) => goYaml(maps.reduce(referToGenerated, object)));
+    writeFileSync(join(folder, "objects.yaml"), written.join("---\n"));
+    writeFileSync(
+      join(folder, "kustomization.yaml"),
+      stringify({
+        resources: ["objects.yaml"],
+        ...(generators.length > 0 && { configMapGenerator: generators, configurations: ["name-reference.yaml"] }),
+      }),
+    );
+  }
+}
+
+/** @throws AssertionError where kustomize makes other objects than the render, for then the comparison is void */
+function assertSameObjects(directory: string, objects: readonly KubernetesObject[]): void {
+  const printed = execFileSync("kubectl", ["kustomize", directory], { encoding: "utf8", maxBuffer: 1 << 30 });
+  const made = parseAllDocuments(printed).map((document) => goYaml(document.toJS() as KubernetesObject));
+  assert.deepEqual(made.sort(), objects.map(goYaml).sort());
+}
+
+function withoutHash(name: string): string {
+  return name.slice(0, name.lastIndexOf("-"));
+}
+
+function referToGenerated(object: KubernetesObject, { metadata }: KubernetesObject): KubernetesObject {
+  return JSON.parse(JSON.stringify(object).replaceAll(metadata.name, withoutHash(metadata.name))) as KubernetesObject;
+}
+
+async function benchSize(tenants: number, rounds: number, largestKustomize: number): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), "shared-authority-bench-"));
+  try {
+    const config = join(directory, "fleet");
+    mkdirSync(config);
+    writeStack({ directory: config, tenants });
+    const withKustomize = tenants <= largestKustomize && findExecutable("kubectl") !== undefined;
+    if (withKustomize) {
+      const objects = await objectsOf(config);
+      writeKustomization(join(directory, "kustomize"), objects);
+      if (tenants <= 100) assertSameObjects(join(directory, "kustomize"), objects);
+    }
+    const contestants: Contestants = {
+      render: () =>
+        runOnce({
+          program: process.execPath,
+          parameters: [authority, "render", "--stack", "prod", "--out", join(directory, "out")],
+          directory: config,
+        }),
+      ...(withKustomize && {
+        kustomize: () =>
+          runOnce({ program: "kubectl", parameters: ["kustomize", join(directory, "kustomize")], directory }),
+      }),
+    };
+    const { render = [], kustomize = [] } = await alternate(contestants, rounds);
+    return `| ${[String(tenants), ...cells(render), ...cells(kustomize)].join(" | ")} |`;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function cells(runs: readonly Run[]): string[] {
+  if (runs.length === 0) return ["-", "-", "-"];
+  const peak = Math.round(median(runs.map(({ peakMiB }) => peakMiB)));
+  return [describeSeconds(runs), describeSeconds(runs, "processorSeconds"), `${peak} MiB`];
+}
+
+async function main(): Promise<void> {
+  const rounds = numberOption("rounds", 3);
+  const largest = numberOption("largest", 10_000);
+  const smallest = numberOption("smallest", 10);
+  // kustomize's time grows far faster than the tenants: 1,000 were not done after ten minutes.
+  const largestKustomize = numberOption("largest-kustomize", 100);
+  const rows: string[] = [];
+  for (const tenants of [10, 100, 1000, 10_000].filter((size) => size >= smallest && size <= largest)) {
+    rows.push(await benchSize(tenants, rounds, largestKustomize));
+  }
+  console.log(describeMachine());
+  console.log(
+    "| tenants | `authority render` | of the processor | memory | `kubectl kustomize` | of the processor | memory |",
+  );
+  console.log("|---:|---|---|---:|---|---|---:|");
+  console.log(rows.join("\n"));
+}
+
+void main();

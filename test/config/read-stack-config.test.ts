@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { StackConfig } from "../../src/config/stack-config";
+import { ProblemsError } from "../../src/config/problem";
+import { listStacks, readAllStackConfigs, readStackConfig, readStackFile } from "../../src/config/read-stack-config";
+import { defaultQuota } from "../../src/config/tenant-schema";
+import { temporaryDirectory } from "../support/directory";
+import { goodStack, writeInput } from "./bad-inputs";
+
+const project = resolve(".");
+
+describe("readFleet", () => {
+  const root = temporaryDirectory();
+
+  function read(text: string, files: Readonly<Record<string, string>> = {}): StackConfig {
+    writeInput(root(), { files: { "Pulumi.prod.yaml": text, ...files } });
+    return readStackConfig({ root: root(), stack: "prod" });
+  }
+
+  it("reads the committed stacks: podinfo with its real addresses and evidence", () => {
+    const [dev, prod] = readAllStackConfigs(project);
+    assert.deepEqual([dev?.stack, dev?.follow, dev?.branch], ["dev", "branch", "master"]);
+    assert.equal(dev?.tenants[0]?.tag, undefined);
+    const podinfo = prod?.tenants[0];
+    assert.deepEqual(
+      [prod?.follow, podinfo?.repository, podinfo?.images, podinfo?.tag, podinfo?.digest],
+      [
+        "tags",
+        "https://github.com/stefanprodan/podinfo",
+        ["ghcr.io/stefanprodan/podinfo"],
+        "6.15.0",
+        "sha256:ec73780a8425f59ea49f5bc8cdff0d598805a224fbaa1f86c67a244f250fa9da",
+      ],
+    );
+    assert.deepEqual(
+      podinfo?.values.map(({ path }) => path),
+      ["tenants/podinfo/values.yaml", "tenants/podinfo/values.prod.yaml"],
+    );
+  });
+
+  it("takes the example of the design as it stands", () => {
+    const config = read(`config:
+  shared-authority:follow: tags
+  shared-authority:configRepository: { url: https://git.example.com/config.git }
+  shared-authority:tenants:
+    podinfo:                                  # a map by name, never a list: see the traps
+      repository: https://github.com/stefanprodan/podinfo
+      chart: ./charts/podinfo
+      image: ghcr.io/stefanprodan/podinfo
+      tag: "6.15.0" # {"$imagepolicy": "flux-system:podinfo:tag"}
+      digest: "sha256:ec73780a8425f59ea49f5bc8cdff0d598805a224fbaa1f86c67a244f250fa9da" # {"$imagepolicy": "flux-system:podinfo:digest"}
+      policy: { range: ">=6.0.0 <7.0.0", automation: auto, deny: ["6.13.5"] }
+`);
+    assert.deepEqual(config.tenants[0]?.policy, { range: ">=6.0.0 <7.0.0", automation: "auto", deny: ["6.13.5"] });
+  });
+
+  it("takes a stack that follows a branch, with images or charts that are made for each commit", () => {
+    const { tenants } = read(`config:
+  shared-authority:follow: branch
+  shared-authority:configRepository: { url: https://git.example.com/config.git }
+  shared-authority:tenants:
+    charts:
+      chart: oci://registry.example.com/charts/charts
+      image: registry.example.com/charts
+      branchChart: { pattern: '^0\\.0\\.0-master\\.[0-9]+$' }
+    images:
+      repository: https://git.example.com/images
+      chart: ./chart
+      image: registry.example.com/images
+      branchImage: { pattern: '^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$', value: image.tag }
+      tag: "master-0a1b2c3-1732386000" # {"$imagepolicy": "flux-system:images:tag"}
+      policy: { automation: pull-request }
+    pinned:
+      repository: https://git.example.com/pinned
+      chart: ./chart
+      image: registry.example.com/pinned
+      branchImage: { pattern: '^(?P<ts>[0-9]+)-(?P<sha>[0-9a-f]{7,40})$', value: image.tag }
+      tag: "1732386000-0a1b2c3"
+      policy: { automation: auto, pin: { reason: a demonstration, by: ann } }
+`);
+    assert.deepEqual(tenants[0]?.branchChart, { range: ">=0.0.0-0", pattern: "^0\\.0\\.0-master\\.[0-9]+$" });
+    assert.deepEqual(tenants[1]?.branchImage?.value, "image.tag");
+    assert.deepEqual(
+      tenants.map(({ tag }) => tag),
+      [undefined, "master-0a1b2c3-1732386000", "1732386000-0a1b2c3"],
+    );
+  });
+
+  it("fills in every default", () => {
+    assert.deepEqual(read(goodStack), {
+      stack: "prod",
+      root: root(),
+      file: "Pulumi.prod.yaml",
+      follow: "tags",
+      branch: "master",
+      authorityNamespace: "flux-system",
+      delivery: { kind: "cluster" },
+      cluster: {},
+      intervals: { source: "1m0s", image: "5m0s", release: "10m0s", automation: "5m0s" },
+      timeouts: { source: "1m0s", release: "5m0s" },
+      tenants: [
+        {
+          name: "shop",
+          namespace: "shop",
+          repository: "https://git.example.com/shop.git",
+          chart: { kind: "git", path: "./charts/shop" },
+          images: ["registry.example.com/shop"],
+          insecureRegistry: false,
+          tag: "1.4.0",
+          prefix: { git: "", chart: "", image: "" },
+          releasedFrom: ["master"],
+          policy: { range: ">=1.0.0 <2.0.0", automation: "manual", deny: [] },
+          values: [],
+          team: [],
+          quota: defaultQuota,
+          limits: { default: { cpu: "500m", memory: "256Mi" }, defaultRequest: { cpu: "50m", memory: "64Mi" } },
+          network: { ingress: [], egress: [] },
+          podSecurity: "restricted",
+          secrets: [],
+          line: 4,
+        },
+      ],
+    });
+  });
+
+  it("reads each short form as its long form", () => {
+    const config = read(`${goodStack}      quota: { pods: 5, requests.cpu: 0.5 }
+      secrets: [shop-db, { name: shop-mail, key: mail.yaml }]
+      network: { egress: [{ namespaces: [bank], ports: [443, { port: 53, protocol: UDP }] }] }
+`);
+    const [tenant] = config.tenants;
+    assert.deepEqual(tenant?.quota, { pods: "5", "requests.cpu": "0.5" });
+    assert.deepEqual(tenant.secrets, [
+      { name: "shop-db", key: "values.yaml" },
+      { name: "shop-mail", key: "mail.yaml" },
+    ]);
+    assert.deepEqual(tenant.network.egress, [
+      {
+        namespaces: ["bank"],
+        cidrs: [],
+        ports: [
+          { port: 443, protocol: "TCP" },
+          { port: 53, protocol: "UDP" },
+        ],
+      },
+    ]);
+  });
+
+  it("takes the platform's Secrets and the tenant's own as credentials", () => {
+    for (const secret of ["platform-registry", "shop", "shop-registry", "shopping", "banker"]) {
+      const bank = goodStack.slice(goodStack.indexOf("    shop:")).replaceAll("shop", "bank");
+      const [, shop] = read(`${goodStack}      registrySecret: ${secret}\n${bank}`).tenants;
+      assert.equal(shop?.registrySecret, secret);
+    }
+  });
+
+  it("takes line separators between quotes, which every reader of YAML reads alike", () => {
+    const content = 'a: "x\u2028y"\nb: \'x\u2029y\'\nc: "\\x85"\n';
+    assert.equal(read(goodStack, { "tenants/shop/values.yaml": content }).tenants[0]?.values[0]?.content, content);
+  });
+
+  it("takes CRLF, a byte order mark, and a stack without tenants", () => {
+    assert.equal(read(`\uFEFF${goodStack.replaceAll("\n", "\r\n")}`).tenants.length, 1);
+    assert.deepEqual(read("config:\n  shared-authority:follow: tags\n").tenants, []);
+    assert.deepEqual(read("config:\n  shared-authority:follow: tags\n  shared-authority:tenants: {}\n").tenants, []);
+  });
+
+  it("takes the config of other projects and providers", () => {
+    assert.equal(read(`${goodStack}  kubernetes:context: lab\n  aws:region: [&a x, *a]\n`).tenants.length, 1);
+  });
+
+  it("takes markers that are commented out together with their line", () => {
+    const old = '      # tag: "1.3.0" # {"$imagepolicy": "flux-system:shop:tag"}\n';
+    assert.equal(read(goodStack + old).tenants[0]?.tag, "1.4.0");
+  });
+
+  it("takes a pinned tenant that is automated otherwise, without marker", () => {
+    const config = read(
+      goodStack
+        .replace(
+          "config:\n",
+          "config:\n  shared-authority:configRepository: { url: ssh://git@git.example.com/config.git }\n",
+        )
+        .replace('<2.0.0"', '<2.0.0", automation: pull-request, pin: { reason: "#12", by: me, until: "2028-02-29" }'),
+    );
+    assert.deepEqual(config.tenants[0]?.policy.pin, { reason: "#12", by: "me", until: "2028-02-29" });
+    assert.equal(config.configRepository?.promotionBranch, "promotions/prod");
+  });
+
+  it("reads values files whole, in their order, and from other folders below tenants/", () => {
+    const values = { "tenants/shop/b.yaml": "\uFEFFb: &x 1\r\nc: *x\r\n", "tenants/all/a.yaml": "" };
+    const config = read(`${goodStack}      values: [b.yaml, tenants/all/a.yaml]\n`, values);
+    assert.deepEqual(config.tenants[0]?.values, [
+      { path: "tenants/shop/b.yaml", content: values["tenants/shop/b.yaml"] },
+      { path: "tenants/all/a.yaml", content: "" },
+    ]);
+  });
+
+  it("takes no values files where the list is empty, and its own stack's only where it is absent", () => {
+    const files = {
+      "tenants/shop/values.yaml": "a: 1\n",
+      "tenants/shop/values.prod.yaml": "b: 1\n",
+      "tenants/shop/values.dev.yaml": "- bad\n",
+    };
+    assert.deepEqual(read(`${goodStack}      values: []\n`, files).tenants[0]?.values, []);
+    assert.deepEqual(
+      read(goodStack, files).tenants[0]?.values.map(({ path }) => path),
+      ["tenants/shop/values.yaml", "tenants/shop/values.prod.yaml"],
+    );
+  });
+
+  it("sorts tenants by name, and keeps the line of each", () => {
+    const second = goodStack.slice(goodStack.indexOf("    shop:")).replaceAll("shop", "bank");
+    assert.deepEqual(
+      read(goodStack + second).tenants.map(({ name, line }) => [name, line]),
+      [
+        ["bank", 10],
+        ["shop", 4],
+      ],
+    );
+  });
+
+  it("refuses two stacks that render into one folder", () => {
+    const text = `${goodStack}  shared-authority:delivery: { manifests: out }\n`;
+    writeInput(root(), { files: { "Pulumi.a.yaml": text, "Pulumi.b.yaml": text.replace("out", "./out/") } });
+    assert.throws(
+      () => readAllStackConfigs(root()),
+      (error: unknown) => error instanceof ProblemsError && /Pulumi\.b\.yaml.*stack a as well/.test(error.message),
+    );
+  });
+
+  it("gives a thousand tenants in about a thousand times the time of one", function () {
+    this.timeout(20_000);
+    const entry = goodStack.slice(goodStack.indexOf("    shop:"));
+    const entries = Array.from({ length: 1000 }, (_, index) => entry.replaceAll("shop", `shop-${index}`)).join("");
+    assert.equal(read(goodStack + entries).tenants.length, 1001);
+  });
+});
+
+describe("readStackFile", () => {
+  it("keeps the text, the comments and the ranges of the file", () => {
+    const { text, document, config } = readStackFile(project, "prod");
+    assert.equal(text, readFileSync("Pulumi.prod.yaml", "utf8"));
+    assert.match(document.toString(), /\{"\$imagepolicy": "flux-system:podinfo:tag"\}/);
+    assert.ok(config?.range);
+  });
+});
+
+describe("listStacks", () => {
+  const root = temporaryDirectory();
+
+  it("names the stacks that have a file, and nothing else", () => {
+    writeInput(root(), {
+      files: {
+        "Pulumi.yaml": "",
+        "Pulumi.prod.yaml": "",
+        "Pulumi.eu-1.dev.yaml": "",
+        "Pulumi.old.yml": "",
+        "x.Pulumi.a.yaml": "",
+      },
+    });
+    assert.deepEqual(listStacks(root()), ["eu-1.dev", "prod"]);
+  });
+
+  it("says that a folder cannot be read", () => {
+    assert.throws(() => listStacks(`${root()}/gone`), ProblemsError);
+  });
+});

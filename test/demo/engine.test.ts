@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { findEngine, providerVersion, type Engine } from "../../demo/engine";
+import { openEngineSession } from "../../demo/engine-session";
+import { temporaryDirectory } from "../support/directory";
+import { requireEngine } from "../support/pulumi";
+import { skipBecause } from "../support/tools";
+
+describe("the search for the Pulumi engine", () => {
+  const directory = temporaryDirectory();
+
+  before(function () {
+    if (process.platform === "win32") skipBecause(this, "uses shell scripts as stand-ins for programs");
+  });
+
+  /** A folder with stand-ins for programs. */
+  function folderOf(name: string, programs: Readonly<Record<string, string>>): string {
+    const folder = join(directory(), name);
+    mkdirSync(folder, { recursive: true });
+    for (const [program, script] of Object.entries(programs)) {
+      writeFileSync(join(folder, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    }
+    return folder;
+  }
+
+  /** Variables of a machine without anything of Pulumi, save what is given. */
+  function machine(variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+    return { PATH: "", PULUMI_HOME: join(directory(), "pulumi-home"), ...variables };
+  }
+
+  const pulumi = { pulumi: "echo v3.259.0", "pulumi-resource-kubernetes": "" };
+
+  it("takes $PULUMI before PATH", async () => {
+    const declared = folderOf("declared", pulumi);
+    const onPath = folderOf("path", { ...pulumi, pulumi: "echo v3.200.0" });
+    const environment = machine({ PULUMI: join(declared, "pulumi"), PATH: onPath });
+    assert.deepEqual(await findEngine({ environment }), {
+      binary: join(declared, "pulumi"),
+      version: "3.259.0",
+      origin: "$PULUMI",
+    });
+  });
+
+  it("takes what is on PATH, with the provider beside it", async () => {
+    const onPath = folderOf("path", pulumi);
+    assert.deepEqual(await findEngine({ environment: machine({ PATH: onPath }) }), {
+      binary: join(onPath, "pulumi"),
+      version: "3.259.0",
+      origin: "`pulumi` on PATH",
+    });
+  });
+
+  it("takes what the npm package has installed, and a provider in the Pulumi home", async () => {
+    const home = join(directory(), "pulumi-home");
+    folderOf("pulumi-home/versions/3.259.0/bin", { pulumi: "echo v3.259.0" });
+    mkdirSync(join(home, "plugins", `resource-kubernetes-v${providerVersion}`), { recursive: true });
+    const engine = (await findEngine({ environment: machine({}) })) as Engine;
+    assert.equal(engine.origin, "the npm package pulumi@3.259.0");
+    assert.equal(engine.plugins, join(home, "plugins"));
+  });
+
+  it("says what is missing, each in its case", async () => {
+    const broken = folderOf("broken", { pulumi: "exit 3" });
+    const alone = folderOf("alone", { pulumi: "echo v3.259.0" });
+    const cases: readonly [Readonly<Record<string, string>>, RegExp][] = [
+      [{}, /^there is no `pulumi` on PATH and \$PULUMI is not set$/],
+      [{ PULUMI: "/nowhere/pulumi", PATH: alone }, /^\$PULUMI names \/nowhere\/pulumi, which is no program$/],
+      [{ PATH: broken }, /does not run$/],
+      [{ PATH: alone }, /its Kubernetes provider 4\.32\.0 is not installed/],
+    ];
+    for (const [variables, expected] of cases) {
+      const found = await findEngine({ environment: machine(variables) });
+      assert.match("missing" in found ? found.missing : "found", expected);
+    }
+  });
+});
+
+describe("a session of the engine", () => {
+  const directory = temporaryDirectory();
+
+  it("keeps its state in its own folder, and reads nothing of the user's", async function () {
+    const session = openEngineSession(await requireEngine(this), directory());
+    const project = join(directory(), "project");
+    mkdirSync(project);
+    writeFileSync(join(project, "Pulumi.yaml"), "name: empty\nruntime: nodejs\n");
+    const init = await session.run(["stack", "init", "dev"], { directory: project });
+    assert.equal(init.code, 0, init.stderr);
+    const list = await session.run(["stack", "ls", "--json"], { directory: project });
+    assert.deepEqual(
+      (JSON.parse(list.stdout) as { name: string }[]).map((stack) => stack.name),
+      ["dev"],
+    );
+    const whereabouts = await session.run(["about", "--json"], { directory: project });
+    assert.ok(whereabouts.stdout.includes(directory()), whereabouts.stdout);
+  });
+
+  it("gives the code and the message of a run that fails", async function () {
+    const session = openEngineSession(await requireEngine(this), directory());
+    const result = await session.run(["preview"], { directory: directory() });
+    assert.notEqual(result.code, 0);
+    assert.match(result.stderr, /no Pulumi\.yaml project file found/);
+  });
+
+  it("ends with everything that it started", async function () {
+    if (process.platform === "win32") skipBecause(this, "uses shell scripts as stand-ins for programs");
+    const binary = join(directory(), "pulumi");
+    writeFileSync(binary, "#!/bin/sh\nsleep 1000 &\nwait\n", { mode: 0o755 });
+    const session = openEngineSession({ binary, version: "0", origin: "a test" }, directory());
+    // The run ends only when the grandchild, which holds the same pipes, is gone too: longer than a test may take.
+    await assert.rejects(session.run(["up"], { directory: directory(), signal: AbortSignal.timeout(500) }), /timeout/);
+  });
+});

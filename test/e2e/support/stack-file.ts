@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import type { Application } from "./application";
+import { type Stage, stackFile } from "./stage";
+
+/**
+ * The stack file of a stage, from which tenants go and to which they come back: `declare` writes one with these tenants
+ * at these tags, and commits it here.
+ *
+ * @param stack declared with every tenant that there will ever be, in this order
+ */
+export async function openStackFile(stage: Stage, stack: string, applications: readonly Application[]) {
+  const text = await stage.project.read(stackFile(stack));
+  const starts = applications.map(({ name }) => text.indexOf(`    ${name}:`));
+  assert.ok(starts.every((start) => start > 0));
+  const salt = text.slice(text.indexOf("\nencryptionsalt:") + 1);
+  assert.ok(salt.startsWith("encryptionsalt:"));
+  const entries = new Map(
+    applications.map((application, index) => {
+      const end = starts[index + 1] ?? text.indexOf("\nencryptionsalt:") + 1;
+      return [application, text.slice(starts[index], end)];
+    }),
+  );
+  return {
+    async declare(tags: ReadonlyMap<Application, string>): Promise<void> {
+      const declared = [...tags].map(([application, tag]) =>
+        String(entries.get(application)).replace(/tag: "[^"]+"/, `tag: "${tag}"`),
+      );
+      await stage.project.commit("Decide anew", {
+        [stackFile(stack)]: text.slice(0, starts[0]) + declared.join("") + salt,
+      });
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import type { StackConfig, Tenant } from "../../src/config/stack-config";
+import { resolvedSource, stackManifests, tenantManifests, tenantSpecs } from "../../src/manifests/stack-objects";
+import type { KubernetesObject } from "../../src/manifests/object";
+import type { BranchEvidence, Evidence } from "../../src/release/evidence";
+
+export const digest = `sha256:${"ec73780a".repeat(8)}`;
+
+export const exampleTenant: Tenant = {
+  name: "podinfo",
+  namespace: "podinfo",
+  repository: "https://github.com/stefanprodan/podinfo",
+  chart: { kind: "git", path: "./charts/podinfo" },
+  images: ["ghcr.io/stefanprodan/podinfo"],
+  insecureRegistry: false,
+  tag: "6.14.1",
+  prefix: { git: "", chart: "", image: "" },
+  releasedFrom: ["master"],
+  policy: { range: ">=6.0.0 <7.0.0", automation: "manual", deny: [] },
+  values: [],
+  team: [],
+  quota: { pods: "20" },
+  limits: { default: { cpu: "500m" }, defaultRequest: { cpu: "50m" } },
+  network: { ingress: [], egress: [] },
+  podSecurity: "restricted",
+  secrets: [],
+  line: 3,
+};
+
+export const exampleStack: StackConfig = {
+  stack: "prod",
+  root: "/nowhere",
+  file: "Pulumi.prod.yaml",
+  follow: "tags",
+  branch: "master",
+  authorityNamespace: "flux-system",
+  configRepository: {
+    url: "https://github.com/example/shared-authority",
+    branch: "main",
+    promotionBranch: "promotions/prod",
+    path: ".",
+    author: { name: "Shared Authority", email: "shared-authority@example.com" },
+  },
+  delivery: { kind: "cluster" },
+  cluster: {},
+  intervals: { source: "1m0s", image: "5m0s", release: "10m0s", automation: "5m0s" },
+  timeouts: { source: "1m0s", release: "5m0s" },
+  tenants: [exampleTenant],
+};
+
+export const exampleEvidence: Evidence = {
+  version: "6.14.1",
+  repository: "https://github.com/stefanprodan/podinfo",
+  gitTag: "6.14.1",
+  commit: "dd507173b7b75b2312a36cabe0de5f09c1ce69c8",
+  branch: "master",
+  chart: "./charts/podinfo",
+  chartVersion: "6.14.1",
+  appVersion: "6.14.1",
+  images: [{ reference: "ghcr.io/stefanprodan/podinfo:6.14.1", digest }],
+};
+
+export const exampleBranch: BranchEvidence = {
+  repository: "https://github.com/stefanprodan/podinfo",
+  branch: "master",
+  chart: "./charts/podinfo",
+  commit: "dd507173b7b75b2312a36cabe0de5f09c1ce69c8",
+  chartVersion: "6.14.1",
+  appVersion: "6.14.1",
+};
+
+/** What the example tenant gets, with these differences. */
+export function manifestsOf(
+  changes: Partial<Tenant> = {},
+  evidence: Evidence | BranchEvidence = exampleEvidence,
+  stackChanges: Partial<StackConfig> = {},
+): KubernetesObject[] {
+  const tenant = { ...exampleTenant, ...changes };
+  const follow = "version" in evidence ? "tags" : "branch";
+  const config: StackConfig = { ...exampleStack, follow, tenants: [tenant], ...stackChanges };
+  return [...stackManifests(config), ...tenantManifests(tenantSpecs(config, tenant, resolvedSource(evidence)))];
+}
+
+/** The only object of a kind, as the loosely typed value that a test looks into. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into objects of every kind
+export function only(objects: readonly KubernetesObject[], kind: string, name?: string): any {
+  const found = objects.filter(
+    (object) => object.kind === kind && (name ?? object.metadata.name) === object.metadata.name,
+  );
+  if (found.length !== 1) throw new Error(`There are ${found.length} objects ${kind} ${name ?? ""}, expected one.`);
+  return found[0];
+}

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { explainFailure, type Failure } from "../../src/program/explain-failure";
+import type { FluxCondition } from "../../src/program/flux-conditions";
+
+const helmRelease = {
+  apiVersion: "helm.toolkit.fluxcd.io/v2",
+  kind: "HelmRelease",
+  metadata: { name: "podinfo", namespace: "flux-system", annotations: { "shared-authority/tenant": "podinfo" } },
+};
+
+const late: Failure = {
+  urn: "urn:pulumi:prod::shared-authority::kubernetes:helm.toolkit.fluxcd.io/v2:HelmRelease::flux-system/podinfo",
+  name: "flux-system/podinfo",
+  type: "kubernetes:helm.toolkit.fluxcd.io/v2:HelmRelease",
+  failedOperation: "update",
+  errors: ['"flux-system/podinfo" failed to fully initialize or become live: timed out waiting for the condition'],
+  newInputs: helmRelease,
+};
+
+describe("what is told of a failed operation", () => {
+  const told = (conditions: readonly FluxCondition[], failure = late) =>
+    explainFailure(failure, undefined, () => Promise.resolve(conditions));
+
+  it("is the tenant, the object and why, in Flux's own words", async () => {
+    assert.equal(
+      await told([{ type: "Ready", status: "False", reason: "UpgradeFailed", message: "pods never got ready" }]),
+      "podinfo: HelmRelease flux-system/podinfo did not become ready in time; what ran before goes on running. " +
+        "Flux says: UpgradeFailed: pods never got ready. See more with " +
+        "`kubectl describe helmrelease/podinfo --namespace flux-system`, then fix it with a commit: a better " +
+        "release, other values, or a revert of the promotion together with a `deny` of its version.",
+    );
+  });
+
+  it("is first why the upgrade failed, and then that it was rolled back", async () => {
+    const message = await told([
+      { type: "Ready", status: "False", reason: "RollbackSucceeded", message: "rolled back to podinfo.v1" },
+      { type: "Released", status: "False", reason: "UpgradeFailed", message: "pods never got ready" },
+      { type: "Drifted", status: "False", reason: "NoDriftDetected", message: "no drift" },
+    ]);
+    assert.match(
+      message ?? "",
+      /Flux says: UpgradeFailed: pods never got ready; RollbackSucceeded: rolled back to podinfo\.v1\. See/,
+    );
+  });
+
+  it("is not that the API server has failed or refused, where Flux says so of its own requests", async () => {
+    for (const words of ["dial tcp 10.0.0.3:443: connect: connection refused", 'is forbidden: User "f" cannot get']) {
+      const errors = [`${late.errors[0] ?? ""}: ${words}`];
+      assert.match((await told([], { ...late, errors })) ?? "", /did not become ready in time/);
+    }
+  });
+
+  it("is why a source could not be fetched, also in the moment in which Flux tries it again", async () => {
+    const failed = { type: "FetchFailed", status: "True", reason: "GitOperationFailed", message: "no such commit" };
+    const trying = { type: "Ready", status: "Unknown", reason: "Progressing", message: "building artifact" };
+    assert.match(
+      (await told([trying, failed])) ?? "",
+      /Flux says: GitOperationFailed: no such commit; Progressing: building artifact\. See/,
+    );
+    const over = { ...trying, status: "False", reason: failed.reason, message: failed.message };
+    assert.match((await told([over, failed])) ?? "", /Flux says: GitOperationFailed: no such commit\. See/);
+  });
+
+  it("is that Flux has not got to the object, where it says nothing of it", async () => {
+    assert.match((await told([])) ?? "", /Flux has not got to it; see whether its controllers run\./);
+  });
+
+  it("is the command that shows why, in the right cluster, where the cluster cannot be asked", async () => {
+    const message = await explainFailure(late, "production", () => Promise.reject(new Error("connect ECONNREFUSED")));
+    assert.match(
+      message ?? "",
+      /Why could not be read \(connect ECONNREFUSED\)\. .*`kubectl describe helmrelease\/podinfo --namespace flux-system --context production`/,
+    );
+  });
+
+  const urn = "urn:pulumi:prod::shared-authority::shared-authority:index:Tenant$kubernetes:core/v1:Namespace::podinfo";
+  const home = { urn, name: "podinfo", type: "kubernetes:core/v1:Namespace", failedOperation: "create" };
+
+  it("is what to do with an object that exists already: ours, or somebody else's", async () => {
+    const message = await told([], { ...home, errors: ['namespaces "podinfo" already exists'] });
+    assert.match(message ?? "", /interrupted before, `npx authority recover --stack prod` takes over/);
+    assert.match(message ?? "", /`kubectl get namespace\/podinfo --output yaml`; then either delete it/);
+    assert.ok(
+      message?.includes(`\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack prod --target '${urn}'\``),
+      message,
+    );
+  });
+
+  it("is that nothing was touched, where the cluster does not answer", async () => {
+    const errors = [
+      "configured Kubernetes cluster is unreachable: Get https://10.0.0.1/openapi/v2?timeout=32s: refused",
+    ];
+    const message = await told([], { ...home, errors });
+    assert.match(message ?? "", /^Namespace podinfo was not touched: the cluster does not answer/);
+    assert.match(message ?? "", /`kubernetes:kubeconfig` and `kubernetes:context`/);
+    assert.match(message ?? "", /made before is in the state; run `npx authority up --stack prod` again/);
+  });
+
+  const failures = [
+    "Internal error occurred: the disk is slow",
+    'an error on the server ("") has prevented the request from succeeding (post namespaces)',
+    "the server is currently unable to handle the request (post namespaces)",
+    "etcdserver: leader changed",
+    'Post "https://10.0.0.1/api/v1/namespaces": dial tcp 10.0.0.1:443: connect: connection refused',
+    'Post "https://10.0.0.1/api/v1/namespaces": read tcp 10.0.0.2:5->10.0.0.1:443: read: connection reset by peer',
+    'Post "https://10.0.0.1/api/v1/namespaces": EOF',
+    "unexpected EOF",
+    "http2: client connection lost",
+    'Patch "https://10.0.0.1/api/v1/namespaces/podinfo": net/http: TLS handshake timeout',
+  ];
+  for (const error of failures) {
+    it(`is that what was made is in the state, and what does the rest, after: ${error}`, async () => {
+      const message = await explainFailure({ ...home, errors: [error] }, "production", () => Promise.resolve([]));
+      assert.equal(
+        message,
+        "Namespace podinfo failed since the API server did, or since the connection to it was lost. What was made " +
+          "before is in the state. Once `kubectl get --raw /readyz --context production` says `ok`, run " +
+          "`npx authority up --stack prod` again, which does the rest.",
+      );
+    });
+  }
+
+  it("is whose credentials to use, where these may not do this", async () => {
+    const errors = ['namespaces is forbidden: User "jo" cannot create resource "namespaces" in API group ""'];
+    assert.match(
+      (await told([], { ...home, errors })) ?? "",
+      /^Namespace podinfo was refused: .* Use those of the platform team .* `npx authority up --stack prod` again/,
+    );
+  });
+
+  it("is what may hold an object that is not gone", async () => {
+    const { newInputs: oldInputs, ...deleted } = { ...late, failedOperation: "delete" };
+    assert.match(
+      (await told([], { ...deleted, oldInputs })) ?? "",
+      /^podinfo: HelmRelease flux-system\/podinfo was not gone in time\. A finalizer may hold it/,
+    );
+  });
+
+  it("is nothing more than the raw message, where that says it all", async () => {
+    const errors = [
+      "admission webhook denied the request",
+      'Internal error occurred: failed calling webhook "v.example.com": dial tcp: connect: connection refused',
+      'pods "podinfo" is forbidden: exceeded quota: tenant, requested: pods=1, used: pods=50, limited: pods=50',
+    ];
+    for (const error of errors) assert.equal(await told([], { ...late, errors: [error] }), undefined);
+  });
+});

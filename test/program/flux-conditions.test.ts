@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readConditions } from "../../src/program/flux-conditions";
+
+describe("what Flux says of an object", () => {
+  const object = {
+    apiVersion: "source.toolkit.fluxcd.io/v1",
+    kind: "GitRepository",
+    metadata: { name: "podinfo-6.14.1", namespace: "flux-system" },
+  };
+  const failed = { type: "Ready", status: "False", reason: "GitOperationFailed", message: "no such host" };
+  let server: Server;
+  let answer: { status: number; body: unknown };
+  let asked: { path?: string; authorization?: string };
+  let kubeconfig: string;
+
+  before(async () => {
+    server = createServer(({ url, headers }, response) => {
+      asked = { path: url, authorization: headers.authorization };
+      response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.body));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    kubeconfig = JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "elsewhere",
+      clusters: [
+        { name: "lab", cluster: { server: `http://127.0.0.1:${port}/base/`, "insecure-skip-tls-verify": true } },
+        { name: "elsewhere", cluster: { server: "https://127.0.0.1:9" } },
+      ],
+      users: [{ name: "deployer", user: { token: "t0k3n" } }],
+      contexts: [
+        { name: "lab", context: { cluster: "lab", user: "deployer" } },
+        { name: "elsewhere", context: { cluster: "elsewhere", user: "deployer" } },
+      ],
+    });
+  });
+
+  after(() => server.close());
+
+  it("is read with the credentials and the context that the provider has", async () => {
+    answer = {
+      status: 200,
+      body: { metadata: { generation: 1 }, status: { observedGeneration: 1, conditions: [failed] } },
+    };
+    assert.deepEqual(await readConditions({ kubeconfig, context: "lab" }, object), [failed]);
+    assert.deepEqual(asked, {
+      path: "/base/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/podinfo-6.14.1",
+      authorization: "Bearer t0k3n",
+    });
+  });
+
+  it("is read by a kubeconfig that is named by its path, too", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "shared-authority-"));
+    try {
+      const path = join(folder, "config");
+      await writeFile(path, kubeconfig);
+      assert.deepEqual(await readConditions({ kubeconfig: path, context: "lab" }, object), [failed]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("is nothing as long as it says it of what was before", async () => {
+    const conditions = [{ ...failed, observedGeneration: 1 }];
+    answer = { status: 200, body: { metadata: { generation: 2 }, status: { observedGeneration: 1, conditions } } };
+    assert.deepEqual(await readConditions({ kubeconfig, context: "lab" }, object), []);
+    answer = { status: 200, body: { metadata: { generation: 1 } } };
+    assert.deepEqual(await readConditions({ kubeconfig, context: "lab" }, object), []);
+  });
+
+  it("is an error that says why, where it cannot be read", async () => {
+    answer = { status: 403, body: { message: "no" } };
+    await assert.rejects(readConditions({ kubeconfig, context: "lab" }, object), /the API server answered 403/);
+    await assert.rejects(readConditions({ kubeconfig }, object), /ECONNREFUSED/);
+    await assert.rejects(readConditions({ kubeconfig, context: "nowhere" }, object), /names no cluster/);
+  });
+});
