@@ -11,8 +11,6 @@ export interface Decisions {
   /** The stack's name. */
   readonly stack: string;
   readonly follow: Follow;
-  /** The branch that is followed, where the stack follows one. */
-  readonly branch: string;
   readonly authorityNamespace: string;
   /** Where the automation may commit; nothing where the stack names none. */
   readonly configRepository?: ConfigRepository;
@@ -56,12 +54,13 @@ export function readDecisions(stack: string): Decisions {
 }
 
 function decisionsOf(stack: string, settings: StackSettings): Decisions {
-  const { follow, branch, authorityNamespace, configRepository } = settings;
-  const tenants = Object.entries(settings.tenants).map(([name, entry]) => tenantOf(name, entry));
+  const { follow, authorityNamespace, configRepository } = settings;
+  const tenants = Object.entries(settings.tenants).map(([name, entry]) =>
+    tenantOf(name, { ...entry, branch: entry.branch ?? settings.branch }),
+  );
   return {
     stack,
     follow,
-    branch,
     authorityNamespace,
     configRepository:
       configRepository === undefined
@@ -76,7 +75,7 @@ function decisionsOf(stack: string, settings: StackSettings): Decisions {
   };
 }
 
-function tenantOf(name: string, entry: TenantSettings): Tenant {
+function tenantOf(name: string, entry: TenantSettings & { branch: string }): Tenant {
   const { chart, image, policy } = entry;
   const [first = "", ...others] = image;
   return {

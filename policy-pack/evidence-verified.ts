@@ -66,7 +66,7 @@ async function readAndCompare(
 ): Promise<string[]> {
   const { tenant } = carried;
   if (carried.kind === "branch") {
-    const read = await reader.readBranch(tenant, carried.evidence.branch);
+    const read = await reader.readBranch(tenant);
     if ("missing" in read) return [...read.missing];
     return [
       ...branchReasons(read.evidence, tenant),

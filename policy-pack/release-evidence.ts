@@ -52,12 +52,12 @@ export function carriedEvidence(object: JudgedObject, decisions: Decisions): Car
 }
 
 /** Why the promise is broken, by the evidence against what the stack's config expects. */
-export function brokenPromise(object: JudgedObject, carried: Carried, decisions: Decisions): string[] {
+export function brokenPromise(object: JudgedObject, carried: Carried): string[] {
   const { tenant } = carried;
   if (carried.kind === "branch") {
     const { evidence } = carried;
     return [
-      ...mustBe("the branch of the evidence", evidence.branch, decisions.branch),
+      ...mustBe("the branch of the evidence", evidence.branch, tenant.branch),
       ...mustBe("the repository of the evidence", evidence.repository, tenant.repository),
       ...mustBe("the chart of the evidence", evidence.chart, chartReference(tenant.chart)),
       ...branchReasons(evidence, tenant).map((reason) => reason.replaceAll(anyVersion, "<version>")),

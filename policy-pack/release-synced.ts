@@ -31,7 +31,7 @@ export const releaseSynced = definePolicy(
       if (object.isPatch) return ["it is a patch, which shows only a part of what will run; register the whole object"];
       const carried = carriedEvidence(object, context.decisions);
       if (typeof carried === "string") return [carried];
-      const broken = brokenPromise(object, carried, context.decisions);
+      const broken = brokenPromise(object, carried);
       const own =
         object.kind === "HelmRelease"
           ? helmReleaseFaults(object, carried, context)

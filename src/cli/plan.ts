@@ -90,7 +90,7 @@ function plannedTenant(
     tenant: tenant.name,
     version: (evidence !== undefined && "version" in evidence ? evidence.version : evidence?.chartVersion) ?? null,
     tag: tenant.tag ?? null,
-    branch: config.follow === "branch" ? config.branch : null,
+    branch: config.follow === "branch" ? tenant.branch : null,
     commit: evidence?.commit ?? null,
     source,
     valid: unasked ? null : reasons.length === 0,

@@ -17,7 +17,7 @@ export function watchedReader(reader: EvidenceReader, terminal: Terminal): Evide
   };
   return {
     readRelease: (tenant, imageTag) => watch(reader.readRelease(tenant, imageTag)),
-    readBranch: (tenant, branch) => watch(reader.readBranch(tenant, branch)),
+    readBranch: (tenant) => watch(reader.readBranch(tenant)),
     readFacts: (question) => watch(reader.readFacts(question)),
     newestAllowed: (tenant) => watch(reader.newestAllowed(tenant)),
   };

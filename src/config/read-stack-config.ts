@@ -110,14 +110,13 @@ function toStackConfig(
   settings: StackSettings,
   values: ReadonlyMap<string, ValuesFile[]>,
 ): StackConfig {
-  const { follow, branch, authorityNamespace, delivery, cluster, intervals, timeouts, tenants } = settings;
+  const { follow, authorityNamespace, delivery, cluster, intervals, timeouts, tenants } = settings;
   const lines = tenantLines(file);
   return {
     stack: file.stack,
     root,
     file: file.path,
     follow,
-    branch,
     authorityNamespace,
     ...(settings.configRepository && { configRepository: toConfigRepository(file.stack, settings.configRepository) }),
     delivery: delivery === "cluster" ? { kind: "cluster" } : { kind: "manifests", directory: delivery.manifests },
@@ -126,7 +125,14 @@ function toStackConfig(
     timeouts,
     tenants: Object.entries(tenants)
       .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([name, entry]) => toTenant(name, entry, values.get(name) ?? [], lines.get(name) ?? 1)),
+      .map(([name, entry]) =>
+        toTenant(
+          name,
+          { ...entry, branch: entry.branch ?? settings.branch },
+          values.get(name) ?? [],
+          lines.get(name) ?? 1,
+        ),
+      ),
   };
 }
 
@@ -150,7 +156,12 @@ function toConfigRepository(
   return { ...rest, promotionBranch, ...(secret !== undefined && { secretName: secret }) };
 }
 
-function toTenant(name: string, entry: TenantSettings, values: readonly ValuesFile[], line: number): Tenant {
+function toTenant(
+  name: string,
+  entry: TenantSettings & { branch: string },
+  values: readonly ValuesFile[],
+  line: number,
+): Tenant {
   const { namespace = name, chart, image, policy, ...rest } = entry;
   return {
     ...rest,

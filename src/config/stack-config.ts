@@ -18,8 +18,6 @@ export interface StackConfig {
   /** The stack file's path, relative to `root`. */
   readonly file: string;
   readonly follow: Follow;
-  /** The branch that a stack with `follow: branch` follows, in every tenant's repository. */
-  readonly branch: string;
   /** The namespace of the platform's Flux objects, in which a tenant has no rights. */
   readonly authorityNamespace: string;
   /** Where the automation commits. Absent when no tenant of the stack is automated. */
@@ -82,6 +80,8 @@ export interface Tenant {
   /** A Secret in the authority namespace with the credentials of the registry. */
   readonly registrySecret?: string;
   readonly chart: Chart;
+  /** The branch that is followed where the stack follows one. */
+  readonly branch: string;
   /** Image repositories without tag; each of them must carry the tag. The first one is the one that is scanned. */
   readonly images: readonly [string, ...string[]];
   /** Registries that speak plain HTTP, for labs: never in production. */

@@ -5,6 +5,7 @@ import { isVersion } from "../version/version";
 import { imageRepository, isBranchName, isInnerPath, ociRepository } from "./address";
 import { dataKey, quotaResource } from "./kubernetes-name";
 import {
+  branchName,
   gitUrl,
   namespace,
   secretName,
@@ -172,6 +173,10 @@ export function buildTenantSchema() {
       fallback: "none: the repository is public",
     }),
     chart,
+    branch: branchName().optional().meta({
+      description: "The branch that is followed where the stack follows one.",
+      fallback: "`branch` of the stack",
+    }),
     image: images,
     registrySecret: secretName().optional().meta({
       description:

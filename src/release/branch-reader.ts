@@ -134,8 +134,8 @@ export function createBranchReader({ registry, useRepository, once }: BranchRead
     return attempts.resultOf(facts ?? { branch, chart });
   }
 
-  return async (tenant: Tenant, branch: string): Promise<ReadResult<BranchEvidence>> => {
-    const { repository, chart, branchImage, branchChart } = tenant;
+  return async (tenant: Tenant): Promise<ReadResult<BranchEvidence>> => {
+    const { repository, branch, chart, branchImage, branchChart } = tenant;
     if (chart.kind === "oci" && branchChart !== undefined) {
       return readNewestChart(tenant, chart.url, branch, branchChart);
     }

@@ -49,7 +49,7 @@ export interface EvidenceReader {
    */
   readRelease(tenant: Tenant, imageTag?: string): Promise<ReadResult>;
   /** The facts of what the tenant runs where a branch is followed: of the branch's head, or of what is made for a commit. */
-  readBranch(tenant: Tenant, branch: string): Promise<ReadResult<BranchEvidence>>;
+  readBranch(tenant: Tenant): Promise<ReadResult<BranchEvidence>>;
   /** The facts that a question asks for. */
   readFacts(question: Question): Promise<ReadResult>;
   /**

@@ -77,12 +77,8 @@ export function hint(stack: string, { source, reasons }: Pick<Resolution, "sourc
 }
 
 /** Judges what the tenant runs of the branch that is followed. It moves, so no lock holds it. */
-export async function resolveBranch(
-  tenant: Tenant,
-  branch: string,
-  reader: EvidenceReader,
-): Promise<Resolution<BranchEvidence>> {
-  const read: ReadResult<BranchEvidence> = await reader.readBranch(tenant, branch);
+export async function resolveBranch(tenant: Tenant, reader: EvidenceReader): Promise<Resolution<BranchEvidence>> {
+  const read: ReadResult<BranchEvidence> = await reader.readBranch(tenant);
   return "evidence" in read
     ? {
         tenant: tenant.name,
@@ -103,7 +99,7 @@ export async function resolveBranches(
   config: StackConfig,
   reader: EvidenceReader,
 ): Promise<Resolution<BranchEvidence>[]> {
-  return Promise.all(config.tenants.map((tenant) => resolveBranch(tenant, config.branch, reader)));
+  return Promise.all(config.tenants.map((tenant) => resolveBranch(tenant, reader)));
 }
 
 function unread(tenant: Tenant, reasons: readonly string[]): Resolution<never> {

@@ -20,7 +20,7 @@ describe("readFleet", () => {
 
   it("reads the committed stacks: podinfo with its real addresses and evidence", () => {
     const [dev, prod] = readAllStackConfigs(project);
-    assert.deepEqual([dev?.stack, dev?.follow, dev?.branch], ["dev", "branch", "master"]);
+    assert.deepEqual([dev?.stack, dev?.follow, dev?.tenants[0]?.branch], ["dev", "branch", "master"]);
     assert.equal(dev?.tenants[0]?.tag, undefined);
     const podinfo = prod?.tenants[0];
     assert.deepEqual(

@@ -126,6 +126,7 @@ describe("any fleet", () => {
             ...rest,
             name,
             namespace: `ns-${name}`,
+            branch: "master",
             chart,
             images: images as [string, ...string[]],
             tag,

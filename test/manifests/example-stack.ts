@@ -10,6 +10,7 @@ export const exampleTenant: Tenant = {
   namespace: "podinfo",
   repository: "https://github.com/stefanprodan/podinfo",
   chart: { kind: "git", path: "./charts/podinfo" },
+  branch: "master",
   images: ["ghcr.io/stefanprodan/podinfo"],
   insecureRegistry: false,
   tag: "6.14.1",
@@ -31,7 +32,6 @@ export const exampleStack: StackConfig = {
   root: "/nowhere",
   file: "Pulumi.prod.yaml",
   follow: "tags",
-  branch: "master",
   authorityNamespace: "flux-system",
   configRepository: {
     url: "https://github.com/example/shared-authority",
@@ -52,7 +52,6 @@ export const exampleEvidence: Evidence = {
   repository: "https://github.com/stefanprodan/podinfo",
   gitTag: "6.14.1",
   commit: "dd507173b7b75b2312a36cabe0de5f09c1ce69c8",
-  branch: "master",
   chart: "./charts/podinfo",
   chartVersion: "6.14.1",
   appVersion: "6.14.1",
@@ -60,8 +59,8 @@ export const exampleEvidence: Evidence = {
 };
 
 export const exampleBranch: BranchEvidence = {
-  repository: "https://github.com/stefanprodan/podinfo",
   branch: "master",
+  repository: "https://github.com/stefanprodan/podinfo",
   chart: "./charts/podinfo",
   commit: "dd507173b7b75b2312a36cabe0de5f09c1ce69c8",
   chartVersion: "6.14.1",

@@ -101,11 +101,10 @@ export function stackObjects(stack: StackConfig = config): KubernetesObject[] {
 
 /** The stack's config, as a stack file holds it. */
 export function configOf(stack: StackConfig = config): Record<string, unknown> {
-  const { follow, branch, authorityNamespace, configRepository } = stack;
+  const { follow, authorityNamespace, configRepository } = stack;
   const tenants = Object.fromEntries(stack.tenants.map((one) => [one.name, entryOf(one)]));
   return {
     "shared-authority:follow": follow,
-    "shared-authority:branch": branch,
     "shared-authority:authorityNamespace": authorityNamespace,
     ...(configRepository === undefined
       ? {}

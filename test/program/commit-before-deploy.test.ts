@@ -30,13 +30,13 @@ describe("commit before deploy", () => {
   });
 
   it("names the stack file, special config, lock and program that were changed", async () => {
-    for (const path of ["Pulumi.prod.yaml", own, shared, "releases.lock.yaml", "index.ts", "manifests/source.ts"]) {
+    for (const path of ["Pulumi.prod.yaml", own, shared, "releases.lock.yaml", "index.ts", "src/manifests/source.ts"]) {
       await appendFile(at(path), path.endsWith(".ts") ? "// A change.\n" : "# A change.\n");
     }
     assert.deepEqual((await reasons()).sort(), [
       "Pulumi.prod.yaml is changed since the last commit",
       "index.ts is changed since the last commit",
-      "manifests/source.ts is changed since the last commit",
+      "src/manifests/source.ts is changed since the last commit",
       "releases.lock.yaml is changed since the last commit",
       `${own} is changed since the last commit`,
       `${shared} is changed since the last commit`,

@@ -150,12 +150,12 @@ describe("releases on a Git server and in a registry", () => {
     assert.deepEqual(verified?.changes, [`the chart ./charts/app breaks the promise: ${unpinned}`]);
 
     // A followed branch moves anyway; the commit of an image must stay as it was.
-    assert.deepEqual((await resolveBranch(tenant({ ...parts, tag: undefined }), "master", makeReader())).reasons, []);
+    assert.deepEqual((await resolveBranch(tenant({ ...parts, tag: undefined }), makeReader())).reasons, []);
     const commit = await git({ directory: other }, "rev-parse", "1.0.0");
     const tag = `master-${commit.slice(0, 12)}-900`;
     await pushImage(registry.url, "team/app", tag);
     const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
-    const ofImage = await resolveBranch(tenant({ ...parts, tag, branchImage }), "master", makeReader());
+    const ofImage = await resolveBranch(tenant({ ...parts, tag, branchImage }), makeReader());
     assert.deepEqual(ofImage.reasons, [unpinned]);
   });
 
@@ -277,13 +277,13 @@ describe("releases on a Git server and in a registry", () => {
   });
 
   it("are followed by branch with the head's own chart", async () => {
-    const head = await resolveBranch(tenant({ tag: undefined }), "master", makeReader());
+    const head = await resolveBranch(tenant({ tag: undefined }), makeReader());
     assert.deepEqual([head.evidence?.chartVersion, head.evidence?.appVersion, head.reasons], ["1.2.0", "1.2.0", []]);
-    assert.deepEqual((await resolveBranch(tenant(), "nowhere", makeReader())).reasons, [
+    assert.deepEqual((await resolveBranch(tenant({ branch: "nowhere" }), makeReader())).reasons, [
       `the branch "nowhere" is not there in ${gitServer.url}/app.git`,
     ]);
     assert.match(
-      (await resolveBranch(tenant(), "broken", makeReader())).reasons.join(),
+      (await resolveBranch(tenant({ branch: "broken" }), makeReader())).reasons.join(),
       /version in Chart\.yaml is a map or a list/,
     );
     const config = {
@@ -308,7 +308,7 @@ describe("releases on a Git server and in a registry", () => {
       digests.set(commit, await pushImage(registry.url, "team/app", tagOf(commit, ts)));
     }
     const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
-    const resolve = (tag: string) => resolveBranch(tenant({ tag, branchImage }), "master", makeReader());
+    const resolve = (tag: string) => resolveBranch(tenant({ tag, branchImage }), makeReader());
 
     const { evidence, reasons } = await resolve(tagOf(first, 900));
     assert.deepEqual(reasons, []);
@@ -333,7 +333,10 @@ describe("releases on a Git server and in a registry", () => {
     const elsewhere = await resolve(tagOf(feature, 800));
     assert.equal(elsewhere.source, "none");
     assert.match(elsewhere.reasons.join(), /^the id of no commit on the branch "master" of .* begins with/);
-    const noBranch = await resolveBranch(tenant({ tag: tagOf(first, 900), branchImage }), "nowhere", makeReader());
+    const noBranch = await resolveBranch(
+      tenant({ tag: tagOf(first, 900), branchImage, branch: "nowhere" }),
+      makeReader(),
+    );
     assert.match(noBranch.reasons.join(), /^the branch "nowhere" is not there/);
     await registry.close();
     await gitServer.close();
@@ -351,7 +354,7 @@ describe("releases on a Git server and in a registry", () => {
       });
     const branchChart = { range: ">=0.0.0-0", pattern: "^0\\.0\\.0-master\\.[0-9]+$" };
     const wanted = tenant({ tag: undefined, branchChart, chart: { kind: "oci", url: `oci://${host}/charts/app` } });
-    const resolve = (parts: Partial<Tenant> = {}) => resolveBranch({ ...wanted, ...parts }, "master", makeReader());
+    const resolve = (parts: Partial<Tenant> = {}) => resolveBranch({ ...wanted, ...parts }, makeReader());
 
     assert.match((await resolve()).reasons.join(), /^no version of the chart oci:.* is in the range ">=0.0.0-0"/);
     for (const version of ["0.0.0-master.9", "0.0.0-master.10", "0.0.0-feature.11", "1.0.0"]) await push(version);

@@ -7,6 +7,7 @@ export function makeTenant(parts: Partial<Tenant> = {}): Tenant {
     namespace: "app",
     repository: "https://git.example.com/team/app",
     chart: { kind: "git", path: "./charts/app" },
+    branch: "master",
     images: ["registry.example.com/team/app"],
     insecureRegistry: true,
     tag: "1.2.3",
