@@ -36,8 +36,8 @@ describe("commit before deploy", () => {
     assert.deepEqual((await reasons()).sort(), [
       "Pulumi.prod.yaml is changed since the last commit",
       "index.ts is changed since the last commit",
-      "src/manifests/source.ts is changed since the last commit",
       "releases.lock.yaml is changed since the last commit",
+      "src/manifests/source.ts is changed since the last commit",
       `${own} is changed since the last commit`,
       `${shared} is changed since the last commit`,
     ]);
