@@ -1,42 +1,42 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { execa } from "execa";
 import type { Engine } from "./engine";
 
-/** What one run of the engine gave. */
+/** The result of one run of the engine. */
 export interface EngineResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** How one run of the engine differs from the others. */
+/** Options of one run of the engine. */
 export interface EngineRunOptions {
-  /** The folder that holds `Pulumi.yaml`. */
+  /** The folder with `Pulumi.yaml`. */
   readonly directory: string;
-  /** Further variables, such as `KUBECONFIG`. */
+  /** Additional variables, such as `KUBECONFIG`. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Ends the engine and all that it started. */
+  /** Ends the engine and all its child processes. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * A place of its own for the engine: home, state in files, a passphrase that nobody else has. Nothing of the user's
- * Pulumi, Kubernetes, Docker or Git settings reaches it, and it is gone with its folder.
+ * An isolated home for the engine: state in files, and a random passphrase. The engine does not read the user's Pulumi,
+ * Kubernetes, Docker or Git settings.
  */
 export interface EngineSession {
-  /** The variables that the engine runs with, for a program that runs the engine itself. */
+  /** The engine's environment, for a program that starts the engine itself. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Runs `pulumi` with these arguments, without colours and questions. A code other than 0 is a result, not an error. */
+  /** Runs `pulumi` without colours and prompts. A nonzero exit code is a result, not an error. */
   run(parameters: readonly string[], options: EngineRunOptions): Promise<EngineResult>;
 }
 
 /**
  * Opens a session.
  *
- * @param directory an existing folder, which the session may fill; the caller removes it
+ * @param directory an existing folder for the session's files; the caller removes it
  */
 export function openEngineSession(engine: Engine, directory: string): EngineSession {
   const home = join(directory, "home");
@@ -46,8 +46,8 @@ export function openEngineSession(engine: Engine, directory: string): EngineSess
   for (const folder of [state, pulumiHome, temporary]) mkdirSync(folder, { recursive: true });
   if (engine.plugins !== undefined) symlinkSync(engine.plugins, join(pulumiHome, "plugins"), "junction");
   const environment: NodeJS.ProcessEnv = {
-    ...inherited(),
-    // The engine's own folder for its language host; this very Node for the program, whatever else is installed.
+    ...inheritedVariables(),
+    // First the engine's folder, for its language host; then the folder of this Node, for the program.
     PATH: [dirname(engine.binary), dirname(process.execPath), process.env.PATH ?? ""].join(delimiter),
     HOME: home,
     USERPROFILE: home,
@@ -55,8 +55,8 @@ export function openEngineSession(engine: Engine, directory: string): EngineSess
     TMP: temporary,
     TEMP: temporary,
     PULUMI_HOME: pulumiHome,
-    // Without the files `*.attrs`, which are not written whole or not at all: an engine that is killed, or has no room,
-    // leaves an empty one, and can then load its state no more.
+    // Without `*.attrs` files. They are not written atomically: after a kill or on a full disk the engine finds an empty
+    // one and can no longer read its state.
     PULUMI_BACKEND_URL: `${pathToFileURL(state).href}?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64url"),
     PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -68,33 +68,30 @@ export function openEngineSession(engine: Engine, directory: string): EngineSess
     run: (parameters, options) =>
       runInGroup(engine.binary, [...parameters, "--non-interactive", "--color", "never"], {
         ...options,
-        environment: { ...environment, ...options.environment },
+        environment: { ...environment, ...options.environment } as Record<string, string>,
       }),
   };
 }
 
-/** What a program needs of its surroundings to run at all. */
-function inherited(): NodeJS.ProcessEnv {
+/** The variables of this process that every program needs. */
+function inheritedVariables(): NodeJS.ProcessEnv {
   const names = ["LANG", "LC_ALL", "TZ", "SystemRoot", "ComSpec", "PATHEXT"];
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => names.includes(name)));
 }
 
-interface GroupRun {
-  readonly directory: string;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly signal?: AbortSignal;
-}
-
-/** In a process group of its own, so that an end by `signal` leaves neither a provider nor a program behind. */
-async function runInGroup(program: string, parameters: string[], options: GroupRun): Promise<EngineResult> {
+/** Runs a program in a process group of its own, so that `signal` also ends its child processes. */
+async function runInGroup(program: string, parameters: string[], options: EngineRunOptions): Promise<EngineResult> {
   const { directory, environment, signal } = options;
   signal?.throwIfAborted();
   const grouped = process.platform !== "win32";
-  const child = spawn(program, parameters, {
+  const child = execa(program, parameters, {
     cwd: directory,
     env: environment,
-    stdio: ["ignore", "pipe", "pipe"],
+    extendEnv: false,
+    stdin: "ignore",
+    stripFinalNewline: false,
     detached: grouped,
+    reject: false,
   });
   const end = () => {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -103,17 +100,10 @@ async function runInGroup(program: string, parameters: string[], options: GroupR
   };
   signal?.addEventListener("abort", end, { once: true });
   try {
-    return await new Promise<EngineResult>((resolve, reject) => {
-      let stdout = "";
-      let stderr = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-      child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-      child.once("error", reject);
-      child.once("close", (code) => {
-        if (signal?.aborted === true) reject(signal.reason as Error);
-        else resolve({ code: code ?? 1, stdout, stderr });
-      });
-    });
+    const { exitCode, stdout, stderr, cause } = await child;
+    signal?.throwIfAborted();
+    if (child.pid === undefined) throw cause;
+    return { code: exitCode ?? 1, stdout, stderr };
   } finally {
     signal?.removeEventListener("abort", end);
   }

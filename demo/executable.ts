@@ -2,24 +2,18 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
- * The absolute path of a program on `PATH`, or `undefined` where there is none.
+ * The absolute path of a program on `PATH`, or `undefined` if it is not there.
  *
- * @param name the program's name without folder, such as `git`
- * @param searchPath folders to look in, joined as in `PATH`
+ * @param name the name without a folder, such as `git`
+ * @param searchPath the folders to search, joined as in `PATH`
  */
 export function findExecutable(name: string, searchPath = process.env.PATH ?? ""): string | undefined {
   const endings = process.platform === "win32" ? (process.env.PATHEXT ?? ".EXE;.CMD").split(";") : [""];
-  for (const folder of searchPath.split(delimiter)) {
-    if (folder === "") continue;
-    for (const ending of endings) {
-      const candidate = join(folder, name + ending);
-      if (isExecutable(candidate)) return candidate;
-    }
-  }
-  return undefined;
+  const folders = searchPath.split(delimiter).filter((folder) => folder !== "");
+  return folders.flatMap((folder) => endings.map((ending) => join(folder, name + ending))).find(isExecutable);
 }
 
-/** Whether there is a file at this path that this user may run. */
+/** Whether this user can run the file at this path. */
 export function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);

@@ -1,77 +1,61 @@
-import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { devNull } from "node:os";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { buffer } from "node:stream/consumers";
+import { execa, execaSync } from "execa";
 import { git } from "./git";
-import { listenOnLoopback } from "./loopback";
+import { listenOnLoopback, type Listening } from "./loopback";
 
-/** What is served, and whether it may be changed. */
+/** Options of the Git server. */
 export interface GitServerOptions {
-  /** The folder that holds the repositories: `<root>/podinfo.git` is served as `<url>/podinfo.git`. */
+  /** The folder with the repositories: `<root>/podinfo.git` is served as `<url>/podinfo.git`. */
   readonly root: string;
-  /** Whether clients may push; the first push to `<url>/<name>.git` makes that repository. Default: `false`. */
+  /** Whether clients can push. The first push to `<url>/<name>.git` creates that repository. Default: `false`. */
   readonly allowPush?: boolean;
-  /** The port to listen on, where a server must come back at its old address. Default: a free one. */
+  /** The port, if the server must have a known address. Default: any free port. */
   readonly port?: number;
 }
 
-/** A running Git server. */
-export interface GitServer {
-  /** `http://127.0.0.1:<port>`, without a slash at its end. */
-  readonly url: string;
-  /** Ends all connections and the Git processes behind them. */
-  close(): Promise<void>;
-}
+export type { Listening as GitServer };
 
 /**
- * Serves Git repositories over HTTP on a free port of 127.0.0.1, through Git's own `git http-backend`. Partial clones
- * and fetches of single commits are allowed, as they are on the big hosts.
+ * Serves Git repositories over HTTP on 127.0.0.1 with `git http-backend`. As on the large Git hosts, clients can make
+ * partial clones and fetch single commits. `close()` also ends the Git processes of open requests.
  *
- * @throws Error where this Git has no `http-backend` (some systems package it apart)
+ * @throws Error if Git or its `http-backend` is not installed (some systems have a separate package for it)
  */
-export async function serveGit(options: GitServerOptions): Promise<GitServer> {
+export async function serveGit(options: GitServerOptions): Promise<Listening> {
   requireHttpBackend();
-  const backends = new Set<ChildProcessWithoutNullStreams>();
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const environment = cgiEnvironment(request, options);
-    if (environment === undefined) {
-      response.writeHead(400).end();
-      return;
-    }
-    if (options.allowPush) await createAtFirstPush(request, options.root);
-    const backend = spawn("git", ["http-backend"], { env: environment });
-    backends.add(backend);
-    backend.once("close", () => backends.delete(backend));
-    await relay(request, response, backend).catch((error: unknown) => {
-      backend.kill();
-      throw error;
-    });
-  };
+  const closing = new AbortController();
+  const active = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    answer(request, response).catch(() => {
-      // The client went away, or Git died: an answer that has begun can only be cut off.
+    const answered = answer(request, response, options, closing.signal).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(500).end();
     });
+    active.add(answered);
+    void answered.then(() => active.delete(answered));
   });
   const listening = await listenOnLoopback(server, options.port);
   return {
     url: listening.url,
     async close() {
-      const ended = [...backends].map((backend) => once(backend, "close"));
-      for (const backend of backends) backend.kill();
-      await Promise.all([listening.close(), ...ended]);
+      closing.abort();
+      await Promise.all([listening.close(), ...active]);
     },
   };
 }
 
 function requireHttpBackend(): void {
-  // Without a request it answers with an error in CGI's form, which tells it from a Git that does not know the command.
-  const { stdout, error } = spawnSync("git", ["http-backend"], { env: { PATH: process.env.PATH }, encoding: "utf8" });
-  if (error !== undefined) throw new Error("Git is not on PATH; the Git server of the lab needs it.");
+  // Without a request, the backend answers with a CGI error. A Git without the backend reports an unknown command.
+  const { stdout, code } = execaSync("git", ["http-backend"], {
+    env: { PATH: process.env.PATH },
+    extendEnv: false,
+    input: "",
+    reject: false,
+  });
+  if (code === "ENOENT") throw new Error("Git is not on PATH. The Git server needs it.");
   if (!stdout.startsWith("Status:")) {
     throw new Error(
       "This Git has no `git http-backend`, which serves Git over HTTP. Install it (Alpine: `apk add git-daemon`).",
@@ -79,37 +63,67 @@ function requireHttpBackend(): void {
   }
 }
 
-/** What a client asks for before it pushes. */
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: GitServerOptions,
+  closing: AbortSignal,
+): Promise<void> {
+  const env = cgiEnvironment(request, options);
+  if (env === undefined) {
+    response.writeHead(400).end();
+    return;
+  }
+  if (options.allowPush) await createAtFirstPush(request, options.root);
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  const { stdout } = await execa("git", ["http-backend"], {
+    env,
+    extendEnv: false,
+    input: await buffer(request),
+    encoding: "buffer",
+    stripFinalNewline: false,
+    reject: false,
+    cancelSignal: AbortSignal.any([closing, gone.signal]),
+  });
+  const reply = Buffer.from(stdout);
+  const end = reply.indexOf("\r\n\r\n");
+  if (end < 0) throw new Error("Git ended without an answer.");
+  const { status, headers } = parseHead(reply.toString("latin1", 0, end));
+  response.writeHead(status, headers).end(reply.subarray(end + 4));
+}
+
+/** The request with which a client begins a push. */
 const beforePush = /^\/([\w-][\w.-]*\.git)\/info\/refs\?service=git-receive-pack$/;
 
-/** As Git hosts do it that make a repository by the first push to it. */
+/** Creates the repository that a client wants to push to, as some Git hosts do. */
 async function createAtFirstPush({ url = "" }: IncomingMessage, root: string): Promise<void> {
   const [, name] = beforePush.exec(url) ?? [];
   if (name === undefined || existsSync(join(root, name))) return;
   await git({ directory: root }, "init", "--quiet", "--bare", "--initial-branch=master", name);
 }
 
-/**
- * RFC 3875, as `git help http-backend` wants it, or `undefined` where the address cannot be read. No Git setting of the
- * user's reaches the server.
- */
+/** The CGI variables (RFC 3875) for `git http-backend`, or `undefined` if the path is malformed. */
 function cgiEnvironment(request: IncomingMessage, options: GitServerOptions): NodeJS.ProcessEnv | undefined {
-  const [pathname = "", query = ""] = (request.url ?? "").split("?", 2);
+  const { headers, url = "" } = request;
+  const [pathname = "", query = ""] = url.split("?", 2);
   const path = decodePath(pathname);
   if (path === undefined) return undefined;
-  const { headers } = request;
+  const settings = {
+    "safe.directory": "*",
+    "http.receivepack": String(options.allowPush ?? false),
+    "uploadpack.allowFilter": "true",
+    "uploadpack.allowAnySHA1InWant": "true",
+  };
   return {
     PATH: process.env.PATH,
     GIT_PROJECT_ROOT: options.root,
     GIT_HTTP_EXPORT_ALL: "1",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: devNull,
-    ...gitConfig({
-      "safe.directory": "*",
-      "http.receivepack": String(options.allowPush ?? false),
-      "uploadpack.allowFilter": "true",
-      "uploadpack.allowAnySHA1InWant": "true",
-    }),
+    GIT_CONFIG_PARAMETERS: Object.entries(settings)
+      .map(([key, value]) => `'${key}'='${value}'`)
+      .join(" "),
     REQUEST_METHOD: request.method,
     PATH_INFO: path,
     QUERY_STRING: query,
@@ -130,63 +144,11 @@ function decodePath(path: string): string | undefined {
   }
 }
 
-function gitConfig(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const entries = Object.entries(settings);
-  const pairs = entries.flatMap(([key, value], index) => [
-    [`GIT_CONFIG_KEY_${index}`, key],
-    [`GIT_CONFIG_VALUE_${index}`, value],
-  ]);
-  return { GIT_CONFIG_COUNT: String(entries.length), ...(Object.fromEntries(pairs) as Record<string, string>) };
-}
-
-async function relay(
-  request: IncomingMessage,
-  response: ServerResponse,
-  backend: ChildProcessWithoutNullStreams,
-): Promise<void> {
-  response.once("close", () => {
-    if (!response.writableFinished) backend.kill();
+function parseHead(text: string): { readonly status: number; readonly headers: Record<string, string> } {
+  const fields = text.split("\r\n").map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1).trim()] as const;
   });
-  backend.once("error", () => response.destroy());
-  backend.stderr.resume();
-  // Git may answer without reading the whole request, and then closes its end: that is no failure of the answer.
-  const asked = pipeline(request, backend.stdin).catch(() => undefined);
-  const head = await readHead(backend);
-  response.writeHead(head.status, head.headers);
-  response.write(head.bodyStart);
-  await pipeline(backend.stdout, response);
-  await asked;
-}
-
-interface Head {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  /** What of the body came in the same chunk as the end of the head. */
-  readonly bodyStart: Buffer;
-}
-
-async function readHead(backend: ChildProcessWithoutNullStreams): Promise<Head> {
-  let seen = Buffer.alloc(0);
-  for (;;) {
-    const end = seen.indexOf("\r\n\r\n");
-    if (end >= 0) return parseHead(seen.subarray(0, end).toString("latin1"), seen.subarray(end + 4));
-    const chunk = backend.stdout.read() as Buffer | null;
-    if (chunk !== null) {
-      seen = Buffer.concat([seen, chunk]);
-    } else {
-      if (backend.stdout.readableEnded || backend.stdout.destroyed) throw new Error("Git ended before it answered.");
-      await Promise.race([once(backend.stdout, "readable"), once(backend, "close")]);
-    }
-  }
-}
-
-function parseHead(text: string, bodyStart: Buffer): Head {
-  const headers = Object.fromEntries(
-    text.split("\r\n").map((line) => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 1).trim()];
-    }),
-  ) as Record<string, string>;
-  const { Status: status = "200", ...others } = headers;
-  return { status: Number.parseInt(status, 10), headers: others, bodyStart };
+  const { Status: status = "200", ...headers } = Object.fromEntries(fields) as Record<string, string>;
+  return { status: Number.parseInt(status, 10), headers };
 }

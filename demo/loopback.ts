@@ -2,18 +2,18 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A server that listens. */
+/** A server that accepts connections. */
 export interface Listening {
-  /** `http://127.0.0.1:<port>`, without a slash at its end. */
+  /** `http://127.0.0.1:<port>`, without a trailing slash. */
   readonly url: string;
-  /** Stops listening and ends every connection. */
+  /** Stops the server and closes all connections. */
   close(): Promise<void>;
 }
 
 /**
- * Lets a server listen on 127.0.0.1, so that nobody else on the network reaches it.
+ * Starts a server on 127.0.0.1, where other machines cannot reach it.
  *
- * @param wantedPort the port; 0, the default, takes a free one
+ * @param wantedPort the port. Default: 0, any free port
  */
 export async function listenOnLoopback(server: Server, wantedPort = 0): Promise<Listening> {
   server.listen(wantedPort, "127.0.0.1");

@@ -1,4 +1,4 @@
-/** Programs under the real engine: ours over a fleet, and bare ones to compare with. */
+/** Programs that run under the real engine: our program with a synthetic stack, and bare programs for comparison. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { copyProject } from "../../demo/scratch-project";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { createEvidenceReader } from "../../src/release/evidence-reader";
 import { readLock } from "../../src/release/lock";
-import { release, renderedFolder, tenantName, writeStack } from "./fleet";
+import { release, renderedFolder, tenantName, writeStack } from "./synthetic-stack";
 import type { Run } from "./measure";
 
 const root = join(__dirname, "..", "..");
@@ -37,7 +37,7 @@ export class Workbench {
     return new Workbench(engine);
   }
 
-  /** Our program over a fleet of so many tenants, whose images are in a registry of this machine. */
+  /** Our program with this many tenants; their images are in a local registry. */
   async ours(tenants: number): Promise<Program & { readonly objects: readonly KubernetesObject[] }> {
     this.#registry ??= await serveRegistry();
     const { url } = this.#registry;

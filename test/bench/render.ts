@@ -17,7 +17,7 @@ import { label } from "../../src/manifests/name";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { createEvidenceReader } from "../../src/release/evidence-reader";
 import { readLock } from "../../src/release/lock";
-import { writeStack } from "./fleet";
+import { writeStack } from "./synthetic-stack";
 import {
   alternate,
   type Contestants,
@@ -103,7 +103,7 @@ function referToGenerated(object: KubernetesObject, { metadata }: KubernetesObje
 async function benchSize(tenants: number, rounds: number, largestKustomize: number): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), "shared-authority-bench-"));
   try {
-    const config = join(directory, "fleet");
+    const config = join(directory, "project");
     mkdirSync(config);
     writeStack({ directory: config, tenants });
     const withKustomize = tenants <= largestKustomize && findExecutable("kubectl") !== undefined;

@@ -19,7 +19,7 @@ import { findEngine, type Engine } from "../../demo/engine";
 import { type EngineSession, openEngineSession } from "../../demo/engine-session";
 import { createApplication } from "../../demo/scratch-application";
 import { copyProject, type ScratchProject } from "../../demo/scratch-project";
-import { release, tenantName } from "./fleet";
+import { release, tenantName } from "./synthetic-stack";
 import { describeMachine } from "./measure";
 
 const root = join(__dirname, "..", "..");
@@ -103,7 +103,7 @@ async function declare(project: ScratchProject, lab: Lab, tenants: number): Prom
       `      team: [${name}-developers]`,
     );
   }
-  await project.commit("Declare the fleet", {
+  await project.commit("Declare the tenants", {
     [`Pulumi.${stack}.yaml`]: `${stackFile.join("\n")}\n`,
     "Pulumi.dev.yaml": undefined,
     "releases.lock.yaml": undefined,

@@ -1,12 +1,12 @@
-/** Fleets of any size, alike at every run: what a stack with releases of many tenants looks like. */
+/** A stack with releases of any number of tenants. Every run writes the same files. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** How the fleet is made. */
+/** Options of the synthetic stack. */
 export interface StackOptions {
   /** An existing folder; the stack `prod` is written into it. */
   readonly directory: string;
-  /** How many tenants the fleet has. */
+  /** The number of tenants. */
   readonly tenants: number;
   /** Host and port of the registry with the tenants' images, which speaks plain HTTP. Default: one that is not there. */
   readonly registry?: string;
