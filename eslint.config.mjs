@@ -22,7 +22,7 @@ function closedTo(folder) {
 }
 
 export default tseslint.config(
-  { ignores: ["**/node_modules/", "rendered/", "test/bench/out/", "test/golden/", "test/fixtures/"] },
+  { ignores: ["**/node_modules/", "rendered/", "test/bench/out/", "test/golden/", "test/fixtures/", "test/cases/"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],

@@ -14,8 +14,8 @@ describe("a chart that attacks", () => {
   let neighbour: PairedTenant;
   let releases = 0;
 
-  before(async function () {
-    pair = await TenantPair.open(this, opened());
+  before(async () => {
+    pair = await TenantPair.open(opened());
     ({ podinfo, neighbour } = pair);
   });
 

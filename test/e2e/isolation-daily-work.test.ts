@@ -13,8 +13,8 @@ describe("an application team's daily work", () => {
   let podinfo: PairedTenant;
   let team: Cluster;
 
-  before(async function () {
-    pair = await TenantPair.open(this, opened());
+  before(async () => {
+    pair = await TenantPair.open(opened());
     ({ podinfo } = pair);
     ({ team } = podinfo);
   });

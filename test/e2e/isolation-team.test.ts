@@ -19,8 +19,8 @@ describe("an application team that attacks", () => {
   let team: Cluster;
   let untouched: readonly unknown[];
 
-  before(async function () {
-    pair = await TenantPair.open(this, opened());
+  before(async () => {
+    pair = await TenantPair.open(opened());
     ({ podinfo, neighbour } = pair);
     ({ team } = podinfo);
     untouched = (await pair.objects()).map(decided);

@@ -5,9 +5,10 @@ import type { Lab } from "../lab/lab";
 import { readRecord } from "../lab/lab-directory";
 import { type ChartFiles, exampleChart } from "../../demo/example-chart";
 import { pushChart, pushImage } from "../../demo/push";
+import { podinfoTags } from "../support/podinfo-repository";
 import { digestOfTag, removeTag } from "./support/registry";
 import { freshName, requireControl, useLab, useOwnLab, type OpenedLab } from "./support/lab";
-import { Repository, requirePodinfo } from "./support/repository";
+import { Repository } from "./support/repository";
 import { conditionOf, waitFor, waitForCondition, waitForGone, waitForObject, WaitError } from "../lab/wait";
 
 const namespace = "flux-system";
@@ -49,9 +50,9 @@ function useObjects(opened: () => OpenedLab): Apply {
 }
 
 /** A tenant as a platform team sets it up: an account with rights in one namespace. */
-async function createTenant(lab: Lab, apply: Apply, bundle: string): Promise<Tenant> {
+async function createTenant(lab: Lab, apply: Apply): Promise<Tenant> {
   const name = freshName("podinfo");
-  const repository = await Repository.create(lab, name, bundle);
+  const repository = await Repository.create(lab, name, podinfoTags);
   await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
   await apply(reference("v1", "ServiceAccount", name));
   await apply({
@@ -101,7 +102,7 @@ describe("Flux in the lab", () => {
 
   it("deploys podinfo as a tenant that has no rights elsewhere", async function () {
     const { cluster, lab } = opened();
-    const tenant = await createTenant(lab, apply, requirePodinfo(this));
+    const tenant = await createTenant(lab, apply);
     repositories.push(tenant.repository);
     await deploy(lab, apply, tenant, "6.14.1");
     await waitForCondition(cluster, tenant.release, { lab });
@@ -117,7 +118,7 @@ describe("Flux in the lab", () => {
 
   it("takes a chart from the registry", async function () {
     const { cluster, lab } = opened();
-    const repository = await Repository.create(lab, freshName("charts"), requirePodinfo(this));
+    const repository = await Repository.create(lab, freshName("charts"), podinfoTags);
     repositories.push(repository);
     const path = `charts/${freshName("podinfo")}`;
     const files = await repository.chartFiles("6.14.0", "charts/podinfo");
@@ -297,7 +298,7 @@ describe("a lab that is broken on purpose", () => {
     const { cluster, lab } = own();
     const control = requireControl(this, lab);
     const apply: Apply = (object) => cluster.apply(object);
-    const tenant = await createTenant(lab, apply, requirePodinfo(this));
+    const tenant = await createTenant(lab, apply);
     ({ repository } = tenant);
     await deploy(lab, apply, tenant, "6.14.0");
     await waitForCondition(cluster, tenant.release, { lab });

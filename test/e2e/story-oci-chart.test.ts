@@ -4,7 +4,7 @@ import { useLab } from "./support/lab";
 import { said, useStage, stackFile } from "./support/stage";
 
 /**
- * Story 15: stories 3, 5 and 9 again, with podinfo's real charts as OCI artifacts. Story 10 is played with both kinds of
+ * Story 15: stories 3, 5 and 9 again, with charts as OCI artifacts. Story 10 is played with both kinds of
  * chart side by side, in story-broken-release.
  */
 describe("a chart that is an OCI artifact", () => {

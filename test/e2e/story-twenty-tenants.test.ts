@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp } from "node:fs/promises";
-import { join } from "node:path";
-import { git } from "../../demo/git";
 import type { LiveObject } from "../lab/cluster";
 import { Application } from "./support/application";
 import { type HelmRevision, helmHistory } from "../lab/helm-history";
 import { assertToldFailure } from "./support/failed-up";
+import { podinfoTags } from "../support/podinfo-repository";
 import { freshName, useOwnLab } from "./support/lab";
-import { requirePodinfo } from "./support/repository";
 import { said, useStage } from "./support/stage";
 import { conditionOf } from "../lab/wait";
 
@@ -15,7 +12,7 @@ const count = 20;
 /** Flux looks when something changes, and not all the time at forty sources. */
 const intervals = "{ source: 10m0s, image: 10m0s, release: 10m0s }";
 
-const releases = ["6.14.0", "6.14.1"] as const;
+const releases: readonly string[] = ["6.14.0", "6.14.1"];
 
 /** Story 13: two stacks of twenty tenants at once, and two of the tenants are broken. */
 describe("twenty tenants", function () {
@@ -29,11 +26,11 @@ describe("twenty tenants", function () {
   let blocked: Application;
   let failing: Application;
 
-  before(async function () {
-    const history = await mkdtemp(join(stage().project.directory, "../history-"));
-    const repository = await lastReleases(requirePodinfo(this), history);
+  before(async () => {
+    // Only the last releases: twenty repositories with all tags would take most of the time.
+    const tags = podinfoTags.filter(({ tag }) => releases.includes(tag));
     for (let index = 0; index < count; index += 1) {
-      const application = await Application.create(opened().lab, repository);
+      const application = await Application.create(opened().lab, tags);
       applications.push(application);
       for (const version of releases) await application.pushImage(version);
     }
@@ -165,31 +162,4 @@ type CommitOptions = Parameters<Application["commitVersion"]> extends [string, .
 
 function whyNotReady(release: LiveObject): string {
   return `${conditionOf(release, "Released")?.message ?? ""} ${conditionOf(release, "Ready")?.message ?? ""}`;
-}
-
-/**
- * A repository with what podinfo released last, one commit a release: twenty whole histories would be what takes the
- * time.
- *
- * @param directory an existing folder
- * @returns its path
- */
-async function lastReleases(bundle: string, directory: string): Promise<string> {
-  const [whole, path] = [join(directory, "whole.git"), join(directory, "podinfo.git")];
-  await git({ directory }, "clone", "--quiet", "--bare", bundle, whole);
-  await git({ directory }, "init", "--quiet", "--bare", "--initial-branch=master", path);
-  let parent: string[] = [];
-  for (const version of releases) {
-    const commit = await git({ directory: whole }, "commit-tree", `${version}^{tree}`, ...parent, "-m", version);
-    await git(
-      { directory: whole },
-      "push",
-      "--quiet",
-      path,
-      `${commit}:refs/tags/${version}`,
-      `+${commit}:refs/heads/master`,
-    );
-    parent = ["-p", commit];
-  }
-  return path;
 }

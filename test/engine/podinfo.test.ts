@@ -1,21 +1,19 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EngineResult, type EngineSession, openEngineSession } from "../../demo/engine-session";
 import { type GitServer, serveGit } from "../../demo/git-server";
 import { pushImage } from "../../demo/push";
 import type { ScratchProject } from "../../demo/scratch-project";
-import { projectRoot, scratchProject } from "../support/project";
+import { makePodinfoRepository } from "../support/podinfo-repository";
+import { scratchProject } from "../support/project";
 import { requireEngine } from "../support/pulumi";
 import { type RunningRegistry, startDistribution } from "../support/registry";
-import { lacks, requireTools } from "../support/tools";
+import { requireTools } from "../support/tools";
 
-/** The real history of podinfo; only the tests that are about it need it. */
-const history = join(projectRoot, "..", "shared", "data", "podinfo.bundle");
-
-/** The tags of podinfo's history that break the promise, with the fact that the message must name. */
+/** podinfo's tags that break the promise, with the reason that the message must give. */
 const brokenTags: readonly (readonly [tag: string, fact: RegExp])[] = [
   ["0.2.2", /version of Chart\.yaml is "0\.1\.0", must be "0\.2\.2"/],
   ["v0.4.0", /version of Chart\.yaml is "0\.1\.0", must be "0\.4\.0"/],
@@ -29,7 +27,7 @@ const brokenTags: readonly (readonly [tag: string, fact: RegExp])[] = [
   ["v1.8.0", /version of Chart\.yaml is "1\.7\.0", must be "1\.8\.0"/],
 ];
 
-describe("the program on the real engine, with podinfo's real history", function () {
+describe("the program on the real engine, with podinfo's tags", function () {
   this.timeout(300_000);
   /** What is to be undone, the last first; a `before` that fails half-way leaves nothing behind. */
   const undo: (() => unknown)[] = [];
@@ -43,14 +41,12 @@ describe("the program on the real engine, with podinfo's real history", function
   const salts = new Map<string, string>();
 
   before(async function () {
-    if (!existsSync(history)) lacks(this, "needs podinfo's history, ../shared/data/podinfo.bundle");
     requireTools(this, "registry");
     const engine = await requireEngine(this);
     directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-podinfo-")));
     undo.push(() => rmSync(directory, { recursive: true, force: true }));
     const repositories = join(directory, "git");
-    mkdirSync(repositories);
-    execFileSync("git", ["clone", "--quiet", "--bare", history, join(repositories, "podinfo.git")], { stdio: "pipe" });
+    await makePodinfoRepository(join(repositories, "podinfo.git"));
     git = await serveGit({ root: repositories });
     undo.push(() => git.close());
     registry = await startDistribution(directory);

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { git } from "../../demo/git";
 import { serveGit } from "../../demo/git-server";
 import { audit, describeSuggestion, suggestPrefixes, type Audit } from "../../src/release/audit";
 import { GitError } from "../../src/release/git";
 import { temporaryDirectory } from "../support/directory";
-import { skipBecause } from "../support/tools";
+import { makePodinfoRepository, podinfoTags } from "../support/podinfo-repository";
 import { chartAt, makeRepository, type ScratchCommit } from "./scratch-repository";
 
 const none = { git: "", chart: "", image: "" };
@@ -25,17 +24,6 @@ const brokenPodinfo = [
   "v1.7.0",
   "v1.8.0",
 ];
-
-const project = join(__dirname, "../..");
-const data = join(project, "../shared/data");
-
-function readTable(path: string): string[][] {
-  return readFileSync(path, "utf8")
-    .trim()
-    .split("\n")
-    .slice(1)
-    .map((line) => line.split("\t"));
-}
 
 function keptTags({ tags }: Audit): string[] {
   return tags.filter(({ valid }) => valid).map(({ tag }) => tag);
@@ -66,23 +54,14 @@ async function assertPodinfo(repository: string, chart: string): Promise<[Audit,
 describe("an audit", () => {
   const directory = temporaryDirectory();
 
-  it("gives podinfo's tags the verdicts that their facts imply, in a repository rebuilt from those facts", async () => {
-    const facts = readTable(join(project, "test/fixtures/podinfo-tags.tsv"));
-    const commits = facts.map(([tag = "", kind, version = "", appVersion = ""]): ScratchCommit => {
-      const files = chartAt(version, appVersion, "charts/podinfo");
-      return kind === "annotated" ? { files, annotated: [tag] } : { files, lightweight: [tag] };
-    });
-    const repository = await makeRepository(join(directory(), "podinfo.git"), commits);
-    await assertPodinfo(repository, "./charts/podinfo");
-  });
-
-  it("gives podinfo's real history the verdicts that the table in ../shared/data implies", async function () {
-    if (!existsSync(join(data, "podinfo.bundle"))) skipBecause(this, "needs podinfo's history in ../shared/data");
-    const [bare, prefixed] = await assertPodinfo(join(data, "podinfo.bundle"), "charts/podinfo");
-    for (const [tag = "", commit, chartVersion, appVersion] of readTable(join(data, "podinfo-tags.tsv"))) {
+  it("judges podinfo's tags by their recorded versions", async () => {
+    const repository = await makePodinfoRepository(join(directory(), "podinfo.git"));
+    const [bare, prefixed] = await assertPodinfo(repository, "./charts/podinfo");
+    for (const { tag, chartVersion, appVersion } of podinfoTags) {
       const verdict = (tag.startsWith("v") ? prefixed : bare).tags.find((found) => found.tag === tag);
       const version = tag.replace(/^v/, "");
       const valid = chartVersion === version && appVersion === version;
+      const commit = await git({ directory: repository }, "rev-parse", `${tag}^{commit}`);
       assert.deepEqual(
         { ...verdict, reasons: [] },
         { tag, version, commit, chartVersion, appVersion, valid, reasons: [] },

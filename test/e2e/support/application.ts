@@ -3,10 +3,11 @@ import { join } from "node:path";
 import type { Lab } from "../../lab/lab";
 import type { ChartFiles } from "../../../demo/example-chart";
 import { pushChart, pushImage, type PushImageOptions } from "../../../demo/push";
+import { podinfoTags, type PodinfoTag } from "../../support/podinfo-repository";
 import { freshName } from "./lab";
 import { Repository } from "./repository";
 
-/** An application team's side: podinfo's real history in a repository of its own, and a place for its images. */
+/** An application team's side: a repository with podinfo's tags, and a place for its images. */
 export class Application {
   private constructor(
     private readonly lab: Lab,
@@ -15,10 +16,10 @@ export class Application {
     readonly repository: Repository,
   ) {}
 
-  /** @param bundle podinfo's history, as `requirePodinfo` gives it */
-  static async create(lab: Lab, bundle: string): Promise<Application> {
+  /** @param tags the tags that its repository has. Default: all of podinfo's. */
+  static async create(lab: Lab, tags: readonly PodinfoTag[] = podinfoTags): Promise<Application> {
     const name = freshName("podinfo");
-    return new Application(lab, name, await Repository.create(lab, name, bundle));
+    return new Application(lab, name, await Repository.create(lab, name, tags));
   }
 
   /** The image repository, as the stack file names it. */

@@ -1,18 +1,10 @@
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import type { Context } from "mocha";
+import { dirname, join } from "node:path";
 import type { Lab } from "../../lab/lab";
 import type { ChartFiles } from "../../../demo/example-chart";
 import { git } from "../../../demo/git";
-import { lacks } from "../../support/tools";
-
-/** The history of podinfo as a Git bundle, `$AUTHORITY_DATA/podinfo.bundle`; where there is none, the test is skipped. */
-export function requirePodinfo(context: Context): string {
-  const bundle = resolve(process.env.AUTHORITY_DATA ?? "../shared/data", "podinfo.bundle");
-  return existsSync(bundle) ? bundle : lacks(context, "needs podinfo's history, podinfo.bundle in $AUTHORITY_DATA");
-}
+import { makePodinfoRepository, type PodinfoTag } from "../../support/podinfo-repository";
 
 /** A repository on the lab's Git host, with a working copy of it. */
 export class Repository {
@@ -27,18 +19,17 @@ export class Repository {
    * Makes a repository on the lab's Git host.
    *
    * @param name without `.git`, and not used before in this lab
-   * @param bundle a Git bundle, of which the host gets every branch and tag. Default: the repository is empty.
+   * @param tags podinfo's tags that the repository has, on the branch `master`. Default: the repository is empty.
    */
-  static async create(lab: Lab, name: string, bundle?: string): Promise<Repository> {
+  static async create(lab: Lab, name: string, tags: readonly PodinfoTag[] = []): Promise<Repository> {
     const path = await mkdtemp(join(tmpdir(), "shared-authority-e2e-"));
     const url = `${lab.gitUrl}/${name}.git`;
     const repository = new Repository(url, path);
-    if (bundle === undefined) {
-      await repository.git("init", "--quiet", "--initial-branch=master", ".");
-      await repository.git("remote", "add", "origin", url);
-    } else {
-      await repository.git("clone", "--quiet", "--branch=master", bundle, ".");
-      await repository.git("remote", "set-url", "origin", url);
+    await repository.git("init", "--quiet", "--initial-branch=master", ".");
+    await repository.git("remote", "add", "origin", url);
+    if (tags.length > 0) {
+      const podinfo = await makePodinfoRepository(join(path, ".git", "podinfo.git"), tags);
+      await repository.git("pull", "--quiet", "--tags", podinfo, "master");
       await repository.push("--tags", "master");
     }
     return repository;

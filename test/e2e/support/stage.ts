@@ -14,7 +14,7 @@ import { Application } from "./application";
 import { type HelmRevision, helmHistory } from "../../lab/helm-history";
 import { freshName, type OpenedLab } from "./lab";
 import { reconcile } from "../../lab/reconcile";
-import { Repository, requirePodinfo } from "./repository";
+import { Repository } from "./repository";
 import { waitFor, waitForCondition, waitForGone, waitForObject, type WaitOptions } from "../../lab/wait";
 
 /** How a tenant stands in a stack file of the stage. */
@@ -65,7 +65,7 @@ export function useStage(
 ): () => Stage {
   let stage: Stage | undefined;
   before(async function () {
-    stage = await Stage.open(await engine(this), requirePodinfo(this), opened());
+    stage = await Stage.open(await engine(this), opened());
   });
   after(() => stage?.end());
   return () => {
@@ -76,7 +76,7 @@ export function useStage(
 
 /**
  * Everything that one story needs: a copy of this project on the lab's Git host, where Flux's automation commits to it;
- * the real engine; applications with podinfo's history. Names are fresh, so that stories share a lab.
+ * the real engine; applications with podinfo's tags. Names are fresh, so that stories share a lab.
  */
 export class Stage {
   private readonly applications: Application[] = [];
@@ -93,15 +93,10 @@ export class Stage {
     /** The shared repository as the cluster reaches it. */
     private readonly shared: Repository,
     readonly authorityNamespace: string,
-    private readonly podinfo: string,
   ) {}
 
-  /**
-   * The caller ends the stage.
-   *
-   * @param podinfo the bundle of podinfo's history
-   */
-  static async open(engine: Engine, podinfo: string, opened: OpenedLab): Promise<Stage> {
+  /** The caller ends the stage. */
+  static async open(engine: Engine, opened: OpenedLab): Promise<Stage> {
     const { lab } = opened;
     const directory = await realpath(await mkdtemp(join(tmpdir(), "shared-authority-stage-")));
     const project = await scratchProject(directory);
@@ -111,7 +106,7 @@ export class Stage {
     await project.git("push", "--quiet", "--set-upstream", "origin", "main");
     const authorityNamespace = freshName("authority");
     const session = openEngineSession(engine, directory);
-    const stage = new Stage(opened, directory, session, project, shared, authorityNamespace, podinfo);
+    const stage = new Stage(opened, directory, session, project, shared, authorityNamespace);
     await stage.createNamespace(authorityNamespace);
     return stage;
   }
@@ -141,9 +136,9 @@ export class Stage {
     }
   }
 
-  /** A new application, with podinfo's history and the images of these versions. */
+  /** A new application, with podinfo's tags and the images of these versions. */
   async application(...versions: readonly string[]): Promise<Application> {
-    const application = await Application.create(this.opened.lab, this.podinfo);
+    const application = await Application.create(this.opened.lab);
     this.applications.push(application);
     for (const version of versions) await application.pushImage(version);
     return application;

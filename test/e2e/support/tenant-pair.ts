@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Context } from "mocha";
 import type { StackConfig } from "../../../src/config/stack-config";
 import { readStackConfig } from "../../../src/config/read-stack-config";
 import type { Cluster, LiveObject, ObjectReference } from "../../lab/cluster";
@@ -11,9 +10,10 @@ import { pushImage } from "../../../demo/push";
 import { resolvedSource, tenantManifests, tenantSpecs } from "../../../src/manifests/stack-objects";
 import type { KubernetesObject } from "../../../src/manifests/object";
 import type { Evidence } from "../../../src/release/evidence";
+import { podinfoTags } from "../../support/podinfo-repository";
 import { projectRoot } from "../../support/project";
 import { freshName, type OpenedLab } from "./lab";
-import { Repository, requirePodinfo } from "./repository";
+import { Repository } from "./repository";
 import { waitForCondition, waitForGone } from "../../lab/wait";
 
 /** The authority namespace of the pair: Flux's own, as by default, so that its controllers' accounts are there too. */
@@ -115,13 +115,13 @@ export class TenantPair {
   ) {}
 
   /**
-   * Makes both tenants and waits until they run: podinfo 6.14.1 of its real history, and the example chart. Where that
+   * Makes both tenants and waits until they run: podinfo 6.14.1 and the example chart. Where that
    * fails, nothing of the pair stays.
    */
-  static async open(context: Context, { lab, cluster }: OpenedLab): Promise<TenantPair> {
+  static async open({ lab, cluster }: OpenedLab): Promise<TenantPair> {
     const remove: (() => Promise<void>)[] = [];
     try {
-      const podinfo = await podinfoTenant(context, lab, cluster, remove);
+      const podinfo = await podinfoTenant(lab, cluster, remove);
       const neighbour = await neighbourTenant(lab, cluster, remove);
       const directory = await mkdtemp(join(tmpdir(), "shared-authority-isolation-"));
       remove.push(() => rm(directory, { recursive: true, force: true }));
@@ -235,14 +235,9 @@ async function removeAll(remove: (() => Promise<void>)[]): Promise<void> {
 }
 
 /** @param remove gets what takes away again what was made, however far this comes */
-async function podinfoTenant(
-  context: Context,
-  lab: Lab,
-  cluster: Cluster,
-  remove: (() => Promise<void>)[],
-): Promise<PairedTenant> {
+async function podinfoTenant(lab: Lab, cluster: Cluster, remove: (() => Promise<void>)[]): Promise<PairedTenant> {
   const name = freshName("podinfo");
-  const repository = await Repository.create(lab, name, requirePodinfo(context));
+  const repository = await Repository.create(lab, name, podinfoTags);
   remove.push(() => repository.remove());
   await repository.git("checkout", "--quiet", "-B", "master", "6.14.1");
   await repository.push("--force", "master");
