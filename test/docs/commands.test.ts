@@ -22,7 +22,6 @@ const runByTests: Readonly<Record<string, string>> = {
   "npm run lab -- up": "test/e2e/lab.test.ts",
   "npm run lab -- down": "test/e2e/lab.test.ts",
   "npm run test:e2e": "test/e2e/lab-flux.test.ts",
-  "npm start -- --keep": "test/demo/story.test.ts",
   "npm ci && npm start": "test/demo/story.test.ts",
   "npx authority up --stack prod -- --yes": "test/engine/up.test.ts",
   "pulumi cancel --stack prod --yes": "test/e2e/fault-kill.test.ts",
