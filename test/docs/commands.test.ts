@@ -133,14 +133,28 @@ async function runInShell(project: ScratchProject, command: string): Promise<voi
 
 describe("the documentation's links", () => {
   for (const file of markdownFiles()) {
-    it(`lead somewhere: ${file}`, () => {
+    it(`lead to a file and to a heading in it: ${file}`, () => {
       const text = readFileSync(join(projectRoot, file), "utf8").replaceAll(/^```.*?^```$/gms, "");
-      const links = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)].map(([, link = ""]) => link);
-      const folder = join(projectRoot, file, "..");
+      const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];
+      const broken = links.filter(([, path = "", heading]) => {
+        const target = path === "" ? join(projectRoot, file) : join(projectRoot, file, "..", path);
+        return !existsSync(target) || (heading !== undefined && !headingsOf(target).includes(heading));
+      });
       assert.deepEqual(
-        links.filter((link) => !existsSync(join(folder, link))),
+        broken.map(([link]) => link),
         [],
       );
     });
   }
 });
+
+/** The anchors of a Markdown file, as GitHub derives them from its headings. */
+function headingsOf(file: string): string[] {
+  const headings = readFileSync(file, "utf8").matchAll(/^#+ (.*)$/gm);
+  return [...headings].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
