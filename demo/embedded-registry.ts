@@ -1,38 +1,36 @@
-import { createHash, randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";
+import { digestOf } from "./digest";
 import { listenOnLoopback, type Listening } from "./loopback";
 
 /**
- * Serves an OCI registry on a free port of 127.0.0.1, with everything in memory: what of the distribution specification
- * a client needs to push, pull, list and delete. Without authentication and without TLS, so a client has to be told
- * that it is insecure.
+ * Serves an OCI registry on a free port of 127.0.0.1. It keeps everything in memory and implements the part of the
+ * distribution specification that clients need to push, pull, list and delete. It has no authentication and no TLS:
+ * clients need their option for insecure registries.
  */
 export async function serveRegistry(): Promise<Listening> {
   const repositories = new Map<string, Repository>();
   const server = createServer((request, response) => {
     answer(request, repositories).then(
-      (reply) => send(response, reply, request.method === "HEAD"),
-      (error: unknown) => {
-        if (error instanceof RegistryError) send(response, errorReply(error), request.method === "HEAD");
-        else response.destroy();
+      ({ status, headers, body = Buffer.alloc(0) }) => {
+        const length = status === 204 ? {} : { "Content-Length": body.length };
+        response.writeHead(status, { "Docker-Distribution-API-Version": "registry/2.0", ...length, ...headers });
+        response.end(request.method === "HEAD" ? undefined : body);
       },
+      () => response.destroy(),
     );
   });
   return listenOnLoopback(server);
 }
 
-/** What one repository holds. A manifest's bytes are kept as they came, since the digest is over them. */
+/** The content of one repository. Manifests keep their exact bytes, because their digest covers them. */
 class Repository {
   readonly blobs = new Map<string, Buffer>();
   readonly manifests = new Map<string, { readonly mediaType: string; readonly body: Buffer }>();
   readonly tags = new Map<string, string>();
-  readonly uploads = new Map<string, Buffer[]>();
-
-  digestOf(reference: string): string | undefined {
-    const digest = reference.includes(":") ? reference : this.tags.get(reference);
-    return digest !== undefined && this.manifests.has(digest) ? digest : undefined;
-  }
+  /** The bytes received so far, by upload ID. */
+  readonly uploads = new Map<string, Buffer>();
 }
 
 interface Reply {
@@ -41,257 +39,137 @@ interface Reply {
   readonly body?: Buffer;
 }
 
-/** An error of the specification, with its code. */
-class RegistryError extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/** One request, taken apart. */
 interface Call {
   readonly method: string;
+  /** The repository's name. */
   readonly name: string;
   readonly repository: Repository;
-  readonly repositories: ReadonlyMap<string, Repository>;
-  /** What the path names in the repository: a tag, a digest, or an upload's id. */
+  /** The last part of the path: a tag, a digest or an upload ID. */
   readonly reference: string;
   readonly query: URLSearchParams;
-  readonly headers: IncomingMessage["headers"];
+  readonly mediaType: string;
   readonly body: Buffer;
 }
 
-const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-const name = `(?<name>${component}(?:/${component})*)`;
-const digest = "sha256:[0-9a-f]{64}";
+const route = /^\/v2\/(?<name>.+)\/(?<resource>blobs\/uploads|blobs|manifests|tags)\/(?<reference>[^/]*)$/;
 
-const routes: readonly (readonly [RegExp, (call: Call) => Reply])[] = [
-  [new RegExp(`^/v2/${name}/blobs/uploads/(?<reference>[^/]*)$`), upload],
-  [new RegExp(`^/v2/${name}/blobs/(?<reference>${digest})$`), blob],
-  [new RegExp(`^/v2/${name}/manifests/(?<reference>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|${digest})$`), manifest],
-  [new RegExp(`^/v2/${name}/tags/list(?<reference>)$`), tagList],
-];
+const handlers: Readonly<Record<string, (call: Call) => Reply>> = {
+  "blobs/uploads": upload,
+  blobs: blob,
+  manifests: manifest,
+  tags: tagList,
+};
 
 async function answer(request: IncomingMessage, repositories: Map<string, Repository>): Promise<Reply> {
   const [path = "", query] = (request.url ?? "").split("?", 2);
+  if (path === "/v2/") return json({});
+  const { name = "", resource = "", reference = "" } = route.exec(path)?.groups ?? {};
+  const handle = handlers[resource];
+  if (handle === undefined) return refusal(404, "NAME_UNKNOWN");
   const body = await buffer(request);
-  if (path === "/v2/") {
-    return { status: 200, headers: { "Content-Type": "application/json" }, body: Buffer.from("{}") };
-  }
-  for (const [pattern, handle] of routes) {
-    const groups = pattern.exec(path)?.groups;
-    if (groups?.name === undefined || groups.reference === undefined) continue;
-    const repository = repositories.get(groups.name) ?? new Repository();
-    const reply = handle({
-      method: request.method ?? "GET",
-      name: groups.name,
-      repository,
-      repositories,
-      reference: groups.reference,
-      query: new URLSearchParams(query),
-      headers: request.headers,
-      body,
-    });
-    repositories.set(groups.name, repository);
-    return reply;
-  }
-  throw new RegistryError(404, "NAME_UNKNOWN", `There is nothing at ${path}.`);
+  const repository = repositories.get(name) ?? new Repository();
+  repositories.set(name, repository);
+  const mediaType = request.headers["content-type"] ?? "";
+  const method = request.method ?? "GET";
+  return handle({ method, name, repository, reference, query: new URLSearchParams(query), mediaType, body });
 }
 
-function upload(call: Call): Reply {
-  const { method, repository, reference, query, body } = call;
-  if (method === "POST" && reference === "") {
-    const mounted = mount(call);
-    if (mounted !== undefined) return mounted;
-    if (query.has("digest")) return storeBlob(call, body);
-    const id = randomUUID();
-    repository.uploads.set(id, []);
-    return uploadState(call, 202, id);
+function upload({ method, name, repository: { uploads, blobs }, reference, query, body }: Call): Reply {
+  if (!["POST", "PATCH", "PUT"].includes(method)) return unsupported;
+  const id = method === "POST" ? randomUUID() : reference;
+  const received = method === "POST" ? Buffer.alloc(0) : uploads.get(id);
+  if (received === undefined) return refusal(404, "BLOB_UPLOAD_UNKNOWN");
+  const content = Buffer.concat([received, body]);
+  if (method === "PUT") {
+    const digest = digestOf(content);
+    if (query.get("digest") !== digest) return refusal(400, "DIGEST_INVALID");
+    uploads.delete(id);
+    blobs.set(digest, content);
+    return created(name, "blobs", digest);
   }
-  const chunks = repository.uploads.get(reference);
-  if (chunks === undefined) throw new RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "There is no such upload.");
-  switch (method) {
-    case "GET":
-      return uploadState(call, 204, reference);
-    case "PATCH": {
-      const start = /^(\d+)-\d+$/.exec(call.headers["content-range"] ?? "")?.[1];
-      if (start !== undefined && Number(start) !== sizeOf(chunks)) {
-        throw new RegistryError(416, "BLOB_UPLOAD_INVALID", "The chunk does not begin where the last one ended.");
-      }
-      chunks.push(body);
-      return uploadState(call, 202, reference);
-    }
-    case "PUT": {
-      const stored = storeBlob(call, Buffer.concat([...chunks, body]));
-      repository.uploads.delete(reference);
-      return stored;
-    }
-    case "DELETE":
-      repository.uploads.delete(reference);
-      return { status: 204 };
-    default:
-      throw unsupported(method);
-  }
+  uploads.set(id, content);
+  const headers = { Location: `/v2/${name}/blobs/uploads/${id}`, Range: `0-${Math.max(content.length - 1, 0)}` };
+  return { status: 202, headers };
 }
 
-function mount({ name, repository, repositories, query }: Call): Reply | undefined {
-  const digest = query.get("mount");
-  const source = query.get("from");
-  if (digest === null || source === null) return undefined;
-  const content = repositories.get(source)?.blobs.get(digest);
-  if (content === undefined) return undefined;
-  repository.blobs.set(digest, content);
-  return created(name, "blobs", digest);
-}
-
-function storeBlob({ name, repository, query }: Call, content: Buffer): Reply {
-  const digest = digestOf(content);
-  if (query.get("digest") !== digest) {
-    throw new RegistryError(400, "DIGEST_INVALID", `The content's digest is ${digest}.`);
-  }
-  repository.blobs.set(digest, content);
-  return created(name, "blobs", digest);
-}
-
-function uploadState({ name, repository }: Call, status: number, id: string): Reply {
-  const size = sizeOf(repository.uploads.get(id) ?? []);
-  return {
-    status,
-    headers: {
-      Location: `/v2/${name}/blobs/uploads/${id}`,
-      Range: `0-${Math.max(size - 1, 0)}`,
-      "Docker-Upload-UUID": id,
-    },
-  };
-}
-
-function blob({ method, repository, reference }: Call): Reply {
-  const content = repository.blobs.get(reference);
-  if (content === undefined) throw new RegistryError(404, "BLOB_UNKNOWN", "The repository has no such blob.");
-  switch (method) {
-    case "GET":
-    case "HEAD":
-      return found(reference, "application/octet-stream", content);
-    case "DELETE":
-      repository.blobs.delete(reference);
-      return { status: 202 };
-    default:
-      throw unsupported(method);
-  }
+function blob({ method, repository: { blobs }, reference }: Call): Reply {
+  const content = blobs.get(reference);
+  if (content === undefined) return refusal(404, "BLOB_UNKNOWN");
+  if (isRead(method)) return found(reference, "application/octet-stream", content);
+  if (method !== "DELETE") return unsupported;
+  blobs.delete(reference);
+  return { status: 202 };
 }
 
 function manifest(call: Call): Reply {
   const { method, repository, reference } = call;
+  const { manifests, tags } = repository;
   if (method === "PUT") return storeManifest(call);
-  const digest = repository.digestOf(reference);
-  const stored = digest === undefined ? undefined : repository.manifests.get(digest);
-  if (digest === undefined || stored === undefined) {
-    throw new RegistryError(404, "MANIFEST_UNKNOWN", `The repository has no manifest ${reference}.`);
+  const digest = tags.get(reference) ?? reference;
+  const stored = manifests.get(digest);
+  if (stored === undefined) return refusal(404, "MANIFEST_UNKNOWN");
+  if (isRead(method)) return found(digest, stored.mediaType, stored.body);
+  if (method !== "DELETE") return unsupported;
+  // Deleting a tag keeps the manifest. Deleting a manifest by its digest removes its tags.
+  if (!tags.delete(reference)) {
+    manifests.delete(digest);
+    for (const [tag, tagged] of tags) if (tagged === digest) tags.delete(tag);
   }
-  switch (method) {
-    case "GET":
-    case "HEAD":
-      return found(digest, stored.mediaType, stored.body);
-    case "DELETE":
-      deleteManifest(repository, reference);
-      return { status: 202 };
-    default:
-      throw unsupported(method);
-  }
+  return { status: 202 };
 }
 
-/** A tag alone goes when it is named; a manifest takes its tags with it. */
-function deleteManifest(repository: Repository, reference: string): void {
-  if (repository.tags.delete(reference)) return;
-  repository.manifests.delete(reference);
-  for (const [tag, digest] of repository.tags) {
-    if (digest === reference) repository.tags.delete(tag);
-  }
+interface Descriptor {
+  readonly digest: string;
 }
 
-function storeManifest({ name, repository, reference, headers, body }: Call): Reply {
+function storeManifest({ name, repository, reference, mediaType, body }: Call): Reply {
+  const { blobs, manifests, tags } = repository;
   const digest = digestOf(body);
-  if (reference.includes(":") && reference !== digest) {
-    throw new RegistryError(400, "DIGEST_INVALID", `The manifest's digest is ${digest}.`);
+  const isDigest = reference.includes(":");
+  if (isDigest && reference !== digest) return refusal(400, "DIGEST_INVALID");
+  const content = JSON.parse(body.toString("utf8")) as Partial<Record<string, Descriptor | Descriptor[]>>;
+  const parts = [content.config ?? [], content.layers ?? [], content.manifests ?? []].flat();
+  if (!parts.every((part) => blobs.has(part.digest) || manifests.has(part.digest))) {
+    return refusal(400, "MANIFEST_BLOB_UNKNOWN");
   }
-  const missing = contentOf(body).find((part) => !repository.blobs.has(part) && !repository.manifests.has(part));
-  if (missing !== undefined) {
-    throw new RegistryError(400, "MANIFEST_BLOB_UNKNOWN", `The repository has no blob ${missing}.`);
-  }
-  repository.manifests.set(digest, { mediaType: headers["content-type"] ?? "", body });
-  if (!reference.includes(":")) repository.tags.set(reference, digest);
+  manifests.set(digest, { mediaType, body });
+  if (!isDigest) tags.set(reference, digest);
   return created(name, "manifests", digest);
 }
 
-/** The digests of what a manifest or index is made of. */
-function contentOf(body: Buffer): string[] {
-  interface Descriptor {
-    readonly digest: string;
-  }
-  let content: { config?: Descriptor; layers?: Descriptor[]; manifests?: Descriptor[] };
-  try {
-    content = JSON.parse(body.toString("utf8")) as typeof content;
-  } catch {
-    throw new RegistryError(400, "MANIFEST_INVALID", "The manifest is not JSON.");
-  }
-  const { config, layers = [], manifests = [] } = content;
-  return [config, ...layers, ...manifests].flatMap((part) => (part === undefined ? [] : [part.digest]));
-}
-
 function tagList({ method, name, repository, query }: Call): Reply {
-  if (method !== "GET") throw unsupported(method);
-  if (repository.manifests.size === 0) throw new RegistryError(404, "NAME_UNKNOWN", `There is no repository ${name}.`);
-  const last = query.get("last");
+  if (method !== "GET") return unsupported;
+  if (repository.manifests.size === 0) return refusal(404, "NAME_UNKNOWN");
+  const last = query.get("last") ?? "";
   const limit = Number(query.get("n") ?? Number.POSITIVE_INFINITY);
-  if (Number.isNaN(limit) || limit < 0) throw new RegistryError(400, "PAGINATION_NUMBER_INVALID", "`n` is no number.");
-  const all = [...repository.tags.keys()].sort();
-  const rest = last === null ? all : all.filter((tag) => tag > last);
+  if (!(limit >= 0)) return refusal(400, "PAGINATION_NUMBER_INVALID");
+  const rest = [...repository.tags.keys()].sort().filter((tag) => tag > last);
   const tags = rest.slice(0, limit);
   const next = tags.length < rest.length ? tags.at(-1) : undefined;
-  return {
-    status: 200,
-    headers: {
-      "Content-Type": "application/json",
-      ...(next !== undefined && { Link: `</v2/${name}/tags/list?last=${next}&n=${limit}>; rel="next"` }),
-    },
-    body: Buffer.from(JSON.stringify({ name, tags })),
-  };
+  const link = `</v2/${name}/tags/list?last=${next ?? ""}&n=${limit}>; rel="next"`;
+  return json({ name, tags }, next === undefined ? {} : { Link: link });
+}
+
+function isRead(method: string): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 function found(digest: string, mediaType: string, body: Buffer): Reply {
   return { status: 200, headers: { "Content-Type": mediaType, "Docker-Content-Digest": digest }, body };
 }
 
-function created(name: string, kind: "blobs" | "manifests", digest: string): Reply {
-  return { status: 201, headers: { Location: `/v2/${name}/${kind}/${digest}`, "Docker-Content-Digest": digest } };
+function created(name: string, resource: "blobs" | "manifests", digest: string): Reply {
+  return { status: 201, headers: { Location: `/v2/${name}/${resource}/${digest}`, "Docker-Content-Digest": digest } };
 }
 
-function unsupported(method: string): RegistryError {
-  return new RegistryError(405, "UNSUPPORTED", `${method} is not supported here.`);
+function json(value: unknown, headers: Readonly<Record<string, string>> = {}, status = 200): Reply {
+  const body = Buffer.from(JSON.stringify(value));
+  return { status, headers: { "Content-Type": "application/json", ...headers }, body };
 }
 
-function errorReply({ status, code, message }: RegistryError): Reply {
-  return {
-    status,
-    headers: { "Content-Type": "application/json" },
-    body: Buffer.from(JSON.stringify({ errors: [{ code, message }] })),
-  };
+/** An error of the specification. */
+function refusal(status: number, code: string): Reply {
+  return json({ errors: [{ code, message: code.toLowerCase().replaceAll("_", " ") }] }, {}, status);
 }
 
-function send(response: ServerResponse, { status, headers, body = Buffer.alloc(0) }: Reply, headOnly: boolean): void {
-  const length = status === 204 ? {} : { "Content-Length": body.length };
-  response.writeHead(status, { "Docker-Distribution-API-Version": "registry/2.0", ...length, ...headers });
-  response.end(headOnly ? undefined : body);
-}
-
-function sizeOf(chunks: readonly Buffer[]): number {
-  return chunks.reduce((size, chunk) => size + chunk.length, 0);
-}
-
-function digestOf(content: Buffer): string {
-  return `sha256:${createHash("sha256").update(content).digest("hex")}`;
-}
+const unsupported = refusal(405, "UNSUPPORTED");

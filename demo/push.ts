@@ -1,12 +1,12 @@
-import { createHash } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { pack } from "tar-stream";
 import { parse } from "yaml";
+import { digestOf } from "./digest";
 import type { ChartFiles } from "./example-chart";
 
-/** What distinguishes one build of an image from another of the same tag. */
+/** Options of an image. */
 export interface PushImageOptions {
   /** Labels in the image's config, such as `org.opencontainers.image.revision`. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -15,7 +15,7 @@ export interface PushImageOptions {
 /**
  * Pushes a minimal image: one layer with one file. The same arguments give the same digest; other labels give another.
  *
- * @param registry address of the registry, such as `http://127.0.0.1:5000`
+ * @param registry the registry's address, such as `http://127.0.0.1:5000`
  * @param repository the image repository in that registry, such as `team/app`
  * @returns the manifest's digest, `sha256:...`
  */
@@ -34,77 +34,70 @@ export async function pushImage(
     history: [{ created_by: "shared-authority lab" }],
   };
   return push(registry, repository, tag, {
-    config: { mediaType: "application/vnd.oci.image.config.v1+json", content: Buffer.from(JSON.stringify(config)) },
-    layer: { mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", content: await compress(layer) },
-    annotations: {},
+    config: part("application/vnd.oci.image.config.v1+json", JSON.stringify(config)),
+    layer: part("application/vnd.oci.image.layer.v1.tar+gzip", await compress(layer)),
   });
 }
 
 /**
- * Pushes a Helm chart as an OCI artifact, as `helm push` does: the config blob holds what is in `Chart.yaml`.
+ * Pushes a Helm chart as an OCI artifact, as `helm push` does. The config blob is the content of `Chart.yaml`.
  *
- * @param registry address of the registry, such as `http://127.0.0.1:5000`
+ * @param registry the registry's address, such as `http://127.0.0.1:5000`
  * @param repository the chart's repository in that registry, such as `charts/app`
  * @param annotations annotations of the manifest, such as `org.opencontainers.image.revision`
  * @returns the manifest's digest, `sha256:...`
- * @throws Error where the chart has no `Chart.yaml` with a name
+ * @throws Error if the chart has no `Chart.yaml` with a `name`
  */
 export async function pushChart(
   registry: string,
   repository: string,
   tag: string,
   files: ChartFiles,
-  annotations: Readonly<Record<string, string>> = {},
+  annotations?: Readonly<Record<string, string>>,
 ): Promise<string> {
   const metadata = parse(files["Chart.yaml"] ?? "") as { readonly name?: string } | null;
-  if (metadata?.name === undefined) throw new Error("A chart needs a Chart.yaml with a `name`.");
+  if (metadata?.name === undefined) throw new Error("The chart needs a Chart.yaml with a `name`.");
   const { name } = metadata;
   const inFolder = Object.entries(files).map(([path, content]) => [`${name}/${path}`, content] as const);
+  const layer = await compress(await archive(Object.fromEntries(inFolder)));
   return push(registry, repository, tag, {
-    config: {
-      mediaType: "application/vnd.cncf.helm.config.v1+json",
-      content: Buffer.from(JSON.stringify(metadata)),
-    },
-    layer: {
-      mediaType: "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-      content: await compress(await archive(Object.fromEntries(inFolder))),
-    },
+    config: part("application/vnd.cncf.helm.config.v1+json", JSON.stringify(metadata)),
+    layer: part("application/vnd.cncf.helm.chart.content.v1.tar+gzip", layer),
     annotations,
   });
 }
 
 interface Part {
-  readonly mediaType: string;
+  readonly descriptor: { readonly mediaType: string; readonly digest: string; readonly size: number };
   readonly content: Buffer;
+}
+
+function part(mediaType: string, data: string | Buffer): Part {
+  const content = Buffer.from(data);
+  return { descriptor: { mediaType, digest: digestOf(content), size: content.length }, content };
 }
 
 interface Artifact {
   readonly config: Part;
   readonly layer: Part;
-  readonly annotations: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 async function push(registry: string, repository: string, tag: string, artifact: Artifact): Promise<string> {
+  const { config, layer, annotations } = artifact;
   const base = new URL(`/v2/${repository}/`, registry);
-  await Promise.all([artifact.config, artifact.layer].map((part) => pushBlob(base, part.content)));
+  await Promise.all([config, layer].map((one) => pushBlob(base, one)));
   const mediaType = "application/vnd.oci.image.manifest.v1+json";
-  const manifest = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType,
-      config: descriptorOf(artifact.config),
-      layers: [descriptorOf(artifact.layer)],
-      ...(Object.keys(artifact.annotations).length > 0 && { annotations: artifact.annotations }),
-    }),
-  );
+  const [head, layers] = [{ schemaVersion: 2, mediaType, config: config.descriptor }, [layer.descriptor]];
+  const manifest = Buffer.from(JSON.stringify({ ...head, layers, annotations }));
   await send(new URL(`manifests/${tag}`, base), "PUT", mediaType, manifest);
   return digestOf(manifest);
 }
 
-async function pushBlob(base: URL, content: Buffer): Promise<void> {
+async function pushBlob(base: URL, { descriptor, content }: Part): Promise<void> {
   const started = await send(new URL("blobs/uploads/", base), "POST");
   const target = new URL(started.headers.get("Location") ?? "", base);
-  target.searchParams.set("digest", digestOf(content));
+  target.searchParams.set("digest", descriptor.digest);
   await send(target, "PUT", "application/octet-stream", content);
 }
 
@@ -119,17 +112,9 @@ async function send(url: URL, method: string, mediaType?: string, body?: Buffer)
   return response;
 }
 
-function descriptorOf({ mediaType, content }: Part): { mediaType: string; digest: string; size: number } {
-  return { mediaType, digest: digestOf(content), size: content.length };
-}
-
-function digestOf(content: Buffer): string {
-  return `sha256:${createHash("sha256").update(content).digest("hex")}`;
-}
-
 const compress = promisify<Buffer, Buffer>(gzip);
 
-/** A tar archive whose bytes depend on nothing but its files. */
+/** A tar archive whose bytes depend only on its files. */
 async function archive(files: Readonly<Record<string, string>>): Promise<Buffer> {
   const tar = pack();
   for (const [name, content] of Object.entries(files)) tar.entry({ name, mtime: new Date(0), mode: 0o644 }, content);
