@@ -1,59 +1,56 @@
-import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { execa } from "execa";
 import type { Engine } from "./engine";
-import { openEngineSession } from "./engine-session";
+import { type EngineResult, openEngineSession } from "./engine-session";
 import { gitEnvironment } from "./git";
 import type { ScratchProject } from "./scratch-project";
 
-/** One command that a deployer runs, and what came of it. */
+/** One command of a deployment. */
 export interface DeployStep {
-  /** As a person would type it. */
+  /** The command line, as a user types it. */
   readonly command: string;
   run(): Promise<DeployResult>;
 }
 
-/** What a step gave. */
+/** The result of a step. */
 export interface DeployResult {
   readonly succeeded: boolean;
-  /** Everything that the program said. */
+  /** The command's output. */
   readonly report: string;
-  /** What a policy said, where one blocked. */
+  /** The policy's message, if a policy blocked the release. */
   readonly blockedBy?: string;
 }
 
-/** How a stack of the scratch copy becomes manifests: by the real engine, or, where there is none, by `authority`. */
+/** Renders the manifests of a stack: with the Pulumi engine, or with `authority` if there is no engine. */
 export interface Deployer {
-  /** Makes the stacks; what that writes into the stack files is committed. */
+  /** Creates the stacks and commits the changes to their files. */
   prepare(stacks: readonly string[]): Promise<void>;
-  /** The commands that judge a stack and write its manifests, in order; the first that fails ends the deploy. */
+  /** The commands that check a stack and render its manifests. A failed command ends the deployment. */
   deploy(stack: string): readonly DeployStep[];
-  /** The command that succeeds only where a deploy would change nothing. */
+  /** The command that fails if a deployment would change anything. */
   expectNoChanges(stack: string): DeployStep;
 }
 
-/** What a deployer works on. */
+/** Options of a deployer. */
 export interface DeployerOptions {
   readonly project: ScratchProject;
-  /** An existing folder for what the deployer keeps. */
+  /** An existing folder for the deployer's files. */
   readonly directory: string;
-  /** Ends what is under way. */
+  /** Ends the running command. */
   readonly signal: AbortSignal;
 }
 
-/** The real engine, with the policy pack, state in files and manifests in `rendered/<stack>`. */
+/** Deploys with the engine and the policy pack. State is in files, manifests go to `rendered/<stack>`. */
 export function engineDeployer(engine: Engine, { project, directory, signal }: DeployerOptions): Deployer {
   const folder = join(directory, "engine");
   mkdirSync(folder);
   const session = openEngineSession(engine, folder);
-  const step = (parameters: readonly string[], unseen: readonly string[] = []): DeployStep => ({
+  const step = (parameters: readonly string[], hidden: readonly string[] = []): DeployStep => ({
     command: ["pulumi", ...parameters].join(" "),
-    run: async () => {
-      const { code, stdout, stderr } = await session.run([...parameters, ...unseen], {
-        directory: project.directory,
-        signal,
-      });
-      return { succeeded: code === 0, report: joined(stdout, stderr), blockedBy: firstViolation(stdout) };
+    async run() {
+      const result = await session.run([...parameters, ...hidden], { directory: project.directory, signal });
+      return { succeeded: result.code === 0, report: outputOf(result), blockedBy: firstViolation(result.stdout) };
     },
   });
   const withPolicies = (stack: string) => ["--stack", stack, "--policy-pack", "policy-pack"];
@@ -70,66 +67,48 @@ export function engineDeployer(engine: Engine, { project, directory, signal }: D
   };
 }
 
-/**
- * The first violation in the engine's report, from its line to the next one or to the end of the section. A broken
- * promise is reported for each object that carries it, in the same words.
- */
-function firstViolation(report: string): string | undefined {
-  const lines = report.split("\n");
-  const isViolation = (line: string) => /^ +- \[mandatory\]/.test(line);
-  const start = lines.findIndex(isViolation);
-  if (start < 0) return undefined;
-  const length = lines.slice(start + 1).findIndex((line) => line === "" || isViolation(line));
-  const violation = lines.slice(start, length < 0 ? undefined : start + 1 + length);
-  const indent = /^ */.exec(violation[0] ?? "")?.[0].length ?? 0;
-  return violation.map((line) => line.slice(indent)).join("\n");
+/** The first violation in the engine's output. The engine repeats it for each object of a release. */
+function firstViolation(output: string): string | undefined {
+  const [violation, indent = ""] =
+    /^( +)- \[mandatory\].*?(?=\n\n|\n +- \[mandatory\]|\s*$(?!\n))/ms.exec(output) ?? [];
+  return violation?.slice(indent.length).replaceAll(`\n${indent}`, "\n");
 }
 
-/** What `authority` exits with where the promise is broken or a policy blocks. */
+/** The exit code of `authority` for a release that breaks the promise or a policy. */
 const blockedExitCode = 3;
 
-/** `authority check` and `authority render`: the same objects and policies, without an engine. */
+/** Deploys with `authority check` and `authority render`: the same objects and policies, without an engine. */
 export function renderDeployer({ project, signal }: DeployerOptions): Deployer {
-  const run = (parameters: readonly string[]): Promise<DeployResult> =>
-    new Promise((resolve, reject) => {
-      const program = [join(project.directory, "bin", "authority.js"), ...parameters];
-      const options = { cwd: project.directory, env: { ...gitEnvironment(), NO_COLOR: "1" }, signal };
-      execFile(process.execPath, program, options, (error, stdout, stderr) => {
-        if (signal.aborted) {
-          reject(signal.reason as Error);
-        } else {
-          const blockedBy = error?.code === blockedExitCode ? stdout.trim() : undefined;
-          resolve({ succeeded: error === null, report: joined(stdout, stderr), blockedBy });
-        }
-      });
+  const run = async (parameters: readonly string[]): Promise<DeployResult> => {
+    const result = await execa(process.execPath, [join("bin", "authority.js"), ...parameters], {
+      cwd: project.directory,
+      env: { ...gitEnvironment(), NO_COLOR: "1" },
+      extendEnv: false,
+      stdin: "ignore",
+      cancelSignal: signal,
+      reject: false,
     });
-  const step = (parameters: readonly string[]): DeployStep => ({
+    signal.throwIfAborted();
+    const blockedBy = result.exitCode === blockedExitCode ? result.stdout : undefined;
+    return { succeeded: !result.failed, report: outputOf(result), blockedBy };
+  };
+  const step = (parameters: readonly string[], runStep = () => run(parameters)): DeployStep => ({
     command: ["npx authority", ...parameters].join(" "),
-    run: () => run(parameters),
+    run: runStep,
   });
   const render = (stack: string) => ["render", "--stack", stack, "--out", `rendered/${stack}`];
   return {
-    async prepare() {
-      // Without an engine there is no state to make.
-    },
+    prepare: () => Promise.resolve(),
     deploy: (stack) => [step(["check", "--stack", stack]), step(render(stack))],
-    expectNoChanges: (stack) => ({
-      command: ["npx authority", ...render(stack)].join(" "),
-      run: async () => {
-        const rendered = await run(render(stack));
+    expectNoChanges: (stack) =>
+      step(render(stack), async () => {
+        const { succeeded, report } = await run(render(stack));
         const changes = await project.git("status", "--porcelain", "--", `rendered/${stack}`);
-        return {
-          succeeded: rendered.succeeded && changes === "",
-          report: joined(rendered.report, changes),
-        };
-      },
-    }),
+        return { succeeded: succeeded && changes === "", report: `${report}\n${changes}` };
+      }),
   };
 }
 
-function joined(stdout: string, stderr: string): string {
-  return [stdout, stderr]
-    .map((text) => text.trim())
-    .filter((text) => text !== "")
-    .join("\n");
+function outputOf({ stdout, stderr }: Pick<EngineResult, "stdout" | "stderr">): string {
+  return `${stdout.trim()}\n${stderr.trim()}`.trim();
 }

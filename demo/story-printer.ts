@@ -1,13 +1,13 @@
 import { createColors } from "picocolors";
 import { type Colors, takesColors } from "../src/cli/terminal";
 
-/** Where the story is told, and whether a terminal is watching. */
+/** The output stream of the demo. */
 export interface StoryOutput {
   readonly isTTY?: boolean;
   write(text: string): void;
 }
 
-/** Tells the story in plain lines, with colours where the terminal takes them (`NO_COLOR` is respected). */
+/** Prints the demo as plain lines, in colour if the terminal supports it (`NO_COLOR` is respected). */
 export class StoryPrinter {
   private chapters = 0;
   private readonly colors: Colors;
@@ -20,18 +20,18 @@ export class StoryPrinter {
     this.line(this.colors.bold(text));
   }
 
-  /** The next step of the story. */
+  /** The heading of the next step, with its number. */
   chapter(title: string): void {
     this.chapters += 1;
     this.line(`\n${this.colors.cyan(String(this.chapters))}  ${this.colors.bold(title)}`);
   }
 
-  /** What happened, in the story's words. */
+  /** An explanation. */
   say(text: string): void {
-    for (const line of text.split("\n")) this.line(`   ${line}`);
+    this.line(`   ${text}`);
   }
 
-  /** A command, with the time that it took once it has ended. */
+  /** A command, followed by its duration when it has ended. */
   async command<Result>(command: string, run: () => Promise<Result>): Promise<Result> {
     const begun = performance.now();
     this.output.write(`   ${this.colors.dim("$")} ${command}`);
@@ -42,12 +42,12 @@ export class StoryPrinter {
     }
   }
 
-  /** What another program said, word for word. */
+  /** The output of another program. */
   quote(text: string): void {
     for (const line of text.split("\n")) this.line(`   ${this.colors.yellow("│")} ${line}`.trimEnd());
   }
 
-  /** What the step shows, checked before it is said. */
+  /** A verified result. */
   shown(text: string): void {
     this.line(`   ${this.colors.green("✓")} ${text}`);
   }

@@ -1,158 +1,178 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "yaml";
+import { annotation } from "../src/manifests/annotation";
 import type { Deployer, DeployResult, DeployStep } from "./deployer";
-import { readRenderedRelease, type RenderedRelease } from "./rendered-release";
-import { storyTenant, type Stage } from "./story-stage";
 import type { StoryPrinter } from "./story-printer";
+import { storyTenant, type StorySetup } from "./story-setup";
 
-/** Who and what takes part in the story. */
-export interface Cast {
-  readonly stage: Stage;
+/** The parts that every step uses. */
+export interface StoryContext {
+  readonly setup: StorySetup;
   readonly deployer: Deployer;
   readonly printer: StoryPrinter;
 }
 
-/** Something in the story did not come out as it is told. */
+/** A step of the demo had an unexpected result. */
 export class StoryError extends Error {
   override readonly name = "StoryError";
 }
 
 /**
- * Tells the story from the first deploy to the rollback. Whatever it says it has checked first.
+ * Runs all steps of the demo, from the first deployment to the rollback. Each printed result is verified first.
  *
- * @throws StoryError where something is not as it is told
+ * @throws StoryError if a result is not as expected
  */
-export async function playStory(cast: Cast): Promise<void> {
-  await cast.deployer.prepare(["dev", "prod"]);
-  await devFollowsMaster(cast);
-  await productionRunsRelease(cast);
-  await gitTagWithoutImage(cast);
-  await forgottenAppVersion(cast);
-  const promotion = await goodRelease(cast);
-  await revertedPromotion(cast, promotion);
+export async function runSteps(context: StoryContext): Promise<void> {
+  await context.deployer.prepare(["dev", "prod"]);
+  await devFollowsMaster(context);
+  await productionRunsRelease(context);
+  await gitTagWithoutImage(context);
+  await wrongAppVersion(context);
+  const promotion = await goodRelease(context);
+  await revertedPromotion(context, promotion);
 }
 
-async function devFollowsMaster(cast: Cast): Promise<void> {
-  const { stage, printer } = cast;
+async function devFollowsMaster(context: StoryContext): Promise<void> {
+  const { setup, printer } = context;
   printer.chapter("dev follows master");
-  printer.say("Pulumi.dev.yaml says `follow: branch`: dev runs the latest commit of the team's master.");
-  await deploy(cast, "dev");
-  const before = rendered(cast, "dev");
-  must(before.source === storyTenant && before.followsRevision, "dev follows the branch", JSON.stringify(before));
-  await stage.application.commit({ version: "1.0.0", message: "Work on 1.1.0" });
-  printer.say("The team commits to master. Flux fetches that by itself; here is nothing to decide:");
-  await expectNoChanges(cast, "dev");
-  printer.shown(`dev deploys GitRepository ${before.source} at branch master, whatever its commit`);
+  printer.say("Pulumi.dev.yaml has `follow: branch`: dev runs the latest commit of the team's branch master.");
+  await deploy(context, "dev");
+  const { spec } = readRelease(context, "dev");
+  const { sourceRef, reconcileStrategy } = spec.chart.spec;
+  const followsBranch = sourceRef.name === storyTenant && reconcileStrategy === "Revision";
+  assertStep(followsBranch, "dev follows the branch", JSON.stringify(spec));
+  await setup.application.commit({ version: "1.0.0", message: "Work on 1.1.0" });
+  printer.say("The team commits to master. Flux deploys the commit. The shared repository needs no change:");
+  await expectNoChanges(context, "dev");
+  printer.shown(`dev deploys GitRepository ${sourceRef.name} at branch master`);
 }
 
-async function productionRunsRelease(cast: Cast): Promise<void> {
-  const { printer } = cast;
+async function productionRunsRelease(context: StoryContext): Promise<void> {
+  const { printer } = context;
   printer.chapter("production runs 1.0.0");
-  printer.say('Pulumi.prod.yaml says `follow: tags` and `tag: "1.0.0"`. The promise is judged, then it is deployed.');
-  await deploy(cast, "prod");
-  showProduction(cast, "1.0.0");
+  printer.say('Pulumi.prod.yaml has `follow: tags` and `tag: "1.0.0"`. The release is checked, then deployed.');
+  await deploy(context, "prod");
+  showProduction(context, "1.0.0");
 }
 
-async function gitTagWithoutImage(cast: Cast): Promise<void> {
-  const { stage, printer } = cast;
+async function gitTagWithoutImage(context: StoryContext): Promise<void> {
+  const { setup, printer } = context;
   printer.chapter("a Git tag without an image changes nothing");
-  const commit = await stage.application.commit({ version: "1.1.0", message: "Release 1.1.0" });
-  await stage.application.tag("1.1.0", commit);
-  printer.say("The team pushes the Git tag 1.1.0, but its image build fails: that is no release.");
-  await expectNoChanges(cast, "prod");
-  showProduction(cast, "1.0.0");
+  const commit = await setup.application.commit({ version: "1.1.0", message: "Release 1.1.0" });
+  await setup.application.tag("1.1.0", commit);
+  printer.say("The team pushes the Git tag 1.1.0, but the image build fails. Without an image there is no release.");
+  await expectNoChanges(context, "prod");
+  showProduction(context, "1.0.0");
 }
 
-async function forgottenAppVersion(cast: Cast): Promise<void> {
-  const { stage, printer } = cast;
-  printer.chapter("a release whose appVersion was forgotten is blocked");
-  const release = { version: "1.2.0", appVersion: "1.1.0", message: "Release 1.2.0, or so it says" };
-  const { digest } = await stage.application.publish(release);
-  printer.say(
-    "1.2.0 has tag, chart and image, but its Chart.yaml still says `appVersion: 1.1.0`. Somebody promotes it:",
-  );
-  const promotion = await promote(cast, "1.2.0", digest);
-  const blocked = await attempt(cast, "prod");
-  must(!blocked.succeeded && blocked.blockedBy !== undefined, "the policy pack blocks 1.2.0", blocked.report);
-  must(blocked.blockedBy.includes("appVersion"), "the policy's message names the fact", blocked.report);
-  printer.quote(blocked.blockedBy);
-  await git(cast, "revert", "--no-edit", promotion);
-  showProduction(cast, "1.0.0");
+async function wrongAppVersion(context: StoryContext): Promise<void> {
+  const { setup, printer } = context;
+  printer.chapter("a release with the wrong appVersion is blocked");
+  const { digest } = await setup.application.publish({
+    version: "1.2.0",
+    appVersion: "1.1.0",
+    message: "Release 1.2.0",
+  });
+  printer.say("1.2.0 has a Git tag, a chart and an image, but its Chart.yaml still has `appVersion: 1.1.0`.");
+  printer.say("The platform team promotes it anyway:");
+  const promotion = await promote(context, "1.2.0", digest);
+  const { succeeded, blockedBy, report } = await tryDeploy(context, "prod");
+  assertStep(!succeeded && blockedBy !== undefined, "the policy pack blocks 1.2.0", report);
+  assertStep(blockedBy.includes("appVersion"), "the policy's message names appVersion", report);
+  printer.quote(blockedBy);
+  await revert(context, promotion);
+  showProduction(context, "1.0.0");
 }
 
-async function goodRelease(cast: Cast): Promise<string> {
-  const { stage, printer } = cast;
-  printer.chapter("a good release is promoted by a commit and rolled out");
-  const { digest } = await stage.application.publish({ version: "1.2.1", message: "Release 1.2.1" });
-  printer.say("The team fixes it as 1.2.1. The platform team promotes it: one commit in Pulumi.prod.yaml.");
-  const promotion = await promote(cast, "1.2.1", digest);
-  await deploy(cast, "prod");
-  showProduction(cast, "1.2.1");
+async function goodRelease(context: StoryContext): Promise<string> {
+  const { setup, printer } = context;
+  printer.chapter("a good release is promoted with one commit");
+  const { digest } = await setup.application.publish({ version: "1.2.1", message: "Release 1.2.1" });
+  printer.say("The team publishes the corrected release 1.2.1. The platform team promotes it in Pulumi.prod.yaml.");
+  const promotion = await promote(context, "1.2.1", digest);
+  await deploy(context, "prod");
+  showProduction(context, "1.2.1");
   return promotion;
 }
 
-async function revertedPromotion(cast: Cast, promotion: string): Promise<void> {
-  const { printer } = cast;
+async function revertedPromotion(context: StoryContext, promotion: string): Promise<void> {
+  const { printer } = context;
   printer.chapter("the commit is reverted and production is back");
-  printer.say("1.2.1 misbehaves under load. The promotion was one commit, so going back is one too.");
-  await git(cast, "revert", "--no-edit", promotion);
-  await deploy(cast, "prod");
-  showProduction(cast, "1.0.0");
+  printer.say("1.2.1 fails under load. The promotion was one commit, so the rollback is one commit too.");
+  await revert(context, promotion);
+  await deploy(context, "prod");
+  showProduction(context, "1.0.0");
 }
 
-/** The decision: version and digest in the stack file, as one commit. */
-async function promote({ stage, printer }: Cast, version: string, digest: string): Promise<string> {
+/** Writes version and digest to the stack file and commits it. */
+async function promote({ setup, printer }: StoryContext, version: string, digest: string): Promise<string> {
   const file = "Pulumi.prod.yaml";
-  const before = await stage.project.read(file);
+  const before = await setup.project.read(file);
   const after = before.replace(/^( +tag: ).*$/m, `$1"${version}"`).replace(/^( +digest: ).*$/m, `$1${digest}`);
   const message = `Promote ${storyTenant} to ${version} in production`;
-  return printer.command(`git commit -m "${message}" ${file}`, () => stage.project.commit(message, { [file]: after }));
+  return printer.command(`git commit -m "${message}" ${file}`, () => setup.project.commit(message, { [file]: after }));
 }
 
-async function git({ stage, printer }: Cast, ...parameters: string[]): Promise<void> {
-  const shown = parameters.map((parameter) => (/^[0-9a-f]{40}$/.test(parameter) ? parameter.slice(0, 7) : parameter));
-  await printer.command(["git", ...shown].join(" "), () => stage.project.git(...parameters));
+async function revert({ setup, printer }: StoryContext, commit: string): Promise<void> {
+  const command = `git revert --no-edit ${commit.slice(0, 7)}`;
+  await printer.command(command, () => setup.project.git("revert", "--no-edit", commit));
 }
 
-/** A deploy that must succeed. What it rendered is committed, as Flux would deploy it. */
-async function deploy(cast: Cast, stack: string): Promise<void> {
-  const result = await attempt(cast, stack);
-  must(result.succeeded, `${stack} is deployed`, result.report);
-  await cast.stage.project.commit(`Manifests of ${stack}`, {});
+/** Deploys a stack and commits the rendered manifests, as Flux would deploy them. */
+async function deploy(context: StoryContext, stack: string): Promise<void> {
+  const result = await tryDeploy(context, stack);
+  assertStep(result.succeeded, `the deployment of ${stack} succeeds`, result.report);
+  await context.setup.project.commit(`Manifests of ${stack}`, {});
 }
 
-async function attempt(cast: Cast, stack: string): Promise<DeployResult> {
-  let last: DeployResult = { succeeded: true, report: "" };
-  for (const step of cast.deployer.deploy(stack)) {
-    last = await run(cast, step);
-    if (!last.succeeded) break;
-  }
-  return last;
+async function tryDeploy({ deployer, printer }: StoryContext, stack: string): Promise<DeployResult> {
+  let result: DeployResult = { succeeded: true, report: "" };
+  for (const step of deployer.deploy(stack)) if (result.succeeded) result = await runStep(printer, step);
+  return result;
 }
 
-async function expectNoChanges(cast: Cast, stack: string): Promise<void> {
-  const result = await run(cast, cast.deployer.expectNoChanges(stack));
-  must(result.succeeded, `${stack} has nothing to change`, result.report);
-  cast.printer.shown("no changes");
+async function expectNoChanges({ deployer, printer }: StoryContext, stack: string): Promise<void> {
+  const result = await runStep(printer, deployer.expectNoChanges(stack));
+  assertStep(result.succeeded, `a deployment of ${stack} changes nothing`, result.report);
+  printer.shown("no changes");
 }
 
-async function run({ printer }: Cast, step: DeployStep): Promise<DeployResult> {
+function runStep(printer: StoryPrinter, step: DeployStep): Promise<DeployResult> {
   return printer.command(step.command, () => step.run());
 }
 
-function rendered({ stage }: Cast, stack: string): RenderedRelease {
-  const directory = join(stage.project.directory, "rendered", stack);
-  const release = readRenderedRelease(directory, storyTenant);
-  if (release === undefined) throw new StoryError(`There is no HelmRelease ${storyTenant} in ${directory}.`);
-  return release;
+/** The fields of a HelmRelease that the demo shows. */
+interface HelmRelease {
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly chart: {
+      readonly spec: { readonly sourceRef: { readonly name: string }; readonly reconcileStrategy?: string };
+    };
+    readonly valuesFrom?: readonly { readonly name: string }[];
+  };
 }
 
-function showProduction(cast: Cast, version: string): void {
-  const release = rendered(cast, "prod");
-  must(release.version === version, `production runs ${version}`, JSON.stringify(release));
-  const { source, commit = "", values = "" } = release;
-  cast.printer.shown(`production runs ${version}: source ${source} at ${commit.slice(0, 7)}, special config ${values}`);
+/** Reads the tenant's HelmRelease from the rendered manifests of a stack. */
+function readRelease({ setup }: StoryContext, stack: string): HelmRelease {
+  const directory = join(setup.project.directory, "rendered", stack);
+  const files = readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".yaml"));
+  const objects = files.map((file) => parse(readFileSync(join(directory, file), "utf8")) as { readonly kind: string });
+  const release = objects.find(({ kind }) => kind === "HelmRelease");
+  if (release === undefined) throw new StoryError(`No HelmRelease found in ${directory}.`);
+  return release as unknown as HelmRelease;
 }
 
-function must(condition: boolean, claim: string, report: string): asserts condition {
-  if (!condition) throw new StoryError(`Here the story does not hold that ${claim}. What was found:\n${report}`);
+function showProduction(context: StoryContext, version: string): void {
+  const { metadata, spec } = readRelease(context, "prod");
+  const { [annotation.version]: running, [annotation.commit]: commit = "" } = metadata.annotations ?? {};
+  assertStep(running === version, `production runs ${version}`, JSON.stringify(metadata));
+  const [source, values] = [spec.chart.spec.sourceRef.name, spec.valuesFrom?.[0]?.name ?? ""];
+  context.printer.shown(
+    `production runs ${version}: source ${source} at ${commit.slice(0, 7)}, special config ${values}`,
+  );
+}
+
+function assertStep(condition: boolean, expected: string, found: string): asserts condition {
+  if (!condition) throw new StoryError(`Expected that ${expected}. Found:\n${found}`);
 }

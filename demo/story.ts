@@ -1,27 +1,27 @@
 import { Command, CommanderError } from "commander";
-import { engineDeployer, renderDeployer, type Deployer } from "./deployer";
+import { engineDeployer, renderDeployer } from "./deployer";
 import { findEngine, pulumiHome, type Engine, type NoEngine } from "./engine";
 import { StoryPrinter, type StoryOutput } from "./story-printer";
-import { setStage, type Stage } from "./story-stage";
-import { playStory } from "./story-steps";
+import { setUpStory, type StorySetup } from "./story-setup";
+import { runSteps } from "./story-steps";
 
 /**
- * `npm start`: tells the story of one application's releases on embedded parts: a Git server, a registry and a copy of
- * this repository, all of them on this machine and gone at the end, even after Ctrl-C.
+ * `npm start`: a demo with the releases of one application. It runs on this machine with a Git server, a registry and a
+ * copy of this repository, and removes all of them at the end or on Ctrl-C.
  *
  * @param root absolute path of this project's folder
- * @param parameters what stands behind `npm start --`
- * @returns the exit code: 0 fine, 1 the story did not come out as told, 2 bad input, 130 ended early
+ * @param parameters the arguments after `npm start --`
+ * @returns the exit code: 0 success, 1 unexpected result, 2 invalid arguments, 130 interrupted
  */
 export async function runStory(root: string, parameters: readonly string[]): Promise<number> {
-  const ending = new AbortController();
-  const end = () => ending.abort(new Error("The story was ended early."));
+  const interrupt = new AbortController();
+  const end = () => interrupt.abort(new Error("The demo was interrupted."));
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, end);
-  // Whoever reads the story may have heard enough, as `npm start | head` does.
+  // The reader of the output may stop early, as in `npm start | head`.
   process.stdout.on("error", end);
   try {
-    return await tellStory(root, parameters, process.stdout, ending.signal);
+    return await tellStory(root, parameters, process.stdout, interrupt.signal);
   } finally {
     for (const signal of signals) process.off(signal, end);
   }
@@ -36,31 +36,31 @@ async function tellStory(
   const flags = parseFlags(parameters, output);
   if (typeof flags === "number") return flags;
   const printer = new StoryPrinter(output);
-  printer.title("Shared Authority, told by the releases of one application");
-  let stage: Stage | undefined;
+  printer.title("Shared Authority: a demo with the releases of one application");
+  let setup: StorySetup | undefined;
   let keep = false;
   try {
     const downloads: string[] = [];
     const engine = await chooseEngine(flags, printer, downloads);
-    stage = await setStage(root);
-    introduce(printer, engine, stage);
-    const cast = { project: stage.project, directory: stage.directory, signal };
-    const deployer: Deployer = "missing" in engine ? renderDeployer(cast) : engineDeployer(engine, cast);
+    setup = await setUpStory(root);
+    introduce(printer, engine, setup);
     signal.throwIfAborted();
+    const options = { project: setup.project, directory: setup.directory, signal };
+    const deployer = "missing" in engine ? renderDeployer(options) : engineDeployer(engine, options);
     const begun = performance.now();
-    await playStory({ stage, deployer, printer });
+    await runSteps({ setup, deployer, printer });
     keep = flags.keep;
-    conclude(printer, (performance.now() - begun) / 1000, [...(keep ? [stage.directory] : []), ...downloads]);
+    conclude(printer, (performance.now() - begun) / 1000, [...(keep ? [setup.directory] : []), ...downloads]);
     return 0;
   } catch (error) {
     if (signal.aborted) {
-      printer.line("\nEnded early. What the story made is removed.");
+      printer.line("\nInterrupted. All files of the demo are removed.");
       return 130;
     }
     printer.line(`\n${error instanceof Error ? error.message : String(error)}`);
     return 1;
   } finally {
-    await stage?.close(keep);
+    await setup?.close(keep);
   }
 }
 
@@ -69,14 +69,15 @@ interface Flags {
   readonly engine: boolean;
 }
 
-/** The flags, or the exit code where there is nothing to tell. */
+/** The flags, or an exit code after `--help` or invalid arguments. */
 function parseFlags(parameters: readonly string[], output: StoryOutput): Flags | number {
+  const write = (text: string) => output.write(text);
   const command = new Command("npm start --")
-    .description("Tells the story of one application's releases, on parts of its own, in under a minute.")
-    .option("--keep", "leave the copy of the shared repository behind, to look at", false)
-    .option("--no-engine", "do not use the Pulumi engine, even where there is one")
+    .description("Runs a demo with the releases of one application, on this machine, in under a minute.")
+    .option("--keep", "keep the demo's copy of the shared repository", false)
+    .option("--no-engine", "do not use the Pulumi engine, even if it is installed")
     .exitOverride()
-    .configureOutput({ writeOut: (text) => output.write(text), writeErr: (text) => output.write(text) });
+    .configureOutput({ writeOut: write, writeErr: write });
   try {
     return command.parse(parameters, { from: "user" }).opts<Flags & Record<string, unknown>>();
   } catch (error) {
@@ -86,37 +87,38 @@ function parseFlags(parameters: readonly string[], output: StoryOutput): Flags |
 }
 
 async function chooseEngine(flags: Flags, printer: StoryPrinter, downloads: string[]): Promise<Engine | NoEngine> {
-  if (!flags.engine) return { missing: "`--no-engine` was asked for" };
+  if (!flags.engine) return { missing: "`--no-engine` is set" };
+  const home = pulumiHome(process.env);
   return findEngine({
     download: true,
     onDownload(what) {
-      printer.say(`Downloading ${what} into ${pulumiHome(process.env)}, once; \`--no-engine\` does without.`);
-      downloads.push(`${pulumiHome(process.env)} (${what})`);
+      printer.say(`Downloading ${what} to ${home}. This happens once; \`--no-engine\` avoids it.`);
+      downloads.push(`${home} (${what})`);
     },
   });
 }
 
-function introduce(printer: StoryPrinter, engine: Engine | NoEngine, stage: Stage): void {
+function introduce(printer: StoryPrinter, engine: Engine | NoEngine, setup: StorySetup): void {
   printer.line(
     "missing" in engine
-      ? `Without the Pulumi engine (${engine.missing}): \`authority\` judges and renders the same objects.`
-      : `With the Pulumi engine ${engine.version} (${engine.origin}), its state in files, and rendered manifests.`,
+      ? `Without the Pulumi engine (${engine.missing}): \`authority\` checks the releases and renders the manifests.`
+      : `With the Pulumi engine ${engine.version} (${engine.origin}): its state is in files, and it renders manifests.`,
   );
-  printer.line(`Application: ${stage.repositoryUrl}, image ${stage.application.image}`);
-  printer.line(`Copy of this repository: ${stage.project.directory}`);
+  printer.line(`Application: ${setup.repositoryUrl}, image ${setup.application.image}`);
+  printer.line(`Copy of this repository: ${setup.project.directory}`);
 }
 
-function conclude(printer: StoryPrinter, seconds: number, left: readonly string[]): void {
-  printer.line(`\nTold in ${seconds.toFixed(0)} s.\n`);
+function conclude(printer: StoryPrinter, seconds: number, kept: readonly string[]): void {
+  printer.line(`\nFinished in ${seconds.toFixed(0)} s.\n`);
   printer.title("What to look at next");
   const next = [
-    ["Pulumi.prod.yaml", "the decisions: one entry for each tenant"],
-    ["npx authority plan --stack prod", "what each tenant would run, and why"],
-    ["npx authority audit --help", "whether your own application is ready to be a tenant"],
-    ["npm start -- --keep", "this story again; its repository stays, with each decision as a commit"],
-    ["README.md", "how to use it for your own cluster"],
+    ["Pulumi.prod.yaml", "the decisions: one entry per tenant"],
+    ["npx authority plan --stack prod", "the release that each tenant would run, and why"],
+    ["npx authority audit --help", "check whether your own application can become a tenant"],
+    ["npm start -- --keep", "run the demo again and keep its repository, with one commit per decision"],
+    ["README.md", "how to use Shared Authority with your own cluster"],
   ] as const;
   const width = Math.max(...next.map(([what]) => what.length));
   for (const [what, why] of next) printer.line(`  ${what.padEnd(width)}  ${why}`);
-  printer.line(left.length === 0 ? "\nNothing is left behind." : `\nLeft behind: ${left.join(", ")}`);
+  printer.line(kept.length === 0 ? "\nAll files of the demo are removed." : `\nKept: ${kept.join(", ")}`);
 }

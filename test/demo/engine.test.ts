@@ -69,7 +69,10 @@ describe("the search for the Pulumi engine", () => {
       [{}, /^`pulumi` is not on PATH and \$PULUMI is not set$/],
       [{ PULUMI: "/nowhere/pulumi", PATH: alone }, /^\$PULUMI is \/nowhere\/pulumi, which is not a program$/],
       [{ PATH: broken }, /does not run$/],
-      [{ PATH: alone }, new RegExp(`its Kubernetes provider ${providerVersion.replaceAll(".", "\\.")} is not installed`)],
+      [
+        { PATH: alone },
+        new RegExp(`its Kubernetes provider ${providerVersion.replaceAll(".", "\\.")} is not installed`),
+      ],
     ];
     for (const [variables, expected] of cases) {
       const found = await findEngine({ environment: machine(variables) });
