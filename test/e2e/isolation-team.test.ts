@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { KubeConfig } from "@kubernetes/client-node";
 import { ProblemsError } from "../../src/config/problem";
-import { ApiConnection, type ApiRequest } from "../lab/api-connection";
-import type { Cluster, LiveObject } from "../lab/cluster";
+import { type ApiRequest, Cluster, type LiveObject } from "../lab/cluster";
 import { useLab } from "./support/lab";
 import { mayDo, refusalOf, type Right, rightsIn } from "./support/rights";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
@@ -374,12 +373,12 @@ async function writesIn(cluster: Cluster, stranger: Cluster, namespace: string):
 }
 
 /** The same cluster, asked with a token in place of the kubeconfig's credentials. */
-function connectWithToken(kubeconfigPath: string, token: string): ApiConnection {
+function connectWithToken(kubeconfigPath: string, token: string): Cluster {
   const administrator = new KubeConfig();
   administrator.loadFromFile(kubeconfigPath);
   const cluster = administrator.getCurrentCluster();
   if (cluster === null) throw new Error(`${kubeconfigPath} has no current cluster.`);
   const config = new KubeConfig();
   config.loadFromClusterAndUser(cluster, { name: "member", token });
-  return new ApiConnection(config);
+  return new Cluster(config);
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { ApiError } from "../lab/api-connection";
-import type { Cluster, LiveObject, ObjectReference } from "../lab/cluster";
+import { ApiError, type Cluster, type LiveObject, type ObjectReference } from "../lab/cluster";
 import type { Lab } from "../lab/lab";
 import { readRecord } from "../lab/lab-directory";
 import { type ChartFiles, exampleChart } from "../../demo/example-chart";
@@ -260,7 +259,7 @@ describe("Flux in the lab", () => {
       assert.ok(error instanceof WaitError);
       assert.match(
         error.message,
-        /Not so after 0\.5 s: GitRepository flux-system\/none-\w+ has Ready=True\. Last seen/,
+        /Timed out after 0\.5 s: GitRepository flux-system\/none-\w+ has Ready=True\. Last seen/,
       );
       assert.match(error.message, /conditions.*not found.*source-controller\.log:\n\{/s);
       return true;

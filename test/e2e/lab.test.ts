@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { Cluster } from "../lab/cluster";
 import { readRecord } from "../lab/lab-directory";
 import { findMarked, isRunning } from "../lab/process-table";
-import { openToolbox, programs } from "../lab/toolbox";
+import { findTools, programs } from "../lab/tools";
 import { temporaryDirectory } from "../support/directory";
 import { lacks } from "../support/tools";
 import { waitFor } from "../lab/wait";
@@ -41,7 +41,7 @@ describe("npm run lab", () => {
 
   before(function () {
     try {
-      openToolbox();
+      findTools();
     } catch {
       lacks(this, "needs the lab's programs in $AUTHORITY_TOOLS");
     }
@@ -53,7 +53,7 @@ describe("npm run lab", () => {
     return record;
   }
 
-  it("brings up several labs side by side, and takes each down without a trace", async () => {
+  it("runs several labs at once, and removes all files and processes of each", async () => {
     const [one, two] = [join(directory(), "one"), join(directory(), "two")];
     const ups = await Promise.all([one, two].map((path) => lab(["up", "--directory", path])));
     for (const { code, stderr } of ups) assert.equal(code, 0, stderr);
@@ -82,21 +82,21 @@ describe("npm run lab", () => {
     assert.deepEqual([existsSync(two), findMarked(second.id)], [false, []]);
   });
 
-  it("cleans up after a keeper that was killed", async () => {
+  it("cleans up after its supervisor was killed", async () => {
     const one = join(directory(), "one");
     assert.equal((await lab(["up", "--directory", one])).code, 0);
     const record = recordOf("one");
-    // More than the keeper; asked before the kill, since after it any lab that starts on this machine may clean up.
+    // Checked before the kill. After it, any other lab that starts on this machine may clean up.
     assert.ok(findMarked(record.id).length > 1);
-    process.kill(record.keeper.pid, "SIGKILL");
-    await waitFor("the keeper is gone", () => !isRunning(record.keeper) || undefined);
+    process.kill(record.supervisor.pid, "SIGKILL");
+    await waitFor("the supervisor is gone", () => !isRunning(record.supervisor) || undefined);
     assert.match((await lab(["status", "--directory", one])).stdout, /: stale/);
     assert.equal((await lab(["kubeconfig", "--directory", one])).code, 1);
     assert.equal((await lab(["down", "--directory", one])).code, 0);
     assert.deepEqual([existsSync(one), findMarked(record.id)], [false, []]);
   });
 
-  it("ends by itself when its directory is removed by hand", async () => {
+  it("ends when its directory is removed", async () => {
     const one = join(directory(), "one");
     assert.equal((await lab(["up", "--directory", one])).code, 0);
     const { id } = recordOf("one");
@@ -104,19 +104,19 @@ describe("npm run lab", () => {
     await waitFor("no process is left", () => findMarked(id).length === 0 || undefined);
   });
 
-  it("finds processes that lost both keeper and directory", async () => {
+  it("finds processes without supervisor and directory", async () => {
     const one = join(directory(), "one");
     assert.equal((await lab(["up", "--directory", one])).code, 0);
-    const { id, keeper } = recordOf("one");
+    const { id, supervisor } = recordOf("one");
     assert.ok(findMarked(id).length > 1);
-    process.kill(keeper.pid, "SIGKILL");
+    process.kill(supervisor.pid, "SIGKILL");
     rmSync(one, { recursive: true, force: true, maxRetries: 10 });
     assert.equal((await lab(["down", "--directory", one])).code, 0);
     assert.deepEqual(findMarked(id), []);
   });
 
   for (const signal of ["SIGINT", "SIGKILL"] as const) {
-    it(`leaves nothing when \`up\` is ended by ${signal} while it starts`, async () => {
+    it(`leaves nothing behind when \`up\` is ended by ${signal} during the start`, async () => {
       const one = join(directory(), "one");
       const up = spawn(process.execPath, ["bin/lab.js", "up", "--directory", one], { stdio: "ignore" });
       const ended = once(up, "exit");
@@ -130,20 +130,20 @@ describe("npm run lab", () => {
     });
   }
 
-  it("starts a second lab in no directory that is taken", async () => {
+  it("rejects a directory with other content", async () => {
     const one = join(directory(), "one");
     mkdirSync(one);
     writeFileSync(join(one, "precious"), "mine");
     const { code, stderr } = await lab(["up", "--directory", one]);
     assert.equal(code, 1);
-    assert.match(stderr, /one is not empty and no lab/);
+    assert.match(stderr, /one has other content/);
     assert.equal(readFileSync(join(one, "precious"), "utf8"), "mine");
   });
 
   /** The real programs, one of them behind a shell script. `$real` is the program itself. */
   function replaceProgram(program: string, script: string): NodeJS.ProcessEnv {
     const tools = join(directory(), "tools");
-    const { bin } = openToolbox();
+    const { bin } = findTools();
     for (const folder of ["bin", "kwok"]) mkdirSync(join(tools, folder), { recursive: true });
     for (const name of [...programs, "kube"]) symlinkSync(join(bin, name), join(tools, "bin", name));
     symlinkSync(join(bin, "..", "kwok", "stages.yaml"), join(tools, "kwok", "stages.yaml"));
@@ -154,16 +154,16 @@ describe("npm run lab", () => {
     return { AUTHORITY_TOOLS: tools };
   }
 
-  it("shows the end of the log of a program that does not start", async () => {
+  it("prints the end of the log of a program that does not start", async () => {
     const one = join(directory(), "one");
     const environment = replaceProgram("etcd", "echo no room at the inn >&2; exit 1");
     const { code, stderr } = await lab(["up", "--directory", one], environment);
     assert.equal(code, 1);
-    assert.match(stderr, /etcd ended as soon as it was started\. The end of its log:\nno room at the inn/);
+    assert.match(stderr, /etcd exited at its start\. The end of its log:\nno room at the inn/);
     assert.equal(existsSync(one), false);
   });
 
-  it("takes other ports where one was taken in the meantime", async () => {
+  it("tries other ports if another program took one", async () => {
     const one = join(directory(), "one");
     const seen = join(directory(), "seen");
     const environment = replaceProgram(
@@ -172,32 +172,32 @@ describe("npm run lab", () => {
     );
     const { code, stderr } = await lab(["up", "--directory", one], environment);
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /a port was taken in the meantime; trying others/);
+    assert.match(stderr, /another program took a port; trying other ports/);
   });
 });
 
 describe("npm run lab, without its programs", () => {
   const directory = temporaryDirectory();
 
-  it("says which programs are missing and how to get them", async () => {
+  it("lists missing programs and how to get them", async () => {
     const one = join(directory(), "one");
     const { code, stderr } = await lab(["up", "--directory", one], { AUTHORITY_TOOLS: directory() });
     assert.equal(code, 1);
-    assert.match(stderr, /there is no bin\/etcd, .*bin\/helm-controller.*kwok\/stages\.yaml in it/);
+    assert.match(stderr, /Not found in it: bin\/etcd, .*bin\/helm-controller.*kwok\/stages\.yaml/);
     assert.match(stderr, /docs\/lab\.md/);
     assert.equal(existsSync(one), false);
     const unset = await lab(["up", "--directory", one], { AUTHORITY_TOOLS: "" });
     assert.match(unset.stderr, /AUTHORITY_TOOLS is not set/);
   });
 
-  it("says that there is no lab", async () => {
+  it("reports that no lab is running", async () => {
     const { code, stderr } = await lab(["kubeconfig", "--directory", join(directory(), "one")]);
     assert.equal(code, 1);
     assert.match(stderr, /No lab is up in/);
     assert.equal((await lab(["down", "--directory", join(directory(), "one")])).code, 0);
   });
 
-  it("takes an unknown verb for bad input", async () => {
+  it("rejects an unknown verb", async () => {
     const { code, stderr } = await lab(["upp"]);
     assert.equal(code, 2);
     assert.match(stderr, /unknown command 'upp'/);

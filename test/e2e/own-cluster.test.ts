@@ -48,9 +48,9 @@ describe("a cluster of the user's own", () => {
     const environment = { KUBECONFIG: kubeconfig(), ...addresses };
     assert.throws(
       () => connectLab({ ...environment, AUTHORITY_E2E_REGISTRY: "localhost:5001" }),
-      /AUTHORITY_E2E_REGISTRY is localhost:5001; it must be an address/,
+      /AUTHORITY_E2E_REGISTRY is localhost:5001; it must be a URL/,
     );
-    assert.throws(() => connectLab({ ...environment, KUBECONFIG: "/none" }), /there is no such file/);
+    assert.throws(() => connectLab({ ...environment, KUBECONFIG: "/none" }), /this file does not exist/);
   });
 });
 

@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import Table from "cli-table3";
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { serveGit } from "../../demo/git-server";
-import { keepLab } from "./supervisor";
 import { defaultDirectory, findLabs, isStale, layoutOf, readRecord, removeStaleLabs } from "./lab-directory";
 import { labVariables } from "./connect";
 import { startLab, stopLab } from "./start";
+import { supervise } from "./supervisor";
 
 interface DirectoryOption {
   readonly directory: string;
@@ -15,8 +15,8 @@ interface DirectoryOption {
  * `npm run lab -- up|down|status|kubeconfig`.
  *
  * @param root the project's folder
- * @param parameters what stands after the program's name
- * @returns the exit code: 0 fine, 1 the lab does not work, 2 bad input
+ * @param parameters the arguments after `npm run lab --`
+ * @returns the exit code: 0 success, 1 failure, 2 invalid arguments
  */
 export async function runLabCommand(root: string, parameters: readonly string[]): Promise<number> {
   const program = labCommand(root);
@@ -24,8 +24,8 @@ export async function runLabCommand(root: string, parameters: readonly string[])
     await program.parseAsync(parameters, { from: "user" });
     return 0;
   } catch (error) {
-    // Commander has printed its own message, and ends with 0 after `--help`.
-    if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;
+    // Commander has printed its message. The code is 0 after `--help`.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     console.error(error instanceof Error ? error.message : String(error));
     return 1;
   }
@@ -34,7 +34,7 @@ export async function runLabCommand(root: string, parameters: readonly string[])
 function labCommand(root: string): Command {
   const directory = ["--directory <path>", "the lab's directory", defaultDirectory()] as const;
   const program = new Command("npm run lab --")
-    .description("A local control plane with real Flux, a registry and Git, for trying things and for the tests.")
+    .description("A local control plane with real Flux, a registry and a Git host, for the tests and for experiments.")
     .exitOverride()
     .addHelpText(
       "after",
@@ -42,12 +42,12 @@ function labCommand(root: string): Command {
     );
   program
     .command("up")
-    .description("start a lab that runs until `down`")
+    .description("start a lab, which runs until `down`")
     .option(...directory)
     .action((options: DirectoryOption) => up(root, resolve(options.directory)));
   program
     .command("down")
-    .description("end a lab and remove all of it, and whatever crashed labs left behind")
+    .description("stop a lab and remove its files, and those of crashed labs")
     .option(...directory)
     .action(async (options: DirectoryOption) => {
       await stopLab(resolve(options.directory));
@@ -55,9 +55,9 @@ function labCommand(root: string): Command {
     });
   program
     .command("status")
-    .description("show the labs of this user and their processes")
+    .description("show your labs and their processes")
     .option("--directory <path>", "only the lab in this directory")
-    .option("--json", "as JSON")
+    .option("--json", "print JSON")
     .action((options: Partial<DirectoryOption> & { json?: boolean }) => status(options.directory, options.json));
   program
     .command("kubeconfig")
@@ -67,9 +67,9 @@ function labCommand(root: string): Command {
       console.log(kubeconfigOf(resolve(options.directory)));
     });
   program
-    .command("keep", { hidden: true })
+    .command("supervise", { hidden: true })
     .argument("<directory>")
-    .action((path: string) => keepLab(path, root));
+    .action((path: string) => supervise(path, root));
   program
     .command("serve-git", { hidden: true })
     .argument("<folder>")
@@ -82,7 +82,7 @@ function labCommand(root: string): Command {
 
 async function up(root: string, directory: string): Promise<void> {
   const started = Date.now();
-  const lab = await startLab({ directory, root, keep: true, report: (line) => console.error(line) });
+  const lab = await startLab({ directory, root, detach: true, report: (line) => console.error(line) });
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`The lab is up after ${seconds} s, in ${directory}
 
@@ -91,9 +91,9 @@ async function up(root: string, directory: string): Promise<void> {
   Git         ${lab.gitUrl}   (push allowed; repositories in ${lab.gitRoot ?? ""})
 
   export KUBECONFIG=${lab.kubeconfigPath}
-  export ${labVariables.lab}=${directory}   # the end-to-end tests use this lab
+  export ${labVariables.lab}=${directory}   # lets the end-to-end tests use this lab
 
-End it with: npm run lab -- down`);
+Stop it with: npm run lab -- down`);
 }
 
 function kubeconfigOf(directory: string): string {
@@ -118,7 +118,9 @@ function status(only: string | undefined, json = false): void {
   }
   if (labs.length === 0) console.log("No lab is up. Start one with `npm run lab -- up`.");
   for (const { directory, state, components, ...addresses } of labs) {
-    console.log(`${directory}: ${state}${state === "stale" ? " (its keeper is gone; `down` cleans it up)" : ""}`);
+    console.log(
+      `${directory}: ${state}${state === "stale" ? " (its supervisor is not running; `down` removes it)" : ""}`,
+    );
     const table = new Table({ head: ["component", "process", "restarts"], style: { head: [], border: [] } });
     for (const [name, { pid, restarts }] of Object.entries(components)) table.push([name, pid ?? "down", restarts]);
     if (table.length > 0) console.log(table.toString());
@@ -126,10 +128,4 @@ function status(only: string | undefined, json = false): void {
     if (apiUrl !== undefined)
       console.log(`API server ${apiUrl}, registry ${registryHost ?? ""}, Git ${gitUrl ?? ""}\n`);
   }
-}
-
-function isCommanderError(error: unknown): error is Error & { exitCode: number } {
-  return (
-    error instanceof Error && "code" in error && String(error.code).startsWith("commander.") && "exitCode" in error
-  );
 }

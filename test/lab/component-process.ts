@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import http from "node:http";
@@ -9,12 +9,11 @@ import type { Component } from "./component";
 import type { ComponentRecord, Layout } from "./lab-directory";
 import { killGroup } from "./process-table";
 
-/** How long a component may take until it works. */
 const readyTimeoutMs = 60_000;
 
 /**
- * One process of the lab, kept running. A process that ends by itself is started again after a while, as a kubelet
- * does; one that was killed stays down until somebody starts it.
+ * Keeps one process of the lab running. Like a kubelet, it restarts a process that exits, with a growing delay. A process
+ * that was killed with `kill()` stays down until the next `start()`.
  */
 export class ComponentProcess {
   private child?: ChildProcess;
@@ -22,8 +21,8 @@ export class ComponentProcess {
   private wanted = false;
 
   /**
-   * @param environment what every process of the lab gets
-   * @param changed called whenever the record has changed
+   * @param environment the variables of every process of the lab
+   * @param changed called whenever `record` changes
    */
   constructor(
     readonly component: Component,
@@ -32,56 +31,50 @@ export class ComponentProcess {
     private readonly changed: () => void,
   ) {}
 
-  get name(): string {
-    return this.component.name;
-  }
-
   get record(): ComponentRecord {
     return { pid: this.child?.pid, restarts: this.restarts };
   }
 
   /**
-   * Starts the process and returns once it works.
+   * Starts the process and waits until it is ready.
    *
-   * @throws Error with the end of the log, where it ends instead or does not work in time
+   * @throws Error with the end of the log, if the process exits or is not ready in time
    */
   async start(): Promise<void> {
     this.wanted = true;
     const child = this.spawn();
     const deadline = Date.now() + readyTimeoutMs;
     while (!(await this.isReady())) {
-      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) {
-        this.wanted = false;
-        throw new Error(`${this.name} ended as soon as it was started. The end of its log:\n${this.tail()}`);
-      }
-      if (Date.now() > deadline) {
-        const waited = readyTimeoutMs / 1000;
-        throw new Error(`${this.name} does not work ${waited} s after its start. The end of its log:\n${this.tail()}`);
+      const exited = this.child !== child;
+      if (exited || Date.now() > deadline) {
+        this.wanted = !exited;
+        const { name } = this.component;
+        const problem = exited ? "exited at its start" : `is not ready after ${readyTimeoutMs / 1000} s`;
+        throw new Error(`${name} ${problem}. The end of its log:\n${lastLines(this.logFile, 15)}`);
       }
       await delay(50);
     }
   }
 
-  /** Kills the process and returns once it is gone. It stays down. */
+  /** Kills the process and waits for its exit. */
   async kill(): Promise<void> {
     this.wanted = false;
     const { child } = this;
     if (child?.pid === undefined) return;
-    const ended = once(child, "exit");
+    const exited = once(child, "exit");
     killGroup(child.pid);
-    await ended;
+    await exited;
   }
 
-  /** The last lines of the log. */
-  tail(lines = 15): string {
-    return tailOf(logFile(this.layout, this.name), lines);
+  private get logFile(): string {
+    return join(this.layout.logs, `${this.component.name}.log`);
   }
 
   private spawn(): ChildProcess {
     const { program, args, env } = this.component;
-    const log = openSync(logFile(this.layout, this.name), "a");
+    const log = openSync(this.logFile, "a");
     const child = spawn(program, args, {
-      // A group of its own: a Ctrl-C at the terminal does not reach it, and its children die with it.
+      // A process group of its own: Ctrl-C in the terminal does not reach it, and its children die with it.
       detached: true,
       stdio: ["ignore", log, log],
       cwd: this.layout.directory,
@@ -89,8 +82,7 @@ export class ComponentProcess {
     });
     closeSync(log);
     this.child = child;
-    child.once("exit", () => this.onExit(child));
-    child.once("error", () => this.onExit(child));
+    for (const event of ["exit", "error"]) child.once(event, () => this.onExit(child));
     this.changed();
     return child;
   }
@@ -110,12 +102,12 @@ export class ComponentProcess {
 
   private async isReady(): Promise<boolean> {
     const { ready } = this.component;
-    return ready === undefined ? this.child !== undefined : await answersOk(ready);
+    return ready === undefined ? this.child !== undefined : await respondsOk(ready);
   }
 }
 
-/** Whether an address answers 200. The API server's certificate is its own, so nothing is asked of it here. */
-function answersOk(url: string): Promise<boolean> {
+/** Whether a URL responds with 200. The API server's certificate is self-signed and not verified here. */
+function respondsOk(url: string): Promise<boolean> {
   const { get } = url.startsWith("https:") ? https : http;
   return new Promise((resolve) => {
     const request = get(url, { rejectUnauthorized: false, timeout: 2000 }, (response) => {
@@ -127,13 +119,8 @@ function answersOk(url: string): Promise<boolean> {
   });
 }
 
-/** Where a component's log is. */
-export function logFile(layout: Layout, component: string): string {
-  return join(layout.logs, `${component}.log`);
-}
-
-/** The last lines of a file, or nothing where there is no such file. */
-export function tailOf(file: string, lines: number): string {
+/** The last lines of a file, or an empty text if the file does not exist. */
+export function lastLines(file: string, count: number): string {
   if (!existsSync(file)) return "";
-  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
+  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-count).join("\n");
 }

@@ -2,20 +2,20 @@ import { join } from "node:path";
 import { credentialFiles, controllerKubeconfig } from "./credentials";
 import { fluxControllers, fluxNamespace, type FluxController } from "./flux-install";
 import type { Layout } from "./lab-directory";
-import type { Toolbox } from "./toolbox";
+import type { Tools } from "./tools";
 
-/** One process of the lab. */
+/** The command line of one process of the lab. */
 export interface Component {
   readonly name: string;
   /** Absolute path of the program. */
   readonly program: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** An address that answers 200 once the component works. Absent: it is taken to work as soon as it runs. */
+  /** A URL that responds with 200 when the component is ready. Without it, a running component counts as ready. */
   readonly ready?: string;
 }
 
-/** Every port that the lab listens on, all on 127.0.0.1. */
+/** The ports of the lab, on 127.0.0.1. */
 export interface LabPorts {
   readonly etcd: number;
   readonly etcdPeer: number;
@@ -31,10 +31,10 @@ export interface LabPorts {
 
 const namedPorts = ["etcd", "etcdPeer", "api", "registry", "git", "kwok", "artifacts", "events", "receiver"] as const;
 
-/** How many ports a lab needs. */
+/** The number of ports that a lab needs. */
 export const portCount = namedPorts.length + fluxControllers.length;
 
-/** Gives each use its port. @param ports `portCount` of them */
+/** Assigns `portCount` ports to their uses. */
 export function assignPorts(ports: readonly number[]): LabPorts {
   const [named, health] = [ports.slice(0, namedPorts.length), ports.slice(namedPorts.length)];
   const assign = (names: readonly string[], values: readonly number[]) =>
@@ -42,47 +42,37 @@ export function assignPorts(ports: readonly number[]): LabPorts {
   return { ...assign(namedPorts, named), health: assign(fluxControllers, health) } as unknown as LabPorts;
 }
 
-/** What the components are made from. */
+/** The input for the components' command lines. */
 export interface LabPlan {
   readonly layout: Layout;
-  readonly toolbox: Toolbox;
+  readonly tools: Tools;
   readonly ports: LabPorts;
-  /** The project's folder, with `bin/lab.js` in it. */
+  /** The project's folder, which has `bin/lab.js`. */
   readonly root: string;
 }
 
-/** The components, in the order in which they can start; those in one stage start at once. */
-export interface Stages {
-  readonly etcd: Component;
-  /** The registry and Git, which need nothing. */
-  readonly hosts: readonly Component[];
-  /** The API server, which needs etcd. */
-  readonly api: Component;
-  /** What makes a cluster of an API server. */
-  readonly cluster: readonly Component[];
-  readonly flux: readonly Component[];
-}
-
-/** Describes every process of the lab. */
-export function describeComponents(plan: LabPlan): Stages {
+/** Describes all processes of the lab, grouped in their start order. The processes of a group can start in parallel. */
+export function describeComponents(plan: LabPlan) {
   return {
     etcd: etcd(plan),
+    /** Have no dependencies. */
     hosts: [registry(plan), gitServer(plan)],
+    /** Needs etcd. */
     api: apiServer(plan),
     cluster: [controllerManager(plan), scheduler(plan), kwok(plan)],
     flux: fluxControllers.map((name) => fluxController(plan, name)),
   };
 }
 
-function etcd({ layout, toolbox, ports }: LabPlan): Component {
+function etcd({ layout, tools, ports }: LabPlan): Component {
   const clients = `http://127.0.0.1:${ports.etcd}`;
   const peers = `http://127.0.0.1:${ports.etcdPeer}`;
   return {
     name: "etcd",
-    program: join(toolbox.bin, "etcd"),
+    program: join(tools.bin, "etcd"),
     args: [
       `--data-dir=${join(layout.data, "etcd")}`,
-      // A lab that outlives a power cut is of no use; a quick one is.
+      // The lab's data does not need to survive a crash.
       "--unsafe-no-fsync",
       `--listen-client-urls=${clients}`,
       `--advertise-client-urls=${clients}`,
@@ -94,10 +84,10 @@ function etcd({ layout, toolbox, ports }: LabPlan): Component {
   };
 }
 
-function registry({ layout, toolbox, ports }: LabPlan): Component {
+function registry({ layout, tools, ports }: LabPlan): Component {
   return {
     name: "registry",
-    program: join(toolbox.bin, "registry"),
+    program: join(tools.bin, "registry"),
     args: ["serve", layout.registryConfig],
     env: { OTEL_TRACES_EXPORTER: "none" },
     ready: `http://127.0.0.1:${ports.registry}/v2/`,
@@ -111,7 +101,7 @@ export function registryConfig({ layout, ports }: LabPlan): object {
     log: { level: "info" },
     storage: {
       filesystem: { rootdirectory: join(layout.data, "registry") },
-      // So that a test can make a tag vanish.
+      // Some tests delete tags.
       delete: { enabled: true },
     },
     http: { addr: `127.0.0.1:${ports.registry}` },
@@ -127,14 +117,14 @@ function gitServer({ layout, ports, root }: LabPlan): Component {
   };
 }
 
-/** An empty repository, by which the Git server shows that it serves. */
+/** An empty repository for the Git server's readiness check. */
 export const readinessRepository = "lab-readiness.git";
 
-function apiServer({ layout, toolbox, ports }: LabPlan): Component {
+function apiServer({ layout, tools, ports }: LabPlan): Component {
   const files = credentialFiles(layout);
   return {
     name: "kube-apiserver",
-    program: join(toolbox.bin, "kube-apiserver"),
+    program: join(tools.bin, "kube-apiserver"),
     args: [
       `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
       `--cert-dir=${layout.certificates}`,
@@ -148,18 +138,18 @@ function apiServer({ layout, toolbox, ports }: LabPlan): Component {
       `--service-account-key-file=${files.serviceAccountKey}`,
       `--service-account-signing-key-file=${files.serviceAccountKey}`,
       "--service-cluster-ip-range=10.96.0.0/16",
-      // As in every real cluster: a privileged pod is refused by Pod Security, not by a flag of the lab.
+      // As in real clusters: Pod Security, not this flag, rejects privileged pods.
       "--allow-privileged=true",
     ],
     ready: `https://127.0.0.1:${ports.api}/readyz`,
   };
 }
 
-function controllerManager({ layout, toolbox }: LabPlan): Component {
+function controllerManager({ layout, tools }: LabPlan): Component {
   const files = credentialFiles(layout);
   return {
     name: "kube-controller-manager",
-    program: join(toolbox.bin, "kube-controller-manager"),
+    program: join(tools.bin, "kube-controller-manager"),
     args: [
       `--kubeconfig=${layout.kubeconfig}`,
       `--service-account-private-key-file=${files.serviceAccountKey}`,
@@ -167,30 +157,29 @@ function controllerManager({ layout, toolbox }: LabPlan): Component {
       "--use-service-account-credentials=true",
       "--leader-elect=false",
       "--secure-port=0",
-      // Nobody sends heartbeats for KWOK's nodes. After the usual grace of 50 s all of them would count as lost, and every
-      // pod as unready for good.
+      // KWOK's nodes send no heartbeats. After the default of 50 s, they and their pods would become unready.
       "--node-monitor-grace-period=24h",
       ...generousLimits,
     ],
   };
 }
 
-function scheduler({ layout, toolbox }: LabPlan): Component {
+function scheduler({ layout, tools }: LabPlan): Component {
   return {
     name: "kube-scheduler",
-    program: join(toolbox.bin, "kube-scheduler"),
+    program: join(tools.bin, "kube-scheduler"),
     args: [`--kubeconfig=${layout.kubeconfig}`, "--leader-elect=false", "--secure-port=0", ...generousLimits],
   };
 }
 
-/** A hundred tenants come up at once on one machine: the clients' own brakes would be what is measured. */
+/** With a hundred tenants, the default client-side rate limits would dominate the benchmarks. */
 const generousLimits = ["--kube-api-qps=200", "--kube-api-burst=400"];
 
-function kwok({ layout, toolbox, ports }: LabPlan): Component {
+function kwok({ layout, tools, ports }: LabPlan): Component {
   const server = `127.0.0.1:${ports.kwok}`;
   return {
     name: "kwok",
-    program: join(toolbox.bin, "kwok"),
+    program: join(tools.bin, "kwok"),
     args: [
       `--kubeconfig=${layout.kubeconfig}`,
       `--config=${layout.stages}`,
@@ -202,16 +191,16 @@ function kwok({ layout, toolbox, ports }: LabPlan): Component {
 }
 
 function fluxController(plan: LabPlan, name: FluxController): Component {
-  const { layout, toolbox, ports } = plan;
+  const { layout, tools, ports } = plan;
   const health = `127.0.0.1:${ports.health[name]}`;
   return {
     name,
-    program: join(toolbox.bin, name),
+    program: join(tools.bin, name),
     args: [
       "--watch-all-namespaces=true",
       `--health-addr=${health}`,
       "--metrics-addr=0",
-      // Failures are what is tested: a retry comes at once and after at most 5 s, not after up to 15 min.
+      // Tests provoke failures: retry after at most 5 s, not 15 min.
       "--min-retry-delay=200ms",
       "--max-retry-delay=5s",
       ...fluxFlags(plan)[name],
@@ -222,8 +211,8 @@ function fluxController(plan: LabPlan, name: FluxController): Component {
 }
 
 /**
- * The flags that each controller has of its own. Those of the tenants' lockdown are the ones that Flux's documentation
- * on multi-tenancy gives: no references across namespaces, no remote bases, and a powerless account by default.
+ * The flags of each controller. Those for isolation are from Flux's multi-tenancy lockdown: no references across
+ * namespaces, no remote bases, and an account without rights as the default.
  */
 function fluxFlags({ layout, ports }: LabPlan): Readonly<Record<FluxController, readonly string[]>> {
   const artifacts = `127.0.0.1:${ports.artifacts}`;

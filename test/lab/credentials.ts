@@ -6,26 +6,26 @@ import type { Cluster } from "./cluster";
 import { fluxNamespace } from "./flux-install";
 import type { Layout } from "./lab-directory";
 
-/** The files that the control plane proves identities by. */
+/** The credential files of the control plane. */
 export function credentialFiles(layout: Layout) {
   return {
-    /** Holds the administrator's token. */
+    /** The administrator's token. */
     tokens: join(layout.credentials, "tokens.csv"),
-    /** Signs and proves service accounts' tokens. */
+    /** Signs and verifies the tokens of service accounts. */
     serviceAccountKey: join(layout.credentials, "service-account.key"),
-    /** The API server makes it by itself at its first start. */
+    /** Created by the API server at its first start. */
     apiCertificate: join(layout.certificates, "apiserver.crt"),
   };
 }
 
-/** Makes the administrator's token and the key of the service accounts. */
-export function makeCredentials(layout: Layout): { readonly adminToken: string } {
+/** Creates the administrator's token, which it returns, and the key for service accounts. */
+export function makeCredentials(layout: Layout): string {
   const files = credentialFiles(layout);
   const adminToken = randomBytes(24).toString("hex");
   writeSecret(files.tokens, `${adminToken},lab-admin,lab-admin,"system:masters"\n`);
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   writeSecret(files.serviceAccountKey, privateKey.export({ type: "pkcs1", format: "pem" }).toString());
-  return { adminToken };
+  return adminToken;
 }
 
 /** Writes a kubeconfig that trusts the API server's certificate. */
@@ -42,14 +42,14 @@ export function writeKubeconfig(layout: Layout, path: string, apiUrl: string, us
   writeSecret(path, stringify(config));
 }
 
-/** Where the kubeconfig of a Flux controller is. */
+/** The path of a Flux controller's kubeconfig. */
 export function controllerKubeconfig(layout: Layout, controller: string): string {
   return join(layout.credentials, `${controller}.kubeconfig`);
 }
 
 /**
- * Gives a Flux controller the credentials of its own service account, as it has in a real cluster. The token is good
- * for the life of any lab.
+ * Writes a kubeconfig for a Flux controller with the token of its own service account, as in a real cluster. The token
+ * is valid longer than any lab runs.
  */
 export async function writeControllerKubeconfig(layout: Layout, cluster: Cluster, controller: string): Promise<void> {
   const answer = await cluster.request({

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from "../../src/manifests/object";
-import type { Program } from "./toolbox";
+import type { Program } from "./tools";
 
 /** The namespace that Flux runs in. */
 export const fluxNamespace = "flux-system";
@@ -17,7 +17,7 @@ export const fluxControllers = [
 /** One of Flux's controllers. */
 export type FluxController = (typeof fluxControllers)[number];
 
-/** Those that act with the rights of whoever an object names, and so need every right themselves. */
+/** The controllers that impersonate other accounts, and so are cluster administrators themselves. */
 const reconcilers: readonly FluxController[] = ["helm-controller", "kustomize-controller"];
 
 const apiGroups = ["source", "helm", "kustomize", "image", "notification"].map((name) => `${name}.toolkit.fluxcd.io`);
@@ -26,9 +26,9 @@ const readVerbs = ["get", "list", "watch"];
 const writeVerbs = ["create", "delete", "deletecollection", "patch", "update"];
 
 /**
- * What `flux install` makes beside the definitions and the Deployments: namespace, service accounts and roles, by the
- * names that it gives them. The roles that are aggregated into `edit`, `admin` and `view` are a part of it: by them a
- * team that is bound to `edit` may move its own release, which the isolation tests have to know.
+ * The objects that `flux install` creates, without the definitions and Deployments: namespace, service accounts and roles
+ * with the same names. Its roles are aggregated into `edit`, `admin` and `view`: a team that is bound to `edit` can
+ * change its own release, which is what the isolation tests check.
  */
 export function fluxInstall(): readonly KubernetesObject[] {
   return [

@@ -1,16 +1,16 @@
 import { gunzipSync } from "node:zlib";
 import type { Cluster, LiveObject, Selection } from "./cluster";
 
-/** One revision in Helm's own record of a release. */
+/** A revision of a Helm release. */
 export interface HelmRevision {
   readonly revision: number;
-  /** Helm's word: `deployed`, `superseded`, `failed`, `pending-upgrade`, ... */
+  /** Helm's status: `deployed`, `superseded`, `failed`, `pending-upgrade`, ... */
   readonly status: string;
   readonly chartVersion: string;
   readonly appVersion: string;
-  /** The values that were given, without the chart's own defaults. */
+  /** The values of the release, without the chart's defaults. */
   readonly values: Readonly<Record<string, unknown>>;
-  /** When Helm began with this revision. */
+  /** When Helm started this revision. */
   readonly deployedAt: Date;
 }
 
@@ -22,10 +22,10 @@ interface HelmRecord {
 }
 
 /**
- * What Helm has deployed, the oldest revision first. It is Helm's own record and holds each state that ever ran, so that
- * a mix of old chart and new values cannot hide in it, however short it ran.
+ * The revisions of a release, oldest first. Helm stores every revision, so even a short-lived mix of an old chart and new
+ * values appears here.
  *
- * @param namespace where Helm keeps its record
+ * @param namespace the release's storage namespace
  * @param release the name of the release
  */
 export async function helmHistory(cluster: Cluster, namespace: string, release: string): Promise<HelmRevision[]> {
@@ -33,12 +33,12 @@ export async function helmHistory(cluster: Cluster, namespace: string, release: 
   return secrets.map(helmRevision).sort((a, b) => a.revision - b.revision);
 }
 
-/** The Secrets in which Helm keeps its record of a release, one for each revision. */
+/** Selects the Secrets of a release, one per revision. */
 export function helmRecords(namespace: string, release: string): Selection {
   return { apiVersion: "v1", kind: "Secret", namespace, labelSelector: `owner=helm,name=${release}` };
 }
 
-/** What such a Secret records: Kubernetes' own base64 around Helm's base64 around gzip. */
+/** Reads the revision from its Secret: gzip, in Helm's base64, in Kubernetes' base64. */
 export function helmRevision({ data }: LiveObject): HelmRevision {
   const encoded = Buffer.from((data as { readonly release: string }).release, "base64").toString("ascii");
   const record = gunzipSync(Buffer.from(encoded, "base64")).toString("utf8");

@@ -14,16 +14,16 @@ import { basename, dirname, join, resolve } from "node:path";
 import { sync as writeFileAtomically } from "write-file-atomic";
 import { findOrphanedLabs, identify, isRunning, killMarked, type ProcessIdentity } from "./process-table";
 
-/** What a lab writes down of itself, in `lab.json` of its directory. */
+/** The content of `lab.json` in a lab's directory. */
 export interface LabRecord {
-  /** Marks the lab's processes. */
+  /** The ID in the environment of the lab's processes. */
   readonly id: string;
-  /** The process that keeps the lab; without it the lab is stale. */
-  readonly keeper: ProcessIdentity;
+  /** The supervisor's process. If it is not running, the lab is stale. */
+  readonly supervisor: ProcessIdentity;
   readonly phase: "starting" | "ready";
   /** ISO 8601. */
   readonly startedAt: string;
-  /** Where the keeper takes orders. Absent until the lab is ready, as are the addresses below. */
+  /** The supervisor's address. Like the other addresses, absent until the lab is ready. */
   readonly controlUrl?: string;
   readonly apiUrl?: string;
   /** Host and port, without scheme. */
@@ -32,11 +32,11 @@ export interface LabRecord {
   readonly components: Readonly<Record<string, ComponentRecord>>;
 }
 
-/** What is known of one process of the lab. */
+/** The state of one process of the lab. */
 export interface ComponentRecord {
-  /** Absent while it is down. */
+  /** Absent while the process is down. */
   readonly pid?: number;
-  /** How often the keeper started it again after it had ended by itself. */
+  /** How often the supervisor restarted the process after it exited. */
   readonly restarts: number;
 }
 
@@ -46,6 +46,7 @@ export function layoutOf(directory: string) {
     directory,
     record: join(directory, "lab.json"),
     kubeconfig: join(directory, "kubeconfig"),
+    supervisorLog: join(directory, "supervisor.log"),
     credentials: join(directory, "credentials"),
     certificates: join(directory, "certificates"),
     logs: join(directory, "logs"),
@@ -60,9 +61,9 @@ export function layoutOf(directory: string) {
 /** The paths in a lab's directory. */
 export type Layout = ReturnType<typeof layoutOf>;
 
-/** The folder that holds this user's labs, unless they name another directory. */
-export function labsFolder(): string {
-  return join(realpathSync(tmpdir()), `shared-authority-lab-${userInfo().username}`);
+/** The parent folder of this user's labs, unless they set another directory. */
+function labsFolder(): string {
+  return join(realpathSync(tmpdir()), `shared-authority-labs-${userInfo().username}`);
 }
 
 /** The directory of the lab that `npm run lab -- up` starts. */
@@ -70,81 +71,75 @@ export function defaultDirectory(): string {
   return join(labsFolder(), "default");
 }
 
-/** A directory for one more lab beside the others. */
+/** A new directory for an additional lab. */
 export function freshDirectory(): string {
   return join(labsFolder(), `${process.pid}-${randomBytes(4).toString("hex")}`);
 }
 
-/** This user's labs, stale ones too, sorted by directory. */
+/** The directories of this user's labs, including stale ones, in alphabetical order. */
 export function findLabs(): string[] {
   const folder = labsFolder();
-  if (!existsSync(folder)) return [];
-  const directories = readdirSync(folder).map((name) => join(folder, name));
+  const directories = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
   return directories.filter((directory) => readRecord(directory) !== undefined).sort();
 }
 
-/** What the lab in this directory wrote down, or `undefined` where there is no lab. */
+/** The record of the lab in this directory, or `undefined` if there is no lab. */
 export function readRecord(directory: string): LabRecord | undefined {
   try {
     return JSON.parse(readFileSync(layoutOf(directory).record, "utf8")) as LabRecord;
   } catch (error) {
-    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
 }
 
-/** Writes the record, whole. */
+/** Writes the record atomically. */
 export function writeRecord(directory: string, record: LabRecord): void {
   writeFileAtomically(layoutOf(directory).record, `${JSON.stringify(record, undefined, 2)}\n`);
 }
 
-/** Whether the lab's keeper is gone, so that the lab is to be cleaned up. */
+/** Whether the lab's supervisor is not running any more. */
 export function isStale(record: LabRecord): boolean {
-  return !isRunning(record.keeper);
+  return !isRunning(record.supervisor);
 }
 
 /**
- * Takes a directory for a new lab, with this process as its keeper for now. The directory appears with its record in
- * it, in one step: of two that try, one gets it.
+ * Creates the directory of a new lab, with this process as its supervisor for now. The directory and its record appear in
+ * one atomic step: if two processes try this at once, only one succeeds.
  *
- * @throws Error where there is a lab already, or something else
+ * @throws Error if the directory has a lab or other content
  */
 export async function claimDirectory(directory: string): Promise<{ directory: string; record: LabRecord }> {
   const parent = dirname(resolve(directory));
   mkdirSync(parent, { recursive: true, mode: 0o700 });
   const wanted = join(realpathSync(parent), basename(directory));
   await removeIfStale(wanted);
-  const keeper = identify(process.pid);
-  if (keeper === undefined) throw new Error("This process is not in /proc; the lab needs a mounted /proc.");
-  const record: LabRecord = {
-    id: randomBytes(16).toString("hex"),
-    keeper,
-    phase: "starting",
-    startedAt: new Date().toISOString(),
-    components: {},
-  };
+  const supervisor = identify(process.pid);
+  if (supervisor === undefined) throw new Error("Cannot find this process in /proc. The lab needs a mounted /proc.");
+  const id = randomBytes(16).toString("hex");
+  const startedAt = new Date().toISOString();
+  const record: LabRecord = { id, supervisor, phase: "starting", startedAt, components: {} };
   const draft = mkdtempSync(`${wanted}.claim-`);
   writeRecord(draft, record);
   try {
     renameSync(draft, wanted);
-  } catch (error) {
+  } catch (cause) {
     rmSync(draft, { recursive: true, force: true });
-    const theirs = readRecord(wanted);
-    if (theirs !== undefined) {
-      throw new Error(
-        `There is a lab in ${wanted} already (process ${theirs.keeper.pid}). End it with \`npm run lab -- down\`.`,
-        { cause: error },
-      );
-    }
-    throw new Error(`${wanted} is not empty and no lab: give another --directory, or remove it.`, { cause: error });
+    const other = readRecord(wanted);
+    throw new Error(
+      other === undefined
+        ? `${wanted} has other content. Remove it, or set another --directory.`
+        : `${wanted} already has a lab (process ${other.supervisor.pid}). Stop it with \`npm run lab -- down\`.`,
+      { cause },
+    );
   }
   return { directory: wanted, record };
 }
 
-/** Cleans up after every lab of this user whose keeper is gone. */
+/** Removes all labs of this user that have no running supervisor. */
 export async function removeStaleLabs(): Promise<void> {
   await Promise.all(findLabs().map(removeIfStale));
-  // A lab may have had its directory elsewhere, or have lost it.
+  // These labs have another directory, or none any more.
   await Promise.all(findOrphanedLabs().map(killMarked));
 }
 
@@ -153,13 +148,9 @@ async function removeIfStale(directory: string): Promise<void> {
   if (record !== undefined && isStale(record)) await removeLab(directory, record);
 }
 
-/** Kills what is left of a lab's processes and removes its directory. */
+/** Kills the remaining processes of a lab and removes its directory. */
 export async function removeLab(directory: string, record: LabRecord): Promise<void> {
   await killMarked(record.id);
-  // A new lab may have taken the directory while the old one's processes were ending.
+  // A new lab may have claimed the directory in the meantime.
   if (readRecord(directory)?.id === record.id) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

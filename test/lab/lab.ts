@@ -1,37 +1,37 @@
-/** A cluster with Flux, a registry and a Git server: our own, or a user's. */
+/** A cluster with Flux, a registry and a Git server: started by us, or the user's own. */
 export interface Lab {
   readonly kubeconfigPath: string;
   /** The API server's address. */
   readonly apiUrl: string;
-  /** Host and port of a registry that takes pushes, as the cluster and this machine both reach it. */
+  /** Host and port of the registry. Cluster and tests can both push to it and pull from it. */
   readonly registryHost: string;
-  /** The same with scheme, `http://` or `https://`. */
+  /** The registry's URL, with `http://` or `https://`. */
   readonly registryUrl: string;
-  /** Address of a Git host, without slash at its end; `<gitUrl>/<name>.git` is a repository, made by the first push to it. */
+  /** The Git host, without a trailing slash. The first push to `<gitUrl>/<name>.git` creates that repository. */
   readonly gitUrl: string;
-  /** The folder of the Git host's bare repositories. Absent on a cluster of the user's own. */
+  /** The folder with the Git host's bare repositories. Absent on a user's own cluster. */
   readonly gitRoot?: string;
-  /** Rights over the lab's processes. Absent on a cluster of the user's own. */
+  /** Absent on a user's own cluster. */
   readonly control?: LabControl;
-  /** Ends the lab where this process started it; otherwise does nothing. */
+  /** Ends the lab if this process started it. Otherwise does nothing. */
   stop(): Promise<void>;
 }
 
-/** Rights over the processes of a lab of our own. */
+/** Controls the processes of a lab. */
 export interface LabControl {
   /** The lab's directory. */
   readonly directory: string;
-  /** The folder of the logs: `<component>.log` each. */
+  /** The folder with `<component>.log` for each component. */
   readonly logs: string;
   /** The bearer token of an administrator (group `system:masters`). */
   readonly adminToken: string;
-  /** Kills one process, with SIGKILL. It stays down until it is restarted. */
+  /** Kills a process with SIGKILL. It stays down until `restart`. */
   kill(component: string): Promise<void>;
-  /** Starts one process again, at the same address and on the same data, and returns once it works. */
+  /** Starts a process again with the same address and data, and waits until it is ready. */
   restart(component: string): Promise<void>;
   /**
-   * From now on pods never become ready whose image's reference holds one of these texts. Pods that are ready stay so;
-   * with no texts, those held back become ready after all.
+   * Keeps new pods unready if an image reference contains one of these texts. Pods that are ready stay ready. Without
+   * arguments, all pods become ready again.
    */
   keepUnready(...images: string[]): Promise<void>;
 }

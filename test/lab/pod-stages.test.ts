@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { holdBack } from "./pod-stages";
+import { holdPodsUnready } from "./pod-stages";
 import { temporaryDirectory } from "../support/directory";
 
-describe("the stages of the lab's pods", () => {
+describe("the stages of pods", () => {
   const directory = temporaryDirectory();
 
   function stagesFile(content: string): string {
@@ -17,9 +17,9 @@ describe("the stages of the lab's pods", () => {
   const stage = (name: string) =>
     `kind: Stage\nmetadata: { name: ${name} }\nspec: { selector: { matchExpressions: [] } }\n`;
 
-  it("hold back the pods of an image, in the stage by which pods become ready and in no other", () => {
+  it("exclude pods of an image from the stage pod-ready only", () => {
     const file = stagesFile([stage("pod-ready"), stage("pod-delete")].join("---\n"));
-    const [ready, deleted] = parseAllDocuments(holdBack(file, ['app:"1"'])).map(
+    const [ready, deleted] = parseAllDocuments(holdPodsUnready(file, ['app:"1"'])).map(
       (document) => document.toJS() as unknown,
     );
     assert.deepEqual(ready, {
@@ -36,7 +36,7 @@ describe("the stages of the lab's pods", () => {
     assert.deepEqual(deleted, parseAllDocuments(stage("pod-delete"))[0]?.toJS());
   });
 
-  it("have to hold the stage by which pods become ready", () => {
-    assert.throws(() => holdBack(stagesFile(stage("other")), []), /has no stage pod-ready/);
+  it("must include the stage pod-ready", () => {
+    assert.throws(() => holdPodsUnready(stagesFile(stage("other")), []), /has no stage pod-ready/);
   });
 });

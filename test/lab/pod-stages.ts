@@ -7,17 +7,17 @@ interface Stage {
 }
 
 /**
- * KWOK's stages, such that some pods never become ready.
+ * KWOK's stages, changed so that some pods never become ready.
  *
  * @param file the stages that make every pod ready
- * @param unreadyImages pods with an image whose reference holds one of these texts stay as they are
- * @returns the content of a file for KWOK
- * @throws Error where the file has no stage `pod-ready`
+ * @param unreadyImages texts; pods with an image reference that contains one of them stay unready
+ * @returns the content of a stages file
+ * @throws Error if the file has no stage `pod-ready`
  */
-export function holdBack(file: string, unreadyImages: readonly string[]): string {
+export function holdPodsUnready(file: string, unreadyImages: readonly string[]): string {
   const stages = parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS() as Stage);
   const podReady = stages.find((stage) => stage.metadata.name === "pod-ready");
-  if (podReady === undefined) throw new Error(`${file} has no stage pod-ready, by which pods become ready.`);
+  if (podReady === undefined) throw new Error(`${file} has no stage pod-ready, which makes pods ready.`);
   for (const text of unreadyImages) {
     podReady.spec.selector.matchExpressions.push({
       key: `.spec.containers.[].image | select( contains(${JSON.stringify(text)}) )`,

@@ -21,13 +21,13 @@ describe("the lab's ports", () => {
     return block;
   }
 
-  it("never overlap, however many labs start at once", async () => {
+  it("never overlap if many labs start at once", async () => {
     const blocks = await Promise.all(Array.from({ length: 20 }, () => take(15)));
     const ports = blocks.flatMap((block) => [block.holderPort, ...block.ports]);
     assert.equal(new Set(ports).size, 20 * 16);
   });
 
-  it("are free, and not among those that the kernel gives to outgoing connections", async () => {
+  it("are free, and below the range for outgoing connections", async () => {
     const { ports } = await take(5);
     for (const port of ports) {
       assert.ok(port < 32_768, String(port));

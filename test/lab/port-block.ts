@@ -3,39 +3,40 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 
-/** A row of ports on 127.0.0.1 that no other lab uses for as long as the first one is held. */
+/** Consecutive ports on 127.0.0.1 that no other lab uses while `holder` listens. */
 export interface PortBlock {
-  /** Listens on the first port of the row. To hold it is to hold the whole row. */
+  /** Listens on the first port of the block, which reserves the block. */
   readonly holder: Server;
-  /** The port that `holder` listens on. */
+  /** The port of `holder`. */
   readonly holderPort: number;
-  /** The others. Free when the row was taken. */
+  /** The other ports. They were free when the block was taken. */
   readonly ports: readonly number[];
 }
 
 const lowestPort = 12_000;
 
 /**
- * Takes a row of free ports. Two labs never take the same one, because the kernel lets only one process listen on its
- * first port. The rows lie below the range that the kernel gives to outgoing connections: a port in that range could
- * be gone whenever a process is stopped and started again at its old address.
+ * Reserves a block of free ports. Two labs never get the same block, because only one process can listen on its first
+ * port. Blocks are below the range for outgoing connections: a port in that range could be in use when a process restarts.
  *
- * @param count how many ports the row has beyond the one that is held
- * @throws Error where no row is free
+ * @param count the number of ports in addition to the holder's
+ * @throws Error if no block is free
  */
 export async function takePortBlock(count: number): Promise<PortBlock> {
   const size = count + 1;
-  const rows = Math.floor((lowestEphemeralPort() - lowestPort) / size);
-  const first = Math.floor(Math.random() * rows);
-  for (let step = 0; step < rows; step++) {
-    const holderPort = lowestPort + ((first + step) % rows) * size;
+  const blocks = Math.floor((lowestEphemeralPort() - lowestPort) / size);
+  const first = Math.floor(Math.random() * blocks);
+  for (let step = 0; step < blocks; step++) {
+    const holderPort = lowestPort + ((first + step) % blocks) * size;
     const holder = createServer();
-    if (!(await listens(holder, holderPort))) continue;
+    if (!(await canListen(holder, holderPort))) continue;
     const ports = Array.from({ length: count }, (_, index) => holderPort + 1 + index);
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return { holder, holderPort, ports };
     holder.close();
   }
-  throw new Error(`No ${size} free ports in a row on 127.0.0.1 between ${lowestPort} and ${lowestEphemeralPort()}.`);
+  throw new Error(
+    `No block of ${size} free ports found on 127.0.0.1 between ${lowestPort} and ${lowestEphemeralPort()}.`,
+  );
 }
 
 function lowestEphemeralPort(): number {
@@ -46,13 +47,13 @@ function lowestEphemeralPort(): number {
 
 async function isFree(port: number): Promise<boolean> {
   const server = createTcpServer();
-  if (!(await listens(server, port))) return false;
+  if (!(await canListen(server, port))) return false;
   server.close();
   await once(server, "close");
   return true;
 }
 
-async function listens(server: ReturnType<typeof createTcpServer>, port: number): Promise<boolean> {
+async function canListen(server: ReturnType<typeof createTcpServer>, port: number): Promise<boolean> {
   try {
     server.listen(port, "127.0.0.1");
     await once(server, "listening");

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { findMarked, findOrphanedLabs, identify, isRunning, keeperMark, killMarked, labMark } from "./process-table";
+import {
+  findMarked,
+  findOrphanedLabs,
+  identify,
+  isRunning,
+  supervisorMark,
+  killMarked,
+  labMark,
+} from "./process-table";
 import { skipBecause } from "../support/tools";
 
 describe("the processes of a lab", () => {
@@ -24,7 +32,7 @@ describe("the processes of a lab", () => {
     return child as typeof child & { pid: number };
   }
 
-  it("are found by their mark, and killed without those of other labs", async () => {
+  it("are found by their environment, and killed without those of other labs", async () => {
     const [ours, theirs] = [randomBytes(8).toString("hex"), randomBytes(8).toString("hex")];
     const mine = await Promise.all([sleeper({ [labMark]: ours }), sleeper({ [labMark]: ours })]);
     const other = await sleeper({ [labMark]: theirs });
@@ -34,18 +42,18 @@ describe("the processes of a lab", () => {
     assert.deepEqual(findMarked(theirs), [other.pid]);
   });
 
-  it("are orphaned once their keeper is gone", async () => {
+  it("are orphaned once their supervisor is gone", async () => {
     const id = randomBytes(8).toString("hex");
-    const keeper = await sleeper({ [labMark]: id, [keeperMark]: "1" });
+    const supervisor = await sleeper({ [labMark]: id, [supervisorMark]: "1" });
     await sleeper({ [labMark]: id });
     assert.ok(!findOrphanedLabs().includes(id));
-    const ended = once(keeper, "exit");
-    keeper.kill("SIGKILL");
+    const ended = once(supervisor, "exit");
+    supervisor.kill("SIGKILL");
     await ended;
     assert.ok(findOrphanedLabs().includes(id));
   });
 
-  it("are told apart from later ones with the same number", async () => {
+  it("are distinguished from later processes with the same number", async () => {
     const child = await sleeper({});
     const identity = identify(child.pid);
     assert.ok(identity !== undefined && isRunning(identity));

@@ -3,10 +3,10 @@ import type { Cluster, LiveObject, ObjectReference } from "./cluster";
 import { nameOf, waitForObject, type WaitOptions } from "./wait";
 
 /**
- * Asks Flux to look at an object now, as `flux reconcile` does, and waits until it has. "Nothing happens" can be
- * asserted after this, and not before.
+ * Requests a reconciliation, as `flux reconcile` does, and waits until it has been handled. A test can assert that nothing
+ * changes only after this.
  *
- * @throws WaitError where the controller does not look in time
+ * @throws WaitError if the controller does not handle the request in time
  */
 export async function reconcile(
   cluster: Cluster,
@@ -18,7 +18,7 @@ export async function reconcile(
   return waitForObject(
     cluster,
     reference,
-    `Flux has looked at ${nameOf(reference)} again`,
+    `Flux has reconciled ${nameOf(reference)}`,
     ({ status }) => status?.lastHandledReconcileAt === request,
     options,
   );

@@ -1,70 +1,66 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { tailOf } from "./component-process";
-import { endLab, type KeeperMessage, type Order, type ReleaseMessage } from "./supervisor";
+import { lastLines } from "./component-process";
 import type { Lab, LabControl } from "./lab";
-import { claimDirectory, freshDirectory, layoutOf, readRecord, removeStaleLabs } from "./lab-directory";
-import type { LabRecord } from "./lab-directory";
-import { identify, keeperMark, labMark } from "./process-table";
-import { openToolbox } from "./toolbox";
+import { claimDirectory, freshDirectory, layoutOf, readRecord, removeStaleLabs, type LabRecord } from "./lab-directory";
+import { identify, labMark, supervisorMark } from "./process-table";
+import { endLab, type LabCommand, type SupervisorMessage } from "./supervisor";
+import { findTools } from "./tools";
 
-/** How a lab is started. */
+/** Options of a new lab. */
 export interface StartOptions {
-  /** Where everything of the lab lives. Default: a fresh directory beside the user's other labs. */
+  /** The lab's directory. Default: a new one. */
   readonly directory?: string;
-  /** The folder with `bin/`, `crds/` and `kwok/`. Default: `$AUTHORITY_TOOLS`. */
-  readonly tools?: string;
   /** The project's folder. Default: the working directory. */
   readonly root?: string;
-  /** Whether the lab outlives this process. Default: `false`, it ends with it, however it ends. */
-  readonly keep?: boolean;
-  /** Takes one line on what happens. */
+  /** Whether the lab keeps running after this process has exited. Default: `false`. */
+  readonly detach?: boolean;
+  /** Receives lines about the progress. */
   readonly report?: (line: string) => void;
 }
 
 /**
- * Starts a lab, and first cleans up after those that were left behind by a crash.
+ * Starts a lab. Removes stale labs first.
  *
- * @throws ToolsMissingError where this machine has not what the lab needs
- * @throws Error where the directory is taken, or with the end of the log of a process that does not start
+ * @throws ToolsMissingError if programs of the lab are missing on this machine
+ * @throws Error if the directory is not free, or with the end of the log of a process that does not start
  */
 export async function startLab(options: StartOptions = {}): Promise<Lab> {
   const root = options.root ?? process.cwd();
   const entry = join(root, "bin", "lab.js");
-  if (!existsSync(entry)) throw new Error(`${root} is not the folder of this project: it has no bin/lab.js.`);
-  const tools = options.tools ?? process.env.AUTHORITY_TOOLS;
-  openToolbox(tools);
+  if (!existsSync(entry)) throw new Error(`${root} is not the folder of this project: bin/lab.js is missing.`);
+  findTools();
   await removeStaleLabs();
   const { directory, record } = await claimDirectory(options.directory ?? freshDirectory());
-  const log = openSync(join(directory, "keeper.log"), "a");
-  const keeper = spawn(process.execPath, [entry, "keep", directory], {
+  const log = openSync(layoutOf(directory).supervisorLog, "a");
+  const supervisor = spawn(process.execPath, [entry, "supervise", directory], {
     detached: true,
     stdio: ["ignore", log, log, "ipc"],
-    env: { ...process.env, AUTHORITY_TOOLS: tools, [labMark]: record.id, [keeperMark]: "1" },
+    env: { ...process.env, [labMark]: record.id, [supervisorMark]: "1" },
   });
   closeSync(log);
   try {
-    await untilReady(keeper, directory, options.report);
+    await untilReady(supervisor, directory, options.report);
   } catch (error) {
-    await endLab(directory, record, keeper.pid === undefined ? undefined : identify(keeper.pid));
+    await endLab(directory, record, supervisor.pid === undefined ? undefined : identify(supervisor.pid));
     throw error;
   }
-  if (options.keep === true) await release(keeper);
-  keeper.unref();
-  keeper.channel?.unref();
+  if (options.detach === true) await release(supervisor);
+  supervisor.unref();
+  supervisor.channel?.unref();
   return { ...attachLab(directory), stop: () => stopLab(directory) };
 }
 
 /**
- * A lab that runs already.
+ * Connects to a running lab.
  *
- * @throws Error where there is none in the directory, or one that is not ready
+ * @throws Error if the directory has no lab, or the lab is not ready
  */
 export function attachLab(directory: string): Lab {
   const record = readRecord(directory);
-  if (record === undefined) throw new Error(`There is no lab in ${directory}. Start it with \`npm run lab -- up\`.`);
+  if (record === undefined) throw new Error(`${directory} has no lab. Start it with \`npm run lab -- up\`.`);
   const { controlUrl, apiUrl, registryHost, gitUrl } = record;
   if (controlUrl === undefined || apiUrl === undefined || registryHost === undefined || gitUrl === undefined) {
     throw new Error(`The lab in ${directory} is not ready yet.`);
@@ -82,51 +78,49 @@ export function attachLab(directory: string): Lab {
   };
 }
 
-/** Ends the lab in this directory, stale or not. Without one there, nothing happens. */
+/** Ends the lab in this directory, stale or not. Does nothing if there is no lab. */
 export async function stopLab(directory: string): Promise<void> {
   const record = readRecord(directory);
-  if (record !== undefined) await endLab(directory, record, record.keeper);
+  if (record !== undefined) await endLab(directory, record, record.supervisor);
 }
 
 function controlOf(directory: string, record: LabRecord, controlUrl: string): LabControl {
-  const layout = layoutOf(directory);
-  const config = parse(readFileSync(layout.kubeconfig, "utf8")) as { users: [{ user: { token: string } }] };
-  const order = async (body: Order) => {
-    const response = await fetch(controlUrl, {
-      method: "POST",
-      headers: { authorization: `Bearer ${record.id}` },
-      body: JSON.stringify(body),
-    });
+  const { kubeconfig, logs } = layoutOf(directory);
+  const { users } = parse(readFileSync(kubeconfig, "utf8")) as { users: [{ user: { token: string } }] };
+  const execute = async (command: LabCommand) => {
+    const headers = { authorization: `Bearer ${record.id}` };
+    const response = await fetch(controlUrl, { method: "POST", headers, body: JSON.stringify(command) });
     if (!response.ok) throw new Error(await response.text());
   };
   return {
     directory,
-    logs: layout.logs,
-    adminToken: config.users[0].user.token,
-    kill: (component) => order({ kind: "kill", component }),
-    restart: (component) => order({ kind: "restart", component }),
-    keepUnready: (...images) => order({ kind: "keep-unready", images }),
+    logs,
+    adminToken: users[0].user.token,
+    kill: (component) => execute({ kind: "kill", component }),
+    restart: (component) => execute({ kind: "restart", component }),
+    keepUnready: (...images) => execute({ kind: "keep-unready", images }),
   };
 }
 
-function untilReady(keeper: ChildProcess, directory: string, report?: (line: string) => void): Promise<void> {
+function untilReady(supervisor: ChildProcess, directory: string, report?: (line: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    keeper.on("message", (message: KeeperMessage) => {
+    supervisor.on("message", (message: SupervisorMessage) => {
       if (message.kind === "progress") report?.(message.line);
       else if (message.kind === "ready") resolve();
       else reject(new Error(message.message));
     });
-    keeper.once("error", reject);
-    keeper.once("exit", () => {
-      reject(new Error(`The lab's keeper ended at its start.\n${tailOf(join(directory, "keeper.log"), 15)}`));
+    supervisor.once("error", reject);
+    supervisor.once("exit", () => {
+      const log = lastLines(layoutOf(directory).supervisorLog, 15);
+      reject(new Error(`The lab's supervisor exited at its start. The end of its log:\n${log}`));
     });
   });
 }
 
-async function release(keeper: ChildProcess): Promise<void> {
-  const message: ReleaseMessage = { kind: "release" };
+/** Lets the supervisor run on after this process has exited. Any message means this. */
+async function release(supervisor: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    keeper.send(message, (error) => (error === null ? resolve() : reject(error)));
+    supervisor.send("release", (error) => (error === null ? resolve() : reject(error)));
   });
-  keeper.disconnect();
+  supervisor.disconnect();
 }

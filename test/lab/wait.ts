@@ -1,23 +1,22 @@
 import { inspect } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
-import { ApiError } from "./api-connection";
-import { type Cluster, type Condition, type LiveObject, type ObjectReference, selectionOf } from "./cluster";
-import { tailOf } from "./component-process";
+import { ApiError, type Cluster, type Condition, type LiveObject, type ObjectReference, selectionOf } from "./cluster";
+import { lastLines } from "./component-process";
 import type { Lab } from "./lab";
 
-/** How one waits. */
+/** Options of a wait. */
 export interface WaitOptions {
   /** Default: 60,000. */
   readonly timeoutMs?: number;
-  /** How long `waitFor` pauses before it asks again; milliseconds. Default: 100. */
+  /** The pause between two probes of `waitFor`, in milliseconds. Default: 100. */
   readonly pauseMs?: number;
-  /** Whose logs go into the message when the wait fails. */
+  /** The lab whose logs the error message quotes. */
   readonly lab?: Lab;
-  /** Which logs, such as `helm-controller`. Default: those of the controllers for the object's kind, if any. */
+  /** The logs to quote, such as `helm-controller`. Default: those of the controllers for the object's kind. */
   readonly logs?: readonly string[];
 }
 
-/** What was waited for did not come. Its message says what was seen last, with the ends of the logs. */
+/** A wait timed out. The message has the last observed state and the ends of the logs. */
 export class WaitError extends Error {
   override readonly name = "WaitError";
 }
@@ -26,10 +25,10 @@ const defaultPauseMs = 100;
 const defaultTimeoutMs = 60_000;
 
 /**
- * Asks again and again until there is an answer.
+ * Calls a probe until it returns a value.
  *
- * @param description what is waited for, as a statement: "production runs 6.14.1"
- * @param probe gives the answer, or `undefined` (or throws) where it is not so yet
+ * @param description the expected state, as a statement: "production runs 6.14.1"
+ * @param probe returns `undefined` or throws while the state is not reached; `see` records what it observes
  * @throws WaitError
  */
 export async function waitFor<T>(
@@ -40,77 +39,63 @@ export async function waitFor<T>(
   const { timeoutMs = defaultTimeoutMs, pauseMs = defaultPauseMs } = options;
   const deadline = Date.now() + timeoutMs;
   let last: unknown = "nothing";
-  const see = (seen: unknown) => (last = seen);
   for (;;) {
     try {
-      const answer = await probe(see);
+      const answer = await probe((seen) => (last = seen));
       if (answer !== undefined) return answer;
     } catch (error) {
       last = error instanceof Error ? error.message : error;
     }
-    if (Date.now() > deadline) throw failure(description, last, options);
+    if (Date.now() > deadline) throw timeoutError(description, last, options);
     await delay(pauseMs);
   }
 }
 
-/**
- * Watches one object until it is as it should be.
- *
- * @throws WaitError with the conditions that were seen last
- */
+/** Watches an object until it matches. @throws WaitError with the last status */
 export async function waitForObject(
   cluster: Cluster,
   reference: ObjectReference,
   description: string,
-  isSo: (object: LiveObject) => boolean,
+  matches: (object: LiveObject) => boolean,
   options: WaitOptions = {},
 ): Promise<LiveObject> {
   return watchUntil(cluster, reference, description, options, (object) =>
-    object !== undefined && isSo(object) ? object : undefined,
+    object !== undefined && matches(object) ? object : undefined,
   );
 }
 
-/**
- * Watches one object until a condition holds for its newest generation. By default `Ready` is `True`.
- *
- * @throws WaitError
- */
+type ExpectedCondition = Partial<Pick<Condition, "type" | "status" | "reason">>;
+
+/** Watches an object until a condition holds for its latest generation. Default: `Ready` is `True`. @throws WaitError */
 export function waitForCondition(
   cluster: Cluster,
   reference: ObjectReference,
-  options: WaitOptions & Partial<Pick<Condition, "type" | "status" | "reason">> = {},
+  options: WaitOptions & ExpectedCondition = {},
 ): Promise<LiveObject> {
   const { type = "Ready", status = "True", reason } = options;
   const description = `${nameOf(reference)} has ${type}=${status}${reason === undefined ? "" : ` (${reason})`}`;
   return waitForObject(cluster, reference, description, (object) => hasCondition(object, options), options);
 }
 
-/** Watches one object until it is gone. @throws WaitError */
+/** Watches an object until it is deleted. @throws WaitError */
 export async function waitForGone(
   cluster: Cluster,
   reference: ObjectReference,
   options: WaitOptions = {},
 ): Promise<void> {
-  await watchUntil(
-    cluster,
-    reference,
-    `${nameOf(reference)} is gone`,
-    options,
-    (object) => object === undefined || undefined,
-  );
+  const isGone = (object: LiveObject | undefined) => object === undefined || undefined;
+  await watchUntil(cluster, reference, `${nameOf(reference)} is deleted`, options, isGone);
 }
 
-/** Whether a condition holds for an object's newest generation. By default `Ready` is `True`. */
-export function hasCondition(
-  object: LiveObject,
-  { type = "Ready", status = "True", reason }: Partial<Pick<Condition, "type" | "status" | "reason">> = {},
-): boolean {
+/** Whether a condition holds for an object's latest generation. Default: `Ready` is `True`. */
+export function hasCondition(object: LiveObject, expected: ExpectedCondition = {}): boolean {
+  const { type = "Ready", status = "True", reason } = expected;
   const condition = conditionOf(object, type);
   const current = (condition?.observedGeneration ?? object.metadata.generation) === object.metadata.generation;
   return current && condition?.status === status && (reason === undefined || condition.reason === reason);
 }
 
-/** One of an object's conditions. */
+/** The condition of this type. */
 export function conditionOf(object: LiveObject, type: string): Condition | undefined {
   return object.status?.conditions?.find((condition) => condition.type === type);
 }
@@ -121,8 +106,8 @@ export function nameOf({ kind, metadata: { namespace, name } }: ObjectReference)
 }
 
 /**
- * A watch costs the API server less than polling and misses no state in between. Where the stream ends (the API server
- * may be down for a while in a test) it is opened again.
+ * A watch is cheaper for the API server than polling and misses no state. A closed stream is opened again, because some
+ * tests stop the API server.
  */
 async function watchUntil<T>(
   cluster: Cluster,
@@ -131,12 +116,13 @@ async function watchUntil<T>(
   options: WaitOptions,
   check: (object: LiveObject | undefined) => T | undefined,
 ): Promise<T> {
-  const { timeoutMs = defaultTimeoutMs, logs = logsFor(reference.kind) } = options;
+  const { timeoutMs = defaultTimeoutMs, logs = logsByKind[reference.kind] ?? ["kube-controller-manager"] } = options;
   const signal = AbortSignal.timeout(timeoutMs);
   const selection = selectionOf(reference);
   let last: unknown = "nothing";
   const look = (object: LiveObject | undefined) => {
-    last = object === undefined ? "there is no such object" : summaryOf(object);
+    const { generation, deletionTimestamp } = object?.metadata ?? {};
+    last = object === undefined ? "no such object" : { generation, deletionTimestamp, status: object.status };
     return check(object);
   };
   while (!signal.aborted) {
@@ -155,45 +141,31 @@ async function watchUntil<T>(
     }
     await delay(defaultPauseMs);
   }
-  throw failure(description, last, { ...options, timeoutMs, logs });
+  throw timeoutError(description, last, { ...options, timeoutMs, logs });
 }
 
-function summaryOf(object: LiveObject): unknown {
-  const { metadata, status } = object;
-  return { generation: metadata.generation, deletionTimestamp: metadata.deletionTimestamp, status };
-}
+/** The controllers whose logs explain the state of an object. */
+const logsByKind: Readonly<Record<string, readonly string[]>> = {
+  GitRepository: ["source-controller"],
+  OCIRepository: ["source-controller"],
+  HelmChart: ["source-controller"],
+  HelmRepository: ["source-controller"],
+  HelmRelease: ["helm-controller", "source-controller"],
+  Kustomization: ["kustomize-controller"],
+  ImageRepository: ["image-reflector-controller"],
+  ImagePolicy: ["image-reflector-controller"],
+  ImageUpdateAutomation: ["image-automation-controller", "source-controller"],
+};
 
-function logsFor(kind: string): readonly string[] {
-  switch (kind) {
-    case "GitRepository":
-    case "OCIRepository":
-    case "HelmChart":
-    case "HelmRepository":
-      return ["source-controller"];
-    case "HelmRelease":
-      return ["helm-controller", "source-controller"];
-    case "Kustomization":
-      return ["kustomize-controller"];
-    case "ImageRepository":
-    case "ImagePolicy":
-      return ["image-reflector-controller"];
-    case "ImageUpdateAutomation":
-      return ["image-automation-controller", "source-controller"];
-    default:
-      return ["kube-controller-manager"];
-  }
-}
-
-function failure(
-  description: string,
-  last: unknown,
-  { timeoutMs = defaultTimeoutMs, lab, logs = [] }: WaitOptions,
-): WaitError {
+function timeoutError(description: string, last: unknown, options: WaitOptions): WaitError {
+  const { timeoutMs = defaultTimeoutMs, lab, logs = [] } = options;
   const seen = typeof last === "string" ? last : inspect(last, { depth: 6, breakLength: 110 });
-  const { control } = lab ?? {};
-  const tails = logs.map((name) => {
+  const ends = logs.map((name) => {
     const file = `${name}.log`;
-    return control === undefined ? `${file} is in the cluster` : `${file}:\n${tailOf(`${control.logs}/${file}`, 8)}`;
+    const folder = lab?.control?.logs;
+    return folder === undefined ? `${file} is in the cluster` : `${file}:\n${lastLines(`${folder}/${file}`, 8)}`;
   });
-  return new WaitError([`Not so after ${timeoutMs / 1000} s: ${description}. Last seen: ${seen}`, ...tails].join("\n"));
+  return new WaitError(
+    [`Timed out after ${timeoutMs / 1000} s: ${description}. Last seen: ${seen}`, ...ends].join("\n"),
+  );
 }

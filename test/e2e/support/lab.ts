@@ -4,7 +4,7 @@ import { Cluster } from "../../lab/cluster";
 import { connectLab } from "../../lab/connect";
 import type { Lab, LabControl } from "../../lab/lab";
 import { startLab } from "../../lab/start";
-import { ToolsMissingError } from "../../lab/toolbox";
+import { ToolsMissingError } from "../../lab/tools";
 import { lacks, skipBecause } from "../../support/tools";
 
 /** A lab, and an administrator's client of its cluster. */

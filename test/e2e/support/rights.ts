@@ -1,5 +1,4 @@
-import { ApiError, type ApiRequest } from "../../lab/api-connection";
-import type { Cluster } from "../../lab/cluster";
+import { ApiError, type ApiRequest, type Cluster } from "../../lab/cluster";
 
 /** One rule of what somebody may do, as the API server resolves all roles. */
 export interface Right {

@@ -1,7 +1,7 @@
 import { connectLab, labVariables } from "../../lab/connect";
 import type { Lab } from "../../lab/lab";
 import { startLab } from "../../lab/start";
-import { ToolsMissingError } from "../../lab/toolbox";
+import { ToolsMissingError } from "../../lab/tools";
 
 let started: Lab | undefined;
 

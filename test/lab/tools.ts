@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isExecutable } from "../../demo/executable";
 
-/** The programs that a lab runs, all of them under `$AUTHORITY_TOOLS/bin`. */
+/** The programs of a lab, in `$AUTHORITY_TOOLS/bin`. */
 export const programs = [
   "etcd",
   "kube-apiserver",
@@ -18,44 +18,42 @@ export const programs = [
   "notification-controller",
 ] as const;
 
-/** The name of one program that a lab runs. */
+/** The name of a program of the lab. */
 export type Program = (typeof programs)[number];
 
-/** Where the programs and their files are. */
-export interface Toolbox {
+/** The paths of the programs and their files. */
+export interface Tools {
   /** The folder with the programs. */
   readonly bin: string;
   /** Flux's custom resource definitions, one YAML file each. */
   readonly definitions: readonly string[];
-  /** KWOK's stages, by which nodes and pods become ready. */
+  /** KWOK's stages, which make nodes and pods ready. */
   readonly stages: string;
 }
 
-/** The lab cannot run on this machine. Its message says what is missing and how to get it. */
+/** The lab cannot run on this machine. The message lists what is missing and how to get it. */
 export class ToolsMissingError extends Error {
   override readonly name = "ToolsMissingError";
 }
 
-const advice = `How to get them: see "What the lab needs" in docs/lab.md. In short: put the programs into a folder
-  <tools>/bin, Flux's definitions into <tools>/crds and KWOK's stages into <tools>/kwok/stages.yaml,
-  then: export AUTHORITY_TOOLS=<tools>
-Or use a cluster of your own with Flux installed: see "A cluster of your own" in docs/lab.md.`;
+const advice = `To get the programs, see "What the lab needs" in docs/lab.md. In short: put the programs into <tools>/bin,
+  Flux's definitions into <tools>/crds and KWOK's stages into <tools>/kwok/stages.yaml,
+  then run: export AUTHORITY_TOOLS=<tools>
+Or use a cluster of your own that has Flux: see "A cluster of your own" in docs/lab.md.`;
 
 /**
  * Finds the programs.
  *
- * @param folder the folder that holds `bin/`, `crds/` and `kwok/stages.yaml`; by default `$AUTHORITY_TOOLS`
- * @throws ToolsMissingError which names everything that is missing at once
+ * @param folder the folder with `bin/`, `crds/` and `kwok/stages.yaml`. Default: `$AUTHORITY_TOOLS`
+ * @throws ToolsMissingError with a list of everything that is missing
  */
-export function openToolbox(folder = process.env.AUTHORITY_TOOLS): Toolbox {
+export function findTools(folder = process.env.AUTHORITY_TOOLS): Tools {
   if (process.platform !== "linux") {
-    throw new ToolsMissingError(
-      `The lab's own control plane runs on Linux only, and this is ${process.platform}.\n${advice}`,
-    );
+    throw new ToolsMissingError(`The lab's control plane runs on Linux only. This is ${process.platform}.\n${advice}`);
   }
   if (folder === undefined || folder === "") {
     throw new ToolsMissingError(
-      `AUTHORITY_TOOLS is not set; it must name the folder with the lab's programs.\n${advice}`,
+      `AUTHORITY_TOOLS is not set. It must be the folder with the lab's programs.\n${advice}`,
     );
   }
   const bin = join(folder, "bin");
@@ -66,9 +64,7 @@ export function openToolbox(folder = process.env.AUTHORITY_TOOLS): Toolbox {
   if (definitions.length === 0) missing.push("crds/*.yaml");
   if (!existsSync(stages)) missing.push("kwok/stages.yaml");
   if (missing.length > 0) {
-    throw new ToolsMissingError(
-      `AUTHORITY_TOOLS is ${folder}, and there is no ${missing.join(", ")} in it.\n${advice}`,
-    );
+    throw new ToolsMissingError(`AUTHORITY_TOOLS is ${folder}. Not found in it: ${missing.join(", ")}.\n${advice}`);
   }
   return { bin, definitions: definitions.sort().map((file) => join(crds, file)), stages };
 }
