@@ -6,7 +6,7 @@ import { FaultyProxy } from "./support/faulty-proxy";
 import { openStackFile } from "./support/stack-file";
 import { assertWhole, objectsInCluster, objectsInState } from "./support/inventory";
 import { requireControl, useOwnLab } from "./support/lab";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 import { runTold, toldCommands } from "./support/told-commands";
 
 const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
@@ -19,7 +19,7 @@ const internalError = /Internal error occurred: the proxy says so/;
 /** What the API server may do to an `up`: it ends, it has too much to do, it fails, its answers are lost. */
 describe("an API server that fails during an `up`", () => {
   const opened = useOwnLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   const tags = new Map<Application, string>();
   let proxy: FaultyProxy;
   let first: Application;
@@ -28,15 +28,15 @@ describe("an API server that fails during an `up`", () => {
 
   before(async () => {
     proxy = await FaultyProxy.start(opened().lab.kubeconfigPath);
-    const kubeconfig = join(stage().project.directory, "..", "kubeconfig");
+    const kubeconfig = join(fixture().project.directory, "..", "kubeconfig");
     proxy.writeKubeconfig(kubeconfig);
-    first = await stage().application("6.13.0");
-    second = await stage().application("6.13.0");
-    await stage().addStack("prod", {
+    first = await fixture().application("6.13.0");
+    second = await fixture().application("6.13.0");
+    await fixture().addStack("prod", {
       tenants: [first, second].map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
-    await stage().edit("prod", "Through the proxy", (text) => text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`));
-    file = await openStackFile(stage(), "prod", [first, second]);
+    await fixture().edit("prod", "Through the proxy", (text) => text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`));
+    file = await openStackFile(fixture(), "prod", [first, second]);
   });
 
   after(() => proxy.close());
@@ -49,21 +49,21 @@ describe("an API server that fails during an `up`", () => {
 
   /** One more `up`; where it says that something exists already, what it tells people to do, and another one. */
   async function heal(): Promise<void> {
-    let healed = await stage().authorityUp("prod");
+    let healed = await fixture().authorityUp("prod");
     for (const command of toldCommands(said(healed), takeOver)) {
-      const taken = await runTold(stage(), `${command} --yes --skip-preview`);
+      const taken = await runTold(fixture(), `${command} --yes --skip-preview`);
       assert.equal(taken.code, 0, `${command}\n${said(taken)}`);
-      healed = await stage().authorityUp("prod");
+      healed = await fixture().authorityUp("prod");
     }
     assert.equal(healed.code, 0, said(healed));
-    await assertWhole(stage(), "prod", names());
+    await assertWhole(fixture(), "prod", names());
   }
 
   it("is killed: the `up` fails and says what to do, and one more makes what is missing once it is back", async function () {
     const control = requireControl(this, opened().lab);
     tags.set(first, "6.13.0");
     await file.declare(tags);
-    const result = await disturbUp(stage(), "prod", { seen: "engine", work: "ended", count: 4 }, () =>
+    const result = await disturbUp(fixture(), "prod", { seen: "engine", work: "ended", count: 4 }, () =>
       control.kill("kube-apiserver"),
     );
     await control.restart("kube-apiserver");
@@ -72,17 +72,17 @@ describe("an API server that fails during an `up`", () => {
     assert.match(said(result), /connection refused|EOF|connection reset/);
     assert.match(said(result), advice);
     await heal();
-    assert.equal(await stage().runningImage(first), `${first.image}:6.13.0`);
+    assert.equal(await fixture().runningImage(first), `${first.image}:6.13.0`);
   });
 
   it("has too much to do: the `up` takes longer, and goes on", async () => {
     tags.set(second, "6.13.0");
     await file.declare(tags);
     proxy.decide = ({ index }) => (index % 4 === 0 ? "too many requests" : "passed");
-    const result = await stage().tryUp("prod", "--skip-preview");
+    const result = await fixture().tryUp("prod", "--skip-preview");
     assert.equal(result.code, 0, said(result));
     assert.ok(proxy.counts["too many requests"] > 5);
-    await assertWhole(stage(), "prod", names());
+    await assertWhole(fixture(), "prod", names());
   });
 
   it("fails while objects are deleted and made: each `up` says so and what to do, and one more does the rest", async () => {
@@ -90,7 +90,7 @@ describe("an API server that fails during an `up`", () => {
     proxy.decide = fromSecondOn("DELETE");
     tags.delete(second);
     await file.declare(tags);
-    const deletion = await stage().tryUp("prod", "--skip-preview");
+    const deletion = await fixture().tryUp("prod", "--skip-preview");
     assert.notEqual(deletion.code, 0, said(deletion));
     assert.match(said(deletion), internalError);
     assert.match(said(deletion), advice);
@@ -100,7 +100,7 @@ describe("an API server that fails during an `up`", () => {
     proxy.decide = fromSecondOn("POST", "PATCH");
     tags.set(second, "6.13.0");
     await file.declare(tags);
-    const creation = await stage().tryUp("prod", "--skip-preview");
+    const creation = await fixture().tryUp("prod", "--skip-preview");
     assert.notEqual(creation.code, 0, said(creation));
     assert.match(said(creation), internalError);
     assert.match(said(creation), advice);
@@ -120,13 +120,13 @@ describe("an API server that fails during an `up`", () => {
       if (meant) lost = true;
       return meant ? "answer lost" : "passed";
     };
-    const result = await stage().tryUp("prod", "--skip-preview");
+    const result = await fixture().tryUp("prod", "--skip-preview");
     assert.notEqual(result.code, 0);
     assert.match(said(result), advice);
-    const orphan = `ImagePolicy ${stage().authorityNamespace}/${second.name}`;
-    assert.ok((await objectsInCluster(stage(), names())).includes(orphan));
-    assert.ok(!(await objectsInState(stage(), "prod")).includes(orphan));
-    const next = await stage().authorityUp("prod");
+    const orphan = `ImagePolicy ${fixture().authorityNamespace}/${second.name}`;
+    assert.ok((await objectsInCluster(fixture(), names())).includes(orphan));
+    assert.ok(!(await objectsInState(fixture(), "prod")).includes(orphan));
+    const next = await fixture().authorityUp("prod");
     assert.notEqual(next.code, 0);
     assert.match(said(next), new RegExp(`${orphan} exists already`));
     assert.match(

@@ -9,14 +9,14 @@ import { assertWhole, filesOf, stateFile } from "./support/inventory";
 import { useLab } from "./support/lab";
 import { recoveryFor } from "./support/recovery";
 import { SmallDisk } from "./support/small-disk";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 import { runTold } from "./support/told-commands";
 
 /** The engine's state, in files: another `up` has it, its disk is full, a file of it is broken. */
 describe("the place of the engine's state", () => {
   const opened = useLab();
   const disk = new SmallDisk();
-  const stage = useStage(opened, (context) => disk.engine(context));
+  const fixture = useFixture(opened, (context) => disk.engine(context));
   const tags = new Map<Application, string>();
   let first: Application;
   let second: Application;
@@ -25,29 +25,29 @@ describe("the place of the engine's state", () => {
   after(() => disk.close());
 
   before(async () => {
-    first = await stage().application("6.13.0");
-    second = await stage().application("6.13.0");
-    await stage().addStack("prod", {
+    first = await fixture().application("6.13.0");
+    second = await fixture().application("6.13.0");
+    await fixture().addStack("prod", {
       tenants: [first, second].map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
-    file = await openStackFile(stage(), "prod", [first, second]);
-    await disk.mount(stage(), 16);
+    file = await openStackFile(fixture(), "prod", [first, second]);
+    await disk.mount(fixture(), 16);
   });
 
   /** The engine's copies of the one `up` in which the disk was full: nothing reads them, see docs/recovery.md. */
   const unread = new Set<string>();
-  const whole = () => assertWhole(stage(), "prod", [first.name, second.name], { backend: disk.backend, unread });
+  const whole = () => assertWhole(fixture(), "prod", [first.name, second.name], { backend: disk.backend, unread });
   const archived = /^\.pulumi\/(history|backups)\/.*\/prod[.-][0-9]+\.(checkpoint\.)?json$/;
-  const state = () => stateFile(stage(), "prod", disk.backend);
+  const state = () => stateFile(fixture(), "prod", disk.backend);
 
   it("is locked while an `up` runs: a second one says so and ends, and the first one goes on unharmed", async () => {
     tags.set(first, "6.13.0");
     await file.declare(tags);
     const seconds: string[] = [];
-    const result = await disturbUp(stage(), "prod", { seen: "engine", work: "begun", count: 2 }, async (engine) => {
+    const result = await disturbUp(fixture(), "prod", { seen: "engine", work: "begun", count: 2 }, async (engine) => {
       // Held still, so that the first one has not ended before the second ones ask for the lock.
       process.kill(engine, "SIGSTOP");
-      const both = Promise.all([stage().authorityUp("prod"), stage().tryUp("prod", "--skip-preview")]);
+      const both = Promise.all([fixture().authorityUp("prod"), fixture().tryUp("prod", "--skip-preview")]);
       for (const other of await both.finally(() => process.kill(engine, "SIGCONT"))) {
         assert.notEqual(other.code, 0);
         seconds.push(said(other));
@@ -66,7 +66,7 @@ describe("the place of the engine's state", () => {
     tags.set(second, "6.13.0");
     await file.declare(tags);
     const before = await filesOf(disk.backend);
-    const full = await disturbUp(stage(), "prod", { seen: "engine", work: "ended", count: 5 }, () => disk.fill());
+    const full = await disturbUp(fixture(), "prod", { seen: "engine", work: "ended", count: 5 }, () => disk.fill());
     disk.free();
     for (const [path, written] of await filesOf(disk.backend)) {
       if (archived.test(path) && before.get(path) !== written) unread.add(path);
@@ -77,14 +77,14 @@ describe("the place of the engine's state", () => {
     const advice = await recoveryFor(said(full));
     assert.match(advice, /Make room, and run `pulumi cancel --stack prod --yes`/);
     assert.match(advice, /Run `npx authority up --stack prod -- --yes`/);
-    const cancelled = await stage().pulumi("cancel", "--stack", "prod", "--yes");
+    const cancelled = await fixture().pulumi("cancel", "--stack", "prod", "--yes");
     assert.equal(cancelled.code, 0, said(cancelled));
     const restored = await restoreWhereBroken();
     const command = restored
       ? "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true npx authority up --stack prod -- --yes"
       : "npx authority up --stack prod -- --yes";
     assert.ok(advice.includes(command));
-    const healed = await runTold(stage(), `${command} --skip-preview`);
+    const healed = await runTold(fixture(), `${command} --skip-preview`);
     assert.equal(healed.code, 0, said(healed));
     await whole();
   });
@@ -109,15 +109,15 @@ describe("the place of the engine's state", () => {
 
   it("may hold a file that is broken: what that means is told, and the documented command fixes it", async () => {
     await writeFile(`${state()}.attrs`, "");
-    const told = await runTold(stage(), "npx authority recover --stack prod");
+    const told = await runTold(fixture(), "npx authority recover --stack prod");
     assert.equal(told.code, 1, said(told));
     assert.match(
       said(told),
       /EOF\n.*left an empty file `\*\.attrs`.*The state beside it is\s+whole: delete the empty file/,
     );
-    const fixed = await runTold(stage(), `cd '${disk.backend}' && find .pulumi -name '*.attrs' -size 0 -delete`);
+    const fixed = await runTold(fixture(), `cd '${disk.backend}' && find .pulumi -name '*.attrs' -size 0 -delete`);
     assert.equal(fixed.code, 0, said(fixed));
-    const recovered = await runTold(stage(), "npx authority recover --stack prod");
+    const recovered = await runTold(fixture(), "npx authority recover --stack prod");
     assert.equal(recovered.code, 0, said(recovered));
     assert.match(said(recovered), /no `up` was interrupted/);
     await whole();

@@ -4,30 +4,30 @@ import type { Application } from "./support/application";
 import { openStackFile } from "./support/stack-file";
 import { assertWhole, objectsInCluster } from "./support/inventory";
 import { useOwnLab } from "./support/lab";
-import { said, useStage, stackFile } from "./support/stage";
+import { said, useFixture, stackFile } from "./support/fixture";
 
 /** What an `up` reads besides its own files: the Git host, the registry, and the clock. How hosts fail while they are read is in fault-resolving. */
 describe("an `up` whose surroundings fail", () => {
   const opened = useOwnLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let locked: Application;
   let promoted: Application;
   let file: Awaited<ReturnType<typeof openStackFile>>;
 
   before(async () => {
-    locked = await stage().application("6.13.0");
-    promoted = await stage().application("6.13.0", "6.14.1");
-    await stage().addStack("prod", {
+    locked = await fixture().application("6.13.0");
+    promoted = await fixture().application("6.13.0", "6.14.1");
+    await fixture().addStack("prod", {
       tenants: [
         { application: locked, tag: "6.13.0" },
         { application: promoted, tag: "6.13.0" },
       ],
     });
-    const result = await stage().authority("lock", "--stack", "prod");
+    const result = await fixture().authority("lock", "--stack", "prod");
     assert.equal(result.code, 0, said(result));
-    await stage().commit("Lock what runs", {});
-    await stage().up("prod");
-    file = await openStackFile(stage(), "prod", [locked, promoted]);
+    await fixture().commit("Lock what runs", {});
+    await fixture().up("prod");
+    file = await openStackFile(fixture(), "prod", [locked, promoted]);
   });
 
   const names = () => [locked.name, promoted.name];
@@ -41,10 +41,10 @@ describe("an `up` whose surroundings fail", () => {
         [promoted, "6.14.1"],
       ]),
     );
-    const before = await objectsInCluster(stage(), names());
+    const before = await objectsInCluster(fixture(), names());
     for (const verb of ["preview", "up"]) {
       const flags = verb === "up" ? ["--yes", "--skip-preview"] : [];
-      const result = await stage().pulumi(verb, "--stack", "prod", ...flags);
+      const result = await fixture().pulumi(verb, "--stack", "prod", ...flags);
       assert.notEqual(result.code, 0);
       assert.match(
         said(result),
@@ -56,13 +56,13 @@ describe("an `up` whose surroundings fail", () => {
       assert.match(said(result), advice);
       assert.doesNotMatch(said(result), /Git tag .* cannot be read/);
     }
-    assert.deepEqual(await objectsInCluster(stage(), names()), before);
+    assert.deepEqual(await objectsInCluster(fixture(), names()), before);
   });
 
   it("without the Git host says that it could not read the Git tag", async () => {
     await control().restart("registry");
     await control().kill("git");
-    const preview = await stage().pulumi("preview", "--stack", "prod");
+    const preview = await fixture().pulumi("preview", "--stack", "prod");
     assert.notEqual(preview.code, 0);
     assert.match(
       said(preview),
@@ -75,54 +75,54 @@ describe("an `up` whose surroundings fail", () => {
   it("without both goes on for a release that is locked, and holds the other one", async () => {
     await control().kill("registry");
     const values = `tenants/${locked.name}/values.yaml`;
-    await stage().project.commit("Another value", {
-      [values]: `${await stage().project.read(values)}\nreplicaCount: 2\n`,
+    await fixture().project.commit("Another value", {
+      [values]: `${await fixture().project.read(values)}\nreplicaCount: 2\n`,
     });
-    const result = await stage().authorityUp("prod");
+    const result = await fixture().authorityUp("prod");
     assert.equal(result.code, 3, said(result));
     assert.match(said(result), new RegExp(`held: ${promoted.name}; 1 of 2 go on\\. .* run this again once`));
     assert.deepEqual(
-      (await stage().history(locked)).map(({ values: given }) => given.replicaCount),
+      (await fixture().history(locked)).map(({ values: given }) => given.replicaCount),
       [undefined, 2],
     );
-    assert.equal(await stage().runningImage(promoted), `${promoted.image}:6.13.0`);
+    assert.equal(await fixture().runningImage(promoted), `${promoted.image}:6.13.0`);
   });
 
   it("does the rest once both are back", async () => {
     await control().restart("registry");
     await control().restart("git");
-    const healed = await stage().authorityUp("prod");
+    const healed = await fixture().authorityUp("prod");
     assert.equal(healed.code, 0, said(healed));
-    assert.equal(await stage().runningImage(promoted), `${promoted.image}:6.14.1`);
-    await assertWhole(stage(), "prod", names());
+    assert.equal(await fixture().runningImage(promoted), `${promoted.image}:6.14.1`);
+    await assertWhole(fixture(), "prod", names());
   });
 
   it("reports a pin over whose day the clock has jumped, and changes nothing by itself", async () => {
-    const text = await stage().project.read(stackFile("prod"));
+    const text = await fixture().project.read(stackFile("prod"));
     const until = new Date(Date.now() + dayMs).toISOString().slice(0, 10);
-    await stage().project.commit("Pinned until tomorrow", {
+    await fixture().project.commit("Pinned until tomorrow", {
       [stackFile("prod")]: text.replaceAll(
         /^( +)(automation: manual)$/gm,
         `$1$2\n$1pin: { reason: "issue 7", by: jo, until: "${until}" }`,
       ),
     });
-    const histories = () => Promise.all([locked, promoted].map((application) => stage().history(application)));
+    const histories = () => Promise.all([locked, promoted].map((application) => fixture().history(application)));
     const before = await histories();
-    const objects = await objectsInCluster(stage(), names());
+    const objects = await objectsInCluster(fixture(), names());
     const reported = /\[advisory\].*pin-not-expired[^]*by jo \(issue 7\) was meant to hold until [^]*Fix: unpin/;
     assert.doesNotMatch(await upWhenClockHasJumped(0), reported);
     assert.match(await upWhenClockHasJumped(3 * dayMs), reported);
     // And back again, as a clock does that was set wrong.
     assert.doesNotMatch(await upWhenClockHasJumped(-3 * dayMs), reported);
     assert.deepEqual(await histories(), before);
-    assert.deepEqual(await objectsInCluster(stage(), names()), objects);
-    await assertWhole(stage(), "prod", names());
+    assert.deepEqual(await objectsInCluster(fixture(), names()), objects);
+    await assertWhole(fixture(), "prod", names());
   });
 
   /** The clock of every Node process of the run: the program's and the policy pack's. @returns what the run said */
   async function upWhenClockHasJumped(milliseconds: number): Promise<string> {
-    const result = await stage().session.run(["up", "--stack", "prod", "--policy-pack", "policy-pack", "--yes"], {
-      directory: stage().project.directory,
+    const result = await fixture().session.run(["up", "--stack", "prod", "--policy-pack", "policy-pack", "--yes"], {
+      directory: fixture().project.directory,
       environment: {
         NODE_OPTIONS: `--require=${join(__dirname, "support", "jumped-clock.js")}`,
         CLOCK_JUMP_MS: String(milliseconds),

@@ -10,7 +10,7 @@ import { killProcesses, killUp, type Moment, type Victim } from "./support/distu
 import { openStackFile } from "./support/stack-file";
 import { assertWhole, stateFile } from "./support/inventory";
 import { freshName, useLab } from "./support/lab";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 import { runTold } from "./support/told-commands";
 
 /** What an `up` does when it is killed. */
@@ -39,7 +39,7 @@ const seed = Number(process.env.FAULT_SEED ?? randomInt(1_000_000));
 
 describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   const random = randomFrom(seed);
   const tags = new Map<Application, string>();
   const seen = new Set<Application>();
@@ -49,19 +49,19 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
 
   before(async function () {
     if (process.platform !== "linux") skipBecause(this, "finds the engine's processes in /proc");
-    for (let count = 0; count < 4; count++) applications.push(await stage().application("6.13.0", "6.14.1"));
-    await stage().addStack("prod", {
+    for (let count = 0; count < 4; count++) applications.push(await fixture().application("6.13.0", "6.14.1"));
+    await fixture().addStack("prod", {
       tenants: applications.map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
-    kubeconfig = join(stage().project.directory, "..", "kubeconfig");
+    kubeconfig = join(fixture().project.directory, "..", "kubeconfig");
     await copyFile(opened().lab.kubeconfigPath, kubeconfig);
-    await stage().edit("prod", "A kubeconfig of its own", (text) =>
+    await fixture().edit("prod", "A kubeconfig of its own", (text) =>
       text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`),
     );
-    file = await openStackFile(stage(), "prod", applications);
+    file = await openStackFile(fixture(), "prod", applications);
   });
 
-  afterEach(() => killProcesses(stage()));
+  afterEach(() => killProcesses(fixture()));
 
   const tenants = () => [...seen].map(({ name }) => name);
 
@@ -82,7 +82,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
 
   /** A moment that surely comes in such an `up`. */
   function momentOf(change: Change, { name }: Application): Moment {
-    const inAuthority = { namespace: stage().authorityNamespace };
+    const inAuthority = { namespace: fixture().authorityNamespace };
     const source = { apiVersion: "source.toolkit.fluxcd.io/v1", kind: "GitRepository", ...inAuthority };
     const release = { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", ...inAuthority };
     const values = { apiVersion: "v1", kind: "ConfigMap", ...inAuthority };
@@ -112,17 +112,17 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
       const victim: Victim = oneOf(random, ["all", "engine"]);
       this.test!.title += `, killed (${victim}) at ${describeMoment(moment)}`;
       await file.declare(tags);
-      const killed = await killUp(stage(), "prod", moment, victim);
+      const killed = await killUp(fixture(), "prod", moment, victim);
       assert.ok(killed.disturbed, said(killed));
 
-      const cancelled = await stage().pulumi("cancel", "--stack", "prod", "--yes");
+      const cancelled = await fixture().pulumi("cancel", "--stack", "prod", "--yes");
       assert.equal(cancelled.code, 0, said(cancelled));
-      const healed = await stage().authorityUp("prod");
+      const healed = await fixture().authorityUp("prod");
       assert.equal(healed.code, 0, `${said(killed)}\n----\n${said(healed)}`);
-      await assertWhole(stage(), "prod", tenants());
+      await assertWhole(fixture(), "prod", tenants());
       for (const [tenant, tag] of tags) {
-        assert.equal(await stage().runningImage(tenant), `${tenant.image}:${tag}`);
-        const versions = (await stage().history(tenant)).map(({ chartVersion }) => chartVersion);
+        assert.equal(await fixture().runningImage(tenant), `${tenant.image}:${tag}`);
+        const versions = (await fixture().history(tenant)).map(({ chartVersion }) => chartVersion);
         assert.deepEqual(versions, tag === "6.13.0" ? ["6.13.0"] : ["6.13.0", "6.14.1"]);
       }
     });
@@ -130,7 +130,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
 
   it("is told what became of each object: ours is taken over, what is not there is left out, others' is left alone", async () => {
     // Written into the file: `pulumi stack import` drops what is pending.
-    const path = stateFile(stage(), "prod");
+    const path = stateFile(fixture(), "prod");
     const { checkpoint, ...rest } = JSON.parse(await readFile(path, "utf8")) as StateFile;
     const { resources = [], ...deployment } = checkpoint.latest;
     // What was not written down is what came last: nothing in the state depends on it.
@@ -139,7 +139,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     const made = resources.filter((resource) => resource.type.startsWith("kubernetes:") && !isNeeded(resource));
     assert.ok(made.some(({ type }) => type.endsWith(":HelmRelease")));
     const values = resources.find(({ type }) => type.endsWith(":ConfigMap"))!;
-    const foreign = { name: freshName("foreign"), namespace: stage().authorityNamespace };
+    const foreign = { name: freshName("foreign"), namespace: fixture().authorityNamespace };
     const unmade = { ...foreign, name: freshName("unmade") };
     await opened().cluster.create({ apiVersion: "v1", kind: "ConfigMap", metadata: foreign });
     const pending = [...made, renamed(values, foreign), renamed(values, unmade)].map((resource) => ({
@@ -153,11 +153,11 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     };
     await writeFile(path, JSON.stringify({ ...rest, checkpoint: { ...checkpoint, latest } }));
 
-    const plain = await stage().tryUp("prod", "--skip-preview");
+    const plain = await fixture().tryUp("prod", "--skip-preview");
     assert.notEqual(plain.code, 0);
     assert.match(said(plain), /exists already[^]*`npx authority recover --stack prod` takes over/);
     await assertKeptWhereTheClusterIsGone(path);
-    const recovered = await runTold(stage(), "npx authority recover --stack prod");
+    const recovered = await runTold(fixture(), "npx authority recover --stack prod");
     assert.equal(recovered.code, 3, said(recovered));
     for (const { outputs } of made) {
       const { namespace, name } = outputs!.metadata!;
@@ -168,9 +168,9 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
       new RegExp(`ConfigMap ${foreign.namespace}/${foreign.name} was made by somebody else`),
     );
     assert.match(said(recovered), new RegExp(`ConfigMap ${unmade.namespace}/${unmade.name} is not there`));
-    const healed = await stage().authorityUp("prod");
+    const healed = await fixture().authorityUp("prod");
     assert.equal(healed.code, 0, said(healed));
-    await assertWhole(stage(), "prod", tenants());
+    await assertWhole(fixture(), "prod", tenants());
     await opened().cluster.delete({ apiVersion: "v1", kind: "ConfigMap", metadata: foreign });
   });
 
@@ -181,7 +181,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     const stored = async () => (JSON.parse(await readFile(path, "utf8")) as StateFile).checkpoint.latest;
     const sought = async () => interrupted({ deployment: await stored() }).map(({ urn }) => urn);
     const before = await sought();
-    const failed = await stage().authorityUp("prod");
+    const failed = await fixture().authorityUp("prod");
     assert.equal(failed.code, 1, said(failed));
     assert.match(
       said(failed),
@@ -195,14 +195,14 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
       interrupted({ deployment: state.checkpoint.latest }),
     );
     await writeFile(path, JSON.stringify({ ...state, checkpoint: { ...state.checkpoint, latest: marked.deployment } }));
-    const refreshed = await stage().pulumi("refresh", "--stack", "prod", "--yes", "--skip-preview");
+    const refreshed = await fixture().pulumi("refresh", "--stack", "prod", "--yes", "--skip-preview");
     assert.notEqual(refreshed.code, 0);
     assert.deepEqual((await sought()).sort(), before.sort());
     await writeFile(kubeconfig, right);
   }
 
   it("and at last nothing is left to do", async () => {
-    await stage().expectNoChanges("prod", "--refresh");
+    await fixture().expectNoChanges("prod", "--refresh");
   });
 });
 

@@ -6,7 +6,7 @@ import type { Application } from "./support/application";
 import { openStackFile } from "./support/stack-file";
 import { assertWhole } from "./support/inventory";
 import { useLab } from "./support/lab";
-import { said, useStage, stackFile } from "./support/stage";
+import { said, useFixture, stackFile } from "./support/fixture";
 
 interface Kubeconfig {
   readonly clusters: [{ cluster: { server: string } }];
@@ -16,7 +16,7 @@ interface Kubeconfig {
 /** The way to the cluster is wrong: each `up` says so, changes nothing and prints no secret. */
 describe("a kubeconfig that is wrong", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
   let file: Awaited<ReturnType<typeof openStackFile>>;
   let kubeconfig: string;
@@ -25,18 +25,18 @@ describe("a kubeconfig that is wrong", () => {
   let deployed: string;
 
   before(async () => {
-    application = await stage().application("6.13.0", "6.14.1");
-    await stage().addStack("prod", { tenants: [{ application, tag: "6.13.0" }] });
+    application = await fixture().application("6.13.0", "6.14.1");
+    await fixture().addStack("prod", { tenants: [{ application, tag: "6.13.0" }] });
     right = await readFile(opened().lab.kubeconfigPath, "utf8");
     token = (parse(right) as Kubeconfig).users[0].user.token ?? "no token";
-    kubeconfig = join(stage().project.directory, "..", "kubeconfig");
+    kubeconfig = join(fixture().project.directory, "..", "kubeconfig");
     await writeFile(kubeconfig, right);
-    await stage().edit("prod", "A kubeconfig of its own", (text) =>
+    await fixture().edit("prod", "A kubeconfig of its own", (text) =>
       text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`),
     );
-    await stage().up("prod");
+    await fixture().up("prod");
     deployed = await objects();
-    file = await openStackFile(stage(), "prod", [application]);
+    file = await openStackFile(fixture(), "prod", [application]);
     await file.declare(new Map([[application, "6.14.1"]]));
   });
 
@@ -50,7 +50,7 @@ describe("a kubeconfig that is wrong", () => {
 
   /** All that the state says of the cluster's objects. */
   async function objects(): Promise<string> {
-    const { stdout } = await stage().pulumi("stack", "export", "--stack", "prod");
+    const { stdout } = await fixture().pulumi("stack", "export", "--stack", "prod");
     const { deployment } = JSON.parse(stdout) as { deployment: { resources: { type: string }[] } };
     // An `up` that fails puts those that it had looked at before the others.
     const objects = deployment.resources.filter(({ type }) => type.startsWith("kubernetes:"));
@@ -62,12 +62,12 @@ describe("a kubeconfig that is wrong", () => {
 
   /** @param whys the engine's words and what the program adds to them, which come in no order */
   async function assertRefused(whys: readonly RegExp[], ...secrets: readonly string[]): Promise<void> {
-    const result = await stage().pulumi("up", "--stack", "prod", "--yes", "--skip-preview");
+    const result = await fixture().pulumi("up", "--stack", "prod", "--yes", "--skip-preview");
     assert.notEqual(result.code, 0);
     for (const why of whys) assert.match(said(result), why);
     for (const secret of [token, ...secrets]) assert.ok(!said(result).includes(secret), "a secret is printed");
     assert.equal(await objects(), deployed);
-    assert.equal(await stage().runningImage(application), `${application.image}:6.13.0`);
+    assert.equal(await fixture().runningImage(application), `${application.image}:6.13.0`);
   }
 
   it("since there is no such file", async () => {
@@ -123,8 +123,8 @@ describe("a kubeconfig that is wrong", () => {
   });
 
   it("since it has no such context", async () => {
-    const rightText = await stage().project.read(stackFile("prod"));
-    await stage().project.commit("Another context", {
+    const rightText = await fixture().project.read(stackFile("prod"));
+    await fixture().project.commit("Another context", {
       [stackFile("prod")]: rightText.replace("config:\n", "config:\n  kubernetes:context: nowhere\n"),
     });
     try {
@@ -134,14 +134,14 @@ describe("a kubeconfig that is wrong", () => {
         /`kubernetes:context` name the right file, context and credentials/,
       ]);
     } finally {
-      await stage().project.commit("The right context", { [stackFile("prod")]: rightText });
+      await fixture().project.commit("The right context", { [stackFile("prod")]: rightText });
     }
   });
 
   it("and once it is right again, the `up` does what was decided", async () => {
-    const result = await stage().authorityUp("prod");
+    const result = await fixture().authorityUp("prod");
     assert.equal(result.code, 0, said(result));
-    assert.equal(await stage().runningImage(application), `${application.image}:6.14.1`);
-    await assertWhole(stage(), "prod", [application.name]);
+    assert.equal(await fixture().runningImage(application), `${application.image}:6.14.1`);
+    await assertWhole(fixture(), "prod", [application.name]);
   });
 });

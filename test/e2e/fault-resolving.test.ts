@@ -6,7 +6,7 @@ import { FaultyHost } from "./support/faulty-host";
 import { openStackFile } from "./support/stack-file";
 import { assertWhole, objectsInCluster } from "./support/inventory";
 import { requireControl, useLab } from "./support/lab";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 import { runTold } from "./support/told-commands";
 
 /** What a host that is gone from the start does is in fault-hosts. Here it fails in the middle of what is read from it. */
@@ -23,8 +23,8 @@ describe("a Git host and a registry that fail while releases are resolved", () =
     hosts.push((registry = await FaultyHost.start(lab.registryUrl)));
   });
 
-  // Before these close, the stage removes what it has made, which may need them.
-  const stage = useStage(() => {
+  // Before these close, the fixture removes what it has made, which may need them.
+  const fixture = useFixture(() => {
     const lab = { ...opened().lab, gitUrl: git.url, registryUrl: registry.url, registryHost: registry.host };
     return { ...opened(), lab };
   });
@@ -42,19 +42,19 @@ describe("a Git host and a registry that fail while releases are resolved", () =
 
   before(async () => {
     const versions = ["6.13.0", "6.14.0", "6.14.1"];
-    plain = await stage().application(...versions);
-    packaged = await stage().application(...versions);
+    plain = await fixture().application(...versions);
+    packaged = await fixture().application(...versions);
     for (const version of versions) await packaged.pushChart(version);
-    await stage().addStack("prod", {
+    await fixture().addStack("prod", {
       tenants: [
         { application: plain, tag: "6.13.0" },
         { application: packaged, tag: "6.13.0", chart: packaged.ociChart },
       ],
     });
-    file = await openStackFile(stage(), "prod", [plain, packaged]);
+    file = await openStackFile(fixture(), "prod", [plain, packaged]);
     for (const application of [plain, packaged]) tags.set(application, "6.13.0");
     await lock();
-    await stage().up("prod");
+    await fixture().up("prod");
   });
 
   const names = () => [plain.name, packaged.name];
@@ -63,9 +63,9 @@ describe("a Git host and a registry that fail while releases are resolved", () =
     new RegExp(`held: ${packaged.name}; 1 of 2 go on\\. .* run this again once .* is fixed, or can be read`);
 
   async function lock(): Promise<void> {
-    const locked = await stage().authority("lock", "--stack", "prod");
+    const locked = await fixture().authority("lock", "--stack", "prod");
     assert.equal(locked.code, 0, said(locked));
-    await stage().project.commit("Lock what runs", {});
+    await fixture().project.commit("Lock what runs", {});
   }
 
   async function promote(application: Application, tag: string): Promise<void> {
@@ -75,8 +75,8 @@ describe("a Git host and a registry that fail while releases are resolved", () =
 
   /** What is there, and each state that ever ran. */
   const seen = async () => [
-    await objectsInCluster(stage(), names()),
-    ...(await Promise.all([plain, packaged].map((application) => stage().history(application)))),
+    await objectsInCluster(fixture(), names()),
+    ...(await Promise.all([plain, packaged].map((application) => fixture().history(application)))),
   ];
 
   /** @returns how the `up` ended, which has changed nothing in the cluster */
@@ -93,12 +93,12 @@ describe("a Git host and a registry that fail while releases are resolved", () =
   /** One more `up` does what was decided; the release is locked then, so that it needs no host any more. */
   async function heal(): Promise<void> {
     for (const host of hosts) host.heal();
-    const healed = await stage().authorityUp("prod");
+    const healed = await fixture().authorityUp("prod");
     assert.equal(healed.code, 0, said(healed));
     for (const [application, tag] of tags) {
-      assert.equal(await stage().runningImage(application), `${application.image}:${tag}`);
+      assert.equal(await fixture().runningImage(application), `${application.image}:${tag}`);
     }
-    await assertWhole(stage(), "prod", names());
+    await assertWhole(fixture(), "prod", names());
     await lock();
   }
 
@@ -106,7 +106,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
     await promote(plain, "6.14.0");
     // Git asks for the refs by two requests.
     git.failAfter(2, "cut", `/${plain.name}.git/`);
-    const result = await changesNothing(() => stage().tryUp("prod", "--skip-preview"), 200);
+    const result = await changesNothing(() => fixture().tryUp("prod", "--skip-preview"), 200);
     const text = said(result);
     assert.notEqual(result.code, 0, text);
     assert.ok(git.failures > 0);
@@ -128,7 +128,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
   it("cuts the registry between a chart's manifest and its config: the tenant is held, and one more `up` does it", async () => {
     await promote(packaged, "6.14.0");
     registry.failAfter(1, "cut", `/${packaged.chartPath}/manifests/`);
-    const result = await changesNothing(() => stage().authorityUp("prod"), 200);
+    const result = await changesNothing(() => fixture().authorityUp("prod"), 200);
     const text = said(result);
     assert.equal(result.code, 3, text);
     assert.ok(registry.failures > 0);
@@ -151,7 +151,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
     // A registry may take 30 s for each of four tries, and Git 120 s, which is too long for a test.
     const patience = `NODE_OPTIONS='--require=${join(__dirname, "support", "short-patience.js")}'`;
     const command = `${patience} '${process.execPath}' bin/authority.js up --stack prod -- --yes --skip-preview`;
-    const result = await changesNothing(() => runTold(stage(), command), 200);
+    const result = await changesNothing(() => runTold(fixture(), command), 200);
     const text = said(result);
     assert.equal(result.code, 3, text);
     assert.ok(git.failures > 0 && registry.failures > 0);

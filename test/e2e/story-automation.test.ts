@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { useStage, stackFile } from "./support/stage";
+import { useFixture, stackFile } from "./support/fixture";
 
 /** Story 7: who moves a version, for three tenants in one stack. */
 describe("three modes of automation side by side", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   const promotions = "promotions/prod";
   /** Files that carry the very markers of the stack file, and are not it. */
   const foreign = [stackFile("staging"), "docs/example.yaml", "tenants/example.yaml"];
@@ -17,26 +17,26 @@ describe("three modes of automation side by side", () => {
 
   before(async () => {
     [auto, pullRequest, manual] = [
-      await stage().application("6.11.1"),
-      await stage().application("6.11.1"),
-      await stage().application("6.11.1"),
+      await fixture().application("6.11.1"),
+      await fixture().application("6.11.1"),
+      await fixture().application("6.11.1"),
     ];
-    await stage().addStack("prod", {
+    await fixture().addStack("prod", {
       tenants: [
         { application: auto, tag: "6.11.1", automation: "auto" },
         { application: pullRequest, tag: "6.11.1", automation: "pull-request" },
         { application: manual, tag: "6.11.1", automation: "manual" },
       ],
     });
-    text = await stage().project.read(stackFile("prod"));
-    await stage().commit("Files with markers", Object.fromEntries(foreign.map((path) => [path, text])));
-    await stage().up("prod");
+    text = await fixture().project.read(stackFile("prod"));
+    await fixture().commit("Files with markers", Object.fromEntries(foreign.map((path) => [path, text])));
+    await fixture().up("prod");
   });
 
   afterEach("what is not the stack file is as it was", async () => {
     for (const branch of ["main", promotions]) {
-      if ((await stage().remoteHead(branch)) === undefined) continue;
-      for (const path of foreign) assert.equal(await stage().remoteFile(path, branch), text, `${path} on ${branch}`);
+      if ((await fixture().remoteHead(branch)) === undefined) continue;
+      for (const path of foreign) assert.equal(await fixture().remoteFile(path, branch), text, `${path} on ${branch}`);
     }
   });
 
@@ -49,7 +49,7 @@ describe("three modes of automation side by side", () => {
     [auto, pullRequest, manual].map((application) => tagOf(content, application));
 
   const proposal = (version: string) =>
-    stage().waitForStackFile(
+    fixture().waitForStackFile(
       "prod",
       `pull-request proposes ${version}`,
       (content) => tagOf(content, pullRequest) === version,
@@ -58,18 +58,18 @@ describe("three modes of automation side by side", () => {
 
   /** Whether what is on the main branch here is a part of the promotion branch. */
   async function isRebuiltFromMain(): Promise<boolean> {
-    await stage().project.git("fetch", "--quiet", "origin", promotions);
+    await fixture().project.git("fetch", "--quiet", "origin", promotions);
     const [main, base] = await Promise.all([
-      stage().project.git("rev-parse", "main"),
-      stage().project.git("merge-base", "main", "FETCH_HEAD"),
+      fixture().project.git("rev-parse", "main"),
+      fixture().project.git("merge-base", "main", "FETCH_HEAD"),
     ]);
     return main === base;
   }
 
   it("commits each version where its mode says, and nowhere else", async () => {
-    const before = await stage().remoteHead();
+    const before = await fixture().remoteHead();
     for (const application of [auto, pullRequest, manual]) await application.pushImage("6.13.0");
-    const main = await stage().waitForStackFile(
+    const main = await fixture().waitForStackFile(
       "prod",
       "auto is on the main branch",
       (content) => tagOf(content, auto) === "6.13.0",
@@ -79,54 +79,58 @@ describe("three modes of automation side by side", () => {
     // The branch may have been made before or after the commit to the main branch.
     assert.deepEqual(tags(proposed).slice(1), ["6.13.0", "6.11.1"]);
 
-    await stage().lookForNewImages("prod", auto, "auto");
-    await stage().lookForNewImages("prod", pullRequest, "pull-request");
-    assert.deepEqual(tags(await stage().remoteFile(stackFile("prod"))), ["6.13.0", "6.11.1", "6.11.1"]);
-    await stage().pull();
-    assert.equal(await stage().project.git("diff", "--name-only", before!, "HEAD"), stackFile("prod"));
-    await stage().project.git("fetch", "--quiet", "origin", promotions);
-    assert.equal(await stage().project.git("diff", "--name-only", before!, "FETCH_HEAD"), stackFile("prod"));
+    await fixture().lookForNewImages("prod", auto, "auto");
+    await fixture().lookForNewImages("prod", pullRequest, "pull-request");
+    assert.deepEqual(tags(await fixture().remoteFile(stackFile("prod"))), ["6.13.0", "6.11.1", "6.11.1"]);
+    await fixture().pull();
+    assert.equal(await fixture().project.git("diff", "--name-only", before!, "HEAD"), stackFile("prod"));
+    await fixture().project.git("fetch", "--quiet", "origin", promotions);
+    assert.equal(await fixture().project.git("diff", "--name-only", before!, "FETCH_HEAD"), stackFile("prod"));
   });
 
   it("goes on from the promotion branch as it stands: what comes to the main branch does not come into it", async () => {
     const values = `tenants/${manual.name}/values.yaml`;
-    await stage().commit("Two of it", { [values]: `${await stage().project.read(values)}\nreplicaCount: 2\n` });
-    const proposed = await stage().remoteHead(promotions);
-    await stage().lookForNewImages("prod", pullRequest, "pull-request");
-    assert.equal(await stage().remoteHead(promotions), proposed);
+    await fixture().commit("Two of it", { [values]: `${await fixture().project.read(values)}\nreplicaCount: 2\n` });
+    const proposed = await fixture().remoteHead(promotions);
+    await fixture().lookForNewImages("prod", pullRequest, "pull-request");
+    assert.equal(await fixture().remoteHead(promotions), proposed);
 
     await pullRequest.pushImage("6.14.0");
     await proposal("6.14.0");
     assert.equal(await isRebuiltFromMain(), false);
-    assert.equal(await stage().project.git("rev-parse", "FETCH_HEAD^"), proposed, "one commit more, nothing rewritten");
+    assert.equal(
+      await fixture().project.git("rev-parse", "FETCH_HEAD^"),
+      proposed,
+      "one commit more, nothing rewritten",
+    );
   });
 
   it("deploys the promotion branch once people have merged it, and makes none without a release to propose", async () => {
-    await stage().up("prod");
+    await fixture().up("prod");
     assert.deepEqual(await running(), ["6.13.0", "6.11.1", "6.11.1"]);
-    await stage().project.git("fetch", "--quiet", "origin", promotions);
-    await stage().project.git("merge", "--quiet", "--no-edit", "FETCH_HEAD");
-    await stage().push();
+    await fixture().project.git("fetch", "--quiet", "origin", promotions);
+    await fixture().project.git("merge", "--quiet", "--no-edit", "FETCH_HEAD");
+    await fixture().push();
     // A run of Flux that has read the main branch before the merge could make the deleted branch anew.
-    await stage().lookForNewImages("prod", pullRequest, "pull-request");
+    await fixture().lookForNewImages("prod", pullRequest, "pull-request");
     // As Git hosts do it after a merge, once they are told to.
-    await stage().project.git("push", "--quiet", "origin", "--delete", promotions);
-    await stage().up("prod");
+    await fixture().project.git("push", "--quiet", "origin", "--delete", promotions);
+    await fixture().up("prod");
     assert.deepEqual(await running(), ["6.13.0", "6.14.0", "6.11.1"]);
-    await stage().lookForNewImages("prod", pullRequest, "pull-request");
-    assert.equal(await stage().remoteHead(promotions), undefined);
+    await fixture().lookForNewImages("prod", pullRequest, "pull-request");
+    assert.equal(await fixture().remoteHead(promotions), undefined);
   });
 
   it("proposes the next release on a new promotion branch, on top of the main branch", async () => {
     await pullRequest.pushImage("6.14.1");
     assert.deepEqual(tags(await proposal("6.14.1")), ["6.13.0", "6.14.1", "6.11.1"]);
     assert.equal(await isRebuiltFromMain(), true);
-    assert.deepEqual(tags(await stage().remoteFile(stackFile("prod"))), ["6.13.0", "6.14.0", "6.11.1"]);
+    assert.deepEqual(tags(await fixture().remoteFile(stackFile("prod"))), ["6.13.0", "6.14.0", "6.11.1"]);
   });
 
   async function running(): Promise<(string | undefined)[]> {
     const images = await Promise.all(
-      [auto, pullRequest, manual].map((application) => stage().runningImage(application)),
+      [auto, pullRequest, manual].map((application) => fixture().runningImage(application)),
     );
     return images.map((image) => image.split(":").at(-1));
   }

@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 import { waitFor } from "../lab/wait";
 
 /** Story 1, for an application that publishes a chart for each commit: Flux follows by range and filter, with no `up`. */
 describe("dev, where each commit of master has a chart in the registry", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
   let source: unknown;
 
   before(async () => {
-    application = await stage().application();
+    application = await fixture().application();
     await publish("0.0.0-master.999");
     await publish("6.14.1");
-    await stage().addStack("dev", {
+    await fixture().addStack("dev", {
       follow: "branch",
       tenants: [
         {
@@ -25,7 +25,7 @@ describe("dev, where each commit of master has a chart in the registry", () => {
         },
       ],
     });
-    await stage().up("dev");
+    await fixture().up("dev");
     source = await specOf("OCIRepository");
   });
 
@@ -44,7 +44,7 @@ describe("dev, where each commit of master has a chart in the registry", () => {
   }
 
   async function specOf(kind: "OCIRepository" | "HelmRelease"): Promise<unknown> {
-    return (await opened().cluster.get(stage().flux(kind, application.name))).spec;
+    return (await opened().cluster.get(fixture().flux(kind, application.name))).spec;
   }
 
   /** Waits until Helm has deployed the chart's version last. Behind its `+` stands the artifact's digest. */
@@ -52,7 +52,7 @@ describe("dev, where each commit of master has a chart in the registry", () => {
     waitFor(
       `dev runs ${version}`,
       async (see) => {
-        const latest = (await stage().history(application)).at(-1);
+        const latest = (await fixture().history(application)).at(-1);
         see(latest?.chartVersion);
         return latest?.status === "deployed" && latest.chartVersion.startsWith(`${version}+`) ? latest : undefined;
       },
@@ -61,39 +61,39 @@ describe("dev, where each commit of master has a chart in the registry", () => {
 
   it("runs the newest chart that was made for a commit, and no release", async () => {
     await runs("0.0.0-master.999");
-    assert.equal(await stage().runningImage(application), `${application.image}:0.0.0-master.999`);
-    await stage().expectNoChanges("dev");
+    assert.equal(await fixture().runningImage(application), `${application.image}:0.0.0-master.999`);
+    await fixture().expectNoChanges("dev");
   });
 
   it("does not change where a commit has no chart, nor where a chart is older or of something else", async () => {
     await application.commitVersion("6.15.0");
     for (const version of ["0.0.0-master.99", "0.0.0-feature.2000", "6.15.0"]) await publish(version);
-    await stage().reconcile(stage().flux("OCIRepository", application.name));
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
-    const history = await stage().history(application);
+    await fixture().reconcile(fixture().flux("OCIRepository", application.name));
+    await fixture().reconcile(fixture().flux("HelmRelease", application.name));
+    const history = await fixture().history(application);
     assert.equal(history.length, 1);
     assert.ok(history[0]!.chartVersion.startsWith("0.0.0-master.999+"));
   });
 
   it("runs the next chart once it is published, with no `up` and no commit", async () => {
-    const before = await stage().remoteHead();
+    const before = await fixture().remoteHead();
     const digest = await publish("0.0.0-master.1000");
     const { chartVersion } = await runs("0.0.0-master.1000");
     assert.ok(chartVersion.endsWith(`+${digest.slice("sha256:".length, "sha256:".length + 12)}`));
-    assert.equal(await stage().runningImage(application), `${application.image}:0.0.0-master.1000`);
-    assert.equal((await stage().history(application)).length, 2);
-    assert.equal(await stage().remoteHead(), before);
+    assert.equal(await fixture().runningImage(application), `${application.image}:0.0.0-master.1000`);
+    assert.equal((await fixture().history(application)).length, 2);
+    assert.equal(await fixture().remoteHead(), before);
     assert.deepEqual(await specOf("OCIRepository"), source);
   });
 
   it("is upgraded by no `up`", async () => {
     const spec = await specOf("HelmRelease");
-    await stage().up("dev");
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
+    await fixture().up("dev");
+    await fixture().reconcile(fixture().flux("HelmRelease", application.name));
     assert.deepEqual(await specOf("HelmRelease"), spec);
-    assert.equal((await stage().history(application)).length, 2);
-    await stage().expectNoChanges("dev");
-    const preview = await stage().previewInCi("dev");
+    assert.equal((await fixture().history(application)).length, 2);
+    await fixture().expectNoChanges("dev");
+    const preview = await fixture().previewInCi("dev");
     assert.equal(preview.code, 0, said(preview));
   });
 });

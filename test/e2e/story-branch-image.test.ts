@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, useStage, stackFile } from "./support/stage";
+import { said, useFixture, stackFile } from "./support/fixture";
 
 /** Story 1, for an application that publishes an image for each commit: dev runs that image, with the chart of its commit. */
 describe("dev, where each commit of master has an image", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
   /** The commit that dev runs, its tag and the image's digest. */
   let running: { commit: string; tag: string; digest: string };
 
   before(async () => {
-    application = await stage().application("6.14.1");
+    application = await fixture().application("6.14.1");
     running = await publish(await head(), 999);
-    await stage().addStack("dev", {
+    await fixture().addStack("dev", {
       follow: "branch",
       tenants: [
         {
@@ -25,7 +25,7 @@ describe("dev, where each commit of master has an image", () => {
         },
       ],
     });
-    await stage().up("dev");
+    await fixture().up("dev");
   });
 
   const head = () => application.repository.git("rev-parse", "HEAD");
@@ -48,14 +48,14 @@ describe("dev, where each commit of master has an image", () => {
 
   /** Lets Flux look at everything that could change what runs. */
   async function lookAtEverything(): Promise<void> {
-    const source = stage().flux("GitRepository", `${application.name}-commit.${running.commit.slice(0, 12)}`);
-    await stage().lookAtSource(application, source);
-    await stage().lookForNewImages("dev", application, "auto");
+    const source = fixture().flux("GitRepository", `${application.name}-commit.${running.commit.slice(0, 12)}`);
+    await fixture().lookAtSource(application, source);
+    await fixture().lookForNewImages("dev", application, "auto");
   }
 
   async function assertRuns({ commit, tag, digest }: typeof running, revisions: number): Promise<void> {
-    assert.equal(await stage().runningImage(application), `${application.image}:${tag}@${digest}`);
-    const history = await stage().history(application);
+    assert.equal(await fixture().runningImage(application), `${application.image}:${tag}@${digest}`);
+    const history = await fixture().history(application);
     assert.equal(history.length, revisions);
     assert.equal(history.at(-1)?.status, "deployed");
     assert.equal(history.at(-1)?.chartVersion, `6.14.1+${commit.slice(0, 12)}`);
@@ -63,35 +63,35 @@ describe("dev, where each commit of master has an image", () => {
 
   it("runs the image of the commit, not the last release's, with the chart of that commit", async () => {
     await assertRuns(running, 1);
-    await stage().expectNoChanges("dev");
+    await fixture().expectNoChanges("dev");
   });
 
   it("does not change where a commit has no image, nor where an image is no newer or is a release", async () => {
-    const before = await stage().remoteHead();
+    const before = await fixture().remoteHead();
     const unpublished = await commitReplicas(2);
     await application.pushImage(`master-${unpublished.slice(0, 8)}-99`);
     await application.pushImage("6.99.0");
     await lookAtEverything();
-    assert.equal(await stage().remoteHead(), before);
+    assert.equal(await fixture().remoteHead(), before);
     await assertRuns(running, 1);
-    await stage().expectNoChanges("dev");
+    await fixture().expectNoChanges("dev");
   });
 
   it("has a commit's image committed by Flux, with tag and digest, and every other byte as it was", async () => {
-    const before = await stage().project.read(stackFile("dev"));
+    const before = await fixture().project.read(stackFile("dev"));
     const next = await publish(await commitReplicas(3), 1000);
-    const after = await stage().waitForStackFile("dev", `Flux has committed ${next.tag}`, (text) =>
+    const after = await fixture().waitForStackFile("dev", `Flux has committed ${next.tag}`, (text) =>
       text.includes(next.tag),
     );
     assert.equal(after, before.replace(running.tag, next.tag).replace(running.digest, next.digest));
     await lookAtEverything();
     await assertRuns(running, 1);
-    await stage().pull();
-    assert.equal(await stage().project.git("diff", "--name-only", "HEAD~1"), stackFile("dev"));
+    await fixture().pull();
+    assert.equal(await fixture().project.git("diff", "--name-only", "HEAD~1"), stackFile("dev"));
     assert.match(
-      await stage().project.git("log", "-1", "--format=%B"),
+      await fixture().project.git("log", "-1", "--format=%B"),
       new RegExp(
-        `^Promote in dev\n\n- ${stage().authorityNamespace}:${application.name}:tag: ${running.tag} -> ${next.tag}$`,
+        `^Promote in dev\n\n- ${fixture().authorityNamespace}:${application.name}:tag: ${running.tag} -> ${next.tag}$`,
         "m",
       ),
     );
@@ -99,16 +99,16 @@ describe("dev, where each commit of master has an image", () => {
   });
 
   it("runs it after `up`, image and chart by one Helm upgrade", async () => {
-    await stage().up("dev");
+    await fixture().up("dev");
     await assertRuns(running, 2);
-    await stage().expectNoChanges("dev");
+    await fixture().expectNoChanges("dev");
     const { spec } = await opened().cluster.get({
       apiVersion: "apps/v1",
       kind: "Deployment",
       metadata: { name: application.name, namespace: application.name },
     });
     assert.equal((spec as { replicas: number }).replicas, 3);
-    const planned = await stage().authority("plan", "--stack", "dev", "--json");
+    const planned = await fixture().authority("plan", "--stack", "dev", "--json");
     assert.equal(planned.code, 0, said(planned));
     const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [Record<string, unknown>] }] };
     const { tag, commit, previous, automation, newestAllowed } = stacks[0].tenants[0];
@@ -120,29 +120,29 @@ describe("dev, where each commit of master has an image", () => {
 
   it("stays as it is where an image names no commit of master, and goes on with the next good one", async () => {
     const stray = await publish("0123456789abcdef0123456789abcdef01234567", 5000);
-    await stage().waitForStackFile("dev", `Flux has committed ${stray.tag}`, (text) => text.includes(stray.tag));
-    await stage().pull();
-    const refused = await stage().tryUp("dev", "--skip-preview");
+    await fixture().waitForStackFile("dev", `Flux has committed ${stray.tag}`, (text) => text.includes(stray.tag));
+    await fixture().pull();
+    const refused = await fixture().tryUp("dev", "--skip-preview");
     assert.notEqual(refused.code, 0);
     assert.match(said(refused), /the id of no commit on the branch "master" of \S+ begins with "01234567"/);
     await assertRuns(running, 2);
 
     running = await publish(await commitReplicas(1), 6000);
-    await stage().waitForStackFile("dev", `Flux has committed ${running.tag}`, (text) => text.includes(running.tag));
-    await stage().pull();
-    await stage().up("dev");
+    await fixture().waitForStackFile("dev", `Flux has committed ${running.tag}`, (text) => text.includes(running.tag));
+    await fixture().pull();
+    await fixture().up("dev");
     await assertRuns(running, 3);
   });
 
   it("does not change where the tag is pushed again with another content, and CI says so", async () => {
-    const good = await stage().previewInCi("dev");
+    const good = await fixture().previewInCi("dev");
     assert.equal(good.code, 0, said(good));
-    const before = await stage().remoteHead();
+    const before = await fixture().remoteHead();
     await application.pushImage(running.tag, { labels: { built: "again" } });
     await lookAtEverything();
-    assert.equal(await stage().remoteHead(), before);
+    assert.equal(await fixture().remoteHead(), before);
     await assertRuns(running, 3);
-    const preview = await stage().previewInCi("dev");
+    const preview = await fixture().previewInCi("dev");
     assert.notEqual(preview.code, 0);
     assert.match(said(preview), /the digest of \S+ is "sha256:\w+", must be "sha256:\w+", as the stack file says/);
   });

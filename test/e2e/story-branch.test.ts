@@ -1,26 +1,26 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 import { waitFor } from "../lab/wait";
 
 /** Story 1, the plain form: dev runs the latest commit of master. */
 describe("dev, which follows master", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
 
   before(async () => {
-    application = await stage().application();
-    await stage().addStack("dev", { follow: "branch", tenants: [{ application }] });
-    await stage().up("dev");
+    application = await fixture().application();
+    await fixture().addStack("dev", { follow: "branch", tenants: [{ application }] });
+    await fixture().up("dev");
   });
 
   const runsCommit = (commit: string) =>
     waitFor(
       `dev runs ${commit}`,
       async (see) => {
-        const latest = (await stage().history(application)).at(-1);
+        const latest = (await fixture().history(application)).at(-1);
         see(latest?.chartVersion);
         return latest?.status === "deployed" && latest.chartVersion.endsWith(`+${commit.slice(0, 12)}`)
           ? latest
@@ -43,28 +43,28 @@ describe("dev, which follows master", () => {
 
     const released = await application.commitVersion("6.15.0");
     assert.match((await runsCommit(released)).chartVersion, /^6\.15\.0\+/);
-    assert.equal(await stage().runningImage(application), `${application.image}:6.15.0`);
-    assert.equal((await stage().history(application)).length, 3);
+    assert.equal(await fixture().runningImage(application), `${application.image}:6.15.0`);
+    assert.equal((await fixture().history(application)).length, 3);
   });
 
   it("needs no second `up`: its preview shows no change, though master's chart has another version now", async () => {
-    const before = await stage().release(application);
-    await stage().expectNoChanges("dev");
-    await stage().up("dev");
-    assert.deepEqual((await stage().release(application)).metadata.annotations, before.metadata.annotations);
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
-    assert.equal((await stage().release(application)).metadata.generation, before.metadata.generation);
-    assert.equal((await stage().history(application)).length, 3);
+    const before = await fixture().release(application);
+    await fixture().expectNoChanges("dev");
+    await fixture().up("dev");
+    assert.deepEqual((await fixture().release(application)).metadata.annotations, before.metadata.annotations);
+    await fixture().reconcile(fixture().flux("HelmRelease", application.name));
+    assert.equal((await fixture().release(application)).metadata.generation, before.metadata.generation);
+    assert.equal((await fixture().history(application)).length, 3);
   });
 
   it("runs a commit whose appVersion was forgotten, and the policy pack says so at the next preview", async () => {
     const forgetful = await application.commitVersion("6.15.1", { appVersion: "6.15.0" });
     await runsCommit(forgetful);
-    const preview = await stage().pulumi("preview", "--stack", "dev", "--policy-pack", "policy-pack");
+    const preview = await fixture().pulumi("preview", "--stack", "dev", "--policy-pack", "policy-pack");
     assert.notEqual(preview.code, 0);
     assert.match(said(preview), /release-synced[^]*appVersion of Chart\.yaml is "6\.15\.0", must be "6\.15\.1"/);
     await runsCommit(await application.commitVersion("6.15.2"));
-    await stage().expectNoChanges("dev");
+    await fixture().expectNoChanges("dev");
   });
 
   it("keeps running the last good commit where one does not render, and says why", async () => {
@@ -73,10 +73,10 @@ describe("dev, which follows master", () => {
       "charts/podinfo/templates/deployment.yaml": `${template}\n{{ fail "a mistake" }}\n`,
     });
     await application.repository.push("master");
-    await stage().waitForRelease(application, "the mistake is reported", ({ status }) =>
+    await fixture().waitForRelease(application, "the mistake is reported", ({ status }) =>
       (status?.conditions ?? []).some(({ status: is, message }) => is === "False" && message?.includes("a mistake")),
     );
-    assert.equal(await stage().runningImage(application), `${application.image}:6.15.2`);
+    assert.equal(await fixture().runningImage(application), `${application.image}:6.15.2`);
     const fixed = await application.repository.commit("Fixed", {
       "charts/podinfo/templates/deployment.yaml": template,
     });

@@ -5,7 +5,7 @@ import type { Application } from "./support/application";
 import { assertToldFailure } from "./support/failed-up";
 import { requireControl, useOwnLab } from "./support/lab";
 import { removeTag } from "./support/registry";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 
 /**
  * Story 10, with the chart in Git and (story 15) as an OCI artifact, side by side in one stack: a release that keeps the
@@ -13,7 +13,7 @@ import { said, useStage } from "./support/stage";
  */
 describe("a release that does not come up", () => {
   const opened = useOwnLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let inGit: Application;
   let inRegistry: Application;
   let servingAtFirst: readonly (readonly string[])[];
@@ -21,10 +21,10 @@ describe("a release that does not come up", () => {
   let template: string;
 
   before(async () => {
-    inGit = await stage().application("6.14.1");
-    inRegistry = await stage().application("6.14.1");
+    inGit = await fixture().application("6.14.1");
+    inRegistry = await fixture().application("6.14.1");
     await inRegistry.pushChart("6.14.1");
-    await stage().addStack("prod", {
+    await fixture().addStack("prod", {
       tenants: [
         { application: inGit, tag: "6.14.1" },
         { application: inRegistry, tag: "6.14.1", chart: inRegistry.ociChart },
@@ -32,10 +32,10 @@ describe("a release that does not come up", () => {
       releaseTimeout: "20s",
       sourceTimeout: "10s",
     });
-    await stage().commit("Two pods each, of which the chart lets one be away", {
+    await fixture().commit("Two pods each, of which the chart lets one be away", {
       ...Object.fromEntries(await Promise.all(applications().map(withTwoPods))),
     });
-    await stage().up("prod");
+    await fixture().up("prod");
     template = await inGit.chartFile(path);
     servingAtFirst = await servingPods();
     assert.deepEqual(
@@ -48,7 +48,7 @@ describe("a release that does not come up", () => {
 
   async function withTwoPods({ name }: Application): Promise<[path: string, content: string]> {
     const file = `tenants/${name}/values.yaml`;
-    return [file, `${await stage().project.read(file)}replicaCount: 2\n`];
+    return [file, `${await fixture().project.read(file)}replicaCount: 2\n`];
   }
 
   /** The pods of the old release that are ready, of each application. */
@@ -80,7 +80,7 @@ describe("a release that does not come up", () => {
   }
 
   const promote = (version: string) =>
-    stage().edit("prod", `Promote to ${version}`, (text) => text.replaceAll(/tag: "[^"]+"/g, `tag: "${version}"`));
+    fixture().edit("prod", `Promote to ${version}`, (text) => text.replaceAll(/tag: "[^"]+"/g, `tag: "${version}"`));
 
   /** An `up` that must fail within its time-out, and say of both tenants which object failed, and why. */
   async function failingUp(
@@ -88,7 +88,7 @@ describe("a release that does not come up", () => {
     ...why: readonly RegExp[]
   ): Promise<void> {
     const started = Date.now();
-    const result = await stage().tryUp("prod", "--skip-preview");
+    const result = await fixture().tryUp("prod", "--skip-preview");
     const seconds = (Date.now() - started) / 1000;
     assert.notEqual(result.code, 0);
     assert.ok(seconds < 180, `up took ${seconds} s`);
@@ -98,28 +98,28 @@ describe("a release that does not come up", () => {
   }
 
   const sourceOf = (version: string) => (application: Application) =>
-    stage().flux(application === inGit ? "GitRepository" : "OCIRepository", `${application.name}-${version}`);
-  const releaseOf = ({ name }: Application) => stage().flux("HelmRelease", name);
+    fixture().flux(application === inGit ? "GitRepository" : "OCIRepository", `${application.name}-${version}`);
+  const releaseOf = ({ name }: Application) => fixture().flux("HelmRelease", name);
 
   it("changes nothing where its source cannot be fetched", async () => {
     await release("6.15.0");
     await promote("6.15.0");
-    const locked = await stage().authority("lock");
+    const locked = await fixture().authority("lock");
     assert.equal(locked.code, 0, said(locked));
-    await stage().commit("Lock 6.15.0", {});
+    await fixture().commit("Lock 6.15.0", {});
     for (const { repository } of applications()) {
       await repository.git("reset", "--quiet", "--hard", "HEAD~1");
       await repository.push("--force", "master");
       await repository.push("--delete", "6.15.0");
     }
     await removeTag(opened().lab, inRegistry.chartPath, "6.15.0");
-    const before = await Promise.all(applications().map((application) => stage().release(application)));
+    const before = await Promise.all(applications().map((application) => fixture().release(application)));
     await failingUp(
       sourceOf("6.15.0"),
       /Flux says: GitOperationFailed: .*commit/,
       /Flux says: OCI\w*Failed: .*manifest/i,
     );
-    const after = await Promise.all(applications().map((application) => stage().release(application)));
+    const after = await Promise.all(applications().map((application) => fixture().release(application)));
     assert.deepEqual(
       after.map(({ spec }) => spec),
       before.map(({ spec }) => spec),
@@ -153,11 +153,11 @@ describe("a release that does not come up", () => {
   it("is fixed by the next good commit", async () => {
     await release("6.15.3");
     await promote("6.15.3");
-    await stage().up("prod");
+    await fixture().up("prod");
     for (const application of applications()) {
-      assert.equal(await stage().runningImage(application), `${application.image}:6.15.3`);
-      assert.equal((await stage().history(application)).at(-1)?.status, "deployed");
+      assert.equal(await fixture().runningImage(application), `${application.image}:6.15.3`);
+      assert.equal((await fixture().history(application)).at(-1)?.status, "deployed");
     }
-    await stage().expectNoChanges("prod", "--refresh");
+    await fixture().expectNoChanges("prod", "--refresh");
   });
 });

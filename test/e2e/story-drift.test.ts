@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ObjectReference } from "../lab/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 import { waitForCondition, waitForGone, waitForObject } from "../lab/wait";
 
 /**
@@ -12,40 +12,40 @@ import { waitForCondition, waitForGone, waitForObject } from "../lab/wait";
  */
 describe("a cluster in which nothing was decided anew", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
 
   before(async () => {
-    application = await stage().application("6.14.1");
-    await stage().addStack("prod", { tenants: [{ application, tag: "6.14.1", automation: "auto" }] });
-    await stage().up("prod");
+    application = await fixture().application("6.14.1");
+    await fixture().addStack("prod", { tenants: [{ application, tag: "6.14.1", automation: "auto" }] });
+    await fixture().up("prod");
   });
 
   it("is left alone by a second `up`, and a refresh shows no change", async () => {
-    const before = await stage().release(application);
-    const again = await stage().up("prod");
+    const before = await fixture().release(application);
+    const again = await fixture().up("prod");
     assert.doesNotMatch(again, /\b[1-9]\d* (?:created|updated|deleted|replaced)\b/);
-    assert.equal((await stage().release(application)).metadata.generation, before.metadata.generation);
-    await stage().expectNoChanges("prod", "--refresh");
-    assert.equal((await stage().history(application)).length, 1);
+    assert.equal((await fixture().release(application)).metadata.generation, before.metadata.generation);
+    await fixture().expectNoChanges("prod", "--refresh");
+    assert.equal((await fixture().history(application)).length, 1);
   });
 
   it("shows an edited HelmRelease, which Flux obeys, in a preview with refresh; `up` fixes it", async () => {
     const { cluster, lab } = opened();
-    const release = stage().flux("HelmRelease", application.name);
+    const release = fixture().flux("HelmRelease", application.name);
     await cluster.patch(release, { spec: { interval: "59m" } });
     await waitForCondition(cluster, release, { lab });
     await expectDrift(/~ +kubernetes:helm\S+:HelmRelease \S+ update \[diff: ~spec\]/);
     await fix();
-    assert.equal((await stage().release(application)).spec?.interval, "1m0s");
+    assert.equal((await fixture().release(application)).spec?.interval, "1m0s");
   });
 
   it("shows a deleted ConfigMap of special config and a deleted fence; `up` fixes both", async () => {
     const { cluster, lab } = opened();
-    const { spec } = await stage().release(application);
+    const { spec } = await fixture().release(application);
     const [{ name }] = (spec as { valuesFrom: [{ name: string }] }).valuesFrom;
     const deleted: ObjectReference[] = [
-      { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: stage().authorityNamespace } },
+      { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: fixture().authorityNamespace } },
       {
         apiVersion: "networking.k8s.io/v1",
         kind: "NetworkPolicy",
@@ -59,8 +59,8 @@ describe("a cluster in which nothing was decided anew", () => {
     await expectDrift(/\+ +kubernetes:core\/v1:ConfigMap \S+ create/, /\+ +kubernetes:\S+:NetworkPolicy \S+ create/);
     await fix();
     for (const object of deleted) assert.ok(await cluster.find(object), object.kind);
-    await waitForCondition(cluster, stage().flux("HelmRelease", application.name), { lab });
-    assert.equal((await stage().history(application)).length, 1);
+    await waitForCondition(cluster, fixture().flux("HelmRelease", application.name), { lab });
+    assert.equal((await fixture().history(application)).length, 1);
   });
 
   it("lets Flux put back a Deployment that was scaled by hand, without any `up`, when it looks again", async () => {
@@ -71,26 +71,26 @@ describe("a cluster in which nothing was decided anew", () => {
       metadata: { name: application.name, namespace: application.name },
     };
     await cluster.patch(deployment, { spec: { replicas: 3 } });
-    await stage().expectNoChanges("prod", "--refresh");
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
+    await fixture().expectNoChanges("prod", "--refresh");
+    await fixture().reconcile(fixture().flux("HelmRelease", application.name));
     await waitForObject(cluster, deployment, "one replica again", ({ spec }) => spec?.replicas === 1, {
       lab,
       logs: ["helm-controller"],
     });
-    assert.equal((await stage().history(application)).length, 1, "drift is fixed without an upgrade");
+    assert.equal((await fixture().history(application)).length, 1, "drift is fixed without an upgrade");
   });
 
   async function expectDrift(...changes: readonly RegExp[]): Promise<void> {
     const flags = ["--policy-pack", "policy-pack", "--refresh", "--expect-no-changes"];
-    const preview = await stage().pulumi("preview", "--stack", "prod", ...flags);
+    const preview = await fixture().pulumi("preview", "--stack", "prod", ...flags);
     assert.notEqual(preview.code, 0, said(preview));
     assert.match(said(preview), /no changes were expected/);
     for (const change of changes) assert.match(said(preview), change);
   }
 
   async function fix(): Promise<void> {
-    const result = await stage().tryUp("prod", "--refresh", "--skip-preview");
+    const result = await fixture().tryUp("prod", "--refresh", "--skip-preview");
     assert.equal(result.code, 0, said(result));
-    await stage().expectNoChanges("prod", "--refresh");
+    await fixture().expectNoChanges("prod", "--refresh");
   }
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Cluster } from "../lab/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, useStage, stackFile } from "./support/stage";
+import { said, useFixture, stackFile } from "./support/fixture";
 import { nameOf } from "../lab/wait";
 
 const kinds = [
@@ -30,22 +30,22 @@ const kinds = [
 /** Story 12: a tenant that leaves takes all of its own with it, and nothing of others. */
 describe("a tenant that leaves", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let leaving: Application;
   let staying: Application;
   let empty: readonly string[];
 
   before(async () => {
-    leaving = await stage().application("6.14.1");
-    staying = await stage().application("6.14.1");
-    empty = await objects((name) => name.includes(stage().authorityNamespace));
-    await stage().addStack("prod", {
+    leaving = await fixture().application("6.14.1");
+    staying = await fixture().application("6.14.1");
+    empty = await objects((name) => name.includes(fixture().authorityNamespace));
+    await fixture().addStack("prod", {
       tenants: [
         { application: leaving, tag: "6.14.1", automation: "auto", lines: ["team: [leaving]"] },
         { application: staying, tag: "6.14.1", automation: "auto", lines: ["team: [staying]"] },
       ],
     });
-    await stage().up("prod");
+    await fixture().up("prod");
   });
 
   /** The objects with such a name or namespace, each with its UID. */
@@ -63,26 +63,26 @@ describe("a tenant that leaves", () => {
   it("leaves nothing behind, and nothing of others changes", async () => {
     const others = (name: string) => name.includes(staying.name);
     const before = await objects(others);
-    const history = await stage().history(staying);
+    const history = await fixture().history(staying);
     assert.ok((await objects((name) => name.includes(leaving.name))).length > 10);
 
     const values = `tenants/${leaving.name}/values.yaml`;
-    const text = await stage().project.read(stackFile("prod"));
+    const text = await fixture().project.read(stackFile("prod"));
     const [start, end] = [text.indexOf(`    ${leaving.name}:`), text.indexOf(`    ${staying.name}:`)];
-    await stage().commit("podinfo leaves", {
+    await fixture().commit("podinfo leaves", {
       [stackFile("prod")]: text.slice(0, start) + text.slice(end),
       [values]: undefined,
     });
-    await stage().up("prod");
+    await fixture().up("prod");
     assert.deepEqual(await objects((name) => name.includes(leaving.name)), []);
     assert.deepEqual(await objects(others), before);
-    assert.deepEqual(await stage().history(staying), history);
+    assert.deepEqual(await fixture().history(staying), history);
   });
 
   it("and after `destroy` the cluster is as it was", async () => {
-    const result = await stage().pulumi("destroy", "--stack", "prod", "--yes");
+    const result = await fixture().pulumi("destroy", "--stack", "prod", "--yes");
     assert.equal(result.code, 0, said(result));
     assert.deepEqual(await objects((name) => name.includes(staying.name)), []);
-    assert.deepEqual(await objects((name) => name.includes(stage().authorityNamespace)), empty);
+    assert.deepEqual(await objects((name) => name.includes(fixture().authorityNamespace)), empty);
   });
 });

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import type { LiveObject } from "../lab/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 
 /** Story 9: what runs was judged; names that are pointed elsewhere afterwards change nothing. */
 describe("a Git tag and an image tag that are moved", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
   /** What runs. */
   let [commit, digest] = ["", ""];
@@ -15,20 +15,20 @@ describe("a Git tag and an image tag that are moved", () => {
   let [movedCommit, movedDigest] = ["", ""];
 
   before(async () => {
-    application = await stage().application();
+    application = await fixture().application();
     digest = await application.pushImage("6.14.1");
     commit = await application.repository.git("rev-parse", "6.14.1^{commit}");
-    await stage().addStack("prod", { tenants: [{ application, tag: "6.14.1", digest, automation: "auto" }] });
-    const locked = await stage().authority("lock");
+    await fixture().addStack("prod", { tenants: [{ application, tag: "6.14.1", digest, automation: "auto" }] });
+    const locked = await fixture().authority("lock");
     assert.equal(locked.code, 0, said(locked));
-    await stage().commit("Lock 6.14.1", {});
-    await stage().up("prod");
+    await fixture().commit("Lock 6.14.1", {});
+    await fixture().up("prod");
   });
 
   it("change nothing in production", async () => {
-    const head = await stage().remoteHead();
-    const before = await stage().release(application);
-    const source = stage().flux("GitRepository", `${application.name}-6.14.1`);
+    const head = await fixture().remoteHead();
+    const before = await fixture().release(application);
+    const source = fixture().flux("GitRepository", `${application.name}-6.14.1`);
     const artifact = artifactOf(await opened().cluster.get(source));
     assert.ok(artifact.revision.endsWith(commit), artifact.revision);
     // With a version of its own: Flux builds no chart anew where the version is the same.
@@ -36,26 +36,26 @@ describe("a Git tag and an image tag that are moved", () => {
     await application.tag("6.14.1");
     movedDigest = await application.pushImage("6.14.1", { labels: { build: "another" } });
 
-    await stage().lookForNewImages("prod", application, "auto");
-    assert.deepEqual(artifactOf(await stage().lookAtSource(application, source)), artifact);
-    assert.equal(await stage().remoteHead(), head, "no new digest is committed");
-    assert.deepEqual((await stage().release(application)).spec, before.spec);
+    await fixture().lookForNewImages("prod", application, "auto");
+    assert.deepEqual(artifactOf(await fixture().lookAtSource(application, source)), artifact);
+    assert.equal(await fixture().remoteHead(), head, "no new digest is committed");
+    assert.deepEqual((await fixture().release(application)).spec, before.spec);
     assert.deepEqual(
-      (await stage().history(application)).map(({ chartVersion }) => chartVersion),
+      (await fixture().history(application)).map(({ chartVersion }) => chartVersion),
       ["6.14.1"],
     );
-    await stage().expectNoChanges("prod");
+    await fixture().expectNoChanges("prod");
   });
 
   it("are told by `authority verify`, fact by fact", async () => {
-    const verified = await stage().authority("verify");
+    const verified = await fixture().authority("verify");
     assert.equal(verified.code, 3, said(verified));
     assert.match(said(verified), new RegExp(`the Git tag "6\\.14\\.1" moved from ${commit} to ${movedCommit}`));
     assert.match(said(verified), new RegExp(`the digest of \\S+:6\\.14\\.1 was "${digest}", and is "${movedDigest}"`));
   });
 
   it("are told by a preview in CI", async () => {
-    const preview = await stage().previewInCi("prod");
+    const preview = await fixture().previewInCi("prod");
     assert.notEqual(preview.code, 0);
     const told = said(preview);
     assert.match(told, new RegExp(`the evidence \`shared-authority/commit\` is "${commit}", must be "${movedCommit}"`));

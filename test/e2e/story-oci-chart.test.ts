@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, useStage, stackFile } from "./support/stage";
+import { said, useFixture, stackFile } from "./support/fixture";
 
 /**
  * Story 15: stories 3, 5 and 9 again, with charts as OCI artifacts. Story 10 is played with both kinds of
@@ -9,34 +9,34 @@ import { said, useStage, stackFile } from "./support/stage";
  */
 describe("a chart that is an OCI artifact", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
   /** The commits that made 6.14.0 run, the last one first. */
   let promotion: string[];
 
   before(async () => {
-    application = await stage().application();
+    application = await fixture().application();
     await application.pushChart("6.13.0");
     const digest = await application.pushImage("6.13.0");
-    await stage().addStack("prod", {
+    await fixture().addStack("prod", {
       tenants: [{ application, chart: application.ociChart, tag: "6.13.0", digest, automation: "auto" }],
     });
     await lock("6.13.0");
-    await stage().up("prod");
+    await fixture().up("prod");
   });
 
   async function lock(version: string): Promise<void> {
-    const locked = await stage().authority("lock");
+    const locked = await fixture().authority("lock");
     assert.equal(locked.code, 0, said(locked));
-    await stage().commit(`Lock ${version}`, {});
+    await fixture().commit(`Lock ${version}`, {});
   }
 
   const committed = (version: string): Promise<string> =>
-    stage().waitForStackFile("prod", `Flux has committed ${version}`, (text) => text.includes(`tag: "${version}"`));
+    fixture().waitForStackFile("prod", `Flux has committed ${version}`, (text) => text.includes(`tag: "${version}"`));
 
   /** Helm's upgrades, as `version replicas`; Helm's version of an OCI chart ends in `+` and the artifact's digest. */
   const upgrades = async () =>
-    (await stage().history(application)).map(
+    (await fixture().history(application)).map(
       ({ chartVersion, values }) => `${chartVersion.replace(/\+.*/, "")} ${JSON.stringify(values.replicaCount ?? 1)}`,
     );
 
@@ -45,18 +45,18 @@ describe("a chart that is an OCI artifact", () => {
     const chartDigest = await application.pushChart("6.14.0");
     await application.pushImage("6.14.0");
     await committed("6.14.0");
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
+    await fixture().reconcile(fixture().flux("HelmRelease", application.name));
     assert.deepEqual(await upgrades(), ["6.13.0 1"]);
-    await stage().pull();
-    promotion = [await stage().project.git("rev-parse", "HEAD")];
+    await fixture().pull();
+    promotion = [await fixture().project.git("rev-parse", "HEAD")];
     const values = `tenants/${application.name}/values.yaml`;
-    const content = `${await stage().project.read(values)}\nreplicaCount: 2\n`;
-    promotion.unshift(await stage().commit("Two replicas", { [values]: content }));
-    await stage().up("prod");
+    const content = `${await fixture().project.read(values)}\nreplicaCount: 2\n`;
+    promotion.unshift(await fixture().commit("Two replicas", { [values]: content }));
+    await fixture().up("prod");
     assert.deepEqual(await upgrades(), ["6.13.0 1", "6.14.0 2"]);
-    const history = await stage().history(application);
+    const history = await fixture().history(application);
     assert.ok(history[1]!.chartVersion.endsWith(`+${chartDigest.slice("sha256:".length, "sha256:".length + 12)}`));
-    await stage().expectNoChanges("prod");
+    await fixture().expectNoChanges("prod");
   });
 
   it("does not change where its tag is pushed again with another content, and CI says so", async () => {
@@ -68,40 +68,40 @@ describe("a chart that is an OCI artifact", () => {
       }),
     });
     await application.pushImage("6.14.0", { labels: { build: "another" } });
-    await stage().lookForNewImages("prod", application, "auto");
-    await stage().lookAtSource(application, stage().flux("OCIRepository", `${application.name}-6.14.0`));
+    await fixture().lookForNewImages("prod", application, "auto");
+    await fixture().lookAtSource(application, fixture().flux("OCIRepository", `${application.name}-6.14.0`));
     assert.deepEqual(await upgrades(), ["6.13.0 1", "6.14.0 2"]);
-    await stage().expectNoChanges("prod");
-    const verified = await stage().authority("verify");
+    await fixture().expectNoChanges("prod");
+    const verified = await fixture().authority("verify");
     assert.equal(verified.code, 3, said(verified));
     assert.match(said(verified), new RegExp(`chart\\S* digest .*is "${moved}"`));
     assert.match(said(verified), /the digest of \S+:6\.14\.0 was "sha256:\w+", and is "sha256:\w+"/);
-    const preview = await stage().previewInCi("prod");
+    const preview = await fixture().previewInCi("prod");
     assert.notEqual(preview.code, 0);
     assert.match(said(preview), /evidence-verified[^]*chart-digest/);
   });
 
   it("is rolled back from the lock, by a revert and a `deny`, to the old values too, by one upgrade", async () => {
-    await stage().project.git("revert", "--no-commit", ...promotion);
-    const reverted = await stage().project.read(stackFile("prod"));
+    await fixture().project.git("revert", "--no-commit", ...promotion);
+    const reverted = await fixture().project.read(stackFile("prod"));
     const rollback = reverted.replace("automation: auto", 'automation: auto\n        deny: ["6.14.0"]');
     assert.notEqual(rollback, reverted);
-    await stage().commit("Roll back and deny 6.14.0", { [stackFile("prod")]: rollback });
-    const planned = await stage().authority("plan", "--stack", "prod", "--offline", "--json");
+    await fixture().commit("Roll back and deny 6.14.0", { [stackFile("prod")]: rollback });
+    const planned = await fixture().authority("plan", "--stack", "prod", "--offline", "--json");
     assert.equal(planned.code, 0, said(planned));
     const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [{ version: string; source: string }] }] };
     const [{ version, source }] = stacks[0].tenants;
     assert.deepEqual({ version, source }, { version: "6.13.0", source: "lock" });
     // The cluster learns of the `deny` by `up` only; until then Flux goes on undoing the revert.
     await committed("6.14.0");
-    await stage().up("prod");
+    await fixture().up("prod");
     assert.deepEqual(await upgrades(), ["6.13.0 1", "6.14.0 2", "6.13.0 1"]);
 
-    await stage().waitForStackFile("prod", "Flux has taken its undo back", (text) => text === rollback);
-    for (let look = 0; look < 3; look++) await stage().lookForNewImages("prod", application, "auto");
-    assert.equal(await stage().remoteFile(stackFile("prod")), rollback);
-    await stage().pull();
-    await stage().expectNoChanges("prod");
+    await fixture().waitForStackFile("prod", "Flux has taken its undo back", (text) => text === rollback);
+    for (let look = 0; look < 3; look++) await fixture().lookForNewImages("prod", application, "auto");
+    assert.equal(await fixture().remoteFile(stackFile("prod")), rollback);
+    await fixture().pull();
+    await fixture().expectNoChanges("prod");
     assert.deepEqual(await upgrades(), ["6.13.0 1", "6.14.0 2", "6.13.0 1"]);
   });
 });

@@ -3,7 +3,7 @@ import type { LabControl } from "../lab/lab";
 import type { Application } from "./support/application";
 import { assertToldFailure } from "./support/failed-up";
 import { requireControl, useOwnLab } from "./support/lab";
-import { said, useStage, stackFile } from "./support/stage";
+import { said, useFixture, stackFile } from "./support/fixture";
 
 /**
  * Story 5, the last part, with the chart in Git and (story 15) as an OCI artifact, side by side in one stack: one step back
@@ -11,7 +11,7 @@ import { said, useStage, stackFile } from "./support/stage";
  */
 describe("a rollback while the Git host and the registry are down", () => {
   const opened = useOwnLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let control: LabControl;
   let inGit: Application;
   let inRegistry: Application;
@@ -20,10 +20,10 @@ describe("a rollback while the Git host and the registry are down", () => {
 
   before(async function () {
     control = requireControl(this, opened().lab);
-    inGit = await stage().application();
-    inRegistry = await stage().application();
+    inGit = await fixture().application();
+    inRegistry = await fixture().application();
     const [digest, another] = await publish("6.12.0");
-    await stage().addStack("prod", {
+    await fixture().addStack("prod", {
       tenants: [
         { application: inGit, tag: "6.12.0", digest, automation: "auto" },
         { application: inRegistry, tag: "6.12.0", digest: another, automation: "auto", chart: inRegistry.ociChart },
@@ -32,12 +32,12 @@ describe("a rollback while the Git host and the registry are down", () => {
     });
     await lockAndDeploy();
     for (const version of ["6.13.0", "6.14.0"]) {
-      const before = await stage().project.git("rev-parse", "HEAD");
+      const before = await fixture().project.git("rev-parse", "HEAD");
       await publish(version);
-      await stage().waitForStackFile("prod", `Flux has committed ${version} twice`, bothAt(version));
-      await stage().pull();
+      await fixture().waitForStackFile("prod", `Flux has committed ${version} twice`, bothAt(version));
+      await fixture().pull();
       await setValues(version);
-      promotion = (await stage().project.git("rev-list", `${before}..HEAD`)).split("\n");
+      promotion = (await fixture().project.git("rev-list", `${before}..HEAD`)).split("\n");
       await lockAndDeploy();
     }
     for (const host of ["git", "registry"]) await control.kill(host);
@@ -58,24 +58,24 @@ describe("a rollback while the Git host and the registry are down", () => {
   async function setValues(version: string): Promise<void> {
     const files = applications().map(async ({ name }) => {
       const path = `tenants/${name}/values.yaml`;
-      const before = (await stage().project.read(path)).replace(/^podAnnotations: .*\n/m, "");
+      const before = (await fixture().project.read(path)).replace(/^podAnnotations: .*\n/m, "");
       return [path, `${before}podAnnotations: { deployed-with: "${version}" }\n`] as const;
     });
-    await stage().commit(`The values of ${version}`, Object.fromEntries(await Promise.all(files)));
+    await fixture().commit(`The values of ${version}`, Object.fromEntries(await Promise.all(files)));
   }
 
   async function lockAndDeploy(): Promise<void> {
-    const locked = await stage().authority("lock", "--stack", "prod");
+    const locked = await fixture().authority("lock", "--stack", "prod");
     assert.equal(locked.code, 0, said(locked));
-    await stage().commit("Lock the releases", {});
-    await stage().up("prod");
+    await fixture().commit("Lock the releases", {});
+    await fixture().up("prod");
   }
 
   /** Asserts what Helm runs now of both tenants, and with which values. */
   async function assertBothRun(revision: number, version: string): Promise<void> {
     for (const application of applications()) {
-      const last = (await stage().history(application)).at(-1)!;
-      const image = await stage().runningImage(application);
+      const last = (await fixture().history(application)).at(-1)!;
+      const image = await fixture().runningImage(application);
       assert.deepEqual(
         [last.revision, last.status, last.chartVersion.replace(/\+.*/, ""), image, last.values.podAnnotations],
         [revision, "deployed", version, `${application.image}:${version}`, { "deployed-with": version }],
@@ -85,47 +85,47 @@ describe("a rollback while the Git host and the registry are down", () => {
 
   it("one step back: runs the old release with the old values, by one upgrade", async () => {
     await assertBothRun(3, "6.14.0");
-    await stage().project.git("revert", "--no-commit", ...promotion);
-    const reverted = await stage().project.read(stackFile("prod"));
+    await fixture().project.git("revert", "--no-commit", ...promotion);
+    const reverted = await fixture().project.read(stackFile("prod"));
     const rollback = reverted.replaceAll("automation: auto", 'automation: auto\n        deny: ["6.14.0"]');
-    await stage().project.commit("Roll back podinfo and deny 6.14.0", { [stackFile("prod")]: rollback });
-    await stage().up("prod");
+    await fixture().project.commit("Roll back podinfo and deny 6.14.0", { [stackFile("prod")]: rollback });
+    await fixture().up("prod");
     await assertBothRun(4, "6.13.0");
-    await stage().expectNoChanges("prod");
+    await fixture().expectNoChanges("prod");
   });
 
   it("two steps back is one too many: `up` says which source is missing, and what runs goes on running", async () => {
-    const back = (await stage().project.read(stackFile("prod"))).replaceAll(/( {6}tag: )"6\.13\.0"/g, '$1"6.12.0"');
-    await stage().project.commit("Two steps back", {
+    const back = (await fixture().project.read(stackFile("prod"))).replaceAll(/( {6}tag: )"6\.13\.0"/g, '$1"6.12.0"');
+    await fixture().project.commit("Two steps back", {
       [stackFile("prod")]: back.replaceAll(/^ {6}digest: .*\n/gm, ""),
     });
-    const result = await stage().authorityUp("prod");
+    const result = await fixture().authorityUp("prod");
     assert.equal(result.code, 1, said(result));
     const source = ({ name }: Application) => `${name}-6.12.0`;
-    assertToldFailure(result, inGit, stage().flux("GitRepository", source(inGit)), /Flux says: GitOperationFailed: /);
+    assertToldFailure(result, inGit, fixture().flux("GitRepository", source(inGit)), /Flux says: GitOperationFailed: /);
     assertToldFailure(
       result,
       inRegistry,
-      stage().flux("OCIRepository", source(inRegistry)),
+      fixture().flux("OCIRepository", source(inRegistry)),
       /Flux says: OCI\w*Failed: /,
     );
     await assertBothRun(4, "6.13.0");
     // What failed did not run, so nothing of it is kept: the way back is still open.
-    await stage().project.git("revert", "--no-edit", "HEAD");
-    await stage().up("prod");
+    await fixture().project.git("revert", "--no-edit", "HEAD");
+    await fixture().up("prod");
     await assertBothRun(4, "6.13.0");
   });
 
   it("is pushed when the hosts are back, on top of what Flux has corrected by itself", async () => {
-    const rollback = await stage().project.read(stackFile("prod"));
+    const rollback = await fixture().project.read(stackFile("prod"));
     for (const host of ["git", "registry"]) await control.restart(host);
-    await stage().waitForStackFile("prod", "Flux has corrected both tags", bothAt("6.13.0"));
-    await stage().project.git("pull", "--quiet", "--rebase", "origin", "main");
-    await stage().push();
-    assert.equal(await stage().project.read(stackFile("prod")), rollback);
-    for (const application of applications()) await stage().lookForNewImages("prod", application, "auto");
-    assert.equal(await stage().remoteFile(stackFile("prod")), rollback);
-    await stage().expectNoChanges("prod");
+    await fixture().waitForStackFile("prod", "Flux has corrected both tags", bothAt("6.13.0"));
+    await fixture().project.git("pull", "--quiet", "--rebase", "origin", "main");
+    await fixture().push();
+    assert.equal(await fixture().project.read(stackFile("prod")), rollback);
+    for (const application of applications()) await fixture().lookForNewImages("prod", application, "auto");
+    assert.equal(await fixture().remoteFile(stackFile("prod")), rollback);
+    await fixture().expectNoChanges("prod");
     await assertBothRun(4, "6.13.0");
   });
 });

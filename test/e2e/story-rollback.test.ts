@@ -1,49 +1,49 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, useStage, stackFile } from "./support/stage";
+import { said, useFixture, stackFile } from "./support/fixture";
 
 /** Story 5: going back is a commit too, and it has to hold while Flux's automation runs every second. */
 describe("a rollback", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
   /** The commits that made the release run that is rolled back, the last one first. */
   let promotion: string[];
 
   before(async () => {
-    application = await stage().application();
+    application = await fixture().application();
     const digest = await application.pushImage("6.13.0");
-    await stage().addStack("prod", {
+    await fixture().addStack("prod", {
       tenants: [{ application, tag: "6.13.0", digest, automation: "auto" }],
       intervals: "{ source: 1h0m0s, image: 2s, release: 1m0s, automation: 1s }",
     });
-    await stage().up("prod");
+    await fixture().up("prod");
     await promote("6.14.0");
     const values = `tenants/${application.name}/values.yaml`;
-    const content = `${await stage().project.read(values)}\nreplicaCount: 2\n`;
-    promotion.unshift(await stage().commit("Two of the new one", { [values]: content }));
-    await stage().up("prod");
+    const content = `${await fixture().project.read(values)}\nreplicaCount: 2\n`;
+    promotion.unshift(await fixture().commit("Two of the new one", { [values]: content }));
+    await fixture().up("prod");
   });
 
   /** Publishes a release, and waits until Flux has committed it. */
   async function promote(version: string): Promise<void> {
     await application.pushImage(version);
     await committed(version);
-    await stage().pull();
-    promotion = [await stage().project.git("rev-parse", "HEAD")];
+    await fixture().pull();
+    promotion = [await fixture().project.git("rev-parse", "HEAD")];
   }
 
   const committed = (version: string): Promise<string> =>
-    stage().waitForStackFile("prod", `Flux has committed ${version}`, (text) => text.includes(`tag: "${version}"`));
+    fixture().waitForStackFile("prod", `Flux has committed ${version}`, (text) => text.includes(`tag: "${version}"`));
 
   /** Takes the promotion back and changes the stack file further, in one commit. @returns the stack file */
   async function rollBack(change: (text: string) => string): Promise<string> {
-    await stage().project.git("revert", "--no-commit", ...promotion);
-    const reverted = await stage().project.read(stackFile("prod"));
+    await fixture().project.git("revert", "--no-commit", ...promotion);
+    const reverted = await fixture().project.read(stackFile("prod"));
     const text = change(reverted);
     assert.notEqual(text, reverted);
-    await stage().commit("Roll back podinfo", { [stackFile("prod")]: text });
+    await fixture().commit("Roll back podinfo", { [stackFile("prod")]: text });
     return text;
   }
 
@@ -53,7 +53,7 @@ describe("a rollback", () => {
 
   /** The number of Helm's last revision, and what it runs. */
   async function running(): Promise<{ revision: number; version: string; replicas: unknown; image: string }> {
-    const [history, image] = await Promise.all([stage().history(application), stage().runningImage(application)]);
+    const [history, image] = await Promise.all([fixture().history(application), fixture().runningImage(application)]);
     const { revision, chartVersion, status, values } = history.at(-1)!;
     assert.equal(status, "deployed");
     return { revision, version: chartVersion, replicas: values.replicaCount, image: image.split(":").at(-1)! };
@@ -61,11 +61,11 @@ describe("a rollback", () => {
 
   it("by a plain revert is undone by Flux", async () => {
     assert.deepEqual(await running(), { revision: 2, version: "6.14.0", replicas: 2, image: "6.14.0" });
-    await stage().project.git("revert", "--no-edit", promotion.at(-1)!);
-    await stage().push();
+    await fixture().project.git("revert", "--no-edit", promotion.at(-1)!);
+    await fixture().push();
     await committed("6.14.0");
-    await stage().pull();
-    await stage().up("prod");
+    await fixture().pull();
+    await fixture().up("prod");
     assert.equal((await running()).revision, 2);
   });
 
@@ -73,60 +73,60 @@ describe("a rollback", () => {
     const rollback = await rollBack((text) => deny(text, "6.14.0"));
     // The cluster learns of the `deny` by `up` only; until then Flux goes on undoing the revert.
     await committed("6.14.0");
-    await stage().up("prod");
+    await fixture().up("prod");
     assert.deepEqual(await running(), { revision: 3, version: "6.13.0", replicas: undefined, image: "6.13.0" });
 
-    await stage().waitForStackFile("prod", "Flux has taken its undo back", (text) => text === rollback);
-    for (let look = 0; look < 3; look++) await stage().lookForNewImages("prod", application, "auto");
-    assert.equal(await stage().remoteFile(stackFile("prod")), rollback);
-    await stage().pull();
-    await stage().expectNoChanges("prod");
+    await fixture().waitForStackFile("prod", "Flux has taken its undo back", (text) => text === rollback);
+    for (let look = 0; look < 3; look++) await fixture().lookForNewImages("prod", application, "auto");
+    assert.equal(await fixture().remoteFile(stackFile("prod")), rollback);
+    await fixture().pull();
+    await fixture().expectNoChanges("prod");
     assert.equal((await running()).revision, 3);
   });
 
   it("holds until there is a better release, which is taken without anybody's help", async () => {
     await promote("6.14.1");
-    await stage().up("prod");
+    await fixture().up("prod");
     assert.deepEqual(await running(), { revision: 4, version: "6.14.1", replicas: undefined, image: "6.14.1" });
   });
 
   it("holds too where `up` comes after Flux has undone it: Flux learns of the `deny`, and corrects the file", async () => {
     const rollback = await rollBack((text) => deny(text, "6.14.0", "6.14.1"));
     await committed("6.14.1");
-    await stage().pull();
-    const blocked = await stage().authorityUp("prod");
+    await fixture().pull();
+    const blocked = await fixture().authorityUp("prod");
     assert.equal(blocked.code, 3, said(blocked));
     assert.match(said(blocked), /the version 6\.14\.1 is denied by the policy/);
     assert.match(said(blocked), /its policy does not allow 6\.14\.1\. Flux learns of the policy by this run/);
     assert.equal((await running()).revision, 4);
 
-    await stage().waitForStackFile("prod", "Flux has taken its undo back", (text) => text === rollback);
-    await stage().pull();
-    const deployed = await stage().authorityUp("prod");
+    await fixture().waitForStackFile("prod", "Flux has taken its undo back", (text) => text === rollback);
+    await fixture().pull();
+    const deployed = await fixture().authorityUp("prod");
     assert.equal(deployed.code, 0, said(deployed));
     assert.deepEqual(await running(), { revision: 5, version: "6.13.0", replicas: undefined, image: "6.13.0" });
-    await stage().lookForNewImages("prod", application, "auto");
-    assert.equal(await stage().remoteFile(stackFile("prod")), rollback);
-    await stage().expectNoChanges("prod");
+    await fixture().lookForNewImages("prod", application, "auto");
+    assert.equal(await fixture().remoteFile(stackFile("prod")), rollback);
+    await fixture().expectNoChanges("prod");
   });
 
   it("is not undone for a moment where the same commit takes the markers out", async () => {
     await application.tag("6.15.0", await application.commitVersion("6.15.0"));
     await promote("6.15.0");
-    await stage().up("prod");
+    await fixture().up("prod");
     assert.equal((await running()).version, "6.15.0");
     const rollback = await rollBack((text) =>
       deny(text, "6.14.0", "6.14.1", "6.15.0")
         .replace(/^( {6}(?:tag|digest): "[^"]+") # .*$/gm, "$1")
         .replace("automation: auto", 'automation: auto\n        pin: { reason: "a leak in 6.15.0", by: jane }'),
     );
-    const head = await stage().remoteHead();
-    for (let look = 0; look < 3; look++) await stage().lookForNewImages("prod", application, "auto");
-    assert.equal(await stage().remoteHead(), head, "before the cluster knows of it");
-    await stage().up("prod");
+    const head = await fixture().remoteHead();
+    for (let look = 0; look < 3; look++) await fixture().lookForNewImages("prod", application, "auto");
+    assert.equal(await fixture().remoteHead(), head, "before the cluster knows of it");
+    await fixture().up("prod");
     assert.deepEqual(await running(), { revision: 7, version: "6.13.0", replicas: undefined, image: "6.13.0" });
-    for (let look = 0; look < 3; look++) await stage().lookForNewImages("prod", application, "auto");
-    assert.equal(await stage().remoteHead(), head);
-    assert.equal(await stage().remoteFile(stackFile("prod")), rollback);
+    for (let look = 0; look < 3; look++) await fixture().lookForNewImages("prod", application, "auto");
+    assert.equal(await fixture().remoteHead(), head);
+    assert.equal(await fixture().remoteFile(stackFile("prod")), rollback);
   });
 });

@@ -7,7 +7,7 @@ import type { KubernetesObject } from "../../src/manifests/object";
 import { projectRoot } from "../support/project";
 import type { Application } from "./support/application";
 import { freshName, useLab } from "./support/lab";
-import { useStage, stackFile } from "./support/stage";
+import { useFixture, stackFile } from "./support/fixture";
 import { conditionOf, nameOf, waitFor, waitForGone, waitForObject } from "../lab/wait";
 
 const rendered = "rendered/prod";
@@ -21,7 +21,7 @@ describe("rendered manifests under a root Kustomization", () => {
   let root: readonly KubernetesObject[] = [];
   let promotion: string;
 
-  // Declared before the stage, which takes away the namespace in which Flux has the accounts to uninstall with.
+  // Declared before the fixture, which takes away the namespace in which Flux has the accounts to uninstall with.
   after(async () => {
     if (root.length === 0) return;
     const { cluster } = opened();
@@ -29,12 +29,12 @@ describe("rendered manifests under a root Kustomization", () => {
     for (const { name } of [application, neighbour]) await removeTenant(name);
   });
 
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
 
   before(async () => {
-    application = await stage().application("6.14.0", "6.14.1");
-    neighbour = await stage().application("6.14.1");
-    await stage().addStack("prod", {
+    application = await fixture().application("6.14.0", "6.14.1");
+    neighbour = await fixture().application("6.14.1");
+    await fixture().addStack("prod", {
       tenants: [
         { application: neighbour, tag: "6.14.1", lines: ["team: [neighbours]"] },
         { application, tag: "6.14.0" },
@@ -50,7 +50,7 @@ describe("rendered manifests under a root Kustomization", () => {
   const kustomization = (): ObjectReference => ({
     apiVersion: "kustomize.toolkit.fluxcd.io/v1",
     kind: "Kustomization",
-    metadata: { name: rootName, namespace: stage().authorityNamespace },
+    metadata: { name: rootName, namespace: fixture().authorityNamespace },
   });
 
   /** What docs/root-kustomization.yaml holds, with the names of this test. */
@@ -58,24 +58,24 @@ describe("rendered manifests under a root Kustomization", () => {
     const text = (await readFile(join(projectRoot, "docs/root-kustomization.yaml"), "utf8"))
       .replaceAll(
         "https://github.com/example/shared-authority.git",
-        await stage().project.git("remote", "get-url", "origin"),
+        await fixture().project.git("remote", "get-url", "origin"),
       )
       .replaceAll("shared-authority-root", rootName)
-      .replaceAll("flux-system", stage().authorityNamespace);
+      .replaceAll("flux-system", fixture().authorityNamespace);
     return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
   };
 
   /** As the pipeline does it: `pulumi up` writes the manifests, which are committed. @returns the commit */
   const deploy = async (): Promise<string> => {
-    await stage().up("prod");
-    return stage().commit("Render prod", {});
+    await fixture().up("prod");
+    return fixture().commit("Render prod", {});
   };
 
   /** Lets Flux look at the shared repository and enforce what it holds. */
   const enforce = async (): Promise<LiveObject> => {
-    const commit = await stage().remoteHead();
-    await stage().reconcile(stage().flux("GitRepository", rootName));
-    await stage().reconcile(kustomization());
+    const commit = await fixture().remoteHead();
+    await fixture().reconcile(fixture().flux("GitRepository", rootName));
+    await fixture().reconcile(kustomization());
     return waitForObject(
       opened().cluster,
       kustomization(),
@@ -88,7 +88,7 @@ describe("rendered manifests under a root Kustomization", () => {
 
   /** Waits until one of these versions runs. */
   const runs = (tenant: Application, ...versions: readonly string[]): Promise<LiveObject> =>
-    stage().waitForRelease(tenant, `${tenant.name} runs ${versions.join(" or ")}`, (release) => {
+    fixture().waitForRelease(tenant, `${tenant.name} runs ${versions.join(" or ")}`, (release) => {
       const { spec, status, metadata } = release;
       const [latest] = (status?.history ?? []) as { chartVersion: string; status: string }[];
       const ready = conditionOf(release, "Ready");
@@ -104,14 +104,14 @@ describe("rendered manifests under a root Kustomization", () => {
 
   /** Its Helm upgrades, as `version replicas`. */
   const upgrades = async (tenant = application): Promise<string[]> =>
-    (await stage().history(tenant)).map(
+    (await fixture().history(tenant)).map(
       ({ chartVersion, values }) => `${chartVersion} ${JSON.stringify(values.replicaCount ?? 1)}`,
     );
 
   /** The names of a tenant's objects of one kind in the authority namespace. */
   const namesOf = async (apiVersion: string, kind: string, tenant = application): Promise<string[]> => {
     const labelSelector = `shared-authority/tenant=${tenant.name}`;
-    const namespace = stage().authorityNamespace;
+    const namespace = fixture().authorityNamespace;
     const items = await opened().cluster.list({ apiVersion, kind, namespace, labelSelector });
     return items.map(({ metadata }) => metadata.name).sort();
   };
@@ -119,7 +119,7 @@ describe("rendered manifests under a root Kustomization", () => {
   /** As somebody does it with `kubectl edit`, or with another program. */
   const editByHand = async (change: object, by = "kubectl-edit"): Promise<void> => {
     const { cluster } = opened();
-    const path = `/apis/helm.toolkit.fluxcd.io/v2/namespaces/${stage().authorityNamespace}/helmreleases/${application.name}`;
+    const path = `/apis/helm.toolkit.fluxcd.io/v2/namespaces/${fixture().authorityNamespace}/helmreleases/${application.name}`;
     const contentType = "application/merge-patch+json";
     await cluster.request({ method: "PATCH", path: `${path}?fieldManager=${by}`, body: change, contentType });
   };
@@ -127,9 +127,9 @@ describe("rendered manifests under a root Kustomization", () => {
   const removeTenant = async (name: string): Promise<void> => {
     const { cluster } = opened();
     const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
-    if (await cluster.find(stage().flux("HelmRelease", name))) {
-      await cluster.delete(stage().flux("HelmRelease", name));
-      await waitForGone(cluster, stage().flux("HelmRelease", name));
+    if (await cluster.find(fixture().flux("HelmRelease", name))) {
+      await cluster.delete(fixture().flux("HelmRelease", name));
+      await waitForGone(cluster, fixture().flux("HelmRelease", name));
     }
     if (await cluster.find(namespace)) await cluster.delete(namespace);
     await waitForGone(cluster, namespace);
@@ -150,10 +150,10 @@ describe("rendered manifests under a root Kustomization", () => {
 
   it("promote by one Helm upgrade, chart and values at once, and leave nothing of the release before", async () => {
     const values = `tenants/${application.name}/values.yaml`;
-    const text = await stage().project.read(stackFile("prod"));
-    await stage().commit("Promote podinfo to 6.14.1, with two replicas", {
+    const text = await fixture().project.read(stackFile("prod"));
+    await fixture().commit("Promote podinfo to 6.14.1, with two replicas", {
       [stackFile("prod")]: text.replace('tag: "6.14.0"', 'tag: "6.14.1"'),
-      [values]: `${await stage().project.read(values)}\nreplicaCount: 2\n`,
+      [values]: `${await fixture().project.read(values)}\nreplicaCount: 2\n`,
     });
     await enforce();
     assert.deepEqual(await upgrades(), ["6.14.0 1"], "nothing is deployed before the manifests are rendered");
@@ -161,14 +161,14 @@ describe("rendered manifests under a root Kustomization", () => {
     await enforce();
     await runs(application, "6.14.1");
     assert.deepEqual(await upgrades(), ["6.14.0 1", "6.14.1 2"]);
-    assert.equal(await stage().runningImage(application), `${application.image}:6.14.1`);
+    assert.equal(await fixture().runningImage(application), `${application.image}:6.14.1`);
     assert.deepEqual(await namesOf("source.toolkit.fluxcd.io/v1", "GitRepository"), [`${application.name}-6.14.1`]);
     assert.equal((await namesOf("v1", "ConfigMap")).length, 1);
     assert.deepEqual(await upgrades(neighbour), ["6.14.1 1"]);
   });
 
   it("put back a HelmRelease that was edited by hand, without an upgrade", async () => {
-    const decided = (await stage().release(application)).spec;
+    const decided = (await fixture().release(application)).spec;
     const source = { chart: { spec: { sourceRef: { name: `${neighbour.name}-6.14.1` } } } };
     for (const spec of [
       { suspend: true },
@@ -176,9 +176,9 @@ describe("rendered manifests under a root Kustomization", () => {
       { suspend: true, values: { replicaCount: 9 } },
     ]) {
       await editByHand({ spec });
-      assert.notDeepEqual((await stage().release(application)).spec, decided);
+      assert.notDeepEqual((await fixture().release(application)).spec, decided);
       await enforce();
-      assert.deepEqual((await stage().release(application)).spec, decided);
+      assert.deepEqual((await fixture().release(application)).spec, decided);
     }
     await runs(application, "6.14.1");
     assert.deepEqual(await upgrades(), ["6.14.0 1", "6.14.1 2"]);
@@ -187,30 +187,30 @@ describe("rendered manifests under a root Kustomization", () => {
   it("leave a HelmRelease suspended that somebody suspended with `flux`, until it is resumed", async () => {
     await editByHand({ spec: { suspend: true } }, "flux");
     await enforce();
-    assert.equal((await stage().release(application)).spec?.suspend, true);
+    assert.equal((await fixture().release(application)).spec?.suspend, true);
     await editByHand({ spec: { suspend: null } }, "flux");
     await runs(application, "6.14.1");
   });
 
   it("keep what runs where the new source cannot be fetched", async () => {
-    const files = await stage().project.git("ls-files", `${rendered}/1-manifest/*-${application.name}*`);
+    const files = await fixture().project.git("ls-files", `${rendered}/1-manifest/*-${application.name}*`);
     const moved = files.split("\n").map(async (path) => {
-      const content = (await stage().project.read(path))
+      const content = (await fixture().project.read(path))
         .replaceAll("-6.14.1", "-6.14.9")
         .replaceAll(/(url: .*)\.git/g, "$1.gone");
       return [[path, undefined] as const, [path.replace("-6.14.1", "-6.14.9"), content] as const];
     });
-    await stage().commit("A release whose source is gone", Object.fromEntries((await Promise.all(moved)).flat()));
+    await fixture().commit("A release whose source is gone", Object.fromEntries((await Promise.all(moved)).flat()));
     await enforce();
-    const release = await stage().waitForRelease(
+    const release = await fixture().waitForRelease(
       application,
       "the release says that it has no source",
       (one) => conditionOf(one, "Ready")?.status === "False",
     );
     assert.match(conditionOf(release, "Ready")?.message ?? "", /not ready/);
-    assert.equal(await stage().runningImage(application), `${application.image}:6.14.1`);
-    await stage().project.git("revert", "--no-edit", "HEAD");
-    await stage().push();
+    assert.equal(await fixture().runningImage(application), `${application.image}:6.14.1`);
+    await fixture().project.git("revert", "--no-edit", "HEAD");
+    await fixture().push();
     await enforce();
     await runs(application, "6.14.1");
     assert.deepEqual(await upgrades(), ["6.14.0 1", "6.14.1 2"]);
@@ -221,8 +221,8 @@ describe("rendered manifests under a root Kustomization", () => {
     const [valuesName] = await namesOf("v1", "ConfigMap");
     const namespace = application.name;
     const deleted: ObjectReference[] = [
-      { apiVersion: "v1", kind: "ConfigMap", metadata: { name: valuesName!, namespace: stage().authorityNamespace } },
-      stage().flux("GitRepository", `${application.name}-6.14.1`),
+      { apiVersion: "v1", kind: "ConfigMap", metadata: { name: valuesName!, namespace: fixture().authorityNamespace } },
+      fixture().flux("GitRepository", `${application.name}-6.14.1`),
       { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name: "default-deny", namespace } },
       { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata: { name: "deployer", namespace } },
     ];
@@ -241,37 +241,37 @@ describe("rendered manifests under a root Kustomization", () => {
     await runs(application, "6.14.1");
     assert.deepEqual(await upgrades(), ["6.14.0 1", "6.14.1 2"]);
 
-    await cluster.delete(stage().flux("HelmRelease", application.name));
-    await waitForGone(cluster, stage().flux("HelmRelease", application.name));
+    await cluster.delete(fixture().flux("HelmRelease", application.name));
+    await waitForGone(cluster, fixture().flux("HelmRelease", application.name));
     await enforce();
     await runs(application, "6.14.1");
     assert.deepEqual(await upgrades(), ["6.14.1 2"], "Helm uninstalled it with the object; now it is installed anew");
   });
 
   it("roll back by `git revert` of the promotion and its manifests, without any `up`, by one upgrade", async () => {
-    await stage().project.git("revert", "--no-edit", `${promotion}~2..${promotion}`);
-    await stage().push();
+    await fixture().project.git("revert", "--no-edit", `${promotion}~2..${promotion}`);
+    await fixture().push();
     await enforce();
     await runs(application, "6.14.0");
     assert.deepEqual(await upgrades(), ["6.14.1 2", "6.14.0 1"]);
     assert.deepEqual(await namesOf("source.toolkit.fluxcd.io/v1", "GitRepository"), [`${application.name}-6.14.0`]);
     // The engine's own state still says 6.14.1; its next `up` finds the folder as it wants it.
-    await stage().up("prod");
-    assert.equal(await stage().project.git("status", "--porcelain"), "");
+    await fixture().up("prod");
+    assert.equal(await fixture().project.git("status", "--porcelain"), "");
   });
 
   it("take a tenant that leaves away, and nothing of others", async () => {
     const { cluster } = opened();
-    const before = [await upgrades(), (await stage().release(application)).metadata.uid];
-    const text = await stage().project.read(stackFile("prod"));
+    const before = [await upgrades(), (await fixture().release(application)).metadata.uid];
+    const text = await fixture().project.read(stackFile("prod"));
     const [start, end] = [text.indexOf(`    ${neighbour.name}:`), text.indexOf(`    ${application.name}:`)];
-    await stage().commit("The neighbour leaves", {
+    await fixture().commit("The neighbour leaves", {
       [stackFile("prod")]: text.slice(0, start) + text.slice(end),
       [`tenants/${neighbour.name}/values.yaml`]: undefined,
     });
     await deploy();
     await enforce();
-    await waitForGone(cluster, stage().flux("HelmRelease", neighbour.name), opened());
+    await waitForGone(cluster, fixture().flux("HelmRelease", neighbour.name), opened());
     await waitForGone(cluster, { apiVersion: "v1", kind: "Namespace", metadata: { name: neighbour.name } }, opened());
     for (const [apiVersion, kind] of [
       ["v1", "ServiceAccount"],
@@ -285,17 +285,17 @@ describe("rendered manifests under a root Kustomization", () => {
     await waitForGone(cluster, {
       apiVersion: "source.toolkit.fluxcd.io/v1",
       kind: "HelmChart",
-      metadata: { name: `${stage().authorityNamespace}-${neighbour.name}`, namespace: stage().authorityNamespace },
+      metadata: { name: `${fixture().authorityNamespace}-${neighbour.name}`, namespace: fixture().authorityNamespace },
     });
-    assert.deepEqual([await upgrades(), (await stage().release(application)).metadata.uid], before);
+    assert.deepEqual([await upgrades(), (await fixture().release(application)).metadata.uid], before);
   });
 
   it("deploy nothing that is not the tenants': the root's account has no right to it", async () => {
     const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: rootName, namespace: "kube-system" } };
     const path = `${rendered}/1-manifest/v1-configmap-kube-system-${rootName}.yaml`;
-    await stage().commit("An object that no render wrote", { [path]: JSON.stringify(object) });
-    await stage().reconcile(stage().flux("GitRepository", rootName));
-    await stage().reconcile(kustomization());
+    await fixture().commit("An object that no render wrote", { [path]: JSON.stringify(object) });
+    await fixture().reconcile(fixture().flux("GitRepository", rootName));
+    await fixture().reconcile(kustomization());
     const refused = await waitForObject(
       opened().cluster,
       kustomization(),
@@ -305,14 +305,14 @@ describe("rendered manifests under a root Kustomization", () => {
     );
     assert.match(conditionOf(refused, "Ready")?.message ?? "", /configmaps .* is forbidden/);
     assert.equal(await opened().cluster.find(object), undefined);
-    await stage().commit("Take it out", { [path]: undefined });
+    await fixture().commit("Take it out", { [path]: undefined });
     await enforce();
   });
 
   it("leave the tenants running when somebody deletes the root", async () => {
     await opened().cluster.delete(kustomization());
     await waitForGone(opened().cluster, kustomization());
-    assert.equal((await stage().release(application)).metadata.deletionTimestamp, undefined);
+    assert.equal((await fixture().release(application)).metadata.deletionTimestamp, undefined);
     await runs(application, "6.14.0");
   });
 });

@@ -1,59 +1,59 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { said, useStage, stackFile } from "./support/stage";
+import { said, useFixture, stackFile } from "./support/fixture";
 
 /** Story 2: a Git tag is not a release. */
 describe("a Git tag without an image", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
 
   before(async () => {
-    application = await stage().application();
+    application = await fixture().application();
     const digest = await application.pushImage("6.14.0");
-    await stage().addStack("prod", { tenants: [{ application, tag: "6.14.0", digest, automation: "auto" }] });
-    await stage().up("prod");
+    await fixture().addStack("prod", { tenants: [{ application, tag: "6.14.0", digest, automation: "auto" }] });
+    await fixture().up("prod");
   });
 
   it("changes nothing in production, however often Flux looks", async () => {
-    const before = await stage().remoteHead();
+    const before = await fixture().remoteHead();
     await application.commitVersion("6.15.0");
     await application.tag("6.15.0");
-    for (let look = 0; look < 3; look++) await stage().lookForNewImages("prod", application, "auto");
-    await stage().lookAtSource(application, stage().flux("GitRepository", `${application.name}-6.14.0`));
-    assert.equal(await stage().remoteHead(), before);
-    await stage().expectNoChanges("prod");
+    for (let look = 0; look < 3; look++) await fixture().lookForNewImages("prod", application, "auto");
+    await fixture().lookAtSource(application, fixture().flux("GitRepository", `${application.name}-6.14.0`));
+    assert.equal(await fixture().remoteHead(), before);
+    await fixture().expectNoChanges("prod");
     assert.deepEqual(
-      (await stage().history(application)).map(({ chartVersion }) => chartVersion),
+      (await fixture().history(application)).map(({ chartVersion }) => chartVersion),
       ["6.14.0"],
     );
-    const newest = await stage().pulumi("stack", "output", "tenants", "--stack", "prod", "--json");
+    const newest = await fixture().pulumi("stack", "output", "tenants", "--stack", "prod", "--json");
     const tenants = JSON.parse(newest.stdout) as Record<string, { newestAllowed?: string }>;
     assert.equal(tenants[application.name]?.newestAllowed, "6.14.0");
   });
 
   it("is refused where people promote it by hand, with what is missing, and Flux takes it back", async () => {
-    await stage().edit("prod", "Promote what has no image", (text) => text.replace('"6.14.0"', '"6.15.0"'));
-    const result = await stage().tryUp("prod");
+    await fixture().edit("prod", "Promote what has no image", (text) => text.replace('"6.14.0"', '"6.15.0"'));
+    const result = await fixture().tryUp("prod");
     assert.notEqual(result.code, 0);
     assert.match(said(result), new RegExp(`image ${application.image}:6\\.15\\.0`));
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
-    assert.equal(await stage().runningImage(application), `${application.image}:6.14.0`);
-    await stage().waitForStackFile("prod", "Flux has put 6.14.0 back", (text) => text.includes('"6.14.0"'));
-    await stage().pull();
+    await fixture().reconcile(fixture().flux("HelmRelease", application.name));
+    assert.equal(await fixture().runningImage(application), `${application.image}:6.14.0`);
+    await fixture().waitForStackFile("prod", "Flux has put 6.14.0 back", (text) => text.includes('"6.14.0"'));
+    await fixture().pull();
   });
 
   it("becomes a release when its image is pushed", async () => {
     const digest = await application.pushImage("6.15.0");
-    await stage().waitForStackFile(
+    await fixture().waitForStackFile(
       "prod",
       "Flux has committed 6.15.0",
       (text) => text.includes('"6.15.0"') && text.includes(digest),
     );
-    await stage().pull();
-    await stage().up("prod");
-    assert.equal(await stage().runningImage(application), `${application.image}:6.15.0`);
-    assert.ok((await stage().project.read(stackFile("prod"))).includes(digest));
+    await fixture().pull();
+    await fixture().up("prod");
+    assert.equal(await fixture().runningImage(application), `${application.image}:6.15.0`);
+    assert.ok((await fixture().project.read(stackFile("prod"))).includes(digest));
   });
 });

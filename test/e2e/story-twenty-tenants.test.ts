@@ -5,7 +5,7 @@ import { type HelmRevision, helmHistory } from "../lab/helm-history";
 import { assertToldFailure } from "./support/failed-up";
 import { podinfoTags } from "../support/podinfo-repository";
 import { freshName, useOwnLab } from "./support/lab";
-import { said, useStage } from "./support/stage";
+import { said, useFixture } from "./support/fixture";
 import { conditionOf } from "../lab/wait";
 
 const count = 20;
@@ -19,7 +19,7 @@ describe("twenty tenants", function () {
   this.timeout(600_000);
   // A lab of its own: its end takes forty tenants along in no time.
   const opened = useOwnLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   const dev = freshName("authority-dev");
   const applications: Application[] = [];
   /** The one whose appVersion was forgotten, and the one whose chart does not render. */
@@ -35,7 +35,7 @@ describe("twenty tenants", function () {
       for (const version of releases) await application.pushImage(version);
     }
     [blocked, failing] = applications as [Application, Application];
-    await stage().addStack("dev", {
+    await fixture().addStack("dev", {
       follow: "branch",
       authorityNamespace: dev,
       intervals,
@@ -44,7 +44,7 @@ describe("twenty tenants", function () {
         lines: [`namespace: ${devNamespace(application)}`],
       })),
     });
-    await stage().addStack("prod", {
+    await fixture().addStack("prod", {
       tenants: applications.map((application) => ({ application, tag: "6.14.0" })),
       releaseTimeout: "40s",
       intervals,
@@ -55,7 +55,7 @@ describe("twenty tenants", function () {
 
   const devNamespace = ({ name }: Application): string => `${name}-dev`;
 
-  const histories = (): Promise<HelmRevision[][]> => Promise.all(applications.map((one) => stage().history(one)));
+  const histories = (): Promise<HelmRevision[][]> => Promise.all(applications.map((one) => fixture().history(one)));
 
   /** What runs of each tenant in production, as `version status`. */
   const latest = async (): Promise<string[]> =>
@@ -72,7 +72,7 @@ describe("twenty tenants", function () {
 
   /** Commits new tags of production in one commit. */
   const promote = async (tagOf: (application: Application) => string): Promise<void> => {
-    await stage().edit("prod", "Promote all", (text) => {
+    await fixture().edit("prod", "Promote all", (text) => {
       const entries = text.split(/^(?= {4}podinfo-)/m);
       return entries
         .map((entry) => {
@@ -90,7 +90,7 @@ describe("twenty tenants", function () {
   };
 
   it("come up in dev and in production, both at once", async () => {
-    const results = await Promise.all([stage().authorityUp("dev"), stage().authorityUp("prod")]);
+    const results = await Promise.all([fixture().authorityUp("dev"), fixture().authorityUp("prod")]);
     for (const result of results) assert.equal(result.code, 0, said(result));
     assert.deepEqual(await latest(), Array(count).fill("6.14.0 deployed"));
     const inDev = await devHistories();
@@ -104,16 +104,16 @@ describe("twenty tenants", function () {
     const template = '{{ fail "a mistake in the chart" }}\n';
     await publish(blocked, "6.14.2", { appVersion: "6.14.1" });
     await publish(failing, "6.14.2", { files: { "charts/podinfo/templates/mistake.yaml": template } });
-    const [before, inDev] = [await stage().release(blocked), await devGenerations()];
+    const [before, inDev] = [await fixture().release(blocked), await devGenerations()];
 
     await promote((application) => (application === blocked || application === failing ? "6.14.2" : "6.14.1"));
-    const result = await stage().authorityUp("prod");
+    const result = await fixture().authorityUp("prod");
     const output = said(result);
     // One is held, and Pulumi failed with another: the failure goes first.
     assert.equal(result.code, 1, output);
     assert.match(output, /appVersion of Chart\.yaml is "6\.14\.1", must be "6\.14\.2"/);
     assert.match(output, new RegExp(`held: ${blocked.name}; 19 of 20 go on`));
-    assertToldFailure(result, failing, stage().flux("HelmRelease", failing.name), /a mistake in the chart/);
+    assertToldFailure(result, failing, fixture().flux("HelmRelease", failing.name), /a mistake in the chart/);
 
     const expected = applications.map((application) =>
       application === blocked || application === failing ? "6.14.0 deployed" : "6.14.1 deployed",
@@ -126,14 +126,14 @@ describe("twenty tenants", function () {
       "one upgrade a promotion",
     );
 
-    const after = await stage().release(blocked);
+    const after = await fixture().release(blocked);
     assert.deepEqual([after.metadata.generation, after.spec], [before.metadata.generation, before.spec]);
-    assert.equal(await opened().cluster.find(stage().flux("GitRepository", `${blocked.name}-6.14.2`)), undefined);
+    assert.equal(await opened().cluster.find(fixture().flux("GitRepository", `${blocked.name}-6.14.2`)), undefined);
     for (const application of [blocked, failing]) {
-      assert.equal(await stage().runningImage(application), `${application.image}:6.14.0`);
+      assert.equal(await fixture().runningImage(application), `${application.image}:6.14.0`);
       assert.equal(await readyPods(application), 1);
     }
-    assert.match(whyNotReady(await stage().release(failing)), /a mistake in the chart/);
+    assert.match(whyNotReady(await fixture().release(failing)), /a mistake in the chart/);
     assert.deepEqual(await devGenerations(), inDev);
   });
 
@@ -141,7 +141,7 @@ describe("twenty tenants", function () {
     await publish(blocked, "6.14.3");
     await publish(failing, "6.14.3", { files: { "charts/podinfo/templates/mistake.yaml": "" } });
     await promote((application) => (application === blocked || application === failing ? "6.14.3" : "6.14.1"));
-    const result = await stage().authorityUp("prod");
+    const result = await fixture().authorityUp("prod");
     assert.equal(result.code, 0, said(result));
     assert.deepEqual(
       await latest(),
@@ -149,7 +149,7 @@ describe("twenty tenants", function () {
         application === blocked || application === failing ? "6.14.3 deployed" : "6.14.1 deployed",
       ),
     );
-    await stage().expectNoChanges("prod");
+    await fixture().expectNoChanges("prod");
   });
 
   const readyPods = async ({ name }: Application): Promise<number> => {

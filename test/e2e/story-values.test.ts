@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { useStage } from "./support/stage";
+import { useFixture } from "./support/fixture";
 
 /**
  * Story 4: a changed value is an upgrade at once; an unchanged one never is. Flux looks at the release by itself so rarely
@@ -9,23 +9,23 @@ import { useStage } from "./support/stage";
  */
 describe("a tenant's special config", () => {
   const opened = useLab();
-  const stage = useStage(opened);
+  const fixture = useFixture(opened);
   let application: Application;
   let values: string;
 
   before(async () => {
-    application = await stage().application("6.14.1");
+    application = await fixture().application("6.14.1");
     values = `tenants/${application.name}/values.yaml`;
-    await stage().addStack("prod", {
+    await fixture().addStack("prod", {
       tenants: [{ application, tag: "6.14.1" }],
       releaseTimeout: "40s",
       intervals: "{ source: 1h0m0s, image: 2s, release: 10m0s, automation: 3s }",
     });
-    await stage().up("prod");
+    await fixture().up("prod");
   });
 
   const valuesMaps = async () => {
-    const { metadata } = await stage().release(application);
+    const { metadata } = await fixture().release(application);
     const maps = await opened().cluster.list({
       apiVersion: "v1",
       kind: "ConfigMap",
@@ -37,13 +37,17 @@ describe("a tenant's special config", () => {
 
   it("upgrades by the change itself, long before the interval, and leaves no old ConfigMap behind", async () => {
     const [before] = await valuesMaps();
-    await stage().commit("Two replicas", { [values]: `${await stage().project.read(values)}\nreplicaCount: 2\n` });
-    const { resourceVersion } = (await stage().release(application)).metadata;
-    const patched = stage().waitForRelease(application, "the HelmRelease has the new values", ({ metadata, spec }) => {
-      return metadata.resourceVersion !== resourceVersion && !JSON.stringify(spec).includes(before!);
-    });
-    const [patchedAt] = await Promise.all([patched.then(() => Date.now()), stage().up("prod")]);
-    const history = await stage().history(application);
+    await fixture().commit("Two replicas", { [values]: `${await fixture().project.read(values)}\nreplicaCount: 2\n` });
+    const { resourceVersion } = (await fixture().release(application)).metadata;
+    const patched = fixture().waitForRelease(
+      application,
+      "the HelmRelease has the new values",
+      ({ metadata, spec }) => {
+        return metadata.resourceVersion !== resourceVersion && !JSON.stringify(spec).includes(before!);
+      },
+    );
+    const [patchedAt] = await Promise.all([patched.then(() => Date.now()), fixture().up("prod")]);
+    const history = await fixture().history(application);
     assert.deepEqual(
       history.map(({ status, values: given }) => [status, given.replicaCount ?? 1]),
       [
@@ -56,26 +60,26 @@ describe("a tenant's special config", () => {
     const after = await valuesMaps();
     assert.equal(after.length, 1);
     assert.notEqual(after[0], before);
-    const { metadata } = await stage().release(application);
-    assert.ok(JSON.stringify(await stage().release(application)).includes(after[0]!), metadata.name);
+    const { metadata } = await fixture().release(application);
+    assert.ok(JSON.stringify(await fixture().release(application)).includes(after[0]!), metadata.name);
   });
 
   it("does not upgrade when nothing changes, whatever else is committed", async () => {
-    await stage().commit("Unrelated", { "docs/note.md": "A note.\n" });
-    const before = await stage().release(application);
-    await stage().up("prod");
-    await stage().reconcile(stage().flux("HelmRelease", application.name));
-    const after = await stage().release(application);
+    await fixture().commit("Unrelated", { "docs/note.md": "A note.\n" });
+    const before = await fixture().release(application);
+    await fixture().up("prod");
+    await fixture().reconcile(fixture().flux("HelmRelease", application.name));
+    const after = await fixture().release(application);
     assert.equal(after.metadata.generation, before.metadata.generation);
-    assert.equal((await stage().history(application)).length, 2);
+    assert.equal((await fixture().history(application)).length, 2);
   });
 
   it("goes back to the old values by one more upgrade", async () => {
-    await stage().project.git("revert", "--no-edit", "HEAD~1");
-    await stage().push();
-    await stage().up("prod");
+    await fixture().project.git("revert", "--no-edit", "HEAD~1");
+    await fixture().push();
+    await fixture().up("prod");
     assert.deepEqual(
-      (await stage().history(application)).map(({ values: given }) => given.replicaCount ?? 1),
+      (await fixture().history(application)).map(({ values: given }) => given.replicaCount ?? 1),
       [1, 2, 1],
     );
     assert.equal((await valuesMaps()).length, 1);

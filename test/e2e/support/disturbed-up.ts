@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import type { Selection } from "../../lab/cluster";
 import type { EngineResult } from "../../../demo/engine-session";
-import type { Stage } from "./stage";
+import type { Fixture } from "./fixture";
 
 /** When something happens to an `up`. */
 export type Moment =
@@ -24,15 +24,15 @@ export interface DisturbedUp extends EngineResult {
  * @param happen what happens; it gets the engine's process
  */
 export async function disturbUp(
-  stage: Stage,
+  fixture: Fixture,
   stack: string,
   moment: Moment,
   happen: (pid: number) => Promise<void> | void,
 ): Promise<DisturbedUp> {
-  const { environment } = stage.session;
+  const { environment } = fixture.session;
   const flags = ["--yes", "--skip-preview", "--non-interactive", "--color", "never"];
   const child = spawn(environment.PULUMI ?? "pulumi", ["up", "--stack", stack, ...flags], {
-    cwd: stage.project.directory,
+    cwd: fixture.project.directory,
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -50,7 +50,7 @@ export async function disturbUp(
     if (moment.seen === "engine" && countWork(output.stdout, moment.work) >= moment.count) act();
   });
   // The engine needs seconds before it asks for the first object.
-  if (moment.seen === "cluster") await onChange(stage, moment, over.signal, act);
+  if (moment.seen === "cluster") await onChange(fixture, moment, over.signal, act);
   const [code] = await ended;
   over.abort();
   await happened;
@@ -64,16 +64,16 @@ export type Victim = "all" | "engine";
  * Runs `pulumi up` and kills it at a moment, with SIGKILL. What an engine has started that was killed alone lives on, and
  * ends by itself within five minutes.
  */
-export function killUp(stage: Stage, stack: string, moment: Moment, victim: Victim): Promise<DisturbedUp> {
-  return disturbUp(stage, stack, moment, (engine) => {
-    if (victim === "all") killProcesses(stage);
+export function killUp(fixture: Fixture, stack: string, moment: Moment, victim: Victim): Promise<DisturbedUp> {
+  return disturbUp(fixture, stack, moment, (engine) => {
+    if (victim === "all") killProcesses(fixture);
     else process.kill(engine, "SIGKILL");
   });
 }
 
-/** Kills every process of the stage's engine that is left. */
-export function killProcesses(stage: Stage): void {
-  for (const pid of processesOf(stage)) {
+/** Kills every process of the fixture's engine that is left. */
+export function killProcesses(fixture: Fixture): void {
+  for (const pid of processesOf(fixture)) {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
@@ -91,7 +91,7 @@ function countWork(output: string, work: "begun" | "ended"): number {
 
 /** Acts at the first such change from now on. */
 async function onChange(
-  { opened: { cluster } }: Stage,
+  { opened: { cluster } }: Fixture,
   { selection, change }: Extract<Moment, { seen: "cluster" }>,
   signal: AbortSignal,
   act: () => void,
@@ -107,8 +107,8 @@ async function onChange(
   void watched();
 }
 
-/** The engine of this stage and all that it has started: each process that has the stage's folder for temporary files. */
-function processesOf({ session }: Stage): number[] {
+/** The engine of this fixture and all that it has started: each process that has the fixture's folder for temporary files. */
+function processesOf({ session }: Fixture): number[] {
   const mark = `TMPDIR=${String(session.environment.TMPDIR)}`;
   return readdirSync("/proc")
     .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)

@@ -3,7 +3,7 @@ import type { ObjectReference } from "../../lab/cluster";
 import { nameOf } from "../../lab/wait";
 import type { EngineResult } from "../../../demo/engine-session";
 import type { Application } from "./application";
-import { said } from "./stage";
+import { said } from "./fixture";
 
 /**
  * Asserts that an `up` says in one line which object of a tenant it has waited for in vain, and why. The names alone prove

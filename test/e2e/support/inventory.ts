@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LiveObject } from "../../lab/cluster";
-import { said, type Stage } from "./stage";
+import { said, type Fixture } from "./fixture";
 import { nameOf } from "../../lab/wait";
 
 /** Every kind that the program makes. */
@@ -40,17 +40,17 @@ export interface StateFiles {
 }
 
 /** The objects that a stack's state holds: `HelmRelease flux-system/podinfo`, sorted. */
-export async function objectsInState(stage: Stage, stack: string): Promise<string[]> {
-  const { resources = [] } = (await exportedState(stage, stack)).deployment;
+export async function objectsInState(fixture: Fixture, stack: string): Promise<string[]> {
+  const { resources = [] } = (await exportedState(fixture, stack)).deployment;
   return resources
     .flatMap(({ type, outputs }) => (type.startsWith("kubernetes:") && outputs !== undefined ? [nameOf(outputs)] : []))
     .sort();
 }
 
-/** The objects in the cluster that the engine has made in a stage's namespaces, whatever its state says. */
-export async function objectsInCluster(stage: Stage, tenants: readonly string[]): Promise<string[]> {
-  const namespaces = [stage.authorityNamespace, ...tenants];
-  const lists = kinds.map(([apiVersion, kind]) => stage.opened.cluster.list({ apiVersion, kind }));
+/** The objects in the cluster that the engine has made in a fixture's namespaces, whatever its state says. */
+export async function objectsInCluster(fixture: Fixture, tenants: readonly string[]): Promise<string[]> {
+  const namespaces = [fixture.authorityNamespace, ...tenants];
+  const lists = kinds.map(([apiVersion, kind]) => fixture.opened.cluster.list({ apiVersion, kind }));
   return (await Promise.all(lists))
     .flat()
     .filter(({ metadata: { namespace, name } }) => namespaces.includes(namespace ?? name))
@@ -70,19 +70,19 @@ function isOfEngine({ metadata }: LiveObject): boolean {
  * nothing in the state is pending, and that no file of the state is half written.
  *
  * @param tenants the names of all tenants that the stack ever had
- * @param files where the files of the state are. Default: the stage's file backend.
+ * @param files where the files of the state are. Default: the fixture's file backend.
  */
 export async function assertWhole(
-  stage: Stage,
+  fixture: Fixture,
   stack: string,
   tenants: readonly string[],
-  files: StateFiles = { backend: backendOf(stage) },
+  files: StateFiles = { backend: backendOf(fixture) },
 ): Promise<void> {
-  const { pending_operations: pending = [] } = (await exportedState(stage, stack)).deployment;
+  const { pending_operations: pending = [] } = (await exportedState(fixture, stack)).deployment;
   assert.deepEqual(pending, []);
-  assert.deepEqual(await objectsInState(stage, stack), await objectsInCluster(stage, tenants));
+  assert.deepEqual(await objectsInState(fixture, stack), await objectsInCluster(fixture, tenants));
   await assertFilesWhole(files);
-  assert.equal(await stage.project.git("status", "--porcelain"), "");
+  assert.equal(await fixture.project.git("status", "--porcelain"), "");
 }
 
 /** Asserts that every file of the file backend is whole. */
@@ -105,17 +105,17 @@ export async function filesOf(folder: string): Promise<ReadonlyMap<string, numbe
   );
 }
 
-/** The file in which a file backend, the stage's by default, keeps a stack's state. */
-export function stateFile(stage: Stage, stack: string, backend = backendOf(stage)): string {
+/** The file in which a file backend, the fixture's by default, keeps a stack's state. */
+export function stateFile(fixture: Fixture, stack: string, backend = backendOf(fixture)): string {
   return join(backend, `.pulumi/stacks/shared-authority/${stack}.json`);
 }
 
-function backendOf({ session }: Stage): string {
+function backendOf({ session }: Fixture): string {
   return fileURLToPath(String(session.environment.PULUMI_BACKEND_URL));
 }
 
-async function exportedState(stage: Stage, stack: string): Promise<State> {
-  const result = await stage.pulumi("stack", "export", "--stack", stack);
+async function exportedState(fixture: Fixture, stack: string): Promise<State> {
+  const result = await fixture.pulumi("stack", "export", "--stack", stack);
   assert.equal(result.code, 0, said(result));
   return JSON.parse(result.stdout) as State;
 }

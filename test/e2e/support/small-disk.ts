@@ -8,10 +8,10 @@ import type { Context } from "mocha";
 import { lacks } from "../../support/tools";
 import { requireEngine } from "../../support/pulumi";
 import type { Engine } from "../../../demo/engine";
-import type { Stage } from "./stage";
+import type { Fixture } from "./fixture";
 
 /**
- * A small file system of its own for a stage's file backend, which can be filled up.
+ * A small file system of its own for a fixture's file backend, which can be filled up.
  *
  * It is a tmpfs in a user and mount namespace of its own, which needs no rights on most machines: `unshare` of util-linux
  * makes it, and the engine enters it. Some containers and hardened kernels allow no user namespaces; there the test is
@@ -23,7 +23,7 @@ export class SmallDisk {
   private keeperFile = "";
   private folder = "";
 
-  /** The engine of a stage whose disk is small: it can enter the namespace. */
+  /** The engine of a fixture whose disk is small: it can enter the namespace. */
   async engine(context: Context): Promise<Engine> {
     const engine = await requireEngine(context);
     if (!(await canMount())) lacks(context, "needs `unshare` and user namespaces, for a small disk");
@@ -36,8 +36,8 @@ export class SmallDisk {
     return { ...engine, binary };
   }
 
-  /** From now on the stage's file backend is on the small disk, with all that it holds. */
-  async mount({ session }: Stage, megabytes: number): Promise<void> {
+  /** From now on the fixture's file backend is on the small disk, with all that it holds. */
+  async mount({ session }: Fixture, megabytes: number): Promise<void> {
     const backend = fileURLToPath(String(session.environment.PULUMI_BACKEND_URL));
     const staging = `${backend}.small`;
     mkdirSync(staging);

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import type { Application } from "./application";
-import { type Stage, stackFile } from "./stage";
+import { type Fixture, stackFile } from "./fixture";
 
 /**
- * The stack file of a stage, from which tenants go and to which they come back: `declare` writes one with these tenants
+ * The stack file of a fixture, from which tenants go and to which they come back: `declare` writes one with these tenants
  * at these tags, and commits it here.
  *
  * @param stack declared with every tenant that there will ever be, in this order
  */
-export async function openStackFile(stage: Stage, stack: string, applications: readonly Application[]) {
-  const text = await stage.project.read(stackFile(stack));
+export async function openStackFile(fixture: Fixture, stack: string, applications: readonly Application[]) {
+  const text = await fixture.project.read(stackFile(stack));
   const starts = applications.map(({ name }) => text.indexOf(`    ${name}:`));
   assert.ok(starts.every((start) => start > 0));
   const salt = text.slice(text.indexOf("\nencryptionsalt:") + 1);
@@ -25,7 +25,7 @@ export async function openStackFile(stage: Stage, stack: string, applications: r
       const declared = [...tags].map(([application, tag]) =>
         String(entries.get(application)).replace(/tag: "[^"]+"/, `tag: "${tag}"`),
       );
-      await stage.project.commit("Decide anew", {
+      await fixture.project.commit("Decide anew", {
         [stackFile(stack)]: text.slice(0, starts[0]) + declared.join("") + salt,
       });
     },

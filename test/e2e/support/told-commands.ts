@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import type { EngineResult } from "../../../demo/engine-session";
-import type { Stage } from "./stage";
+import type { Fixture } from "./fixture";
 
 /** The commands that a message tells people to run, between backquotes, as far as they start like this. */
 export function toldCommands(message: string, start: string): string[] {
@@ -9,8 +9,8 @@ export function toldCommands(message: string, start: string): string[] {
 }
 
 /** Runs a command as a person types it, in the working copy, and answers its questions with yes. */
-export function runTold(stage: Stage, command: string): Promise<EngineResult> {
-  const { session, project } = stage;
+export function runTold(fixture: Fixture, command: string): Promise<EngineResult> {
+  const { session, project } = fixture;
   const environment = { ...session.environment, PULUMI_SKIP_CONFIRMATIONS: "true" };
   const options = { cwd: project.directory, env: environment, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve) => {

@@ -17,8 +17,8 @@ import { reconcile } from "../../lab/reconcile";
 import { Repository } from "./repository";
 import { waitFor, waitForCondition, waitForGone, waitForObject, type WaitOptions } from "../../lab/wait";
 
-/** How a tenant stands in a stack file of the stage. */
-export interface StagedTenant {
+/** How a tenant stands in a stack file of the fixture. */
+export interface FixtureTenant {
   readonly application: Application;
   /** The release that runs; none where the stack follows a branch. */
   readonly tag?: string;
@@ -33,17 +33,17 @@ export interface StagedTenant {
   readonly lines?: readonly string[];
 }
 
-/** How a stack of the stage differs from the others. */
-export interface StagedStack {
+/** How a stack of the fixture differs from the others. */
+export interface FixtureStack {
   readonly follow?: "branch" | "tags";
-  readonly tenants: readonly StagedTenant[];
+  readonly tenants: readonly FixtureTenant[];
   /** How long one upgrade may take, a Go duration. Default: `2m0s`. */
   readonly releaseTimeout?: string;
   /** How long one fetch of a source may take, a Go duration. Default: `30s`. */
   readonly sourceTimeout?: string;
   /** How often Flux looks, as the stack file has it. Default: every 2 or 3 s, for stories that wait for it. */
   readonly intervals?: string;
-  /** A namespace of its own for the stack's Flux objects, which is made. Default: the stage's. */
+  /** A namespace of its own for the stack's Flux objects, which is made. Default: the fixture's. */
   readonly authorityNamespace?: string;
   /** Further lines of the stack itself, such as `shared-authority:delivery: { manifests: rendered }`. */
   readonly settings?: readonly string[];
@@ -53,24 +53,25 @@ export interface StagedStack {
 const exampleValues = "tenants/podinfo/values.yaml";
 
 /**
- * A stage for one suite: opened before its first test, and ended after its last one, however far its set-up has come.
+ * A fixture for one suite: opened before its first test, and ended after its last one, however far its set-up has come.
  * Called in a `describe`; the suite is skipped where the machine lacks what a story needs.
  *
  * @param engine what gives the engine. Default: the one of this machine.
- * @returns what gives the stage, from the suite's own hooks on
+ * @returns what gives the fixture, from the suite's own hooks on
  */
-export function useStage(
+export function useFixture(
   opened: () => OpenedLab,
   engine: (context: Context) => Promise<Engine> = requireEngine,
-): () => Stage {
-  let stage: Stage | undefined;
+): () => Fixture {
+  let fixture: Fixture | undefined;
   before(async function () {
-    stage = await Stage.open(await engine(this), opened());
+    fixture = await Fixture.open(await engine(this), opened());
   });
-  after(() => stage?.end());
+  after(() => fixture?.end());
   return () => {
-    if (stage === undefined) throw new Error("The stage is there from the suite's hooks on, not while it is declared.");
-    return stage;
+    if (fixture === undefined)
+      throw new Error("The fixture is there from the suite's hooks on, not while it is declared.");
+    return fixture;
   };
 }
 
@@ -78,7 +79,7 @@ export function useStage(
  * Everything that one story needs: a copy of this project on the lab's Git host, where Flux's automation commits to it;
  * the real engine; applications with podinfo's tags. Names are fresh, so that stories share a lab.
  */
-export class Stage {
+export class Fixture {
   private readonly applications: Application[] = [];
   private readonly stacks = new Set<string>();
   private readonly namespaces: string[] = [];
@@ -95,10 +96,10 @@ export class Stage {
     readonly authorityNamespace: string,
   ) {}
 
-  /** The caller ends the stage. */
-  static async open(engine: Engine, opened: OpenedLab): Promise<Stage> {
+  /** The caller ends the fixture. */
+  static async open(engine: Engine, opened: OpenedLab): Promise<Fixture> {
     const { lab } = opened;
-    const directory = await realpath(await mkdtemp(join(tmpdir(), "shared-authority-stage-")));
+    const directory = await realpath(await mkdtemp(join(tmpdir(), "shared-authority-fixture-")));
     const project = await scratchProject(directory);
     const shared = await Repository.create(lab, freshName("shared-authority"));
     await project.commit("No release is locked yet", { "releases.lock.yaml": undefined });
@@ -106,9 +107,9 @@ export class Stage {
     await project.git("push", "--quiet", "--set-upstream", "origin", "main");
     const authorityNamespace = freshName("authority");
     const session = openEngineSession(engine, directory);
-    const stage = new Stage(opened, directory, session, project, shared, authorityNamespace);
-    await stage.createNamespace(authorityNamespace);
-    return stage;
+    const fixture = new Fixture(opened, directory, session, project, shared, authorityNamespace);
+    await fixture.createNamespace(authorityNamespace);
+    return fixture;
   }
 
   private async createNamespace(name: string): Promise<void> {
@@ -145,7 +146,7 @@ export class Stage {
   }
 
   /** Writes a stack file and its tenants' values files, and makes the stack. */
-  async addStack(stack: string, declared: StagedStack): Promise<void> {
+  async addStack(stack: string, declared: FixtureStack): Promise<void> {
     if (declared.authorityNamespace !== undefined) await this.createNamespace(declared.authorityNamespace);
     const example = await this.project.read(exampleValues);
     const values = declared.tenants.map(({ application }) => [
@@ -269,7 +270,7 @@ export class Stage {
     });
   }
 
-  /** `authority up`, with the engine of the stage, whatever comes of it. */
+  /** `authority up`, with the engine of the fixture, whatever comes of it. */
   async authorityUp(stack: string, ...flags: readonly string[]): Promise<EngineResult> {
     const parameters = [join("bin", "authority.js"), "up", "--stack", stack, "--", "--yes", "--skip-preview", ...flags];
     const options = { cwd: this.project.directory, env: this.session.environment, maxBuffer: 64 * 1024 * 1024 };
@@ -353,7 +354,7 @@ export class Stage {
   }
 
   /** The text of a stack file: as a platform team would write it, with comments, and with the lab's short intervals. */
-  private stackFile(stack: StagedStack): string {
+  private stackFile(stack: FixtureStack): string {
     const { follow = "tags", tenants, releaseTimeout = "2m0s", sourceTimeout = "30s", settings = [] } = stack;
     const { authorityNamespace = this.authorityNamespace } = stack;
     // The source of a release cannot change: to look at twenty of them every 2 s is what two cores spend their time on.
@@ -376,7 +377,7 @@ export class Stage {
     ].join("\n");
   }
 
-  private entry(tenant: StagedTenant): string[] {
+  private entry(tenant: FixtureTenant): string[] {
     const { application, tag, digest, automation = "manual", range = ">=6.0.0 <7.0.0", chart } = tenant;
     const marker = (field: string) =>
       automation === "manual" ? "" : ` # {"$imagepolicy": "${this.authorityNamespace}:${application.name}:${field}"}`;
