@@ -17,7 +17,7 @@ const advice =
 const internalError = /Internal error occurred: the proxy says so/;
 
 /** What the API server may do to an `up`: it ends, it has too much to do, it fails, its answers are lost. */
-describe("an API server that fails during an `up`", () => {
+describe("an API server failure during an `up`", () => {
   const opened = useOwnLab();
   const fixture = useFixture(opened);
   const tags = new Map<Application, string>();
@@ -59,7 +59,7 @@ describe("an API server that fails during an `up`", () => {
     await assertWhole(fixture(), "prod", names());
   }
 
-  it("is killed: the `up` fails and says what to do, and one more makes what is missing once it is back", async function () {
+  it("by a kill: the `up` fails with instructions, and the next one after the restart creates the missing objects", async function () {
     const control = requireControl(this, opened().lab);
     tags.set(first, "6.13.0");
     await file.declare(tags);
@@ -75,7 +75,7 @@ describe("an API server that fails during an `up`", () => {
     assert.equal(await fixture().runningImage(first), `${first.image}:6.13.0`);
   });
 
-  it("has too much to do: the `up` takes longer, and goes on", async () => {
+  it("by overload: the `up` takes longer and succeeds", async () => {
     tags.set(second, "6.13.0");
     await file.declare(tags);
     proxy.decide = ({ index }) => (index % 4 === 0 ? "too many requests" : "passed");
@@ -85,7 +85,7 @@ describe("an API server that fails during an `up`", () => {
     await assertWhole(fixture(), "prod", names());
   });
 
-  it("fails while objects are deleted and made: each `up` says so and what to do, and one more does the rest", async () => {
+  it("by errors on deletion and creation: each `up` fails with instructions, and the next one completes the change", async () => {
     // Not now and then: a deletion is tried again by the engine's provider, for a while.
     proxy.decide = fromSecondOn("DELETE");
     tags.delete(second);
@@ -108,7 +108,7 @@ describe("an API server that fails during an `up`", () => {
     await heal();
   });
 
-  it("makes an object, and its answer is lost: the next `up` says how to take the object over", async () => {
+  it("by a lost response to a creation: the next `up` explains how to adopt the object", async () => {
     tags.delete(second);
     await file.declare(tags);
     await heal();

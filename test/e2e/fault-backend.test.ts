@@ -13,7 +13,7 @@ import { said, useFixture } from "./support/fixture";
 import { runTold } from "./support/told-commands";
 
 /** The engine's state, in files: another `up` has it, its disk is full, a file of it is broken. */
-describe("the place of the engine's state", () => {
+describe("the engine's file backend", () => {
   const opened = useLab();
   const disk = new SmallDisk();
   const fixture = useFixture(opened, (context) => disk.engine(context));
@@ -40,7 +40,7 @@ describe("the place of the engine's state", () => {
   const archived = /^\.pulumi\/(history|backups)\/.*\/prod[.-][0-9]+\.(checkpoint\.)?json$/;
   const state = () => stateFile(fixture(), "prod", disk.backend);
 
-  it("is locked while an `up` runs: a second one says so and ends, and the first one goes on unharmed", async () => {
+  it("is locked during an `up`: a second `up` reports the lock and exits, and the first one succeeds", async () => {
     tags.set(first, "6.13.0");
     await file.declare(tags);
     const seconds: string[] = [];
@@ -62,7 +62,7 @@ describe("the place of the engine's state", () => {
     await whole();
   });
 
-  it("may be full: the `up` says so, and one more does the rest once there is room", async () => {
+  it("can be on a full disk: the `up` reports it, and the next one completes the change when there is space", async () => {
     tags.set(second, "6.13.0");
     await file.declare(tags);
     const before = await filesOf(disk.backend);
@@ -107,7 +107,7 @@ describe("the place of the engine's state", () => {
     return true;
   }
 
-  it("may hold a file that is broken: what that means is told, and the documented command fixes it", async () => {
+  it("can have a corrupt file: the error explains it, and the documented command fixes it", async () => {
     await writeFile(`${state()}.attrs`, "");
     const told = await runTold(fixture(), "npx authority recover --stack prod");
     assert.equal(told.code, 1, said(told));

@@ -7,7 +7,7 @@ import { useOwnLab } from "./support/lab";
 import { said, useFixture, stackFile } from "./support/fixture";
 
 /** What an `up` reads besides its own files: the Git host, the registry, and the clock. How hosts fail while they are read is in fault-resolving. */
-describe("an `up` whose surroundings fail", () => {
+describe("an `up` without its hosts", () => {
   const opened = useOwnLab();
   const fixture = useFixture(opened);
   let locked: Application;
@@ -33,7 +33,7 @@ describe("an `up` whose surroundings fail", () => {
   const names = () => [locked.name, promoted.name];
   const control = () => opened().lab.control!;
 
-  it("without the registry refuses a release that is not locked, and says what it could not read", async () => {
+  it("rejects an unlocked release without the registry, and names what it cannot read", async () => {
     await control().kill("registry");
     await file.declare(
       new Map([
@@ -59,7 +59,7 @@ describe("an `up` whose surroundings fail", () => {
     assert.deepEqual(await objectsInCluster(fixture(), names()), before);
   });
 
-  it("without the Git host says that it could not read the Git tag", async () => {
+  it("reports without the Git host that it cannot read the Git tag", async () => {
     await control().restart("registry");
     await control().kill("git");
     const preview = await fixture().pulumi("preview", "--stack", "prod");
@@ -72,7 +72,7 @@ describe("an `up` whose surroundings fail", () => {
     assert.doesNotMatch(said(preview), /the image .* cannot be read/);
   });
 
-  it("without both goes on for a release that is locked, and holds the other one", async () => {
+  it("deploys a locked release without both, and skips the other tenant", async () => {
     await control().kill("registry");
     const values = `tenants/${locked.name}/values.yaml`;
     await fixture().project.commit("Another value", {
@@ -88,7 +88,7 @@ describe("an `up` whose surroundings fail", () => {
     assert.equal(await fixture().runningImage(promoted), `${promoted.image}:6.13.0`);
   });
 
-  it("does the rest once both are back", async () => {
+  it("deploys the skipped tenant when both are back", async () => {
     await control().restart("registry");
     await control().restart("git");
     const healed = await fixture().authorityUp("prod");
@@ -97,7 +97,7 @@ describe("an `up` whose surroundings fail", () => {
     await assertWhole(fixture(), "prod", names());
   });
 
-  it("reports a pin over whose day the clock has jumped, and changes nothing by itself", async () => {
+  it("reports an expired pin after a jump of the clock, and changes nothing", async () => {
     const text = await fixture().project.read(stackFile("prod"));
     const until = new Date(Date.now() + dayMs).toISOString().slice(0, 10);
     await fixture().project.commit("Pinned until tomorrow", {

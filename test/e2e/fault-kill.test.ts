@@ -37,7 +37,7 @@ interface StateFile {
 /** Ten kills of `pulumi` at random moments; `FAULT_SEED` plays the same moments again. */
 const seed = Number(process.env.FAULT_SEED ?? randomInt(1_000_000));
 
-describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
+describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   const random = randomFrom(seed);
@@ -128,7 +128,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     });
   });
 
-  it("is told what became of each object: ours is taken over, what is not there is left out, others' is left alone", async () => {
+  it("resolves each pending object: adopts ours, omits missing ones, and ignores those of others", async () => {
     // Written into the file: `pulumi stack import` drops what is pending.
     const path = stateFile(fixture(), "prod");
     const { checkpoint, ...rest } = JSON.parse(await readFile(path, "utf8")) as StateFile;
@@ -201,7 +201,7 @@ describe(`an \`up\` that is killed (FAULT_SEED=${seed})`, () => {
     await writeFile(kubeconfig, right);
   }
 
-  it("and at last nothing is left to do", async () => {
+  it("ends with a preview without changes", async () => {
     await fixture().expectNoChanges("prod", "--refresh");
   });
 });

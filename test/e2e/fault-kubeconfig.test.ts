@@ -14,7 +14,7 @@ interface Kubeconfig {
 }
 
 /** The way to the cluster is wrong: each `up` says so, changes nothing and prints no secret. */
-describe("a kubeconfig that is wrong", () => {
+describe("a wrong kubeconfig", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
@@ -70,19 +70,19 @@ describe("a kubeconfig that is wrong", () => {
     assert.equal(await fixture().runningImage(application), `${application.image}:6.13.0`);
   }
 
-  it("since there is no such file", async () => {
+  it("fails if the file does not exist", async () => {
     await rm(kubeconfig);
     await assertRefused([
       /`kubernetes:kubeconfig` names \S+, and there is no such file\. Nothing was changed\. Put the kubeconfig there, or/,
     ]);
   });
 
-  it("since the file is none", async () => {
+  it("fails if the file is not a kubeconfig", async () => {
     await writeFile(kubeconfig, "token: s3cr3t-of-a-broken-file\n  - : {");
     await assertRefused([/failed to parse kubeconfig data/, /was not touched/], "s3cr3t-of-a-broken-file");
   });
 
-  it("since its token is not good any more", async () => {
+  it("fails if its token has expired", async () => {
     await writeFile(
       kubeconfig,
       changed(({ users: [{ user }] }) => (user.token = "expired-0123456789")),
@@ -90,7 +90,7 @@ describe("a kubeconfig that is wrong", () => {
     await assertRefused([/asked for the client to provide credentials/, /was not touched/], "expired-0123456789");
   });
 
-  it("since its user may not do this", async () => {
+  it("fails if its user has no permission", async () => {
     const answer = await opened().cluster.request({
       method: "POST",
       path: "/api/v1/namespaces/default/serviceaccounts/default/token",
@@ -110,7 +110,7 @@ describe("a kubeconfig that is wrong", () => {
     );
   });
 
-  it("since nobody answers at its address", async () => {
+  it("fails if its server does not respond", async () => {
     await writeFile(
       kubeconfig,
       changed(({ clusters: [{ cluster }] }) => (cluster.server = "https://127.0.0.1:1")),
@@ -122,7 +122,7 @@ describe("a kubeconfig that is wrong", () => {
     ]);
   });
 
-  it("since it has no such context", async () => {
+  it("fails if its context does not exist", async () => {
     const rightText = await fixture().project.read(stackFile("prod"));
     await fixture().project.commit("Another context", {
       [stackFile("prod")]: rightText.replace("config:\n", "config:\n  kubernetes:context: nowhere\n"),
@@ -138,7 +138,7 @@ describe("a kubeconfig that is wrong", () => {
     }
   });
 
-  it("and once it is right again, the `up` does what was decided", async () => {
+  it("does not prevent the next `up` after it is corrected", async () => {
     const result = await fixture().authorityUp("prod");
     assert.equal(result.code, 0, said(result));
     assert.equal(await fixture().runningImage(application), `${application.image}:6.14.1`);

@@ -10,7 +10,7 @@ import { said, useFixture } from "./support/fixture";
 import { runTold } from "./support/told-commands";
 
 /** What a host that is gone from the start does is in fault-hosts. Here it fails in the middle of what is read from it. */
-describe("a Git host and a registry that fail while releases are resolved", () => {
+describe("a Git host and a registry that fail during the resolution of releases", () => {
   const opened = useLab();
   const hosts: FaultyHost[] = [];
   let git: FaultyHost;
@@ -102,7 +102,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
     await lock();
   }
 
-  it("cuts Git between the tags and the commits: the `up` says so and what to do, and one more does it", async () => {
+  it("cut Git between tags and commits: the `up` fails with instructions, and the next one succeeds", async () => {
     await promote(plain, "6.14.0");
     // Git asks for the refs by two requests.
     git.failAfter(2, "cut", `/${plain.name}.git/`);
@@ -125,7 +125,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
     await heal();
   });
 
-  it("cuts the registry between a chart's manifest and its config: the tenant is held, and one more `up` does it", async () => {
+  it("cut the registry between a chart's manifest and config: the `up` skips the tenant, and the next one deploys it", async () => {
     await promote(packaged, "6.14.0");
     registry.failAfter(1, "cut", `/${packaged.chartPath}/manifests/`);
     const result = await changesNothing(() => fixture().authorityUp("prod"), 200);
@@ -144,7 +144,7 @@ describe("a Git host and a registry that fail while releases are resolved", () =
     await heal();
   });
 
-  it("lets both hang: the `up` ends in time all the same, holds the tenant, and one more does it", async () => {
+  it("hang: the `up` times out and skips the tenant, and the next one deploys it", async () => {
     await promote(packaged, "6.14.1");
     git.failAfter(2, "hang", `/${packaged.name}.git/`);
     registry.failAfter(1, "hang", `/${packaged.chartPath}/manifests/`);

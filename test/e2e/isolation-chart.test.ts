@@ -7,7 +7,7 @@ import { authorityNamespace, type PairedTenant, TenantPair } from "./support/ten
 import { conditionOf, waitForCondition, waitForObject } from "../lab/wait";
 
 /** What an application team tries through its chart, which Flux installs with the rights of the tenant's account. */
-describe("a chart that attacks", () => {
+describe("a malicious chart", () => {
   const opened = useLab();
   let pair: TenantPair | undefined;
   let podinfo: PairedTenant;
@@ -50,7 +50,7 @@ describe("a chart that attacks", () => {
     assert.deepEqual([await podinfo.serving(), await neighbour.serving()], before);
   };
 
-  it("gets no role: neither for the whole cluster nor in its own namespace", async () => {
+  it("cannot create roles, neither for the cluster nor in its own namespace", async () => {
     const [group, version] = ["rbac.authorization.k8s.io", "rbac.authorization.k8s.io/v1"];
     const subject = { kind: "ServiceAccount", name: podinfo.name, namespace: authorityNamespace };
     const admin = { apiGroup: group, kind: "ClusterRole", name: "cluster-admin" };
@@ -72,7 +72,7 @@ describe("a chart that attacks", () => {
     }
   });
 
-  it("makes nothing in the neighbour's namespace, and takes nothing over there", async () => {
+  it("cannot create or adopt objects in the neighbour's namespace", async () => {
     const place = neighbour.name;
     const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "attack", namespace: place } };
     await assertRefused(JSON.stringify({ ...object, data: {} }), forbiddenIn(place), { absent: object });
@@ -86,7 +86,7 @@ describe("a chart that attacks", () => {
     assert.deepEqual([metadata.uid, metadata.generation], [uid, generation]);
   });
 
-  it("makes nothing in the authority namespace, and no object of Flux anywhere", async () => {
+  it("cannot create objects in the authority namespace, or Flux objects anywhere", async () => {
     const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "attack", namespace: authorityNamespace } };
     await assertRefused(JSON.stringify(secret), forbiddenIn(authorityNamespace), { absent: secret });
     for (const namespace of [podinfo.name, authorityNamespace]) {
@@ -105,7 +105,7 @@ describe("a chart that attacks", () => {
     );
   });
 
-  it("makes nothing for the whole cluster: no definition, namespace, webhook or priority", async () => {
+  it("cannot create cluster-scoped objects: definitions, namespaces, webhooks, priority classes", async () => {
     const definition = JSON.stringify(attackDefinition);
     await assertRefused(definition, /forbidden/, { absent: attackDefinition });
     for (const [apiVersion, kind, content] of [
@@ -118,7 +118,7 @@ describe("a chart that attacks", () => {
     }
   });
 
-  it("does not loosen what fences it in", async () => {
+  it("cannot weaken its guardrails", async () => {
     const privileged = { labels: { "pod-security.kubernetes.io/enforce": "privileged" } };
     const open = { podSelector: {}, policyTypes: ["Ingress", "Egress"], ingress: [{}], egress: [{}] };
     const policy = podinfo.own("networking.k8s.io/v1", "NetworkPolicy", "attack");
@@ -132,7 +132,7 @@ describe("a chart that attacks", () => {
     }
   });
 
-  it("leads no traffic past the neighbour's network policies: no endpoints, no node port, no load balancer", async () => {
+  it("cannot bypass the neighbour's network policies with endpoints, node ports or load balancers", async () => {
     const endpoints = podinfo.own("v1", "Endpoints", "attack");
     const subsets = [{ addresses: [{ ip: "10.0.0.9" }], ports: [{ port: 80 }] }];
     await assertRefused(JSON.stringify({ ...endpoints, subsets }), /endpoints.* is forbidden/, { absent: endpoints });
@@ -147,7 +147,7 @@ describe("a chart that attacks", () => {
     }
   });
 
-  it("runs no privileged pod, and none that sees the node", async () => {
+  it("cannot run privileged pods or pods with access to the node", async () => {
     const name = "attack";
     const container = { name, image: "example.com/attack:1" };
     const pod = podinfo.own("v1", "Pod", name);
@@ -160,7 +160,7 @@ describe("a chart that attacks", () => {
     }
   });
 
-  it("runs no privileged pod by way of a Deployment, and its release fails", async () => {
+  it("cannot run privileged pods with a Deployment, and its release fails", async () => {
     const name = "attack";
     const labels = { app: name };
     const containers = [{ name, image: "example.com/attack:1", securityContext: { privileged: true } }];
@@ -185,7 +185,7 @@ describe("a chart that attacks", () => {
     );
   });
 
-  it("reads no Secret of others while it renders", async () => {
+  it("cannot read Secrets of others during rendering", async () => {
     const steal = (namespace: string) =>
       `data: {{ lookup "v1" "Secret" "${namespace}" "" | toJson | b64enc }}\n` +
       `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: attack\n`;
@@ -195,7 +195,7 @@ describe("a chart that attacks", () => {
     }
   });
 
-  it("reads no file of Flux's host through a link", async () => {
+  it("cannot read files of Flux's host through a symbolic link", async () => {
     const link = join(podinfo.repository.path, podinfo.chart, "stolen");
     await symlink("/etc/passwd", link);
     const config = podinfo.own("v1", "ConfigMap", "attack");
@@ -212,7 +212,7 @@ describe("a chart that attacks", () => {
     assert.match(own, /podinfo/i, "what is in the chart is read");
   });
 
-  it("brings a definition in its folder `crds/`, and Flux leaves it out", async () => {
+  it("cannot install definitions from its folder `crds/`", async () => {
     await podinfo.publish("6.16.0", {
       "crds/attack.yaml": JSON.stringify(attackDefinition),
       "templates/attack.yaml": "",

@@ -24,7 +24,7 @@ describe("an application team's daily work", () => {
   const listed = async (apiVersion: string, kind: string) =>
     (await team.list({ apiVersion, kind, namespace: podinfo.name })).map(({ metadata }) => metadata.name);
 
-  it("sees its workload: Deployments, ReplicaSets, pods, Services, events", async () => {
+  it("can read its workload: Deployments, ReplicaSets, pods, Services, events", async () => {
     assert.deepEqual(await listed("apps/v1", "Deployment"), [podinfo.name]);
     assert.equal((await listed("apps/v1", "ReplicaSet")).length, 1);
     assert.equal((await listed("v1", "Pod")).length, 1);
@@ -35,20 +35,20 @@ describe("an application team's daily work", () => {
     for (const [apiVersion, kind] of otherWorkload) await listed(apiVersion, kind);
   });
 
-  it("sees what fences it in: quota with what is used, limits, network policies", async () => {
+  it("can read its guardrails: quota with usage, limits, network policies", async () => {
     const quota = await team.get(podinfo.own("v1", "ResourceQuota", "tenant"));
     assert.equal((quota.status?.used as Record<string, string>).pods, "1");
     assert.deepEqual(await listed("v1", "LimitRange"), ["tenant"]);
     assert.ok((await listed("networking.k8s.io/v1", "NetworkPolicy")).includes("default-deny"));
   });
 
-  it("sees its release's status in Helm's own record, as `helm history` and `helm status` do", async () => {
+  it("can read its release from Helm's Secrets, as `helm history` and `helm status` do", async () => {
     const [revision] = await helmHistory(team, podinfo.name, podinfo.name);
     assert.equal(revision?.status, "deployed");
     assert.equal(revision.chartVersion, "6.14.1");
   });
 
-  it("watches a rollout: the pod that takes the place of another, until it is ready", async () => {
+  it("can watch a rollout until the new pod is ready", async () => {
     const selection = { apiVersion: "v1", kind: "Pod", namespace: podinfo.name };
     const { items, resourceVersion } = await team.snapshot(selection);
     const [before] = items.map(({ metadata }) => metadata.name);
@@ -61,7 +61,7 @@ describe("an application team's daily work", () => {
     assert.fail(`the watch has ended, and no other pod is ready: ${seen.join(", ")}`);
   });
 
-  it("reads logs and forwards ports", async () => {
+  it("can read logs and forward ports", async () => {
     const [pod] = await listed("v1", "Pod");
     const path = `/api/v1/namespaces/${podinfo.name}/pods/${pod ?? ""}`;
     // A pod of KWOK has nothing behind it: what counts is that the API server does not forbid it.
@@ -71,7 +71,7 @@ describe("an application team's daily work", () => {
     assert.notEqual(await refusalOf(team, { method: "POST", path: `${path}/portforward?ports=9898` }), 403);
   });
 
-  it("restarts its Deployment by deleting the pods", async () => {
+  it("can restart its Deployment by deleting the pods", async () => {
     /** Waits until others serve in the place of these. */
     const others = (before: readonly string[]): Promise<string[]> =>
       waitFor("other pods serve", async (see) => {
@@ -88,7 +88,7 @@ describe("an application team's daily work", () => {
     await others(after);
   });
 
-  it("needs nothing in the authority namespace", async () => {
+  it("needs no rights in the authority namespace", async () => {
     // All of the above was done by somebody who has no more rights there than a stranger.
     const stranger = opened().cluster.as({ user: "stranger", groups: ["system:authenticated"] });
     assert.deepEqual(await rightsIn(team, authorityNamespace), await rightsIn(stranger, authorityNamespace));

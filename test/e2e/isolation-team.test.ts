@@ -10,7 +10,7 @@ const rbac = "/apis/rbac.authorization.k8s.io/v1";
 const mergePatch = "application/merge-patch+json";
 
 /** What an application team tries with its own credentials. The API server refuses all of it. */
-describe("an application team that attacks", () => {
+describe("a malicious application team", () => {
   const opened = useLab();
   let pair: TenantPair | undefined;
   let podinfo: PairedTenant;
@@ -41,7 +41,7 @@ describe("an application team that attacks", () => {
     assert.ok(requests.length > 0);
   };
 
-  it("cannot see, make, move, suspend or delete any object of Flux, in its own or the authority namespace", async () => {
+  it("cannot read, create, change, suspend or delete Flux objects in its own or the authority namespace", async () => {
     const resources = await fluxResources(opened().cluster);
     for (const kind of [
       "gitrepositories",
@@ -93,7 +93,7 @@ describe("an application team that attacks", () => {
     await assertNoEffect();
   });
 
-  it("cannot read Secrets, ConfigMaps or anything else of the authority namespace, nor of the neighbour's", async () => {
+  it("cannot read objects in the authority namespace or the neighbour's", async () => {
     const kinds = ["secrets", "configmaps", "serviceaccounts", "pods", "events", "services"];
     await assertForbidden(
       [authorityNamespace, neighbour.name, "kube-system"].flatMap((namespace) =>
@@ -108,7 +108,7 @@ describe("an application team that attacks", () => {
     await assertForbidden(kinds.map((kind) => ({ method: "GET", path: `/api/v1/${kind}` })));
   });
 
-  it("cannot mint a token for Flux's accounts, its own tenant's or any other", async () => {
+  it("cannot create tokens for service accounts, neither Flux's nor its own tenant's", async () => {
     const body = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} };
     const accounts = [
       ...["helm-controller", "kustomize-controller", "source-controller", podinfo.name, neighbour.name].map(
@@ -173,7 +173,7 @@ describe("an application team that attacks", () => {
     }
   });
 
-  it("has none of the verbs that make more of one's rights: escalate, bind, impersonate", async () => {
+  it("cannot escalate, bind or impersonate", async () => {
     const group = "rbac.authorization.k8s.io";
     const rules = [
       { apiGroups: [group], resources: ["roles", "clusterroles"], verbs: ["bind", "escalate"] },
@@ -203,7 +203,7 @@ describe("an application team that attacks", () => {
     await assertNoEffect();
   });
 
-  it("cannot act as somebody else, with a token of its own", async () => {
+  it("cannot impersonate others with a service account token", async () => {
     const { cluster, lab } = opened();
     // A member of the team with credentials of its own: an account that is bound to the team's role, and its token.
     const account = podinfo.own("v1", "ServiceAccount", "developer");
@@ -238,7 +238,7 @@ describe("an application team that attacks", () => {
     }
   });
 
-  it("cannot loosen or remove what fences it in: quota, limits, network policies, Pod Security", async () => {
+  it("cannot weaken or remove its guardrails: quota, limits, network policies, Pod Security", async () => {
     const core = `/api/v1/namespaces/${podinfo.name}`;
     const policies = `/apis/networking.k8s.io/v1/namespaces/${podinfo.name}/networkpolicies`;
     const open = { spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"], ingress: [{}], egress: [{}] } };
@@ -265,7 +265,7 @@ describe("an application team that attacks", () => {
     await assertNoEffect();
   });
 
-  it("cannot run anything but its release: no other image, no pod of its own, no command in a pod", async () => {
+  it("cannot run other images, pods of its own, or commands in a pod", async () => {
     const core = `/api/v1/namespaces/${podinfo.name}`;
     const deployments = `/apis/apps/v1/namespaces/${podinfo.name}/deployments`;
     const spec = { containers: [{ name: "podinfo", image: "example.com/evil:1" }] };
@@ -293,7 +293,7 @@ describe("an application team that attacks", () => {
     await assertNoEffect();
   });
 
-  it("has, outside its namespace, the rights of a stranger, and in it only those to read, restart and forward", async () => {
+  it("has no rights outside its namespace, and can only read, restart and forward in it", async () => {
     const stranger = opened().cluster.as({ user: "stranger", groups: ["system:authenticated"] });
     for (const namespace of [authorityNamespace, neighbour.name, "default", "kube-system"]) {
       assert.deepEqual(await rightsIn(team, namespace), await rightsIn(stranger, namespace), namespace);
@@ -305,7 +305,7 @@ describe("an application team that attacks", () => {
     ]);
   });
 
-  it("cannot take values from the neighbour's Secret: the stack file is refused", async () => {
+  it("cannot use values from the neighbour's Secret: the stack file is rejected", async () => {
     const [secret, key] = [`${neighbour.name}-database`, "values.yaml"];
     for (const line of [`secrets: [${secret}]`, `secrets: [{ name: ${secret}, key: ${key} }]`]) {
       await pair!.declare(line);

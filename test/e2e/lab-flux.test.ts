@@ -99,7 +99,7 @@ describe("Flux in the lab", () => {
 
   after(() => Promise.all(repositories.map((repository) => repository.remove())));
 
-  it("deploys podinfo as a tenant that has no rights elsewhere", async function () {
+  it("deploys podinfo with a tenant account that has no rights in other namespaces", async function () {
     const { cluster, lab } = opened();
     const tenant = await createTenant(lab, apply);
     repositories.push(tenant.repository);
@@ -115,7 +115,7 @@ describe("Flux in the lab", () => {
     });
   });
 
-  it("takes a chart from the registry", async function () {
+  it("fetches a chart from the registry", async function () {
     const { cluster, lab } = opened();
     const repository = await Repository.create(lab, freshName("charts"), podinfoTags);
     repositories.push(repository);
@@ -136,7 +136,7 @@ describe("Flux in the lab", () => {
     await waitForCondition(cluster, source, { lab });
   });
 
-  it("lets a team do what its groups may, and no more", async () => {
+  it("gives a team the rights of its groups only", async () => {
     const { cluster } = opened();
     const place = freshName("team");
     const quota = { ...reference("v1", "ResourceQuota", "quota", place), spec: { hard: { pods: "1" } } };
@@ -156,7 +156,7 @@ describe("Flux in the lab", () => {
     await team.create({ ...source, spec: { interval: "1h", url: "http://127.0.0.1:1/none.git" } });
   });
 
-  it("holds a HelmRelease to the sources of its own namespace, and to an account without rights by default", async () => {
+  it("restricts a HelmRelease to sources of its namespace, and by default to an account without rights", async () => {
     const { cluster, lab } = opened();
     const [name, place] = [freshName("example"), freshName("locked")];
     const repository = await Repository.create(lab, name);
@@ -200,7 +200,7 @@ describe("Flux in the lab", () => {
     assert.equal(await cluster.find(reference("apps/v1", "Deployment", `of-${place}`, place)), undefined);
   });
 
-  it("lets Flux commit a newer image to a repository", async () => {
+  it("commits newer images to a repository", async () => {
     const { lab } = opened();
     const name = freshName("app");
     const repository = await Repository.create(lab, name);
@@ -249,7 +249,7 @@ describe("Flux in the lab", () => {
     assert.equal(await digestOfTag(lab, name, "1.1.0"), undefined);
   });
 
-  it("shows in a failed wait what was seen last and what the controllers logged", async function () {
+  it("reports the last state and the controllers' logs when a wait times out", async function () {
     const { cluster, lab } = opened();
     requireControl(this, lab);
     const source = reference("source.toolkit.fluxcd.io/v1", "GitRepository", freshName("none"));
@@ -267,13 +267,13 @@ describe("Flux in the lab", () => {
   });
 });
 
-describe("a lab that is broken on purpose", () => {
+describe("a lab with stopped components", () => {
   const own = useOwnLab();
   let repository: Repository | undefined;
 
   after(() => repository?.remove());
 
-  it("keeps pods unready on demand, and lets them become ready again", async function () {
+  it("can keep pods unready, and make them ready again", async function () {
     const { cluster, lab } = own();
     const control = requireControl(this, lab);
     await cluster.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "waiting" } });
@@ -293,7 +293,7 @@ describe("a lab that is broken on purpose", () => {
     await waitForGone(cluster, { apiVersion: "v1", kind: "Namespace", metadata: { name: "waiting" } });
   });
 
-  it("loses nothing when the API server, etcd, Git or a controller is killed and comes back", async function () {
+  it("continues after the API server, etcd, Git or a controller was killed and restarted", async function () {
     const { cluster, lab } = own();
     const control = requireControl(this, lab);
     const apply: Apply = (object) => cluster.apply(object);
@@ -322,7 +322,7 @@ describe("a lab that is broken on purpose", () => {
     await assert.rejects(control.kill("nobody"), /The lab has no component nobody/);
   });
 
-  it("starts a process again that ended by itself", async function () {
+  it("restarts a process that exited", async function () {
     const { directory } = requireControl(this, own().lab);
     const kwok = () => readRecord(directory)?.components.kwok;
     const before = kwok()?.pid;

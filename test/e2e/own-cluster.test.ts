@@ -10,7 +10,7 @@ import { useLab } from "./support/lab";
 /** A story with Flux's commits, and the attacks' counterpart: between them they use all that such a cluster has to give. */
 const stories = ["story-tag-without-image", "isolation-daily-work"];
 
-describe("a cluster of the user's own", () => {
+describe("a user's own cluster", () => {
   const directory = temporaryDirectory();
   const addresses = {
     AUTHORITY_E2E_REGISTRY: "http://localhost:5001",
@@ -31,7 +31,7 @@ describe("a cluster of the user's own", () => {
     return path;
   }
 
-  it("is taken from the environment, without rights over its processes", () => {
+  it("is selected by the environment, without control over its processes", () => {
     const lab = connectLab({ KUBECONFIG: kubeconfig(), ...addresses });
     assert.equal(lab?.apiUrl, "https://127.0.0.1:6443");
     assert.equal(lab.registryHost, "localhost:5001");
@@ -39,11 +39,11 @@ describe("a cluster of the user's own", () => {
     assert.deepEqual([lab.control, lab.gitRoot], [undefined, undefined]);
   });
 
-  it("is never taken because of KUBECONFIG alone", () => {
+  it("is not selected by KUBECONFIG alone", () => {
     assert.equal(connectLab({ KUBECONFIG: kubeconfig() }), undefined);
   });
 
-  it("has to be named whole, with readable addresses", () => {
+  it("needs all variables, with valid URLs", () => {
     assert.throws(() => connectLab({ ...addresses }), /needs KUBECONFIG, AUTHORITY_E2E_REGISTRY and AUTHORITY_E2E_GIT/);
     const environment = { KUBECONFIG: kubeconfig(), ...addresses };
     assert.throws(
@@ -55,7 +55,7 @@ describe("a cluster of the user's own", () => {
 });
 
 /** The lab that all share, seen as somebody sees it who knows its kubeconfig, its registry and its Git host, and no more. */
-describe("the stories on a cluster of the user's own", () => {
+describe("the stories on a user's own cluster", () => {
   const opened = useLab();
 
   for (const story of stories) {

@@ -4,7 +4,7 @@ import { useLab } from "./support/lab";
 import { useFixture, stackFile } from "./support/fixture";
 
 /** Story 7: who moves a version, for three tenants in one stack. */
-describe("three modes of automation side by side", () => {
+describe("the three automation modes", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   const promotions = "promotions/prod";
@@ -66,7 +66,7 @@ describe("three modes of automation side by side", () => {
     return main === base;
   }
 
-  it("commits each version where its mode says, and nowhere else", async () => {
+  it("commit versions to the branch of their mode only", async () => {
     const before = await fixture().remoteHead();
     for (const application of [auto, pullRequest, manual]) await application.pushImage("6.13.0");
     const main = await fixture().waitForStackFile(
@@ -88,7 +88,7 @@ describe("three modes of automation side by side", () => {
     assert.equal(await fixture().project.git("diff", "--name-only", before!, "FETCH_HEAD"), stackFile("prod"));
   });
 
-  it("goes on from the promotion branch as it stands: what comes to the main branch does not come into it", async () => {
+  it("continue an existing promotion branch without rebasing it on the main branch", async () => {
     const values = `tenants/${manual.name}/values.yaml`;
     await fixture().commit("Two of it", { [values]: `${await fixture().project.read(values)}\nreplicaCount: 2\n` });
     const proposed = await fixture().remoteHead(promotions);
@@ -105,7 +105,7 @@ describe("three modes of automation side by side", () => {
     );
   });
 
-  it("deploys the promotion branch once people have merged it, and makes none without a release to propose", async () => {
+  it("deploy a merged promotion branch, and create none without a new release", async () => {
     await fixture().up("prod");
     assert.deepEqual(await running(), ["6.13.0", "6.11.1", "6.11.1"]);
     await fixture().project.git("fetch", "--quiet", "origin", promotions);
@@ -121,7 +121,7 @@ describe("three modes of automation side by side", () => {
     assert.equal(await fixture().remoteHead(promotions), undefined);
   });
 
-  it("proposes the next release on a new promotion branch, on top of the main branch", async () => {
+  it("propose the next release on a new promotion branch from the main branch", async () => {
     await pullRequest.pushImage("6.14.1");
     assert.deepEqual(tags(await proposal("6.14.1")), ["6.13.0", "6.14.1", "6.11.1"]);
     assert.equal(await isRebuiltFromMain(), true);

@@ -5,7 +5,7 @@ import { said, useFixture } from "./support/fixture";
 import { waitFor } from "../lab/wait";
 
 /** Story 1, for an application that publishes a chart for each commit: Flux follows by range and filter, with no `up`. */
-describe("dev, where each commit of master has a chart in the registry", () => {
+describe("dev with a chart in the registry for each commit of master", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
@@ -59,13 +59,13 @@ describe("dev, where each commit of master has a chart in the registry", () => {
       { lab: opened().lab, logs: ["source-controller", "helm-controller"] },
     );
 
-  it("runs the newest chart that was made for a commit, and no release", async () => {
+  it("runs the newest chart of a commit, not a release", async () => {
     await runs("0.0.0-master.999");
     assert.equal(await fixture().runningImage(application), `${application.image}:0.0.0-master.999`);
     await fixture().expectNoChanges("dev");
   });
 
-  it("does not change where a commit has no chart, nor where a chart is older or of something else", async () => {
+  it("ignores commits without a chart, older charts and charts of other commits", async () => {
     await application.commitVersion("6.15.0");
     for (const version of ["0.0.0-master.99", "0.0.0-feature.2000", "6.15.0"]) await publish(version);
     await fixture().reconcile(fixture().flux("OCIRepository", application.name));
@@ -75,7 +75,7 @@ describe("dev, where each commit of master has a chart in the registry", () => {
     assert.ok(history[0]!.chartVersion.startsWith("0.0.0-master.999+"));
   });
 
-  it("runs the next chart once it is published, with no `up` and no commit", async () => {
+  it("deploys the next published chart without an `up` or a commit here", async () => {
     const before = await fixture().remoteHead();
     const digest = await publish("0.0.0-master.1000");
     const { chartVersion } = await runs("0.0.0-master.1000");
@@ -86,7 +86,7 @@ describe("dev, where each commit of master has a chart in the registry", () => {
     assert.deepEqual(await specOf("OCIRepository"), source);
   });
 
-  it("is upgraded by no `up`", async () => {
+  it("is not upgraded by an `up`", async () => {
     const spec = await specOf("HelmRelease");
     await fixture().up("dev");
     await fixture().reconcile(fixture().flux("HelmRelease", application.name));

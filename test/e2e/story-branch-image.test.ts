@@ -4,7 +4,7 @@ import { useLab } from "./support/lab";
 import { said, useFixture, stackFile } from "./support/fixture";
 
 /** Story 1, for an application that publishes an image for each commit: dev runs that image, with the chart of its commit. */
-describe("dev, where each commit of master has an image", () => {
+describe("dev with an image for each commit of master", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
@@ -61,12 +61,12 @@ describe("dev, where each commit of master has an image", () => {
     assert.equal(history.at(-1)?.chartVersion, `6.14.1+${commit.slice(0, 12)}`);
   }
 
-  it("runs the image of the commit, not the last release's, with the chart of that commit", async () => {
+  it("runs image and chart of the latest commit, not of the last release", async () => {
     await assertRuns(running, 1);
     await fixture().expectNoChanges("dev");
   });
 
-  it("does not change where a commit has no image, nor where an image is no newer or is a release", async () => {
+  it("ignores commits without an image, older images and images of releases", async () => {
     const before = await fixture().remoteHead();
     const unpublished = await commitReplicas(2);
     await application.pushImage(`master-${unpublished.slice(0, 8)}-99`);
@@ -77,7 +77,7 @@ describe("dev, where each commit of master has an image", () => {
     await fixture().expectNoChanges("dev");
   });
 
-  it("has a commit's image committed by Flux, with tag and digest, and every other byte as it was", async () => {
+  it("gets a commit's tag and digest from Flux, which changes no other byte of the stack file", async () => {
     const before = await fixture().project.read(stackFile("dev"));
     const next = await publish(await commitReplicas(3), 1000);
     const after = await fixture().waitForStackFile("dev", `Flux has committed ${next.tag}`, (text) =>
@@ -98,7 +98,7 @@ describe("dev, where each commit of master has an image", () => {
     running = next;
   });
 
-  it("runs it after `up`, image and chart by one Helm upgrade", async () => {
+  it("deploys image and chart with one Helm upgrade at the next `up`", async () => {
     await fixture().up("dev");
     await assertRuns(running, 2);
     await fixture().expectNoChanges("dev");
@@ -118,7 +118,7 @@ describe("dev, where each commit of master has an image", () => {
     );
   });
 
-  it("stays as it is where an image names no commit of master, and goes on with the next good one", async () => {
+  it("skips an image without a commit on master, and continues with the next valid one", async () => {
     const stray = await publish("0123456789abcdef0123456789abcdef01234567", 5000);
     await fixture().waitForStackFile("dev", `Flux has committed ${stray.tag}`, (text) => text.includes(stray.tag));
     await fixture().pull();
@@ -134,7 +134,7 @@ describe("dev, where each commit of master has an image", () => {
     await assertRuns(running, 3);
   });
 
-  it("does not change where the tag is pushed again with another content, and CI says so", async () => {
+  it("does not follow a tag that is pushed again, and CI reports it", async () => {
     const good = await fixture().previewInCi("dev");
     assert.equal(good.code, 0, said(good));
     const before = await fixture().remoteHead();

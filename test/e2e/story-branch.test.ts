@@ -5,7 +5,7 @@ import { said, useFixture } from "./support/fixture";
 import { waitFor } from "../lab/wait";
 
 /** Story 1, the plain form: dev runs the latest commit of master. */
-describe("dev, which follows master", () => {
+describe("dev that follows master", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
@@ -33,7 +33,7 @@ describe("dev, which follows master", () => {
     await runsCommit(await application.repository.git("rev-parse", "HEAD"));
   });
 
-  it("runs a commit that is pushed, with no other act, whether or not the chart's version moves", async () => {
+  it("deploys each pushed commit, with or without a new chart version", async () => {
     const values = await application.chartFile("values.yaml");
     const commit = await application.repository.commit("Two replicas by default", {
       "charts/podinfo/values.yaml": values.replace(/^replicaCount: .*$/m, "replicaCount: 2"),
@@ -47,7 +47,7 @@ describe("dev, which follows master", () => {
     assert.equal((await fixture().history(application)).length, 3);
   });
 
-  it("needs no second `up`: its preview shows no change, though master's chart has another version now", async () => {
+  it("needs no second `up`: the preview has no changes after a new chart version on master", async () => {
     const before = await fixture().release(application);
     await fixture().expectNoChanges("dev");
     await fixture().up("dev");
@@ -57,7 +57,7 @@ describe("dev, which follows master", () => {
     assert.equal((await fixture().history(application)).length, 3);
   });
 
-  it("runs a commit whose appVersion was forgotten, and the policy pack says so at the next preview", async () => {
+  it("runs a commit with a wrong appVersion, and the policy pack reports it at the next preview", async () => {
     const forgetful = await application.commitVersion("6.15.1", { appVersion: "6.15.0" });
     await runsCommit(forgetful);
     const preview = await fixture().pulumi("preview", "--stack", "dev", "--policy-pack", "policy-pack");
@@ -67,7 +67,7 @@ describe("dev, which follows master", () => {
     await fixture().expectNoChanges("dev");
   });
 
-  it("keeps running the last good commit where one does not render, and says why", async () => {
+  it("keeps the last good commit if a new one does not render, and reports why", async () => {
     const template = await application.chartFile("templates/deployment.yaml");
     await application.repository.commit("A mistake", {
       "charts/podinfo/templates/deployment.yaml": `${template}\n{{ fail "a mistake" }}\n`,

@@ -11,7 +11,7 @@ import { said, useFixture } from "./support/fixture";
  * Story 10, with the chart in Git and (story 15) as an OCI artifact, side by side in one stack: a release that keeps the
  * promise and still does not run. Whatever it fails by, production serves the old one, and `up` ends and says why.
  */
-describe("a release that does not come up", () => {
+describe("a release that fails", () => {
   const opened = useOwnLab();
   const fixture = useFixture(opened);
   let inGit: Application;
@@ -101,7 +101,7 @@ describe("a release that does not come up", () => {
     fixture().flux(application === inGit ? "GitRepository" : "OCIRepository", `${application.name}-${version}`);
   const releaseOf = ({ name }: Application) => fixture().flux("HelmRelease", name);
 
-  it("changes nothing where its source cannot be fetched", async () => {
+  it("changes nothing if its source cannot be fetched", async () => {
     await release("6.15.0");
     await promote("6.15.0");
     const locked = await fixture().authority("lock");
@@ -127,14 +127,14 @@ describe("a release that does not come up", () => {
     assert.deepEqual(await servingPods(), servingAtFirst);
   });
 
-  it("does not replace the old one where its chart does not render", async () => {
+  it("does not replace the previous release if its chart does not render", async () => {
     await release("6.15.1", { [path]: `${template}\n{{ fail "a mistake in the chart" }}\n` });
     await promote("6.15.1");
     await failingUp(releaseOf, /Flux says: UpgradeFailed: .*6\.15\.1.*a mistake in the chart/);
     assert.deepEqual(await servingPods(), servingAtFirst);
   });
 
-  it("leaves the old pods serving where its own never get ready", async function () {
+  it("leaves the previous pods running if its pods do not become ready", async function () {
     const control = requireControl(this, opened().lab);
     await release("6.15.2", { [path]: template });
     await control.keepUnready(...applications().map(({ name }) => `${name}:6.15.2`));
@@ -150,7 +150,7 @@ describe("a release that does not come up", () => {
     }
   });
 
-  it("is fixed by the next good commit", async () => {
+  it("is replaced by the next good release", async () => {
     await release("6.15.3");
     await promote("6.15.3");
     await fixture().up("prod");

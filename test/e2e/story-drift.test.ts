@@ -10,7 +10,7 @@ import { waitForCondition, waitForGone, waitForObject } from "../lab/wait";
  * program registers (the Flux objects, the special config, the tenant's place) only an `up` with a refresh does; what
  * the chart installed Flux does by itself, at the next look of the HelmRelease, which is every `intervals.release`.
  */
-describe("a cluster in which nothing was decided anew", () => {
+describe("a cluster without new decisions", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
@@ -21,7 +21,7 @@ describe("a cluster in which nothing was decided anew", () => {
     await fixture().up("prod");
   });
 
-  it("is left alone by a second `up`, and a refresh shows no change", async () => {
+  it("is not changed by a second `up` or a refresh", async () => {
     const before = await fixture().release(application);
     const again = await fixture().up("prod");
     assert.doesNotMatch(again, /\b[1-9]\d* (?:created|updated|deleted|replaced)\b/);
@@ -30,7 +30,7 @@ describe("a cluster in which nothing was decided anew", () => {
     assert.equal((await fixture().history(application)).length, 1);
   });
 
-  it("shows an edited HelmRelease, which Flux obeys, in a preview with refresh; `up` fixes it", async () => {
+  it("with an edited HelmRelease has a diff in a preview with refresh, and `up` restores it", async () => {
     const { cluster, lab } = opened();
     const release = fixture().flux("HelmRelease", application.name);
     await cluster.patch(release, { spec: { interval: "59m" } });
@@ -40,7 +40,7 @@ describe("a cluster in which nothing was decided anew", () => {
     assert.equal((await fixture().release(application)).spec?.interval, "1m0s");
   });
 
-  it("shows a deleted ConfigMap of special config and a deleted fence; `up` fixes both", async () => {
+  it("with a deleted values ConfigMap and a deleted guardrail has a diff, and `up` restores both", async () => {
     const { cluster, lab } = opened();
     const { spec } = await fixture().release(application);
     const [{ name }] = (spec as { valuesFrom: [{ name: string }] }).valuesFrom;
@@ -63,7 +63,7 @@ describe("a cluster in which nothing was decided anew", () => {
     assert.equal((await fixture().history(application)).length, 1);
   });
 
-  it("lets Flux put back a Deployment that was scaled by hand, without any `up`, when it looks again", async () => {
+  it("with a scaled Deployment is corrected by Flux without an `up`", async () => {
     const { cluster, lab } = opened();
     const deployment = {
       apiVersion: "apps/v1",

@@ -28,7 +28,7 @@ const kinds = [
 ] as const;
 
 /** Story 12: a tenant that leaves takes all of its own with it, and nothing of others. */
-describe("a tenant that leaves", () => {
+describe("a removed tenant", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let leaving: Application;
@@ -60,7 +60,7 @@ describe("a tenant that leaves", () => {
     return items.map((item) => `${nameOf(item)} ${item.metadata.uid}`);
   }
 
-  it("leaves nothing behind, and nothing of others changes", async () => {
+  it("leaves no objects behind, and other tenants do not change", async () => {
     const others = (name: string) => name.includes(staying.name);
     const before = await objects(others);
     const history = await fixture().history(staying);
@@ -79,7 +79,7 @@ describe("a tenant that leaves", () => {
     assert.deepEqual(await fixture().history(staying), history);
   });
 
-  it("and after `destroy` the cluster is as it was", async () => {
+  it("leaves an empty cluster after `destroy`", async () => {
     const result = await fixture().pulumi("destroy", "--stack", "prod", "--yes");
     assert.equal(result.code, 0, said(result));
     assert.deepEqual(await objects((name) => name.includes(staying.name)), []);

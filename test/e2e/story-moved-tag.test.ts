@@ -5,7 +5,7 @@ import { useLab } from "./support/lab";
 import { said, useFixture } from "./support/fixture";
 
 /** Story 9: what runs was judged; names that are pointed elsewhere afterwards change nothing. */
-describe("a Git tag and an image tag that are moved", () => {
+describe("a moved Git tag and a moved image tag", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
@@ -47,14 +47,14 @@ describe("a Git tag and an image tag that are moved", () => {
     await fixture().expectNoChanges("prod");
   });
 
-  it("are told by `authority verify`, fact by fact", async () => {
+  it("are reported by `authority verify`", async () => {
     const verified = await fixture().authority("verify");
     assert.equal(verified.code, 3, said(verified));
     assert.match(said(verified), new RegExp(`the Git tag "6\\.14\\.1" moved from ${commit} to ${movedCommit}`));
     assert.match(said(verified), new RegExp(`the digest of \\S+:6\\.14\\.1 was "${digest}", and is "${movedDigest}"`));
   });
 
-  it("are told by a preview in CI", async () => {
+  it("are reported by a preview in CI", async () => {
     const preview = await fixture().previewInCi("prod");
     assert.notEqual(preview.code, 0);
     const told = said(preview);

@@ -7,7 +7,7 @@ import { said, useFixture, stackFile } from "./support/fixture";
  * Story 15: stories 3, 5 and 9 again, with charts as OCI artifacts. Story 10 is played with both kinds of
  * chart side by side, in story-broken-release.
  */
-describe("a chart that is an OCI artifact", () => {
+describe("a chart in an OCI registry", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
@@ -40,7 +40,7 @@ describe("a chart that is an OCI artifact", () => {
       ({ chartVersion, values }) => `${chartVersion.replace(/\+.*/, "")} ${JSON.stringify(values.replicaCount ?? 1)}`,
     );
 
-  it("is released by image and chart, committed by Flux, and deployed by one upgrade", async () => {
+  it("is released with its image, committed by Flux, and deployed with one upgrade", async () => {
     assert.deepEqual(await upgrades(), ["6.13.0 1"]);
     const chartDigest = await application.pushChart("6.14.0");
     await application.pushImage("6.14.0");
@@ -59,7 +59,7 @@ describe("a chart that is an OCI artifact", () => {
     await fixture().expectNoChanges("prod");
   });
 
-  it("does not change where its tag is pushed again with another content, and CI says so", async () => {
+  it("does not follow a tag that is pushed again, and CI reports it", async () => {
     await lock("6.14.0");
     const moved = await application.pushChart("6.14.0", {
       change: (files) => ({
@@ -81,7 +81,7 @@ describe("a chart that is an OCI artifact", () => {
     assert.match(said(preview), /evidence-verified[^]*chart-digest/);
   });
 
-  it("is rolled back from the lock, by a revert and a `deny`, to the old values too, by one upgrade", async () => {
+  it("is rolled back with its values from the lock, by a revert and a `deny`, with one upgrade", async () => {
     await fixture().project.git("revert", "--no-commit", ...promotion);
     const reverted = await fixture().project.read(stackFile("prod"));
     const rollback = reverted.replace("automation: auto", 'automation: auto\n        deny: ["6.14.0"]');

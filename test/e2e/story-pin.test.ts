@@ -18,7 +18,7 @@ describe("a pinned tenant", () => {
     await fixture().up("prod");
   });
 
-  it("stays where it is while ten new images come", async () => {
+  it("keeps its version while ten new images are pushed", async () => {
     await fixture().edit("prod", "Pin", (text) => {
       withMarkers = text;
       return text
@@ -40,7 +40,7 @@ describe("a pinned tenant", () => {
     );
   });
 
-  it("takes the newest that its range allows once it is unpinned", async () => {
+  it("gets the newest version of its range after the unpin", async () => {
     await fixture().edit("prod", "Unpin", () => withMarkers);
     await fixture().up("prod");
     await fixture().waitForStackFile("prod", "Flux has committed 6.11.1", (text) => text.includes('tag: "6.11.1" # {'));

@@ -27,7 +27,7 @@ describe("a release", () => {
   const versions = async (application: Application) =>
     (await fixture().history(application)).map(({ chartVersion }) => chartVersion);
 
-  it("is committed by Flux with tag and digest, and every other byte of the stack file as it was", async () => {
+  it("is committed by Flux with tag and digest, and no other byte of the stack file changes", async () => {
     assert.deepEqual(await versions(automated), ["6.13.0"]);
     const before = await fixture().project.read(stackFile("prod"));
     const oldDigest = /^ {6}digest: "(sha256:\w+)"/m.exec(before)![1]!;
@@ -50,7 +50,7 @@ describe("a release", () => {
     );
   });
 
-  it("does not run before the commit is pulled and deployed", async () => {
+  it("does not run before an `up` deploys the commit", async () => {
     const head = await fixture().project.git("rev-parse", "HEAD");
     await fixture().project.git("checkout", "--quiet", "HEAD~1");
     await fixture().expectNoChanges("prod");
@@ -62,7 +62,7 @@ describe("a release", () => {
     assert.equal(await fixture().runningImage(automated), `${automated.image}:6.13.0`);
   });
 
-  it("runs after `up`, by one Helm upgrade", async () => {
+  it("is deployed by `up` with one Helm upgrade", async () => {
     await fixture().up("prod");
     assert.deepEqual(await versions(automated), ["6.13.0", "6.14.0"]);
     assert.equal(await fixture().runningImage(automated), `${automated.image}:6.14.0`);
@@ -70,7 +70,7 @@ describe("a release", () => {
     await fixture().expectNoChanges("prod");
   });
 
-  it("is one upgrade as well where the same commit changes the values: never the old chart with the new values", async () => {
+  it("is one upgrade together with changed values: the old chart never runs with the new values", async () => {
     await manual.pushImage("6.14.0");
     const values = `tenants/${manual.name}/values.yaml`;
     const changed = `${await fixture().project.read(values)}\nreplicaCount: 2\n`;

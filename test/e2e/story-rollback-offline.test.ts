@@ -9,7 +9,7 @@ import { said, useFixture, stackFile } from "./support/fixture";
  * Story 5, the last part, with the chart in Git and (story 15) as an OCI artifact, side by side in one stack: one step back
  * needs neither the Git host nor the registry. In a lab of its own, since both are stopped.
  */
-describe("a rollback while the Git host and the registry are down", () => {
+describe("a rollback without the Git host and the registry", () => {
   const opened = useOwnLab();
   const fixture = useFixture(opened);
   let control: LabControl;
@@ -83,7 +83,7 @@ describe("a rollback while the Git host and the registry are down", () => {
     }
   }
 
-  it("one step back: runs the old release with the old values, by one upgrade", async () => {
+  it("by one step restores release and values with one upgrade", async () => {
     await assertBothRun(3, "6.14.0");
     await fixture().project.git("revert", "--no-commit", ...promotion);
     const reverted = await fixture().project.read(stackFile("prod"));
@@ -94,7 +94,7 @@ describe("a rollback while the Git host and the registry are down", () => {
     await fixture().expectNoChanges("prod");
   });
 
-  it("two steps back is one too many: `up` says which source is missing, and what runs goes on running", async () => {
+  it("by two steps fails: `up` names the missing source, and the running release is not changed", async () => {
     const back = (await fixture().project.read(stackFile("prod"))).replaceAll(/( {6}tag: )"6\.13\.0"/g, '$1"6.12.0"');
     await fixture().project.commit("Two steps back", {
       [stackFile("prod")]: back.replaceAll(/^ {6}digest: .*\n/gm, ""),
@@ -116,7 +116,7 @@ describe("a rollback while the Git host and the registry are down", () => {
     await assertBothRun(4, "6.13.0");
   });
 
-  it("is pushed when the hosts are back, on top of what Flux has corrected by itself", async () => {
+  it("can be pushed when the hosts are back, on top of Flux's commits", async () => {
     const rollback = await fixture().project.read(stackFile("prod"));
     for (const host of ["git", "registry"]) await control.restart(host);
     await fixture().waitForStackFile("prod", "Flux has corrected both tags", bothAt("6.13.0"));

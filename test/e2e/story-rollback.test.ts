@@ -59,7 +59,7 @@ describe("a rollback", () => {
     return { revision, version: chartVersion, replicas: values.replicaCount, image: image.split(":").at(-1)! };
   }
 
-  it("by a plain revert is undone by Flux", async () => {
+  it("with a plain revert is undone by Flux", async () => {
     assert.deepEqual(await running(), { revision: 2, version: "6.14.0", replicas: 2, image: "6.14.0" });
     await fixture().project.git("revert", "--no-edit", promotion.at(-1)!);
     await fixture().push();
@@ -69,7 +69,7 @@ describe("a rollback", () => {
     assert.equal((await running()).revision, 2);
   });
 
-  it("by a revert and a `deny` in one commit runs the old release with the old values, by one upgrade", async () => {
+  it("with a revert and a `deny` in one commit restores release and values with one upgrade", async () => {
     const rollback = await rollBack((text) => deny(text, "6.14.0"));
     // The cluster learns of the `deny` by `up` only; until then Flux goes on undoing the revert.
     await committed("6.14.0");
@@ -84,13 +84,13 @@ describe("a rollback", () => {
     assert.equal((await running()).revision, 3);
   });
 
-  it("holds until there is a better release, which is taken without anybody's help", async () => {
+  it("lasts until the next release, which is promoted automatically", async () => {
     await promote("6.14.1");
     await fixture().up("prod");
     assert.deepEqual(await running(), { revision: 4, version: "6.14.1", replicas: undefined, image: "6.14.1" });
   });
 
-  it("holds too where `up` comes after Flux has undone it: Flux learns of the `deny`, and corrects the file", async () => {
+  it("also works if `up` runs after Flux has undone it: with the `deny`, Flux corrects the file", async () => {
     const rollback = await rollBack((text) => deny(text, "6.14.0", "6.14.1"));
     await committed("6.14.1");
     await fixture().pull();
@@ -110,7 +110,7 @@ describe("a rollback", () => {
     await fixture().expectNoChanges("prod");
   });
 
-  it("is not undone for a moment where the same commit takes the markers out", async () => {
+  it("is never undone if the same commit removes the markers", async () => {
     await application.tag("6.15.0", await application.commitVersion("6.15.0"));
     await promote("6.15.0");
     await fixture().up("prod");

@@ -135,7 +135,7 @@ describe("rendered manifests under a root Kustomization", () => {
     await waitForGone(cluster, namespace);
   };
 
-  it("run each tenant, with no rights but those of its place", async () => {
+  it("run each tenant with the rights of its namespace only", async () => {
     await enforce();
     await runs(application, "6.14.0");
     await runs(neighbour, "6.14.1");
@@ -148,7 +148,7 @@ describe("rendered manifests under a root Kustomization", () => {
     assert.equal(metadata.labels?.["pod-security.kubernetes.io/enforce"], "restricted");
   });
 
-  it("promote by one Helm upgrade, chart and values at once, and leave nothing of the release before", async () => {
+  it("promote chart and values with one Helm upgrade, and remove the previous release's objects", async () => {
     const values = `tenants/${application.name}/values.yaml`;
     const text = await fixture().project.read(stackFile("prod"));
     await fixture().commit("Promote podinfo to 6.14.1, with two replicas", {
@@ -167,7 +167,7 @@ describe("rendered manifests under a root Kustomization", () => {
     assert.deepEqual(await upgrades(neighbour), ["6.14.1 1"]);
   });
 
-  it("put back a HelmRelease that was edited by hand, without an upgrade", async () => {
+  it("restore a HelmRelease that was edited, without an upgrade", async () => {
     const decided = (await fixture().release(application)).spec;
     const source = { chart: { spec: { sourceRef: { name: `${neighbour.name}-6.14.1` } } } };
     for (const spec of [
@@ -184,7 +184,7 @@ describe("rendered manifests under a root Kustomization", () => {
     assert.deepEqual(await upgrades(), ["6.14.0 1", "6.14.1 2"]);
   });
 
-  it("leave a HelmRelease suspended that somebody suspended with `flux`, until it is resumed", async () => {
+  it("keep a HelmRelease suspended that was suspended with `flux`, until it is resumed", async () => {
     await editByHand({ spec: { suspend: true } }, "flux");
     await enforce();
     assert.equal((await fixture().release(application)).spec?.suspend, true);
@@ -192,7 +192,7 @@ describe("rendered manifests under a root Kustomization", () => {
     await runs(application, "6.14.1");
   });
 
-  it("keep what runs where the new source cannot be fetched", async () => {
+  it("keep the running release if the new source cannot be fetched", async () => {
     const files = await fixture().project.git("ls-files", `${rendered}/1-manifest/*-${application.name}*`);
     const moved = files.split("\n").map(async (path) => {
       const content = (await fixture().project.read(path))
@@ -216,7 +216,7 @@ describe("rendered manifests under a root Kustomization", () => {
     assert.deepEqual(await upgrades(), ["6.14.0 1", "6.14.1 2"]);
   });
 
-  it("put back what was deleted by hand: values, source, fences, the HelmRelease itself", async () => {
+  it("restore deleted objects: values, source, guardrails, the HelmRelease itself", async () => {
     const { cluster } = opened();
     const [valuesName] = await namesOf("v1", "ConfigMap");
     const namespace = application.name;
@@ -248,7 +248,7 @@ describe("rendered manifests under a root Kustomization", () => {
     assert.deepEqual(await upgrades(), ["6.14.1 2"], "Helm uninstalled it with the object; now it is installed anew");
   });
 
-  it("roll back by `git revert` of the promotion and its manifests, without any `up`, by one upgrade", async () => {
+  it("roll back with `git revert` of the promotion, without an `up`, with one upgrade", async () => {
     await fixture().project.git("revert", "--no-edit", `${promotion}~2..${promotion}`);
     await fixture().push();
     await enforce();
@@ -260,7 +260,7 @@ describe("rendered manifests under a root Kustomization", () => {
     assert.equal(await fixture().project.git("status", "--porcelain"), "");
   });
 
-  it("take a tenant that leaves away, and nothing of others", async () => {
+  it("delete a removed tenant only", async () => {
     const { cluster } = opened();
     const before = [await upgrades(), (await fixture().release(application)).metadata.uid];
     const text = await fixture().project.read(stackFile("prod"));
@@ -290,7 +290,7 @@ describe("rendered manifests under a root Kustomization", () => {
     assert.deepEqual([await upgrades(), (await fixture().release(application)).metadata.uid], before);
   });
 
-  it("deploy nothing that is not the tenants': the root's account has no right to it", async () => {
+  it("cannot deploy objects of others: the root's account has no rights for them", async () => {
     const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: rootName, namespace: "kube-system" } };
     const path = `${rendered}/1-manifest/v1-configmap-kube-system-${rootName}.yaml`;
     await fixture().commit("An object that no render wrote", { [path]: JSON.stringify(object) });
@@ -309,7 +309,7 @@ describe("rendered manifests under a root Kustomization", () => {
     await enforce();
   });
 
-  it("leave the tenants running when somebody deletes the root", async () => {
+  it("leave the tenants running if the root is deleted", async () => {
     await opened().cluster.delete(kustomization());
     await waitForGone(opened().cluster, kustomization());
     assert.equal((await fixture().release(application)).metadata.deletionTimestamp, undefined);

@@ -16,7 +16,7 @@ describe("a Git tag without an image", () => {
     await fixture().up("prod");
   });
 
-  it("changes nothing in production, however often Flux looks", async () => {
+  it("changes nothing in production when Flux reconciles", async () => {
     const before = await fixture().remoteHead();
     await application.commitVersion("6.15.0");
     await application.tag("6.15.0");
@@ -33,7 +33,7 @@ describe("a Git tag without an image", () => {
     assert.equal(tenants[application.name]?.newestAllowed, "6.14.0");
   });
 
-  it("is refused where people promote it by hand, with what is missing, and Flux takes it back", async () => {
+  it("is blocked if promoted by hand, with the missing image in the message, and Flux reverts it", async () => {
     await fixture().edit("prod", "Promote what has no image", (text) => text.replace('"6.14.0"', '"6.15.0"'));
     const result = await fixture().tryUp("prod");
     assert.notEqual(result.code, 0);

@@ -89,7 +89,7 @@ describe("twenty tenants", function () {
     await application.pushImage(version);
   };
 
-  it("come up in dev and in production, both at once", async () => {
+  it("start in dev and in production at the same time", async () => {
     const results = await Promise.all([fixture().authorityUp("dev"), fixture().authorityUp("prod")]);
     for (const result of results) assert.equal(result.code, 0, said(result));
     assert.deepEqual(await latest(), Array(count).fill("6.14.0 deployed"));
@@ -100,7 +100,7 @@ describe("twenty tenants", function () {
     );
   });
 
-  it("are promoted all but two: the blocked one never reaches the cluster, the failing one fails alone", async () => {
+  it("are promoted except two: a blocked one does not reach the cluster, a failing one fails alone", async () => {
     const template = '{{ fail "a mistake in the chart" }}\n';
     await publish(blocked, "6.14.2", { appVersion: "6.14.1" });
     await publish(failing, "6.14.2", { files: { "charts/podinfo/templates/mistake.yaml": template } });
@@ -137,7 +137,7 @@ describe("twenty tenants", function () {
     assert.deepEqual(await devGenerations(), inDev);
   });
 
-  it("go on when both teams have fixed it, without anybody's help", async () => {
+  it("continue automatically when both teams have fixed their releases", async () => {
     await publish(blocked, "6.14.3");
     await publish(failing, "6.14.3", { files: { "charts/podinfo/templates/mistake.yaml": "" } });
     await promote((application) => (application === blocked || application === failing ? "6.14.3" : "6.14.1"));

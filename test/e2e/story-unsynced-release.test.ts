@@ -4,7 +4,7 @@ import { useLab } from "./support/lab";
 import { said, useFixture } from "./support/fixture";
 
 /** Story 8: Flux knows only the image, so it commits a release that breaks the promise; the policy pack blocks it. */
-describe("a published release whose appVersion was forgotten", () => {
+describe("a published release with a wrong appVersion", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
@@ -16,7 +16,7 @@ describe("a published release whose appVersion was forgotten", () => {
     await fixture().up("prod");
   });
 
-  it("is committed by Flux, blocked at `up` by the policy pack, and production stays", async () => {
+  it("is committed by Flux, blocked by the policy pack at `up`, and does not change production", async () => {
     await application.commitVersion("6.15.0", { appVersion: "6.14.1" });
     await application.tag("6.15.0");
     await application.pushImage("6.15.0");
@@ -31,7 +31,7 @@ describe("a published release whose appVersion was forgotten", () => {
     assert.equal(await fixture().runningImage(application), `${application.image}:6.14.1`);
   });
 
-  it("is left behind by the next good release, without anybody's help", async () => {
+  it("is superseded by the next good release automatically", async () => {
     await application.commitVersion("6.15.1");
     await application.tag("6.15.1");
     await application.pushImage("6.15.1");

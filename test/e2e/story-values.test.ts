@@ -35,7 +35,7 @@ describe("a tenant's special config", () => {
     return maps.map(({ metadata: { name } }) => name);
   };
 
-  it("upgrades by the change itself, long before the interval, and leaves no old ConfigMap behind", async () => {
+  it("upgrades the release immediately when it changes, and removes the old ConfigMap", async () => {
     const [before] = await valuesMaps();
     await fixture().commit("Two replicas", { [values]: `${await fixture().project.read(values)}\nreplicaCount: 2\n` });
     const { resourceVersion } = (await fixture().release(application)).metadata;
@@ -64,7 +64,7 @@ describe("a tenant's special config", () => {
     assert.ok(JSON.stringify(await fixture().release(application)).includes(after[0]!), metadata.name);
   });
 
-  it("does not upgrade when nothing changes, whatever else is committed", async () => {
+  it("does not upgrade the release on unrelated commits", async () => {
     await fixture().commit("Unrelated", { "docs/note.md": "A note.\n" });
     const before = await fixture().release(application);
     await fixture().up("prod");
@@ -74,7 +74,7 @@ describe("a tenant's special config", () => {
     assert.equal((await fixture().history(application)).length, 2);
   });
 
-  it("goes back to the old values by one more upgrade", async () => {
+  it("can be reverted with one more upgrade", async () => {
     await fixture().project.git("revert", "--no-edit", "HEAD~1");
     await fixture().push();
     await fixture().up("prod");
