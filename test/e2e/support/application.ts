@@ -7,11 +7,11 @@ import { podinfoTags, type PodinfoTag } from "../../support/podinfo-repository";
 import { freshName } from "./lab";
 import { Repository } from "./repository";
 
-/** An application team's side: a repository with podinfo's tags, and a place for its images. */
+/** An application with a Git repository that has podinfo's tags, and an image repository. */
 export class Application {
   private constructor(
     private readonly lab: Lab,
-    /** What the tenant is called too; no other test has it. */
+    /** The unique name, also of the tenant. */
     readonly name: string,
     readonly repository: Repository,
   ) {}
@@ -27,12 +27,12 @@ export class Application {
     return `${this.lab.registryHost}/${this.name}`;
   }
 
-  /** What CI does at the end of a release. @returns the digest */
+  /** Pushes an image, as CI does for a release. @returns the digest */
   async pushImage(tag: string, options: PushImageOptions = {}): Promise<string> {
     return pushImage(this.lab.registryUrl, this.name, tag, options);
   }
 
-  /** Where the registry has the chart, for teams that publish it there. */
+  /** The chart's repository in the registry, for teams that publish it there. */
   get chartPath(): string {
     return `charts/${this.name}`;
   }
@@ -43,10 +43,10 @@ export class Application {
   }
 
   /**
-   * Publishes the chart as an OCI artifact, as CI does at the end of a release.
+   * Publishes the chart as an OCI artifact, as CI does for a release.
    *
    * @param revision the commit, branch or tag that it is packaged from. Default: the version.
-   * @param change changes the files first. Default: none.
+   * @param change changes the files before the push. Default: no change.
    * @returns the digest
    */
   async pushChart(
@@ -61,10 +61,10 @@ export class Application {
   }
 
   /**
-   * Commits a new version to the chart on master and pushes it, without a tag.
+   * Commits a new chart version to master and pushes it, without a tag.
    *
-   * @param appVersion as a team that forgets it would leave it. Default: the version.
-   * @param files further files of the same commit
+   * @param appVersion Default: the version.
+   * @param files additional files of the commit
    * @returns the commit
    */
   async commitVersion(
@@ -83,12 +83,12 @@ export class Application {
     return commit;
   }
 
-  /** Reads a file of the chart as it is on master. */
+  /** Reads a file of the chart on master. */
   async chartFile(path: string): Promise<string> {
     return readFile(join(this.repository.path, "charts/podinfo", path), "utf8");
   }
 
-  /** Points a Git tag at a commit, wherever it was before, and pushes it. */
+  /** Creates or moves a Git tag and pushes it. */
   async tag(name: string, commit = "HEAD"): Promise<void> {
     await this.repository.git("tag", "--force", name, commit);
     await this.repository.push("--force", `refs/tags/${name}`);

@@ -5,23 +5,23 @@ import type { Selection } from "../../lab/cluster";
 import type { EngineResult } from "../../../demo/engine-session";
 import type { Fixture } from "./fixture";
 
-/** When something happens to an `up`. */
+/** The moment of a disturbance. */
 export type Moment =
-  /** When the engine has said of so many objects that its work on them has begun or ended. */
+  /** The engine has reported that it started or finished this number of objects. */
   | { readonly seen: "engine"; readonly work: "begun" | "ended"; readonly count: number }
-  /** When the API server tells of such an object, which the engine does not know yet. */
+  /** The API server has reported a change of such an object, before the engine knows of it. */
   | { readonly seen: "cluster"; readonly change: "ADDED" | "MODIFIED" | "DELETED"; readonly selection: Selection };
 
-/** An `up` to which something happened. */
+/** The result of a disturbed `up`. */
 export interface DisturbedUp extends EngineResult {
-  /** Whether the moment came before the `up` had ended. */
+  /** Whether the moment came before the end of the `up`. */
   readonly disturbed: boolean;
 }
 
 /**
- * Runs `pulumi up`, and lets something happen to it at a moment. Returns when it has ended.
+ * Runs `pulumi up` and disturbs it at a given moment.
  *
- * @param happen what happens; it gets the engine's process
+ * @param happen the disturbance; receives the engine's process ID
  */
 export async function disturbUp(
   fixture: Fixture,
@@ -36,7 +36,7 @@ export async function disturbUp(
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // Not `close`: where the engine alone is killed, what it has started holds its pipes for minutes.
+  // Not `close`: if only the engine is killed, its child processes keep the pipes open for minutes.
   const ended = once(child, "exit") as Promise<[number | null]>;
   const [over, output] = [new AbortController(), { stdout: "", stderr: "" }];
   let happened: Promise<void> | undefined;
@@ -49,7 +49,7 @@ export async function disturbUp(
     output.stdout += text;
     if (moment.seen === "engine" && countWork(output.stdout, moment.work) >= moment.count) act();
   });
-  // The engine needs seconds before it asks for the first object.
+  // The engine sends its first request only after some seconds.
   if (moment.seen === "cluster") await onChange(fixture, moment, over.signal, act);
   const [code] = await ended;
   over.abort();
@@ -57,12 +57,12 @@ export async function disturbUp(
   return { ...output, code: code ?? 1, disturbed: happened !== undefined };
 }
 
-/** Who is killed: the engine with all that it has started, or the engine alone, as the kernel does it for want of memory. */
+/** What is killed: the engine with its child processes, or only the engine, as when the kernel runs out of memory. */
 export type Victim = "all" | "engine";
 
 /**
- * Runs `pulumi up` and kills it at a moment, with SIGKILL. What an engine has started that was killed alone lives on, and
- * ends by itself within five minutes.
+ * Runs `pulumi up` and kills it with SIGKILL at a given moment. If only the engine is killed, its child processes exit
+ * within five minutes.
  */
 export function killUp(fixture: Fixture, stack: string, moment: Moment, victim: Victim): Promise<DisturbedUp> {
   return disturbUp(fixture, stack, moment, (engine) => {
@@ -71,25 +71,25 @@ export function killUp(fixture: Fixture, stack: string, moment: Moment, victim: 
   });
 }
 
-/** Kills every process of the fixture's engine that is left. */
+/** Kills all remaining processes of the fixture's engine. */
 export function killProcesses(fixture: Fixture): void {
   for (const pid of processesOf(fixture)) {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
-      // Gone by itself.
+      // It has exited.
     }
   }
 }
 
-/** How many objects the engine has said to be at work on, or to be done with. */
+/** The number of objects that the engine has started or finished, according to its output. */
 function countWork(output: string, work: "begun" | "ended"): number {
   const verb = work === "begun" ? "(?:creating|updating|deleting)" : "(?:created|updated|deleted)";
   const lines = output.matchAll(new RegExp(`^ *[-+~]+ +(kubernetes:\\S+ \\S+) ${verb} \\(`, "gm"));
   return new Set([...lines].map(([, object]) => object)).size;
 }
 
-/** Acts at the first such change from now on. */
+/** Calls `act` at the first such change. */
 async function onChange(
   { opened: { cluster } }: Fixture,
   { selection, change }: Extract<Moment, { seen: "cluster" }>,
@@ -107,7 +107,7 @@ async function onChange(
   void watched();
 }
 
-/** The engine of this fixture and all that it has started: each process that has the fixture's folder for temporary files. */
+/** The fixture's engine and its child processes, found by their `TMPDIR`. */
 function processesOf({ session }: Fixture): number[] {
   const mark = `TMPDIR=${String(session.environment.TMPDIR)}`;
   return readdirSync("/proc")

@@ -6,11 +6,11 @@ import type { Application } from "./application";
 import { said } from "./fixture";
 
 /**
- * Asserts that an `up` says in one line which object of a tenant it has waited for in vain, and why. The names alone prove
- * nothing: the engine's progress has them too.
+ * Asserts that the output of an `up` has an error line with the object that did not become ready, and the reason. The
+ * object's name alone is not enough, because the engine's progress has it too.
  *
- * @param object what did not get ready
- * @param why what Flux says of it
+ * @param object the object that did not become ready
+ * @param why Flux's message
  */
 export function assertToldFailure(
   result: EngineResult,

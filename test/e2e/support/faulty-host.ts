@@ -3,21 +3,21 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import type { AddressInfo } from "node:net";
 import { pipeline } from "node:stream";
 
-/** How a host fails: its connections end, or it takes a request and never answers. */
+/** How the host fails: it closes connections, or it never responds. */
 export type HostFault = "cut" | "hang";
 
-/** A proxy before a registry or a Git host, which can fail in the middle of what somebody reads from it. */
+/** A proxy in front of a registry or Git host that can fail after a given number of requests. */
 export class FaultyHost {
-  /** How many requests have met the fault. */
+  /** The number of failed requests. */
   failures = 0;
-  private fault?: { readonly kind: HostFault; readonly meant: string; passing: number };
+  private fault?: { readonly kind: HostFault; readonly path: string; passing: number };
 
   private constructor(
     private readonly server: Server,
     private readonly target: URL,
   ) {}
 
-  /** Starts on a free port of this machine. @param target the host's address, with plain HTTP */
+  /** Starts on a free port. @param target the host's address, plain HTTP */
   static async start(target: string): Promise<FaultyHost> {
     const server = createServer();
     const host = new FaultyHost(server, new URL(target));
@@ -27,7 +27,7 @@ export class FaultyHost {
     return host;
   }
 
-  /** Host and port, as an image's reference has them. */
+  /** Host and port, as in an image reference. */
   get host(): string {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
@@ -37,17 +37,18 @@ export class FaultyHost {
   }
 
   /**
-   * From now on every request fails, but the first ones to what is meant: others, such as Flux, ask the host as well.
+   * From now on all requests fail, except the first ones with a matching path. Other clients, such as Flux, also send
+   * requests.
    *
-   * @param meant a part of the path of the requests that are counted
+   * @param path part of the path of the requests that are counted
    */
-  failAfter(passing: number, kind: HostFault, meant: string): void {
-    this.fault = { kind, meant, passing };
+  failAfter(passing: number, kind: HostFault, path: string): void {
+    this.fault = { kind, path, passing };
     this.failures = 0;
     this.server.closeIdleConnections();
   }
 
-  /** The host is whole again. Who waits for an answer gets none. */
+  /** Ends the failure. Clients that wait for a response get a closed connection. */
   heal(): void {
     this.fault = undefined;
     this.server.closeAllConnections();
@@ -60,7 +61,7 @@ export class FaultyHost {
 
   private answer(asked: IncomingMessage, answer: ServerResponse): void {
     const { fault } = this;
-    if (fault === undefined || (asked.url?.includes(fault.meant) === true && fault.passing-- > 0)) {
+    if (fault === undefined || (asked.url?.includes(fault.path) === true && fault.passing-- > 0)) {
       this.pass(asked, answer);
     } else {
       this.failures += 1;
@@ -70,7 +71,7 @@ export class FaultyHost {
 
   private pass(asked: IncomingMessage, answer: ServerResponse): void {
     const { hostname, port } = this.target;
-    // With the proxy's own address as host, so that a registry sends nobody past it.
+    // Keeps the proxy's address as host, so that redirects of a registry lead to the proxy.
     const outgoing = request({ hostname, port, method: asked.method, path: asked.url, headers: asked.headers });
     outgoing.on("response", (response) => {
       answer.writeHead(response.statusCode ?? 502, response.headers);

@@ -13,30 +13,30 @@ import { pipeline } from "node:stream";
 import { KubeConfig } from "@kubernetes/client-node";
 import { stringify } from "yaml";
 
-/** What becomes of a request to the API server. */
+/** What happens to a request to the API server. */
 export type Fate =
-  /** It is passed on, and so is the answer. */
+  /** Request and response are forwarded. */
   | "passed"
-  /** The API server has too much to do: it does nothing, and asks to come again in a second. */
+  /** The API server is overloaded: it does nothing and asks for a retry after one second. */
   | "too many requests"
-  /** The API server fails before it has done anything. */
+  /** The API server fails before it does anything. */
   | "failed"
-  /** The API server does it, and the answer is lost. */
+  /** The API server executes the request, but the response is lost. */
   | "answer lost";
 
-/** A request, as far as it decides its fate. */
+/** The properties of a request that decide its fate. */
 export interface ProxiedRequest {
   readonly method: string;
   readonly path: string;
-  /** How many requests came before it. */
+  /** The number of earlier requests. */
   readonly index: number;
 }
 
-/** A proxy before the API server, at which requests have fates. */
+/** A proxy in front of the API server that makes some requests fail. */
 export class FaultyProxy {
-  /** What becomes of each request. */
+  /** Decides the fate of each request. */
   decide: (request: ProxiedRequest) => Fate = () => "passed";
-  /** How many requests have had each fate. */
+  /** The number of requests by fate. */
   readonly counts: Record<Fate, number> = { passed: 0, "too many requests": 0, failed: 0, "answer lost": 0 };
   private index = 0;
 
@@ -46,7 +46,7 @@ export class FaultyProxy {
     private readonly credentials: RequestOptions,
   ) {}
 
-  /** Starts on a free port of this machine. @param kubeconfig names the API server, and who is asking */
+  /** Starts on a free port. @param kubeconfig the API server and the credentials */
   static async start(kubeconfig: string): Promise<FaultyProxy> {
     const config = new KubeConfig();
     config.loadFromFile(kubeconfig);
@@ -60,7 +60,7 @@ export class FaultyProxy {
     return proxy;
   }
 
-  /** Writes a kubeconfig that leads to the proxy, which has the credentials itself. */
+  /** Writes a kubeconfig for the proxy. It needs no credentials, because the proxy adds them. */
   writeKubeconfig(path: string): void {
     const { port } = this.server.address() as AddressInfo;
     writeFileSync(
@@ -104,7 +104,7 @@ export class FaultyProxy {
         answer.resume().on("end", () => internalError(response));
       } else {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
-        // A watch whose API server dies has to end here as well: its client would wait for it until its own time-out.
+        // If the API server dies, a watch must end here too. Otherwise the client waits until its own timeout.
         pipeline(answer, response, () => undefined);
       }
     });
@@ -118,7 +118,7 @@ function tooManyRequests(response: ServerResponse): void {
   refuse(response, 429, "TooManyRequests", "Too many requests, please try again later.", { "retry-after": "1" });
 }
 
-/** In the words of the API server itself. */
+/** The API server's own message. */
 function internalError(response: ServerResponse): void {
   refuse(response, 500, "InternalError", "Internal error occurred: the proxy says so");
 }

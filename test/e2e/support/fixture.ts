@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import type { Context } from "mocha";
 import type { LiveObject, ObjectReference } from "../../lab/cluster";
 import type { Engine } from "../../../demo/engine";
@@ -17,10 +17,10 @@ import { reconcile } from "../../lab/reconcile";
 import { Repository } from "./repository";
 import { waitFor, waitForCondition, waitForGone, waitForObject, type WaitOptions } from "../../lab/wait";
 
-/** How a tenant stands in a stack file of the fixture. */
+/** A tenant's entry in a stack file. */
 export interface FixtureTenant {
   readonly application: Application;
-  /** The release that runs; none where the stack follows a branch. */
+  /** Absent if the stack follows a branch. */
   readonly tag?: string;
   readonly digest?: string;
   /** Default: `manual`. */
@@ -29,35 +29,35 @@ export interface FixtureTenant {
   readonly range?: string;
   /** The chart. Default: `./charts/podinfo`. */
   readonly chart?: string;
-  /** Further lines of the entry, such as `team: [developers]`. */
+  /** Additional lines of the entry, such as `team: [developers]`. */
   readonly lines?: readonly string[];
 }
 
-/** How a stack of the fixture differs from the others. */
+/** The options of a stack. */
 export interface FixtureStack {
   readonly follow?: "branch" | "tags";
   readonly tenants: readonly FixtureTenant[];
-  /** How long one upgrade may take, a Go duration. Default: `2m0s`. */
+  /** The timeout of an upgrade, a Go duration. Default: `2m0s`. */
   readonly releaseTimeout?: string;
-  /** How long one fetch of a source may take, a Go duration. Default: `30s`. */
+  /** The timeout of fetching a source, a Go duration. Default: `30s`. */
   readonly sourceTimeout?: string;
-  /** How often Flux looks, as the stack file has it. Default: every 2 or 3 s, for stories that wait for it. */
+  /** Flux's intervals, as in the stack file. Default: 2 to 3 s, because most tests wait for Flux. */
   readonly intervals?: string;
-  /** A namespace of its own for the stack's Flux objects, which is made. Default: the fixture's. */
+  /** A separate namespace for the stack's Flux objects, which is created. Default: the fixture's. */
   readonly authorityNamespace?: string;
-  /** Further lines of the stack itself, such as `shared-authority:delivery: { manifests: rendered }`. */
+  /** Additional lines of the stack, such as `shared-authority:delivery: { manifests: rendered }`. */
   readonly settings?: readonly string[];
 }
 
-/** The special config of every tenant: what lets podinfo run at the Pod Security level `restricted`. */
+/** The special config of every tenant. It lets podinfo run at the Pod Security level `restricted`. */
 const exampleValues = "tenants/podinfo/values.yaml";
 
 /**
- * A fixture for one suite: opened before its first test, and ended after its last one, however far its set-up has come.
- * Called in a `describe`; the suite is skipped where the machine lacks what a story needs.
+ * Opens a fixture before the suite and ends it afterwards. Call it in a `describe`. The suite is skipped if this machine
+ * has no engine.
  *
- * @param engine what gives the engine. Default: the one of this machine.
- * @returns what gives the fixture, from the suite's own hooks on
+ * @param engine finds the engine. Default: the installed one.
+ * @returns a function that returns the fixture, for hooks and tests
  */
 export function useFixture(
   opened: () => OpenedLab,
@@ -69,15 +69,14 @@ export function useFixture(
   });
   after(() => fixture?.end());
   return () => {
-    if (fixture === undefined)
-      throw new Error("The fixture is there from the suite's hooks on, not while it is declared.");
+    if (fixture === undefined) throw new Error("The fixture exists only while hooks and tests run.");
     return fixture;
   };
 }
 
 /**
- * Everything that one story needs: a copy of this project on the lab's Git host, where Flux's automation commits to it;
- * the real engine; applications with podinfo's tags. Names are fresh, so that stories share a lab.
+ * A shared repository with its applications: a copy of this project on the lab's Git host, where Flux commits to it, the
+ * real engine, and applications with podinfo's tags. All names are unique, so that suites can share a lab.
  */
 export class Fixture {
   private readonly applications: Application[] = [];
@@ -87,11 +86,11 @@ export class Fixture {
   private constructor(
     readonly opened: OpenedLab,
     private readonly directory: string,
-    /** The engine's own place: home, state in files, passphrase. */
+    /** The engine's home, state and passphrase. */
     readonly session: EngineSession,
-    /** The platform team's working copy of the shared repository. */
+    /** The platform team's clone of the shared repository. */
     readonly project: ScratchProject,
-    /** The shared repository as the cluster reaches it. */
+    /** The shared repository on the Git host. */
     private readonly shared: Repository,
     readonly authorityNamespace: string,
   ) {}
@@ -117,7 +116,7 @@ export class Fixture {
     this.namespaces.push(name);
   }
 
-  /** Removes what the story made; of its objects in the cluster only where the lab lives on. */
+  /** Removes all files, and the objects in the cluster if the lab keeps running. */
   async end(): Promise<void> {
     if (!this.opened.own) await this.destroy();
     await Promise.all([this.shared, ...this.applications.map(({ repository }) => repository)].map((it) => it.remove()));
@@ -145,7 +144,7 @@ export class Fixture {
     return application;
   }
 
-  /** Writes a stack file and its tenants' values files, and makes the stack. */
+  /** Writes a stack file and the values files of its tenants, and creates the stack. */
   async addStack(stack: string, declared: FixtureStack): Promise<void> {
     if (declared.authorityNamespace !== undefined) await this.createNamespace(declared.authorityNamespace);
     const example = await this.project.read(exampleValues);
@@ -160,23 +159,23 @@ export class Fixture {
     const result = await this.pulumi("stack", "init", stack);
     assert.equal(result.code, 0, said(result));
     this.stacks.add(stack);
-    // The engine writes the salt of the stack's secrets into the stack file.
+    // The engine has written its encryption salt to the stack file.
     await this.commit(`The salt of ${stack}`, {});
   }
 
-  /** Commits to the main branch of the shared repository, on top of what Flux committed there, and pushes. */
+  /** Commits to the main branch of the shared repository and pushes. */
   async commit(message: string, files: Readonly<Record<string, string | undefined>>): Promise<string> {
     const commit = await this.project.commit(message, files);
     await this.push();
     return commit;
   }
 
-  /** Commits a changed stack file on top of what Flux committed, and pushes. */
+  /** Pulls, changes a stack file, commits and pushes. */
   async edit(stack: string, message: string, change: (text: string) => string): Promise<string> {
     await this.pull();
     const before = await this.project.read(stackFile(stack));
     const after = change(before);
-    assert.notEqual(after, before, "the edit of the stack file changes nothing");
+    assert.notEqual(after, before, "the edit does not change the stack file");
     return this.commit(message, { [stackFile(stack)]: after });
   }
 
@@ -184,12 +183,12 @@ export class Fixture {
     await this.project.git("push", "--quiet", "origin", "main");
   }
 
-  /** Gets what Flux's automation committed. */
+  /** Pulls Flux's commits. */
   async pull(): Promise<void> {
     await this.project.git("pull", "--quiet", "--ff-only", "origin", "main");
   }
 
-  /** A file as it is on a branch of the Git host now, or `undefined` where there is no such branch or file. */
+  /** A file on a branch of the Git host, or `undefined` if branch or file do not exist. */
   async remoteFile(path: string, branch = "main"): Promise<string | undefined> {
     try {
       await this.project.git("fetch", "--quiet", "origin", branch);
@@ -199,17 +198,17 @@ export class Fixture {
     }
   }
 
-  /** The commit at the head of the shared repository's main branch, on the Git host. */
+  /** The head of a branch on the Git host. */
   async remoteHead(branch = "main"): Promise<string | undefined> {
     const [commit] = (await this.project.git("ls-remote", "origin", `refs/heads/${branch}`)).split("\t");
     return commit === "" ? undefined : commit;
   }
 
-  /** Waits until Flux has committed: until the stack file on a branch of the Git host is as it should be. */
+  /** Waits until the stack file on a branch of the Git host matches. */
   async waitForStackFile(
     stack: string,
     description: string,
-    isSo: (text: string) => boolean,
+    matches: (text: string) => boolean,
     { branch = "main", ...options }: WaitOptions & { branch?: string } = {},
   ): Promise<string> {
     return waitFor(
@@ -217,12 +216,12 @@ export class Fixture {
       async (see) => {
         const text = await this.remoteFile(stackFile(stack), branch);
         see(text);
-        return text !== undefined && isSo(text) ? text : undefined;
+        return text !== undefined && matches(text) ? text : undefined;
       },
       {
         lab: this.opened.lab,
         logs: ["image-reflector-controller", "image-automation-controller"],
-        // Each look is half a dozen processes, here and on the Git host: ten a second took a core from Flux.
+        // A probe starts six processes. Ten probes per second would take a core from Flux.
         pauseMs: 500,
         ...options,
       },
@@ -233,7 +232,7 @@ export class Fixture {
     return this.session.run(parameters, { directory: this.project.directory });
   }
 
-  /** `pulumi preview` with the policy pack as CI runs it, where the policies read Git and registry themselves. */
+  /** `pulumi preview` with the policy pack in CI, where the policies read Git and the registry. */
   previewInCi(stack: string): Promise<EngineResult> {
     return this.session.run(["preview", "--stack", stack, "--policy-pack", "policy-pack"], {
       directory: this.project.directory,
@@ -241,45 +240,34 @@ export class Fixture {
     });
   }
 
-  /** `pulumi up` with the policy pack, whatever comes of it. */
+  /** `pulumi up` with the policy pack. It may fail. */
   tryUp(stack: string, ...more: string[]): Promise<EngineResult> {
     return this.pulumi("up", "--stack", stack, "--policy-pack", "policy-pack", "--yes", ...more);
   }
 
-  /** `pulumi up` with the policy pack and without a preview before it, which must succeed. @returns what it said */
+  /** `pulumi up` with the policy pack and without a preview. It must succeed. @returns its output */
   async up(stack: string): Promise<string> {
     const result = await this.tryUp(stack, "--skip-preview");
     assert.equal(result.code, 0, said(result));
     return said(result);
   }
 
-  /** Asserts that an `up` would change nothing. */
+  /** Asserts that a preview has no changes. */
   async expectNoChanges(stack: string, ...more: string[]): Promise<void> {
     const flags = ["--policy-pack", "policy-pack", "--expect-no-changes", ...more];
     const result = await this.pulumi("preview", "--stack", stack, ...flags);
     assert.equal(result.code, 0, said(result));
   }
 
-  /** The CLI of this project, on the working copy. */
+  /** Runs `authority` in the clone. */
   authority(...parameters: string[]): Promise<EngineResult> {
-    return new Promise((resolve) => {
-      const program = [join("bin", "authority.js"), ...parameters];
-      const child = execFile(process.execPath, program, { cwd: this.project.directory }, (_, stdout, stderr) =>
-        resolve({ code: child.exitCode ?? 1, stdout, stderr }),
-      );
-    });
+    return runNode([join("bin", "authority.js"), ...parameters], this.project.directory, process.env);
   }
 
-  /** `authority up`, with the engine of the fixture, whatever comes of it. */
-  async authorityUp(stack: string, ...flags: readonly string[]): Promise<EngineResult> {
+  /** `authority up` with the fixture's engine. It may fail. */
+  authorityUp(stack: string, ...flags: readonly string[]): Promise<EngineResult> {
     const parameters = [join("bin", "authority.js"), "up", "--stack", stack, "--", "--yes", "--skip-preview", ...flags];
-    const options = { cwd: this.project.directory, env: this.session.environment, maxBuffer: 64 * 1024 * 1024 };
-    return new Promise((resolve) => {
-      const child = execFile(process.execPath, parameters, options, (_, stdout, stderr) =>
-        resolve({ code: child.exitCode ?? 1, stdout, stderr }),
-      );
-      child.stdin?.end();
-    });
+    return runNode(parameters, this.project.directory, this.session.environment);
   }
 
   /** A Flux object in the authority namespace. */
@@ -287,28 +275,28 @@ export class Fixture {
     return { apiVersion: apiVersions[kind], kind, metadata: { name, namespace: this.authorityNamespace } };
   }
 
-  /** The tenant's HelmRelease as it is now. */
+  /** The tenant's HelmRelease. */
   release({ name }: Application): Promise<LiveObject> {
     return this.opened.cluster.get(this.flux("HelmRelease", name));
   }
 
-  /** Watches the tenant's HelmRelease until it is as it should be. */
+  /** Watches the tenant's HelmRelease until it matches. */
   waitForRelease(
     { name }: Application,
     description: string,
-    isSo: (release: LiveObject) => boolean,
+    matches: (release: LiveObject) => boolean,
     options: WaitOptions = {},
   ): Promise<LiveObject> {
     const { lab, cluster } = this.opened;
-    return waitForObject(cluster, this.flux("HelmRelease", name), description, isSo, { lab, ...options });
+    return waitForObject(cluster, this.flux("HelmRelease", name), description, matches, { lab, ...options });
   }
 
-  /** Helm's own record of what has run. */
+  /** The tenant's Helm revisions. */
   history({ name }: Application): Promise<HelmRevision[]> {
     return helmHistory(this.opened.cluster, name, name);
   }
 
-  /** The image that the tenant's Deployment runs now. */
+  /** The image of the tenant's Deployment. */
   async runningImage({ name }: Application): Promise<string> {
     const { spec } = await this.opened.cluster.get({
       apiVersion: "apps/v1",
@@ -319,7 +307,7 @@ export class Fixture {
     return containers[0].image;
   }
 
-  /** Asks Flux to look at the registry, to choose, and to commit, one after the other, and waits until it has. */
+  /** Reconciles the objects that find, select and commit new images, in this order. */
   async lookForNewImages(stack: string, application: Application, mode: "auto" | "pull-request"): Promise<void> {
     const objects = [
       this.flux("ImageRepository", application.name),
@@ -331,16 +319,15 @@ export class Fixture {
   }
 
   /**
-   * Asks Flux to look at a tenant's source, to build the chart of it, and to release that, one after the other, and waits
-   * until it has: whatever could come of the source has come.
+   * Reconciles a tenant's source, chart and release, in this order. After this, all effects of the source are visible.
    *
-   * @returns the source, which is ready
+   * @returns the ready source
    */
   async lookAtSource({ name }: Application, source: ObjectReference): Promise<LiveObject> {
     const { cluster, lab } = this.opened;
     await this.reconcile(source);
     const ready = await waitForCondition(cluster, source, { lab });
-    // Flux builds a chart of a Git repository by an object of its own; an artifact of a registry is the chart.
+    // For a Git repository, Flux creates a HelmChart object. An artifact in a registry is the chart itself.
     if (source.kind === "GitRepository") {
       await this.reconcile(this.flux("HelmChart", `${this.authorityNamespace}-${name}`));
     }
@@ -348,18 +335,18 @@ export class Fixture {
     return ready;
   }
 
-  /** Asks Flux to look at an object now, and waits until it has. */
+  /** Requests a reconciliation and waits until it is handled. */
   reconcile(reference: ObjectReference): Promise<LiveObject> {
     return reconcile(this.opened.cluster, reference, { lab: this.opened.lab });
   }
 
-  /** The text of a stack file: as a platform team would write it, with comments, and with the lab's short intervals. */
+  /** The text of a stack file, with comments as a platform team writes them, and with short intervals. */
   private stackFile(stack: FixtureStack): string {
     const { follow = "tags", tenants, releaseTimeout = "2m0s", sourceTimeout = "30s", settings = [] } = stack;
     const { authorityNamespace = this.authorityNamespace } = stack;
-    // The source of a release cannot change: to look at twenty of them every 2 s is what two cores spend their time on.
+    // The source of a release cannot change. Polling twenty of them every 2 s would keep two cores busy.
     const source = follow === "branch" ? "2s" : "1h0m0s";
-    // Each look of an automation clones the shared repository: every second, they take a third of two cores.
+    // An automation clones the shared repository each time. Every second, this would take a third of two cores.
     const { intervals = `{ source: ${source}, image: 2s, release: 1m0s, automation: 3s }` } = stack;
     return [
       "# The decisions of one environment.",
@@ -389,7 +376,7 @@ export class Fixture {
       `      insecureRegistry: ${this.opened.lab.registryUrl.startsWith("http:")}`,
       ...(tag === undefined ? [] : ["      # What runs. Flux writes here.", `      tag: "${tag}"${marker("tag")}`]),
       ...(digest === undefined ? [] : [`      digest: "${digest}"${marker("digest")}`]),
-      // In block style, which the engine keeps when it writes its salt into the file; it reformats braces.
+      // In block style, because the engine reformats flow mappings when it writes its salt.
       ...(tag === undefined ? [] : ["      policy:", `        range: "${range}"`, `        automation: ${automation}`]),
       ...(tenant.lines ?? []).map((line) => `      ${line}`),
     ];
@@ -413,7 +400,13 @@ export function stackFile(stack: string): string {
   return `Pulumi.${stack}.yaml`;
 }
 
-/** Everything that a run of the engine said. */
+/** The complete output of a run. */
 export function said({ stdout, stderr }: EngineResult): string {
   return `${stdout}\n${stderr}`;
+}
+
+async function runNode(parameters: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<EngineResult> {
+  const options = { cwd, env, extendEnv: false, input: "", stripFinalNewline: false, reject: false } as const;
+  const { exitCode, stdout, stderr } = await execa(process.execPath, parameters, options);
+  return { code: exitCode ?? 1, stdout, stderr };
 }

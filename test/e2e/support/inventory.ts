@@ -6,7 +6,7 @@ import type { LiveObject } from "../../lab/cluster";
 import { said, type Fixture } from "./fixture";
 import { nameOf } from "../../lab/wait";
 
-/** Every kind that the program makes. */
+/** All kinds that the program creates. */
 const kinds = [
   ["v1", "Namespace"],
   ["v1", "ServiceAccount"],
@@ -35,11 +35,11 @@ interface State {
 export interface StateFiles {
   /** The backend's folder. */
   readonly backend: string;
-  /** Files that may be cut off, since nothing reads them, by their paths in the folder. Default: none may. */
+  /** Files that may be truncated because nothing reads them, by their paths in the folder. Default: none. */
   readonly unread?: ReadonlySet<string>;
 }
 
-/** The objects that a stack's state holds: `HelmRelease flux-system/podinfo`, sorted. */
+/** The objects in a stack's state, sorted: `HelmRelease flux-system/podinfo`. */
 export async function objectsInState(fixture: Fixture, stack: string): Promise<string[]> {
   const { resources = [] } = (await exportedState(fixture, stack)).deployment;
   return resources
@@ -47,7 +47,7 @@ export async function objectsInState(fixture: Fixture, stack: string): Promise<s
     .sort();
 }
 
-/** The objects in the cluster that the engine has made in a fixture's namespaces, whatever its state says. */
+/** The objects in the fixture's namespaces that the engine has created, sorted. */
 export async function objectsInCluster(fixture: Fixture, tenants: readonly string[]): Promise<string[]> {
   const namespaces = [fixture.authorityNamespace, ...tenants];
   const lists = kinds.map(([apiVersion, kind]) => fixture.opened.cluster.list({ apiVersion, kind }));
@@ -59,18 +59,18 @@ export async function objectsInCluster(fixture: Fixture, tenants: readonly strin
     .sort();
 }
 
-/** The API server writes down in each object who has written it. */
+/** Reads the managed fields, in which the API server records the clients of each object. */
 function isOfEngine({ metadata }: LiveObject): boolean {
   const { managedFields = [] } = metadata as { managedFields?: readonly { readonly manager: string }[] };
   return managedFields.some(({ manager }) => manager.startsWith("pulumi-kubernetes"));
 }
 
 /**
- * Asserts that nothing is lost and nothing orphaned: that the engine's state and the cluster hold the same objects, that
- * nothing in the state is pending, and that no file of the state is half written.
+ * Asserts that state and cluster have the same objects, that the state has no pending operations, and that no state file
+ * is truncated.
  *
- * @param tenants the names of all tenants that the stack ever had
- * @param files where the files of the state are. Default: the fixture's file backend.
+ * @param tenants all tenants that the stack has ever had
+ * @param files Default: the fixture's file backend.
  */
 export async function assertWhole(
   fixture: Fixture,
@@ -85,16 +85,16 @@ export async function assertWhole(
   assert.equal(await fixture.project.git("status", "--porcelain"), "");
 }
 
-/** Asserts that every file of the file backend is whole. */
+/** Asserts that no file of the backend is truncated. */
 async function assertFilesWhole({ backend, unread }: StateFiles): Promise<void> {
   for (const path of (await filesOf(backend)).keys()) {
     if (!path.endsWith(".json") || unread?.has(path) === true) continue;
     const content = await readFile(join(backend, path), "utf8");
-    assert.doesNotThrow(() => JSON.parse(content) as unknown, `${path} is half written`);
+    assert.doesNotThrow(() => JSON.parse(content) as unknown, `${path} is truncated`);
   }
 }
 
-/** Every file of a folder by its path in it, and when it was written last, in milliseconds. */
+/** The modification time in milliseconds of each file, by its path in the folder. */
 export async function filesOf(folder: string): Promise<ReadonlyMap<string, number>> {
   const entries = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   const paths = entries.map(({ parentPath, name }) => join(parentPath, name));
@@ -105,7 +105,7 @@ export async function filesOf(folder: string): Promise<ReadonlyMap<string, numbe
   );
 }
 
-/** The file in which a file backend, the fixture's by default, keeps a stack's state. */
+/** The path of a stack's state. Default: in the fixture's file backend. */
 export function stateFile(fixture: Fixture, stack: string, backend = backendOf(fixture)): string {
   return join(backend, `.pulumi/stacks/shared-authority/${stack}.json`);
 }

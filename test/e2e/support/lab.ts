@@ -7,29 +7,28 @@ import { startLab } from "../../lab/start";
 import { ToolsMissingError } from "../../lab/tools";
 import { lacks, skipBecause } from "../../support/tools";
 
-/** A lab, and an administrator's client of its cluster. */
+/** A lab with an administrator's client for its cluster. */
 export interface OpenedLab {
   readonly lab: Lab;
   readonly cluster: Cluster;
-  /** Whether it ends with the suite, and takes along what is in it. */
+  /** Whether the lab ends with the suite. */
   readonly own: boolean;
 }
 
 const needsPrograms = "needs the lab's programs in $AUTHORITY_TOOLS";
 
 /**
- * The lab that all suites of this run share, see `shared-lab.ts`. A suite has to keep to namespaces and repositories of
- * its own. Called in a `describe`.
+ * The lab that all suites of this run share, see `shared-lab.ts`. Suites must use namespaces and repositories of their own.
+ * Call it in a `describe`.
  *
- * @returns what gives the lab and an administrator's client, from the suite's own hooks on
+ * @returns a function that returns the lab, for hooks and tests
  */
 export function useLab(): () => OpenedLab {
   return useLabOf((context) => Promise.resolve(connectLab() ?? lacks(context, needsPrograms)), { own: false });
 }
 
 /**
- * A lab for one suite alone, which may break it. Always one of our own, with rights over its processes. Called in a
- * `describe`.
+ * A separate lab for a suite that stops components. It always has `control`. Call it in a `describe`.
  */
 export function useOwnLab(): () => OpenedLab {
   let own: Promise<Lab> | undefined;
@@ -46,7 +45,7 @@ function useLabOf(open: (context: Context) => Promise<Lab>, { own }: Pick<Opened
     opened = { lab, cluster: Cluster.fromKubeconfig(lab.kubeconfigPath), own };
   });
   return () => {
-    if (opened === undefined) throw new Error("The lab is there from the suite's hooks on, not while it is declared.");
+    if (opened === undefined) throw new Error("The lab exists only while hooks and tests run.");
     return opened;
   };
 }
@@ -60,12 +59,12 @@ async function startLabFor(context: Context): Promise<Lab> {
   }
 }
 
-/** The rights over the lab's processes; on a cluster of the user's own the test is skipped. */
+/** The control of the lab's processes. On a user's own cluster, the test is skipped. */
 export function requireControl(context: Context, lab: Lab): LabControl {
-  return lab.control ?? skipBecause(context, "needs rights over the processes of the cluster");
+  return lab.control ?? skipBecause(context, "needs control over the processes of the cluster");
 }
 
-/** A name that no other test or run has used: `podinfo-3f9c1a`. Labs may be shared, and may outlive a run. */
+/** A unique name such as `podinfo-3f9c1a`, because tests share labs and labs can outlive a run. */
 export function freshName(start: string): string {
   return `${start}-${randomBytes(3).toString("hex")}`;
 }

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { projectRoot } from "../../support/project";
 
 /**
- * What docs/recovery.md tells people to do who see a message that the engine alone writes: the section with a paragraph
- * `You see: ...` whose every quotation is in the message. There must be exactly one.
+ * The section of docs/recovery.md for an error message of the engine: its paragraph `You see: ...` quotes only parts of
+ * the message. There must be exactly one.
  */
 export async function recoveryFor(message: string): Promise<string> {
   const sections = (await readFile(join(projectRoot, "docs/recovery.md"), "utf8")).split(/^## /m).slice(1);

@@ -6,13 +6,13 @@ const manifestTypes = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-/** The digest that a tag has now, or `undefined` where there is no such tag. */
+/** The digest of a tag, or `undefined` if the tag does not exist. */
 export async function digestOfTag(lab: Lab, repository: string, tag: string): Promise<string | undefined> {
   const response = await ask(lab, "HEAD", repository, tag);
   return response.headers.get("docker-content-digest") ?? undefined;
 }
 
-/** Takes what a tag points at out of the registry, and with it every tag that points at the same. */
+/** Deletes the manifest of a tag, and with it all tags of that manifest. */
 export async function removeTag(lab: Lab, repository: string, tag: string): Promise<void> {
   const digest = await digestOfTag(lab, repository, tag);
   if (digest !== undefined) await ask(lab, "DELETE", repository, digest);

@@ -6,20 +6,20 @@ import type { ChartFiles } from "../../../demo/example-chart";
 import { git } from "../../../demo/git";
 import { makePodinfoRepository, type PodinfoTag } from "../../support/podinfo-repository";
 
-/** A repository on the lab's Git host, with a working copy of it. */
+/** A repository on the lab's Git host with a local clone. */
 export class Repository {
   private constructor(
-    /** The address that the cluster uses. */
+    /** The URL on the Git host. */
     readonly url: string,
-    /** The folder of the working copy. */
+    /** The folder of the clone. */
     readonly path: string,
   ) {}
 
   /**
-   * Makes a repository on the lab's Git host.
+   * Creates a repository on the lab's Git host.
    *
-   * @param name without `.git`, and not used before in this lab
-   * @param tags podinfo's tags that the repository has, on the branch `master`. Default: the repository is empty.
+   * @param name a unique name without `.git`
+   * @param tags podinfo's tags for the branch `master`. Default: the repository is empty.
    */
   static async create(lab: Lab, name: string, tags: readonly PodinfoTag[] = []): Promise<Repository> {
     const path = await mkdtemp(join(tmpdir(), "shared-authority-e2e-"));
@@ -35,13 +35,13 @@ export class Repository {
     return repository;
   }
 
-  /** Runs Git in the working copy and returns what it prints, without the last line end. */
+  /** Runs Git in the clone and returns its output without the final newline. */
   git(...parameters: string[]): Promise<string> {
     return git({ directory: this.path }, ...parameters);
   }
 
   /**
-   * Writes files and commits them with everything else that changed.
+   * Writes files and commits all changes.
    *
    * @param files content by path
    * @returns the commit
@@ -57,17 +57,17 @@ export class Repository {
     return this.git("rev-parse", "HEAD");
   }
 
-  /** Pushes to the host; by default the branch that is checked out. */
+  /** Pushes to the host. Default: the current branch. */
   async push(...parameters: string[]): Promise<void> {
     await this.git("push", "--quiet", "origin", ...(parameters.length > 0 ? parameters : ["HEAD"]));
   }
 
-  /** Gets what others, such as Flux's automation, pushed to the branch that is checked out. */
+  /** Pulls the current branch. */
   async pull(): Promise<void> {
     await this.git("pull", "--quiet", "--ff-only", "origin", await this.git("branch", "--show-current"));
   }
 
-  /** The commit that a branch or tag has on the host now, or `undefined` where there is none. */
+  /** The commit of a branch or tag on the host, or `undefined` if it does not exist. */
   async remoteCommit(reference: string): Promise<string | undefined> {
     const [line] = (await this.git("ls-remote", "origin", reference, `${reference}^{}`)).split("\n").reverse();
     return line === undefined || line === "" ? undefined : line.split("\t")[0];
@@ -85,7 +85,7 @@ export class Repository {
     return Object.fromEntries(paths.map((path, index) => [path, `${contents[index] ?? ""}\n`]));
   }
 
-  /** Removes the working copy. */
+  /** Removes the clone. */
   async remove(): Promise<void> {
     await rm(this.path, { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
 import { ApiError, type ApiRequest, type Cluster } from "../../lab/cluster";
 
-/** One rule of what somebody may do, as the API server resolves all roles. */
+/** A rule of a user's effective permissions. */
 export interface Right {
   readonly verbs: readonly string[];
   readonly apiGroups?: readonly string[];
@@ -8,7 +8,7 @@ export interface Right {
   readonly resourceNames?: readonly string[];
 }
 
-/** Everything that whoever asks may do in a namespace, sorted: the API server gives it in no order. */
+/** All permissions of the client's user in a namespace, sorted. */
 export async function rightsIn(cluster: Cluster, namespace: string): Promise<Right[]> {
   const body = {
     apiVersion: "authorization.k8s.io/v1",
@@ -23,7 +23,7 @@ export async function rightsIn(cluster: Cluster, namespace: string): Promise<Rig
   return [...status.resourceRules, ...status.nonResourceRules].sort((a, b) => text(a).localeCompare(text(b)));
 }
 
-/** Whether whoever asks may do one thing, as `kubectl auth can-i` says. */
+/** Whether the client's user has a permission, as `kubectl auth can-i` reports. */
 export async function mayDo(
   cluster: Cluster,
   what: { readonly verb: string; readonly group?: string; readonly resource: string; readonly namespace?: string },
@@ -40,7 +40,7 @@ export async function mayDo(
   return status.allowed;
 }
 
-/** The status by which the API server refuses a request, or 0 where it does what was asked. */
+/** The HTTP status of a rejected request, or 0 if the request succeeds. */
 export async function refusalOf(cluster: Cluster, request: ApiRequest): Promise<number> {
   try {
     await cluster.request(request);

@@ -6,8 +6,8 @@ import { ToolsMissingError } from "../../lab/tools";
 let started: Lab | undefined;
 
 /**
- * Starts the lab that all files of a run share, and names it in the environment, which mocha's workers inherit. Where the
- * environment names one already, or the machine lacks the programs, nothing is started: each suite says so itself.
+ * Starts the lab that all files of a run share, and sets its directory in the environment for mocha's workers. Starts
+ * nothing if the environment selects a lab, or if programs are missing; then each suite is skipped with the reason.
  */
 export async function mochaGlobalSetup(): Promise<void> {
   if (connectLab() !== undefined) return;
@@ -20,7 +20,7 @@ export async function mochaGlobalSetup(): Promise<void> {
   process.env[labVariables.lab] = started.control?.directory;
 }
 
-/** Stops the lab, if this run has started it. */
+/** Stops the lab if this run started it. */
 export async function mochaGlobalTeardown(): Promise<void> {
   await started?.stop();
 }

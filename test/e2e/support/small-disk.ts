@@ -11,32 +11,31 @@ import type { Engine } from "../../../demo/engine";
 import type { Fixture } from "./fixture";
 
 /**
- * A small file system of its own for a fixture's file backend, which can be filled up.
+ * A small file system for a fixture's file backend, which tests fill up.
  *
- * It is a tmpfs in a user and mount namespace of its own, which needs no rights on most machines: `unshare` of util-linux
- * makes it, and the engine enters it. Some containers and hardened kernels allow no user namespaces; there the test is
- * skipped with this reason.
+ * It is a tmpfs in a separate user and mount namespace. On most machines, `unshare` (util-linux) needs no privileges for
+ * this. If the machine does not allow user namespaces, the test is skipped.
  */
 export class SmallDisk {
-  private keeper?: ChildProcess;
+  private holder?: ChildProcess;
   private directory?: string;
-  private keeperFile = "";
+  private holderFile = "";
   private folder = "";
 
-  /** The engine of a fixture whose disk is small: it can enter the namespace. */
+  /** An engine that runs inside the namespace. */
   async engine(context: Context): Promise<Engine> {
     const engine = await requireEngine(context);
     if (!(await canMount())) lacks(context, "needs `unshare` and user namespaces, for a small disk");
     this.directory = mkdtempSync(join(tmpdir(), "shared-authority-disk-"));
-    this.keeperFile = join(this.directory, "keeper");
-    const enter = `exec nsenter --preserve-credentials --user --mount --wd="$PWD" --target "$(cat '${this.keeperFile}')"`;
-    const script = `#!/bin/sh\n[ -f '${this.keeperFile}' ] || exec '${engine.binary}' "$@"\n${enter} '${engine.binary}' "$@"\n`;
+    this.holderFile = join(this.directory, "holder");
+    const enter = `exec nsenter --preserve-credentials --user --mount --wd="$PWD" --target "$(cat '${this.holderFile}')"`;
+    const script = `#!/bin/sh\n[ -f '${this.holderFile}' ] || exec '${engine.binary}' "$@"\n${enter} '${engine.binary}' "$@"\n`;
     const binary = join(this.directory, "pulumi");
     writeFileSync(binary, script, { mode: 0o755 });
     return { ...engine, binary };
   }
 
-  /** From now on the fixture's file backend is on the small disk, with all that it holds. */
+  /** Moves the fixture's file backend to the small disk. */
   async mount({ session }: Fixture, megabytes: number): Promise<void> {
     const backend = fileURLToPath(String(session.environment.PULUMI_BACKEND_URL));
     const staging = `${backend}.small`;
@@ -46,23 +45,23 @@ export class SmallDisk {
       `cp -a '${backend}/.' '${staging}'`,
       `mount --move '${staging}' '${backend}'`,
       "echo ready",
-      // Ends with this process, however that ends.
+      // Ends together with this process.
       "exec cat",
     ].join(" && ");
-    this.keeper = spawn("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", script], {
+    this.holder = spawn("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", script], {
       stdio: ["pipe", "pipe", "inherit"],
     });
-    await once(this.keeper.stdout!, "data");
-    writeFileSync(this.keeperFile, String(this.keeper.pid));
-    this.folder = `/proc/${String(this.keeper.pid)}/root${backend}`;
+    await once(this.holder.stdout!, "data");
+    writeFileSync(this.holderFile, String(this.holder.pid));
+    this.folder = `/proc/${String(this.holder.pid)}/root${backend}`;
   }
 
-  /** The file backend, as this process sees it. */
+  /** The path of the file backend for this process. */
   get backend(): string {
     return this.folder;
   }
 
-  /** Leaves no room. */
+  /** Fills the disk. */
   fill(): void {
     try {
       for (let count = 0; ; count++) writeFileSync(join(this.folder, `filler-${count}`), Buffer.alloc(4096));
@@ -71,19 +70,19 @@ export class SmallDisk {
     }
   }
 
-  /** Makes room again. */
+  /** Frees the space that `fill` used. */
   free(): void {
     for (let count = 0; existsSync(join(this.folder, `filler-${count}`)); count++) {
       rmSync(join(this.folder, `filler-${count}`));
     }
   }
 
-  /** Ends the namespace, and with it the disk. */
+  /** Removes the namespace and the disk. */
   async close(): Promise<void> {
     if (this.directory !== undefined) rmSync(this.directory, { recursive: true, force: true });
-    if (this.keeper === undefined) return;
-    const ended = once(this.keeper, "exit");
-    this.keeper.kill("SIGKILL");
+    if (this.holder === undefined) return;
+    const ended = once(this.holder, "exit");
+    this.holder.kill("SIGKILL");
     await ended;
   }
 }

@@ -3,10 +3,9 @@ import type { Application } from "./application";
 import { type Fixture, stackFile } from "./fixture";
 
 /**
- * The stack file of a fixture, from which tenants go and to which they come back: `declare` writes one with these tenants
- * at these tags, and commits it here.
+ * Opens a stack file for changes. `declare` writes and commits it with the given tenants and tags.
  *
- * @param stack declared with every tenant that there will ever be, in this order
+ * @param stack its file must have all tenants, in this order
  */
 export async function openStackFile(fixture: Fixture, stack: string, applications: readonly Application[]) {
   const text = await fixture.project.read(stackFile(stack));
@@ -25,7 +24,7 @@ export async function openStackFile(fixture: Fixture, stack: string, application
       const declared = [...tags].map(([application, tag]) =>
         String(entries.get(application)).replace(/tag: "[^"]+"/, `tag: "${tag}"`),
       );
-      await fixture.project.commit("Decide anew", {
+      await fixture.project.commit("Change the tenants", {
         [stackFile(stack)]: text.slice(0, starts[0]) + declared.join("") + salt,
       });
     },

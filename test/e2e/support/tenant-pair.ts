@@ -16,16 +16,16 @@ import { freshName, type OpenedLab } from "./lab";
 import { Repository } from "./repository";
 import { waitForCondition, waitForGone } from "../../lab/wait";
 
-/** The authority namespace of the pair: Flux's own, as by default, so that its controllers' accounts are there too. */
+/** The authority namespace of the pair: the default, which also has the accounts of Flux's controllers. */
 export const authorityNamespace = "flux-system";
 
 const stack = "isolation";
 
-/** One of the two tenants, with what its application team has. */
+/** One of the two tenants, with its application team. */
 export class PairedTenant {
   constructor(
     private readonly cluster: Cluster,
-    /** The tenant's name, its namespace's, and its Deployment's. */
+    /** The name of the tenant, its namespace and its Deployment. */
     readonly name: string,
     readonly repository: Repository,
     /** The chart's folder in the repository. */
@@ -39,7 +39,7 @@ export class PairedTenant {
     return `${this.name}-developers`;
   }
 
-  /** The cluster as a member of the application team sees it. */
+  /** The cluster as a member of the application team. */
   get team(): Cluster {
     return this.cluster.as({ user: `${this.name}-developer`, groups: [this.group, "system:authenticated"] });
   }
@@ -53,12 +53,12 @@ export class PairedTenant {
     return { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: this.name, namespace: this.name } };
   }
 
-  /** An object in the tenant's own namespace. */
+  /** An object in the tenant's namespace. */
   own(apiVersion: string, kind: string, name: string): ObjectReference {
     return { apiVersion, kind, metadata: { name, namespace: this.name } };
   }
 
-  /** What serves now: the identity, version and readiness of each pod. */
+  /** The ready pods with their versions. */
   async serving(): Promise<string[]> {
     const pods = await this.cluster.list({ apiVersion: "v1", kind: "Pod", namespace: this.name });
     return pods.filter(isReady).map(({ metadata, spec }) => {
@@ -67,7 +67,7 @@ export class PairedTenant {
     });
   }
 
-  /** Commits files to the application's repository as one release of the chart, with its Git tag. */
+  /** Commits files as a release of the chart, with its Git tag. */
   async publish(version: string, files: Readonly<Record<string, string>> = {}): Promise<void> {
     const path = join(this.repository.path, this.chart, "Chart.yaml");
     const chart = (await readFile(path, "utf8"))
@@ -82,7 +82,7 @@ export class PairedTenant {
     await this.repository.push("HEAD", `refs/tags/${version}`);
   }
 
-  /** What a release is known by, read from the repository. */
+  /** The evidence of a release, read from the repository. */
   async evidence(version: string): Promise<Evidence> {
     return {
       version,
@@ -99,8 +99,8 @@ export class PairedTenant {
 }
 
 /**
- * Two tenants on one cluster, podinfo and a neighbour, made of the very objects that the program makes for their stack
- * file: fences, roles, sources and releases. Nothing else gives their application teams any right.
+ * Two tenants on one cluster, podinfo and a neighbour, with exactly the objects that the program creates for their stack
+ * file: guardrails, roles, sources and releases. Their application teams have no other rights.
  */
 export class TenantPair {
   private readonly applied = new Map<string, KubernetesObject>();
@@ -115,8 +115,8 @@ export class TenantPair {
   ) {}
 
   /**
-   * Makes both tenants and waits until they run: podinfo 6.14.1 and the example chart. Where that
-   * fails, nothing of the pair stays.
+   * Creates both tenants and waits until they run: podinfo 6.14.1 and the example chart. Removes everything if this
+   * fails.
    */
   static async open({ lab, cluster }: OpenedLab): Promise<TenantPair> {
     const remove: (() => Promise<void>)[] = [];
@@ -138,12 +138,12 @@ export class TenantPair {
     }
   }
 
-  /** The fleet, as the program reads it. @throws ProblemsError where the stack file is refused */
+  /** The validated stack. @throws ProblemsError if the stack file is rejected */
   readStackConfig(): StackConfig {
     return readStackConfig({ root: this.directory, stack });
   }
 
-  /** Writes the stack file with further lines in podinfo's entry. */
+  /** Writes the stack file with additional lines in podinfo's entry. */
   async declare(...lines: readonly string[]): Promise<void> {
     const entry = ({ name, repository, chart, image, group }: PairedTenant, tag: string) => [
       `    ${name}:`,
@@ -170,10 +170,10 @@ export class TenantPair {
   }
 
   /**
-   * Applies the objects of one tenant at one release.
+   * Applies the objects of a release of a tenant.
    *
-   * @param timeout how long Helm waits for the workload, for releases that never get ready
-   * @returns the HelmRelease, which is the last of them
+   * @param timeout Helm's timeout, for releases that do not become ready
+   * @returns the HelmRelease, which is the last object
    */
   async deploy(tenant: PairedTenant, version: string, timeout?: string): Promise<LiveObject> {
     const read = this.readStackConfig();
@@ -191,17 +191,17 @@ export class TenantPair {
     return last;
   }
 
-  /** Every object of both tenants, as it is in the cluster now. */
+  /** All objects of both tenants, from the cluster. */
   async objects(): Promise<LiveObject[]> {
     return Promise.all([...this.applied.values()].map((object) => this.cluster.get(object)));
   }
 
-  /** Removes everything that the pair made. */
+  /** Removes both tenants. */
   async close(): Promise<void> {
     await removeAll(this.remove);
   }
 
-  /** The releases first, while Flux still has the accounts to uninstall them. */
+  /** Releases are first, because Flux needs the other objects to uninstall them. */
   private async removeObjects(): Promise<void> {
     const objects = [...this.applied.values()].reverse();
     const releases = objects.filter(({ kind }) => kind === "HelmRelease");
@@ -227,14 +227,14 @@ export class TenantPair {
   }
 }
 
-/** What was made last goes first. What fails keeps nothing else from going. @throws what failed first */
+/** Removes in reverse order, and continues after failures. @throws the first failure */
 async function removeAll(remove: (() => Promise<void>)[]): Promise<void> {
   const failures: unknown[] = [];
   for (const one of remove.splice(0).reverse()) await one().catch((error: unknown) => failures.push(error));
   if (failures.length > 0) throw failures[0];
 }
 
-/** @param remove gets what takes away again what was made, however far this comes */
+/** @param remove receives the clean-up functions, even if this fails */
 async function podinfoTenant(lab: Lab, cluster: Cluster, remove: (() => Promise<void>)[]): Promise<PairedTenant> {
   const name = freshName("podinfo");
   const repository = await Repository.create(lab, name, podinfoTags);
@@ -245,7 +245,7 @@ async function podinfoTenant(lab: Lab, cluster: Cluster, remove: (() => Promise<
   return new PairedTenant(cluster, name, repository, "charts/podinfo", `${lab.registryHost}/${name}`);
 }
 
-/** @param remove gets what takes away again what was made, however far this comes */
+/** @param remove receives the clean-up functions, even if this fails */
 async function neighbourTenant(lab: Lab, cluster: Cluster, remove: (() => Promise<void>)[]): Promise<PairedTenant> {
   const name = freshName("neighbour");
   const repository = await Repository.create(lab, name);

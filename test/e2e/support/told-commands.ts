@@ -1,22 +1,16 @@
-import { execFile } from "node:child_process";
+import { execa } from "execa";
 import type { EngineResult } from "../../../demo/engine-session";
 import type { Fixture } from "./fixture";
 
-/** The commands that a message tells people to run, between backquotes, as far as they start like this. */
+/** The commands in backquotes in a message that start with this text. */
 export function toldCommands(message: string, start: string): string[] {
-  const told = message.split("`").filter((part) => part.startsWith(start));
-  return [...new Set(told)];
+  return [...new Set(message.split("`").filter((part) => part.startsWith(start)))];
 }
 
-/** Runs a command as a person types it, in the working copy, and answers its questions with yes. */
-export function runTold(fixture: Fixture, command: string): Promise<EngineResult> {
-  const { session, project } = fixture;
-  const environment = { ...session.environment, PULUMI_SKIP_CONFIRMATIONS: "true" };
-  const options = { cwd: project.directory, env: environment, maxBuffer: 64 * 1024 * 1024 };
-  return new Promise((resolve) => {
-    const child = execFile("/bin/sh", ["-c", command], options, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? 1, stdout, stderr }),
-    );
-    child.stdin?.end();
-  });
+/** Runs a command line in the clone, as a user types it, and confirms its prompts. */
+export async function runTold({ session, project }: Fixture, command: string): Promise<EngineResult> {
+  const env = { ...session.environment, PULUMI_SKIP_CONFIRMATIONS: "true" };
+  const options = { cwd: project.directory, env, extendEnv: false, input: "", reject: false } as const;
+  const { exitCode, stdout, stderr } = await execa("/bin/sh", ["-c", command], options);
+  return { code: exitCode ?? 1, stdout, stderr };
 }
