@@ -53,5 +53,13 @@ function podinfoChart({ chartVersion, appVersion }: Pick<PodinfoTag, "chartVersi
   // The image tag is explicit, so a release that changes only Chart.yaml keeps its pods.
   const values = (chart["values.yaml"] ?? "").replace('tag: ""', `tag: ${appVersion}`);
   const files: ChartFiles = { ...chart, "values.yaml": `${values}logLevel: info\n`, "README.md": "# podinfo\n" };
-  return Object.fromEntries(Object.entries(files).map(([path, content]) => [`charts/podinfo/${path}`, content]));
+  return Object.fromEntries(
+    Object.entries(files).map(([path, content]) => [`charts/podinfo/${path}`, withNamespace(content)]),
+  );
+}
+
+/** Objects name their namespace, as podinfo's do. Flux can then uninstall them after `targetNamespace` has changed. */
+function withNamespace(template: string): string {
+  const name = "metadata:\n  name: {{ .Release.Name }}\n";
+  return template.replace(name, `${name}  namespace: {{ .Release.Namespace }}\n`);
 }
