@@ -1,19 +1,19 @@
-/** The files of a Helm chart: path relative to the chart's folder, and content. */
+/** The files of a Helm chart: content by path in the chart's folder. */
 export type ChartFiles = Readonly<Record<string, string>>;
 
-/** What a release of the example application is called. */
+/** Options of the example chart. */
 export interface ExampleChartOptions {
-  /** The chart's name, which its objects carry too. */
+  /** The name of the chart and its objects. */
   readonly name: string;
   /** `version` of the chart. */
   readonly version: string;
-  /** `appVersion` of the chart, which is also the image tag that it deploys by default. */
+  /** `appVersion` of the chart, and the default image tag. */
   readonly appVersion: string;
-  /** The image repository that it deploys by default. */
+  /** The default image repository. */
   readonly image: string;
 }
 
-/** A small Helm chart that renders to a Deployment and a Service, fit for a namespace with the restricted Pod Security level. */
+/** A small Helm chart with a Deployment and a Service. It fits the Pod Security level `restricted`. */
 export function exampleChart({ name, version, appVersion, image }: ExampleChartOptions): ChartFiles {
   return {
     "Chart.yaml": [

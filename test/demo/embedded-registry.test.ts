@@ -27,14 +27,14 @@ describe("the embedded registry", () => {
   });
   afterEach(() => embedded.close());
 
-  it("gives the digest of what was pushed, and only for that tag", async () => {
+  it("returns the digest of a pushed tag only", async () => {
     const digest = await pushImage(embedded.url, "team/app", "1.0.0");
     const head = await fetch(`${embedded.url}/v2/team/app/manifests/1.0.0`, { method: "HEAD" });
     assert.equal(head.headers.get("docker-content-digest"), digest);
     assert.equal((await fetch(`${embedded.url}/v2/team/app/manifests/1.0.1`, { method: "HEAD" })).status, 404);
   });
 
-  it("gives one digest for equal images, and another for other labels", async () => {
+  it("returns equal digests for equal images, and different ones for different labels", async () => {
     const digest = await pushImage(embedded.url, "team/app", "1.0.0");
     assert.equal(await pushImage(embedded.url, "team/app", "1.0.0"), digest);
     const rebuilt = await pushImage(embedded.url, "team/app", "1.0.0", { labels: { rebuilt: "yes" } });
@@ -42,7 +42,7 @@ describe("the embedded registry", () => {
     assert.deepEqual(await tags(embedded.url, "team/app"), ["1.0.0"]);
   });
 
-  it("stores a chart whose config blob is what Chart.yaml says, and whose layer is the chart", async () => {
+  it("stores a chart with Chart.yaml as its config blob and the chart as its layer", async () => {
     const files = exampleChart({ name: "app", version: "1.10.0", appVersion: "1.10", image: "registry/team/app" });
     const revision = "0123456789012345678901234567890123456789";
     const annotations = { "org.opencontainers.image.revision": revision };
@@ -60,7 +60,7 @@ describe("the embedded registry", () => {
     assert.deepEqual(unpacked, Object.fromEntries(expected));
   });
 
-  it("forgets a tag, and with a manifest all its tags", async () => {
+  it("deletes a tag, or a manifest with all its tags", async () => {
     const digest = await pushImage(embedded.url, "team/app", "1.0.0");
     const manifest = await fetch(`${embedded.url}/v2/team/app/manifests/${digest}`);
     const body = await manifest.text();
@@ -72,7 +72,7 @@ describe("the embedded registry", () => {
     assert.equal((await fetch(`${embedded.url}/v2/team/app/manifests/1.0.0`)).status, 404);
   });
 
-  it("lists many tags page by page, as far as the links go", async () => {
+  it("lists tags in pages with links", async () => {
     const pushed = Array.from({ length: 7 }, (_, index) => `1.0.${index}`);
     for (const tag of pushed) await pushImage(embedded.url, "team/app", tag);
     const pages: string[][] = [];
@@ -89,7 +89,7 @@ describe("the embedded registry", () => {
     assert.deepEqual(pages.flat(), pushed);
   });
 
-  describe("beside the real registry", () => {
+  describe("compared with the real registry", () => {
     let real: RunningRegistry | undefined;
 
     beforeEach(async function () {
@@ -117,16 +117,16 @@ describe("the embedded registry", () => {
       ["the version check", "/v2/"],
       ["a manifest by tag", "/v2/team/app/manifests/1.0.0", { headers: accept }],
       ["the head of a manifest", "/v2/team/app/manifests/1.0.0", { method: "HEAD", headers: accept }],
-      ["a tag that is not there", "/v2/team/app/manifests/9.9.9"],
-      ["a digest that is not there", `/v2/team/app/manifests/${nowhere}`],
-      ["a blob that is not there", `/v2/team/app/blobs/${nowhere}`],
-      ["the head of a blob that is not there", `/v2/team/app/blobs/${nowhere}`, { method: "HEAD" }],
+      ["a missing tag", "/v2/team/app/manifests/9.9.9"],
+      ["a missing digest", `/v2/team/app/manifests/${nowhere}`],
+      ["a missing blob", `/v2/team/app/blobs/${nowhere}`],
+      ["the head of a missing blob", `/v2/team/app/blobs/${nowhere}`, { method: "HEAD" }],
       ["all tags", "/v2/team/app/tags/list"],
       ["the first page of tags", "/v2/team/app/tags/list?n=2"],
       ["the last page of tags", "/v2/team/app/tags/list?n=2&last=1.1.0"],
-      ["the tags of no repository", "/v2/team/none/tags/list"],
+      ["the tags of a missing repository", "/v2/team/none/tags/list"],
       [
-        "a manifest that names no known blob",
+        "a manifest with an unknown blob",
         "/v2/team/app/manifests/3.0.0",
         { method: "PUT", headers: manifestHeaders, body: manifestOf(nowhere) },
       ],
@@ -136,16 +136,16 @@ describe("the embedded registry", () => {
         { method: "PUT", headers: manifestHeaders, body: manifestOf(contentDigest) },
       ],
       ["the deletion of a tag", "/v2/team/app/manifests/1.0.0", { method: "DELETE" }],
-      ["the deletion of a blob that is not there", `/v2/team/app/blobs/${nowhere}`, { method: "DELETE" }],
+      ["the deletion of a missing blob", `/v2/team/app/blobs/${nowhere}`, { method: "DELETE" }],
     ];
 
     for (const [what, path, init] of requests) {
-      it(`answers alike: ${what}`, async () => {
+      it(`gives the same response: ${what}`, async () => {
         assert.deepEqual(await reply(embedded.url, path, init), await reply(real!.url, path, init));
       });
     }
 
-    it("answers alike: an upload in chunks, and one with the wrong digest", async () => {
+    it("gives the same response: an upload in chunks, and one with the wrong digest", async () => {
       const upload = async (url: string) => {
         const steps: unknown[] = [];
         for (const digest of [contentDigest, nowhere]) {
@@ -167,7 +167,7 @@ describe("the embedded registry", () => {
     });
   });
 
-  it("serves the real client: push, validate, list, copy, tag, pull and delete", async function () {
+  it("works with the real client: push, validate, list, copy, tag, pull and delete", async function () {
     requireTools(this, "crane");
     const host = new URL(embedded.url).host;
     const crane = async (...parameters: string[]) => {
@@ -211,7 +211,7 @@ async function tags(url: string, repository: string): Promise<string[]> {
   return ((await get(url, `${repository}/tags/list`)) as { tags: string[] }).tags;
 }
 
-/** What of an answer a client acts on: messages and the order of headers are a server's own business. */
+/** The parts of a response that clients use, without messages and other headers. */
 async function reply(url: string, path: string, init?: RequestInit): Promise<unknown> {
   const response = await fetch(url + path, init);
   const body = await response.text();

@@ -24,14 +24,14 @@ describe("the search for the Pulumi engine", () => {
     return folder;
   }
 
-  /** Variables of a machine without anything of Pulumi, save what is given. */
+  /** The environment of a machine without Pulumi, with additional variables. */
   function machine(variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
     return { PATH: "", PULUMI_HOME: join(directory(), "pulumi-home"), ...variables };
   }
 
   const pulumi = { pulumi: "echo v3.259.0", "pulumi-resource-kubernetes": "" };
 
-  it("takes $PULUMI before PATH", async () => {
+  it("prefers $PULUMI to PATH", async () => {
     const declared = folderOf("declared", pulumi);
     const onPath = folderOf("path", { ...pulumi, pulumi: "echo v3.200.0" });
     const environment = machine({ PULUMI: join(declared, "pulumi"), PATH: onPath });
@@ -42,7 +42,7 @@ describe("the search for the Pulumi engine", () => {
     });
   });
 
-  it("takes what is on PATH, with the provider beside it", async () => {
+  it("finds `pulumi` on PATH, with the provider next to it", async () => {
     const onPath = folderOf("path", pulumi);
     assert.deepEqual(await findEngine({ environment: machine({ PATH: onPath }) }), {
       binary: join(onPath, "pulumi"),
@@ -51,7 +51,7 @@ describe("the search for the Pulumi engine", () => {
     });
   });
 
-  it("takes what the npm package has installed, and a provider in the Pulumi home", async () => {
+  it("finds an earlier download, and a provider in the Pulumi home", async () => {
     const home = join(directory(), "pulumi-home");
     const installed = join(home, "versions", engineVersion);
     folderOf(`pulumi-home/versions/${engineVersion}/bin`, { pulumi: `echo v${engineVersion}` });
@@ -62,7 +62,7 @@ describe("the search for the Pulumi engine", () => {
     assert.equal(engine.plugins, join(home, "plugins"));
   });
 
-  it("says what is missing, each in its case", async () => {
+  it("reports what is missing", async () => {
     const broken = folderOf("broken", { pulumi: "exit 3" });
     const alone = folderOf("alone", { pulumi: "echo v3.259.0" });
     const cases: readonly [Readonly<Record<string, string>>, RegExp][] = [
@@ -84,7 +84,7 @@ describe("the search for the Pulumi engine", () => {
 describe("a session of the engine", () => {
   const directory = temporaryDirectory();
 
-  it("keeps its state in its own folder, and reads nothing of the user's", async function () {
+  it("keeps its state in its own folder, and does not read the user's settings", async function () {
     const session = openEngineSession(await requireEngine(this), directory());
     const project = join(directory(), "project");
     mkdirSync(project);
@@ -100,19 +100,19 @@ describe("a session of the engine", () => {
     assert.ok(whereabouts.stdout.includes(directory()), whereabouts.stdout);
   });
 
-  it("gives the code and the message of a run that fails", async function () {
+  it("returns exit code and output of a failed run", async function () {
     const session = openEngineSession(await requireEngine(this), directory());
     const result = await session.run(["preview"], { directory: directory() });
     assert.notEqual(result.code, 0);
     assert.match(result.stderr, /no Pulumi\.yaml project file found/);
   });
 
-  it("ends with everything that it started", async function () {
+  it("ends with all child processes", async function () {
     if (process.platform === "win32") skipBecause(this, "uses shell scripts as stand-ins for programs");
     const binary = join(directory(), "pulumi");
     writeFileSync(binary, "#!/bin/sh\nsleep 1000 &\nwait\n", { mode: 0o755 });
     const session = openEngineSession({ binary, version: "0", origin: "a test" }, directory());
-    // The run ends only when the grandchild, which holds the same pipes, is gone too: longer than a test may take.
+    // The run would last until the grandchild closes the pipes, which is longer than the timeout of a test.
     await assert.rejects(session.run(["up"], { directory: directory(), signal: AbortSignal.timeout(500) }), /timeout/);
   });
 });

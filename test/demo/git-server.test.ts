@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../support/directory";
 
 const run = promisify(execFile);
 
-describe("the lab's Git server", () => {
+describe("the Git server", () => {
   const directory = temporaryDirectory();
   const servers: GitServer[] = [];
 
@@ -72,7 +72,7 @@ describe("the lab's Git server", () => {
     assert.equal(git("-C", "clone-7.git", "rev-list", "--count", "HEAD"), "2");
   });
 
-  it("makes a repository by the first push to it where pushes are allowed, and by nothing else", async () => {
+  it("creates a repository only at the first push, and only if pushes are allowed", async () => {
     const { url } = await serve({ allowPush: true });
     const head = git("-C", "work", "rev-parse", "HEAD");
     for (const name of ["new.git", ".hidden.git"]) {
@@ -93,7 +93,7 @@ describe("the lab's Git server", () => {
     assert.equal(existsSync(join(directory(), "another.git")), false);
   });
 
-  it("takes a push of more than Git's post buffer where that is allowed", async () => {
+  it("accepts a push that is larger than Git's post buffer, if pushes are allowed", async () => {
     const { url } = await serve({ allowPush: true });
     writeFileSync(join(directory(), "work", "big"), randomBytes(3_000_000));
     git("-C", "work", "add", ".");
@@ -102,20 +102,20 @@ describe("the lab's Git server", () => {
     assert.equal(git("-C", "app.git", "rev-parse", "master"), git("-C", "work", "rev-parse", "HEAD"));
   });
 
-  it("refuses a push where that is not allowed", async () => {
+  it("rejects a push if pushes are not allowed", async () => {
     const { url } = await serve();
     await assert.rejects(gitAsClient("-C", "work", "push", "--quiet", `${url}/app.git`, "master:other"), /403/);
     assert.equal(git("-C", "app.git", "branch", "--list", "other"), "");
   });
 
-  it("says that there is no such repository, and lets nobody out of its root", async () => {
+  it("reports missing repositories, and serves nothing outside its root", async () => {
     const { url } = await serve({ root: join(directory(), "work") });
     await assert.rejects(gitAsClient("ls-remote", `${url}/none.git`), /not found/);
     assert.equal(await statusOf(url, "/%2e%2e/app.git/HEAD"), 500);
     assert.equal(await statusOf(url, "/%"), 400);
   });
 
-  it("reads a request body that is compressed", async () => {
+  it("accepts compressed request bodies", async () => {
     const { url } = await serve();
     const head = git("-C", "work", "rev-parse", "HEAD");
     const wants = `${packet(`want ${head}\n`)}0000${packet("done\n")}`;
@@ -129,7 +129,7 @@ describe("the lab's Git server", () => {
     assert.match(answer, /NAK\n.*PACK/s);
   });
 
-  it("ends what is under way when it is closed", async () => {
+  it("ends open requests when it is closed", async () => {
     const server = await serve();
     const unfinished = request(`${server.url}/app.git/git-upload-pack`, {
       method: "POST",

@@ -22,7 +22,7 @@ describe("a scratch application", () => {
     return git({ directory: application.repository }, ...parameters);
   }
 
-  it("publishes a release that keeps the promise: commit on master, chart, Git tag and image", async () => {
+  it("publishes releases that keep the promise: commit on master, chart, Git tag and image", async () => {
     const { commit, digest } = await application.publish({ version: "1.0.0", message: "First release" });
     assert.equal(await read("rev-parse", "1.0.0^{commit}"), commit);
     assert.equal(await read("rev-parse", "master"), commit);
@@ -35,7 +35,7 @@ describe("a scratch application", () => {
     assert.equal(application.image, `${new URL(registry.url).host}/shop`);
   });
 
-  it("breaks the promise in whatever way it is asked to", async () => {
+  it("can publish releases that break the promise", async () => {
     await application.publish({ version: "1.0.0", message: "First release" });
     const commit = await application.commit({
       version: "1.1.0",
@@ -50,14 +50,14 @@ describe("a scratch application", () => {
     assert.equal((await fetch(`${registry.url}/v2/shop/manifests/v1.1.0`)).status, 404);
   });
 
-  it("moves a tag that exists", async () => {
+  it("moves an existing tag", async () => {
     await application.publish({ version: "1.0.0", message: "First release" });
     const later = await application.commit({ version: "1.0.1", message: "Next" });
     await application.tag("1.0.0", later);
     assert.equal(await read("rev-parse", "1.0.0^{commit}"), later);
   });
 
-  it("makes the same commits everywhere", async () => {
+  it("creates the same commits on every machine", async () => {
     const again = join(directory(), "again");
     mkdirSync(again);
     const twin = await createApplication({ directory: again, name: "shop", registry: registry.url });

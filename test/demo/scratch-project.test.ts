@@ -17,7 +17,7 @@ describe("a scratch copy of the project", () => {
     assert.ok(existsSync(join(project.directory, "src", "config", "stack-config.ts")));
   });
 
-  it("finds the installed packages, and its own policy pack", async () => {
+  it("resolves the installed packages, and its own policy pack", async () => {
     const project = await scratchProject(directory());
     const resolve = (name: string) =>
       execFileSync(process.execPath, ["-p", `require.resolve(${JSON.stringify(name)})`], {
@@ -29,7 +29,7 @@ describe("a scratch copy of the project", () => {
     assert.equal(pack, realpathSync(join(project.directory, "policy-pack", "package.json")));
   });
 
-  it("commits what is written, and takes out what is not wanted", async () => {
+  it("commits written and removed files", async () => {
     const project = await scratchProject(directory());
     const commit = await project.commit("Change", { "tenants/new/values.yaml": "a: 1\n", "README.md": undefined });
     assert.equal(await project.git("show", `${commit}:tenants/new/values.yaml`), "a: 1");
@@ -38,7 +38,7 @@ describe("a scratch copy of the project", () => {
     assert.equal(existsSync(join(project.directory, "tenants/new/values.yaml")), false);
   });
 
-  it("says what to do where no packages are installed", async () => {
+  it("reports missing packages", async () => {
     const root = join(directory(), "empty");
     execFileSync("git", ["init", "--quiet", root]);
     await assert.rejects(copyProject({ root, directory: join(directory(), "copy") }), /Run `npm ci` first\./);
