@@ -17,24 +17,24 @@ import type { Run } from "./measure";
 
 const root = join(__dirname, "..", "..");
 
-/** A program with a stack of its own, ready to be previewed. */
+/** A program with a stack, ready for previews. */
 export interface Program {
-  /** Previews it; `process` is the program's own Node process, `whole` is all of `pulumi preview`. */
+  /** Runs `pulumi preview`. `process` is the program's Node process, `whole` is the complete run. */
   preview(...parameters: string[]): Promise<{ readonly process: Run; readonly whole: Run }>;
 }
 
-/** Where programs are made; all of it is gone after `close`. */
-export class Workbench {
+/** Creates programs in a temporary folder, which `close` removes. */
+export class ProgramFolder {
   readonly #directory = mkdtempSync(join(tmpdir(), "shared-authority-bench-"));
   #registry?: Awaited<ReturnType<typeof serveRegistry>>;
 
   constructor(readonly engine: Engine) {}
 
-  /** @throws Error where there is no engine */
-  static async open(): Promise<Workbench> {
+  /** @throws Error if no engine is found */
+  static async open(): Promise<ProgramFolder> {
     const engine = await findEngine();
     if ("missing" in engine) throw new Error(`needs the Pulumi engine: ${engine.missing}`);
-    return new Workbench(engine);
+    return new ProgramFolder(engine);
   }
 
   /** Our program with this many tenants; their images are in a local registry. */
@@ -54,17 +54,17 @@ export class Workbench {
     return { ...(await this.#program(directory)), objects: [...stackObjects(config, releases)] };
   }
 
-  /** A compiled program that registers the objects, and does nothing else. */
+  /** A compiled program that only registers the objects. */
   async bare(objects: readonly KubernetesObject[]): Promise<Program> {
     return this.#program(this.#write("bare", bareProgram, objects));
   }
 
-  /** A compiled program that registers nothing: it loads the SDK, as every Pulumi program does. */
+  /** A compiled program that only loads the SDK. */
   async empty(): Promise<Program> {
     return this.#program(this.#write("empty", emptyProgram, []));
   }
 
-  /** A policy pack that judges every object and never minds: what the engine itself takes to have anything judged. */
+  /** A policy pack whose policy does nothing. It measures the engine's own overhead. */
   emptyPack(): string {
     const directory = join(this.#directory, "empty-pack");
     mkdirSync(directory);
@@ -79,7 +79,7 @@ export class Workbench {
     return directory;
   }
 
-  /** Ends what was started and removes what was made. */
+  /** Stops the registry and removes all files. */
   async close(): Promise<void> {
     await this.#registry?.close();
     rmSync(this.#directory, { recursive: true, force: true });
@@ -100,11 +100,11 @@ export class Workbench {
   }
 
   async #program(directory: string): Promise<Program> {
-    const place = `${directory}-session`;
-    mkdirSync(place);
-    const session = openEngineSession(this.engine, place);
+    const sessionFolder = `${directory}-session`;
+    mkdirSync(sessionFolder);
+    const session = openEngineSession(this.engine, sessionFolder);
     await runPulumi(session, directory, ["stack", "init", "prod"]);
-    const report = join(place, "processes.jsonl");
+    const report = join(sessionFolder, "processes.jsonl");
     const environment = { NODE_OPTIONS: `--require ${join(__dirname, "report-process.js")}`, BENCH_REPORT: report };
     return {
       async preview(...parameters) {
@@ -117,7 +117,7 @@ export class Workbench {
           .split("\n")
           .map((line) => JSON.parse(line) as Run & { readonly role: string });
         const own = processes.find(({ role }) => role === "run");
-        if (own === undefined) throw new Error("the program's process has not reported");
+        if (own === undefined) throw new Error("the program's process did not write its report");
         return { whole, process: own };
       },
     };
@@ -145,7 +145,7 @@ const policy = { name: "nothing", description: "Nothing.", enforcementLevel: "ma
 new PolicyPack("empty", { policies: [policy] });
 `;
 
-/** Imports only the classes that it needs, as ours does: the whole SDK takes seconds to load. */
+/** Imports single classes, as our program does, because the whole SDK takes seconds to load. */
 const bareProgram = `"use strict";
 const classes = {
   ConfigMap: require("@pulumi/kubernetes/core/v1/configMap").ConfigMap,

@@ -1,5 +1,5 @@
 /**
- * How long a lab takes until all of it works, and until nothing of it is left.
+ * The time until a lab is ready, and the time to stop it.
  *
  *   npx tsx test/bench/lab.ts [--rounds 5]
  */
@@ -21,7 +21,7 @@ async function main(): Promise<void> {
     const [upSeconds, downSeconds] = [(started - begin) / 1000, (ended - started) / 1000];
     const title = round === 0 ? "warm-up" : `round ${round}`;
     process.stderr.write(`${title}: up ${upSeconds.toFixed(2)} s, down ${downSeconds.toFixed(2)} s\n`);
-    // The first round reads the programs from the disk.
+    // The first round reads the programs from disk.
     if (round === 0) continue;
     up.push(upSeconds);
     down.push(downSeconds);

@@ -1,18 +1,18 @@
-/** Times whole processes from outside, in turn, since the speed of a shared machine drifts. */
+/** Measures processes from outside, in turn, because the speed of a shared machine changes. */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 
-/** One run of one program. */
+/** A run of a program. */
 export interface Run {
   readonly seconds: number;
-  /** Processor time of all its threads, which a busy machine changes less; 0 where the system does not tell. */
+  /** CPU time of all threads, which varies less on a busy machine. 0 except on Linux. */
   readonly processorSeconds: number;
-  /** Most memory that the process had at any time; 0 where the system does not tell (only Linux does). */
+  /** Peak memory. 0 except on Linux. */
   readonly peakMiB: number;
 }
 
-/** A program that is timed. */
+/** A program to measure. */
 export interface Command {
   readonly program: string;
   readonly parameters: readonly string[];
@@ -22,13 +22,13 @@ export interface Command {
 
 const pollMs = 10;
 
-/** Linux counts processor time in hundredths of a second. */
+/** Linux counts CPU time in hundredths of a second. */
 const ticksPerSecond = 100;
 
 /**
- * Runs a program once. What it prints is thrown away.
+ * Runs a program once, without its output.
  *
- * @throws Error where it ends with another code than 0, with what it said
+ * @throws Error with the error output, if the exit code is not 0
  */
 export async function runOnce({ program, parameters, directory, environment }: Command): Promise<Run> {
   const begin = performance.now();
@@ -57,7 +57,7 @@ export async function runOnce({ program, parameters, directory, environment }: C
   }
 }
 
-/** The high-water mark that Linux keeps of each process. */
+/** Reads the peak memory of a process from /proc. */
 function peakOf(pid: number | undefined): number {
   try {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid ?? 0}/status`, "utf8"))?.[1];
@@ -67,7 +67,7 @@ function peakOf(pid: number | undefined): number {
   }
 }
 
-/** User and system time, the fourteenth and fifteenth field after the program's name in parentheses. */
+/** Reads user and system time from /proc. The fields are counted after the program's name, which is in parentheses. */
 function processorSecondsOf(pid: number | undefined): number {
   try {
     const stat = readFileSync(`/proc/${pid ?? 0}/stat`, "utf8");
@@ -78,13 +78,13 @@ function processorSecondsOf(pid: number | undefined): number {
   }
 }
 
-/** What is compared, by name. */
-export type Contestants = Readonly<Record<string, () => Promise<Run>>>;
+/** The programs to compare, by name. */
+export type Programs = Readonly<Record<string, () => Promise<Run>>>;
 
-/** Runs all contestants in turn, so often, after one round that does not count. */
-export async function alternate(contestants: Contestants, rounds: number): Promise<Record<string, Run[]>> {
+/** Runs all programs in turn for a number of rounds, after one warm-up round. */
+export async function alternate(contestants: Programs, rounds: number): Promise<Record<string, Run[]>> {
   const runs: Record<string, Run[]> = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
-  // A single round is of what takes minutes, where a warm-up changes nothing.
+  // Programs with a single round take minutes, and do not need a warm-up.
   for (let round = rounds === 1 ? 1 : 0; round <= rounds; round += 1) {
     for (const [name, run] of Object.entries(contestants)) {
       const result = await run();
@@ -95,7 +95,7 @@ export async function alternate(contestants: Contestants, rounds: number): Promi
   return runs;
 }
 
-/** The middle of the values. */
+/** The median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other);
   const middle = sorted.length / 2;
@@ -103,25 +103,25 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? ((sorted[middle - 1] ?? NaN) + upper) / 2 : upper;
 }
 
-/** The median of the ratios of runs that followed each other. */
+/** The median of the ratios of consecutive runs. */
 export function medianRatio(runs: readonly Run[], baseline: readonly Run[], figure: Figure = "seconds"): string {
   return median(runs.map((run, index) => run[figure] / (baseline[index]?.[figure] ?? NaN))).toFixed(2);
 }
 
 type Figure = "seconds" | "processorSeconds";
 
-/** `1.23 s (1.20 to 1.31)`: the median, the least and the most. */
+/** `1.23 s (1.20 to 1.31)`: median, minimum and maximum. */
 export function describeSeconds(runs: readonly Run[], figure: Figure = "seconds"): string {
   return describeSpans(runs.map((run) => run[figure]));
 }
 
-/** The same of plain seconds, for what is not a run of a program. */
+/** The same for plain seconds. */
 export function describeSpans(seconds: readonly number[]): string {
   const [middle, least, most] = [median(seconds), Math.min(...seconds), Math.max(...seconds)];
   return `${middle.toFixed(2)} s (${least.toFixed(2)} to ${most.toFixed(2)})`;
 }
 
-/** The machine, in one line. */
+/** A line that describes the machine. */
 export function describeMachine(): string {
   const processors = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);

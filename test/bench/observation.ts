@@ -1,30 +1,30 @@
-/** Notes when objects of a cluster become as they should be, and what Helm has recorded of it. */
+/** Records when objects in a cluster reach a state, and the Helm revisions in between. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster, LiveObject, Selection } from "../lab/cluster";
 import { helmHistory, helmRecords, helmRevision, type HelmRevision } from "../lab/helm-history";
 
-/** An object that is waited for. */
+/** An object to wait for. */
 export interface Sight {
   readonly selection: Selection;
   isSo(object: LiveObject): boolean;
 }
 
-/** Something that no watch tells of, and that is cheap to ask for. */
+/** A state that has no watch and is polled. */
 export interface Probe {
   isSo(): Promise<boolean>;
 }
 
-/** When something happened, in seconds of this process's own clock. */
+/** Points in time, in seconds of this process's clock. */
 export type Moments<Name extends string> = Readonly<Record<Name | "begin" | "end", number>>;
 
 const pollMs = 50;
 const patienceMs = 300_000;
 
 /**
- * Acts, and notes when each of the sights is first seen. What is there before counts as seen at once.
+ * Runs an action and records when each state is reached. States that exist before count as reached immediately.
  *
- * @returns `begin` and `end` are those of the act
- * @throws Error where the act fails, or where something is not seen within five minutes
+ * @returns also `begin` and `end` of the action
+ * @throws Error if the action fails, or a state is not reached within five minutes
  */
 export async function observe<Name extends string>(
   cluster: Cluster,
@@ -47,7 +47,7 @@ export async function observe<Name extends string>(
 
 type Look = () => Promise<number>;
 
-/** Everything that takes time before the act is done here: the look itself misses nothing since. */
+/** Takes the snapshot before the action, so that the watch afterwards misses no change. */
 async function open(cluster: Cluster, name: string, sight: Sight | Probe, signal: AbortSignal): Promise<Look> {
   if (!("selection" in sight)) return () => poll(name, sight, signal);
   const { items, resourceVersion } = await cluster.snapshot(sight.selection);
@@ -77,18 +77,18 @@ function now(): number {
   return performance.now() / 1000;
 }
 
-/** A moment of the machine's clock, such as one in Helm's own record, in seconds of this process's own clock. */
+/** Converts a wall-clock time, such as one from Helm, to seconds of this process's clock. */
 export function secondsOf(date: Date): number {
   return (date.getTime() - performance.timeOrigin) / 1000;
 }
 
-/** What Helm should run. */
+/** The expected release. */
 export interface Target {
   readonly chartVersion: string;
   readonly message: string;
 }
 
-/** Helm has upgraded: the revision is deployed, after its pods have become ready. The release is named as its namespace. */
+/** The revision is deployed, and its pods are ready. The release has the name of its namespace. */
 export function upgraded(name: string, { chartVersion, message }: Target): Sight {
   return {
     selection: helmRecords(name, name),
@@ -99,7 +99,7 @@ export function upgraded(name: string, { chartVersion, message }: Target): Sight
   };
 }
 
-/** The revisions after one, the oldest first. It is Helm's own record: a state that ran for a moment is in it, too. */
+/** The revisions after a given one, oldest first. Includes short-lived states. */
 export async function revisionsSince(cluster: Cluster, name: string, last: number): Promise<readonly HelmRevision[]> {
   return (await helmHistory(cluster, name, name)).filter(({ revision }) => revision > last);
 }

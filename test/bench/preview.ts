@@ -1,16 +1,16 @@
 /**
- * `pulumi preview` of 100 tenants: our program, with and without the policy pack, against a bare compiled program that
- * registers the same objects, with and without a policy pack that judges nothing.
+ * `pulumi preview` of 100 tenants with and without the policy pack, compared with a bare compiled program that registers
+ * the same objects, with and without an empty policy pack.
  *
  *   npx tsx test/bench/preview.ts [--tenants 100] [--rounds 5]
  */
-import { Workbench } from "./engine";
+import { ProgramFolder } from "./engine";
 import { alternate, describeMachine, describeSeconds, medianRatio, numberOption, type Run } from "./measure";
 
 async function main(): Promise<void> {
   const tenants = numberOption("tenants", 100);
   const rounds = numberOption("rounds", 5);
-  const bench = await Workbench.open();
+  const bench = await ProgramFolder.open();
   try {
     const ours = await bench.ours(tenants);
     const bare = await bench.bare(ours.objects);
@@ -31,9 +31,7 @@ async function main(): Promise<void> {
       rounds,
     );
     console.log(`${describeMachine()}; ${tenants} tenants, ${ours.objects.length} objects, ${rounds} rounds`);
-    console.log(
-      "| program | `pulumi preview` | to the bare one | its Node process, of the processor | to the bare one |",
-    );
+    console.log("| program | `pulumi preview` | ratio to bare | CPU time of the Node process | ratio to bare |");
     console.log("|---|---|---:|---|---:|");
     for (const [name, title] of [
       ["bare", "bare program, the same objects"],
@@ -41,7 +39,7 @@ async function main(): Promise<void> {
       ["ours", "this project"],
       ["gated", "this project with the policy pack"],
     ] as const) {
-      // What the warm-up reported does not count.
+      // Without the warm-up round.
       const [own = [], baseline = []] = [ownProcess[name], ownProcess.bare].map((all) => all?.slice(-rounds));
       const cells = [
         title,

@@ -1,4 +1,4 @@
-/** Flux's plain pattern: one source whose tag is moved, and a HelmRelease that stays as it is. */
+/** The plain Flux pattern: a source whose tag changes, and a HelmRelease that does not change. */
 import type { HelmRevision } from "../lab/helm-history";
 import type { Cluster } from "../lab/cluster";
 import type { Lab } from "../lab/lab";
@@ -9,20 +9,20 @@ import { observe, revisionsSince, type Target, upgraded } from "./observation";
 import { intervals, valuesText } from "./promotion-project";
 
 /**
- * How the values reach the HelmRelease: by a ConfigMap of a fixed name; the same with the label by which Flux watches
- * it; or by one whose name changes with its content, as kustomize's generator makes it.
+ * How the HelmRelease gets its values: from a ConfigMap with a fixed name, the same with the label that makes Flux watch
+ * it, or one whose name has a content hash, as kustomize generates it.
  */
 export type PlainValues = "fixed" | "watched" | "hashed";
 
-/** How a change went. */
+/** The result of a change. */
 export interface Applied {
-  /** From the begin of the apply until Helm had upgraded. */
+  /** From the start of the apply to the end of the upgrade. */
   readonly seconds: number;
-  /** What Helm has recorded since the change before. */
+  /** The Helm revisions since the previous change. */
   readonly revisions: readonly HelmRevision[];
 }
 
-/** One tenant of the plain pattern, in a namespace of its own. */
+/** A tenant with the plain pattern, in a separate namespace. */
 export class PlainTenant {
   private readonly name: string;
   private lastRevision = 0;
@@ -38,7 +38,7 @@ export class PlainTenant {
 
   async install(first: Target): Promise<void> {
     await this.cluster.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: this.name } });
-    // Where a HelmRelease names no service account, the lab's Flux acts as the namespace's own, which has no rights.
+    // Without this, the lab's Flux uses the namespace's default account, which has no rights.
     await this.cluster.create({
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "RoleBinding",
@@ -49,7 +49,7 @@ export class PlainTenant {
     await this.change(first);
   }
 
-  /** Applies everything at once, in the order of Flux's own kustomize-controller: what is as it was changes nothing. */
+  /** Applies all objects in the order of kustomize-controller. */
   async change(target: Target): Promise<Applied> {
     const objects = this.objects(target);
     const { begin, done } = await observe(this.cluster, { done: upgraded(this.name, target) }, async () => {
@@ -79,7 +79,7 @@ export class PlainTenant {
     };
   }
 
-  /** Messages differ wherever contents do. */
+  /** Gives different messages for different content. */
   private configMapName({ message }: Target): string {
     return this.values === "hashed" ? `values-${message.toLowerCase().replace(/[^a-z0-9]+/g, "-")}` : "values";
   }

@@ -1,4 +1,4 @@
-/** One tenant of this project on a lab, promoted by Flux's automation and deployed by `pulumi up`. */
+/** A tenant of this project in a lab, promoted by Flux and deployed by `pulumi up`. */
 import { join } from "node:path";
 import type { HelmRevision } from "../lab/helm-history";
 import { Cluster, type LiveObject, type ObjectReference, selectionOf } from "../lab/cluster";
@@ -17,14 +17,14 @@ const stack = "prod";
 const stackFile = `Pulumi.${stack}.yaml`;
 const sharedRepository = "shared-authority";
 
-/** How often Flux looks. They bound what is measured, and are far shorter than anybody's in production. */
+/** Flux's intervals. They limit the measured times, and are much shorter than in production. */
 export const intervals = { source: "1h0m0s", image: "2s", release: "1m0s", automation: "1s" } as const;
 
-/** Where the project of the bench lives. */
+/** The folders of the project. */
 export interface PromotedProjectOptions {
   /** Absolute path of this project's folder. */
   readonly root: string;
-  /** An existing folder, which the caller removes. */
+  /** An existing folder that the caller removes. */
   readonly directory: string;
   readonly lab: Lab;
   /** The folder of the lab's bare repositories. */
@@ -33,14 +33,14 @@ export interface PromotedProjectOptions {
   readonly application: ScratchApplication;
 }
 
-/** How a deploy went. */
+/** The result of a deployment. */
 export interface Deployed<Name extends string> {
   readonly moments: Moments<Name>;
-  /** What Helm has recorded since the deploy before. */
+  /** The Helm revisions since the previous deployment. */
   readonly revisions: readonly HelmRevision[];
 }
 
-/** A copy of this project on the lab's Git host, with one tenant whose automation is `auto`. */
+/** A copy of this project on the lab's Git host, with one tenant with `automation: auto`. */
 export class PromotedProject {
   private lastRevision = 0;
 
@@ -53,7 +53,7 @@ export class PromotedProject {
     private readonly host: string,
   ) {}
 
-  /** Declares the tenant, which nothing runs of yet. */
+  /** Declares the tenant before its first deployment. */
   static async create(options: PromotedProjectOptions, first: Target, digest: string): Promise<PromotedProject> {
     const { root, directory, lab, gitRoot, engine, application } = options;
     const host = join(gitRoot, `${sharedRepository}.git`);
@@ -70,14 +70,14 @@ export class PromotedProject {
       ...promoted.valuesFile(first),
     });
     await promoted.run(["stack", "init", stack]);
-    // The engine has written the salt of the stack's secrets into the stack file.
+    // The engine has written its encryption salt to the stack file.
     await promoted.commitAndPush("The salt of the stack", {});
     return promoted;
   }
 
   /**
-   * Publishes a release, and waits until Flux has committed it to the shared repository. The image is pushed last: the
-   * moment `end` is that of the push.
+   * Publishes a release and waits until Flux has committed it to the shared repository. The image is pushed last, at
+   * `end`.
    */
   async promote(version: string): Promise<Moments<"seen" | "chosen" | "committed">> {
     const { name } = this.application;
@@ -99,7 +99,7 @@ export class PromotedProject {
     );
   }
 
-  /** Commits the values on top of what Flux committed, and deploys both by one `up`. */
+  /** Pulls Flux's commit, commits the values, and deploys both with one `up`. */
   async deploy(target: Target): Promise<Deployed<"fetched" | "applied" | "upgraded" | "ready">> {
     const { name } = this.application;
     await this.project.git("pull", "--quiet", "--ff-only", "origin", "main");
@@ -124,7 +124,7 @@ export class PromotedProject {
     return { moments, revisions };
   }
 
-  /** The stack file as it is on the Git host now, without a clone. */
+  /** The stack file on the Git host. */
   private onHost(): Promise<string> {
     return git({ directory: this.host }, "show", `refs/heads/main:${stackFile}`);
   }
@@ -152,7 +152,7 @@ interface LatestRef {
   readonly tag: string;
 }
 
-/** The special config of every contestant. */
+/** The special config of all patterns. */
 export function valuesText({ image }: ScratchApplication, { message }: Target): string {
   return `image:\n  repository: ${image}\nmessage: ${JSON.stringify(message)}\n`;
 }
@@ -176,7 +176,7 @@ function stackFileOf(lab: Lab, application: ScratchApplication, version: string,
     "      insecureRegistry: true",
     `      tag: "${version}" ${marker("tag")}`,
     `      digest: "${digest}" ${marker("digest")}`,
-    // In block style, which the engine keeps when it writes the salt.
+    // In block style, because the engine reformats flow mappings when it writes the salt.
     "      policy:",
     '        range: ">=6.0.0 <7.0.0"',
     "        automation: auto",

@@ -1,6 +1,6 @@
 /**
- * How long a promotion takes on a lab of its own with real Flux, part by part: from the image pushed to Flux's commit,
- * and from `pulumi up` started to Helm's upgrade. Beside it, in turn, Flux's plain pattern: a source whose tag is moved.
+ * The duration of a promotion with real Flux, step by step: from the image push to Flux's commit, and from the start of
+ * `pulumi up` to Helm's upgrade. Compared with the plain Flux pattern: a source whose tag changes.
  *
  *   npx tsx test/bench/promotion.ts [--rounds 5]
  */
@@ -20,7 +20,7 @@ import { type Deployed, intervals, PromotedProject } from "./promotion-project";
 const root = join(__dirname, "..", "..");
 const plainValues: readonly PlainValues[] = ["fixed", "watched", "hashed"];
 
-/** What is compared: this project from the start of `up` and from the moment of the new spec, and each plain pattern. */
+/** The rows to compare: this project from the start of `up` and from the new spec, and each plain pattern. */
 type Pattern = "up" | "spec" | PlainValues;
 
 const titles: Readonly<Record<Pattern, string>> = {
@@ -31,14 +31,14 @@ const titles: Readonly<Record<Pattern, string>> = {
   hashed: "plain, ConfigMap named by content",
 };
 
-/** How often Helm upgraded for one change, and whether it ran the old chart with the new values. */
+/** The number of upgrades of a change, and whether the old chart ran with the new values. */
 interface Upgrades {
   readonly seconds: number;
   readonly number: number;
   readonly mixed: boolean;
 }
 
-/** The two changes that every contestant makes: a promotion with a changed value, and a changed value alone. */
+/** The two measured changes: a promotion with a changed value, and a changed value alone. */
 interface Changes {
   readonly promotion: Upgrades;
   readonly values: Upgrades;
@@ -46,14 +46,14 @@ interface Changes {
 
 interface Round {
   readonly load: number;
-  /** From the push of the image, each in seconds. */
+  /** Seconds from the image push. */
   readonly commit: Readonly<Record<"seen" | "chosen" | "committed", number>>;
-  /** From the start of `up`, each in seconds. */
+  /** Seconds from the start of `up`. */
   readonly up: Readonly<Record<"fetched" | "applied" | "begun" | "upgraded" | "ready" | "ended", number>>;
   readonly patterns: Readonly<Record<Pattern, Changes>>;
 }
 
-/** Everybody who takes part. */
+/** All tenants. */
 interface Contestants {
   readonly project: PromotedProject;
   readonly plain: readonly (readonly [PlainValues, PlainTenant])[];
@@ -100,7 +100,7 @@ async function measure(count: number): Promise<Round[]> {
     const plain = plainValues.map((values) => [values, new PlainTenant(cluster, lab, application, values)] as const);
     for (const [, tenant] of plain) await tenant.install(first);
     const rounds: Round[] = [];
-    // The first round does not count.
+    // The first round is a warm-up.
     for (let index = 0; index <= count; index += 1) {
       const round = await play({ project, plain }, versionOf(index - 1), versionOf(index));
       if (index > 0) rounds.push(round);
@@ -147,7 +147,7 @@ async function changeAll(plain: Contestants["plain"], target: Target): Promise<R
   return Object.fromEntries(changed) as Record<PlainValues, Applied>;
 }
 
-/** It is what the project promises, and not only a figure. */
+/** The project promises this, so a violation is an error. */
 function requireOne(revisions: readonly HelmRevision[]): HelmRevision {
   const [revision] = revisions;
   if (revision !== undefined && revisions.length === 1) return revision;
@@ -173,7 +173,7 @@ function record<Name extends string, Value>(names: readonly Name[], valueOf: (na
   return Object.fromEntries(names.map((name) => [name, valueOf(name)])) as Record<Name, Value>;
 }
 
-/** A line for each moment, in the order that they have in the middle, with the time since the one before. */
+/** A row for each point in time, ordered by median, with the time since the previous one. */
 function printParts(
   title: string,
   rounds: readonly Round[],
@@ -217,7 +217,7 @@ function printPattern(title: string, changes: readonly Changes[]): void {
   console.log(`| ${cells.join(" | ")} |`);
 }
 
-/** `1` where it was the same in each round, `1 to 2` otherwise. */
+/** `1` if all rounds are equal, otherwise `1 to 2`. */
 function describeNumbers(upgrades: readonly Upgrades[]): string {
   const numbers = upgrades.map(({ number }) => number);
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];

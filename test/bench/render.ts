@@ -1,5 +1,5 @@
 /**
- * `authority render` against `kubectl kustomize`, over the same tenants: time and peak memory of a fresh process.
+ * `authority render` compared with `kubectl kustomize` for the same tenants: time and peak memory of a new process.
  *
  *   npx tsx test/bench/render.ts [--rounds 3] [--smallest 10] [--largest 10000] [--largest-kustomize 100]
  */
@@ -20,7 +20,7 @@ import { readLock } from "../../src/release/lock";
 import { writeStack } from "./synthetic-stack";
 import {
   alternate,
-  type Contestants,
+  type Programs,
   describeMachine,
   describeSeconds,
   median,
@@ -31,7 +31,7 @@ import {
 
 const authority = join(__dirname, "..", "..", "bin", "authority.js");
 
-/** kustomize knows of itself where a Kubernetes object names a ConfigMap, but not where a HelmRelease does. */
+/** Tells kustomize which field of a HelmRelease refers to a ConfigMap. */
 const nameReference = {
   nameReference: [
     {
@@ -47,7 +47,7 @@ async function objectsOf(root: string): Promise<KubernetesObject[]> {
   return [...stackObjects(config, await resolveStack(config, readLock(root), createEvidenceReader()))];
 }
 
-/** The same objects as a person would keep them for kustomize: a folder for each tenant, its ConfigMap generated. */
+/** Writes the same objects for kustomize: one folder per tenant, with a generated ConfigMap. */
 function writeKustomization(directory: string, objects: readonly KubernetesObject[]): void {
   const byOwner = new Map<string, KubernetesObject[]>();
   for (const object of objects) {
@@ -85,7 +85,7 @@ function writeKustomization(directory: string, objects: readonly KubernetesObjec
   }
 }
 
-/** @throws AssertionError where kustomize makes other objects than the render, for then the comparison is void */
+/** @throws AssertionError if kustomize and render give different objects */
 function assertSameObjects(directory: string, objects: readonly KubernetesObject[]): void {
   const printed = execFileSync("kubectl", ["kustomize", directory], { encoding: "utf8", maxBuffer: 1 << 30 });
   const made = parseAllDocuments(printed).map((document) => goYaml(document.toJS() as KubernetesObject));
@@ -112,7 +112,7 @@ async function benchSize(tenants: number, rounds: number, largestKustomize: numb
       writeKustomization(join(directory, "kustomize"), objects);
       if (tenants <= 100) assertSameObjects(join(directory, "kustomize"), objects);
     }
-    const contestants: Contestants = {
+    const programs: Programs = {
       render: () =>
         runOnce({
           program: process.execPath,
@@ -124,7 +124,7 @@ async function benchSize(tenants: number, rounds: number, largestKustomize: numb
           runOnce({ program: "kubectl", parameters: ["kustomize", join(directory, "kustomize")], directory }),
       }),
     };
-    const { render = [], kustomize = [] } = await alternate(contestants, rounds);
+    const { render = [], kustomize = [] } = await alternate(programs, rounds);
     return `| ${[String(tenants), ...cells(render), ...cells(kustomize)].join(" | ")} |`;
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -141,16 +141,14 @@ async function main(): Promise<void> {
   const rounds = numberOption("rounds", 3);
   const largest = numberOption("largest", 10_000);
   const smallest = numberOption("smallest", 10);
-  // kustomize's time grows far faster than the tenants: 1,000 were not done after ten minutes.
+  // kustomize does not scale linearly: 1,000 tenants took more than ten minutes.
   const largestKustomize = numberOption("largest-kustomize", 100);
   const rows: string[] = [];
   for (const tenants of [10, 100, 1000, 10_000].filter((size) => size >= smallest && size <= largest)) {
     rows.push(await benchSize(tenants, rounds, largestKustomize));
   }
   console.log(describeMachine());
-  console.log(
-    "| tenants | `authority render` | of the processor | memory | `kubectl kustomize` | of the processor | memory |",
-  );
+  console.log("| tenants | `authority render` | CPU time | memory | `kubectl kustomize` | CPU time | memory |");
   console.log("|---:|---|---|---:|---|---|---:|");
   console.log(rows.join("\n"));
 }

@@ -1,7 +1,7 @@
 "use strict";
 
-// Loaded into each Node process of a measured run (NODE_OPTIONS=--require): at its end the process says how long it
-// lived and what processor time it took.
+// Preloaded into each Node process of a measured run (NODE_OPTIONS=--require). At its exit, the process reports its duration
+// and CPU time.
 
 const fs = require("node:fs");
 const { performance } = require("node:perf_hooks");

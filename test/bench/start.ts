@@ -1,27 +1,26 @@
 /**
- * The life of the program's Node process in `pulumi preview`, from its start until the last resource of one tenant is
- * registered, against that of an empty compiled program.
+ * The duration of the program's Node process in `pulumi preview` with one tenant, compared with an empty compiled program.
  *
  *   npx tsx test/bench/start.ts [--rounds 9]
  */
-import { Workbench } from "./engine";
+import { ProgramFolder } from "./engine";
 import { alternate, describeMachine, describeSeconds, medianRatio, numberOption } from "./measure";
 
 async function main(): Promise<void> {
   const rounds = numberOption("rounds", 9);
-  const bench = await Workbench.open();
+  const bench = await ProgramFolder.open();
   try {
     const ours = await bench.ours(1);
     const bare = await bench.bare(ours.objects);
     const empty = await bench.empty();
-    const contestants = {
+    const programs = {
       empty: async () => (await empty.preview()).process,
       bare: async () => (await bare.preview()).process,
       ours: async () => (await ours.preview()).process,
     };
-    const runs = await alternate(contestants, rounds);
+    const runs = await alternate(programs, rounds);
     console.log(`${describeMachine()}; ${ours.objects.length} objects, ${rounds} rounds`);
-    console.log("| program | life of its Node process | to the empty one | of the processor | to the empty one |");
+    console.log("| program | Node process | ratio to empty | CPU time | ratio to empty |");
     console.log("|---|---|---:|---|---:|");
     for (const [name, title] of [
       ["empty", "empty program"],

@@ -4,15 +4,15 @@ import { join } from "node:path";
 
 /** Options of the synthetic stack. */
 export interface StackOptions {
-  /** An existing folder; the stack `prod` is written into it. */
+  /** An existing folder for the stack `prod`. */
   readonly directory: string;
   /** The number of tenants. */
   readonly tenants: number;
-  /** Host and port of the registry with the tenants' images, which speaks plain HTTP. Default: one that is not there. */
+  /** Host and port of the registry with the images, plain HTTP. Default: a host that does not exist. */
   readonly registry?: string;
 }
 
-/** The folder, relative to the project's, that the stack renders into. */
+/** The folder for rendered manifests, relative to the project. */
 export const renderedFolder = "rendered";
 
 /** `tenant-00042`. */
@@ -20,10 +20,10 @@ export function tenantName(index: number): string {
   return `tenant-${String(index).padStart(5, "0")}`;
 }
 
-/** The release that every tenant runs. */
+/** The release of every tenant. */
 export const release = "6.14.1";
 
-/** Writes stack file, lock and special config; every third tenant opens its network and takes values from a Secret. */
+/** Writes stack file, lock and special config. Every third tenant has network rules and values from a Secret. */
 export function writeStack({ directory, tenants, registry }: StackOptions): void {
   const indices = Array.from({ length: tenants }, (_, index) => index);
   const image = (index: number): string => `${registry ?? "registry.invalid"}/${tenantName(index)}`;

@@ -1,11 +1,11 @@
 /**
- * How long it takes until so many tenants run: `pulumi up` with the policy pack on a lab of its own, from its start until
- * Helm has installed every release and its pods are ready; then an `up` with nothing to do.
+ * The time until a number of tenants run: `pulumi up` with the policy pack in a new lab, until Helm has installed all
+ * releases and their pods are ready. Then an `up` without changes.
  *
  *   npx tsx test/bench/tenants.ts [--tenants 10,100] [--skip-checkpoints]
  *
- * The state is in files, which the engine writes anew at each step; with `--skip-checkpoints` it writes it once, at the
- * end (`PULUMI_SKIP_CHECKPOINTS`), as cheaply as a backend that takes single steps.
+ * The state is in files, which the engine rewrites at each step. With `--skip-checkpoints` it writes them once, at the end
+ * (`PULUMI_SKIP_CHECKPOINTS`), which is as fast as a backend that stores single steps.
  */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
@@ -24,10 +24,10 @@ import { describeMachine } from "./measure";
 
 const root = join(__dirname, "..", "..");
 const stack = "prod";
-/** Whether the engine writes the state only once. */
+/** Whether the engine writes the state only at the end. */
 const skipCheckpoints = process.argv.includes("--skip-checkpoints");
 
-/** What one number of tenants gave. */
+/** The result for a number of tenants. */
 interface Result {
   readonly tenants: number;
   readonly resources: number;
@@ -49,7 +49,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Each number has a lab of its own, whose end takes everything along. */
+/** Uses a new lab for each number of tenants. */
 async function measure(engine: Engine, tenants: number): Promise<Result> {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-bench-")));
   const lab = await startLab({ root, report });
@@ -72,7 +72,7 @@ async function measure(engine: Engine, tenants: number): Promise<Result> {
   }
 }
 
-/** Every tenant has an application, a repository and a release of its own. */
+/** Each tenant has its own application, repository and release. */
 async function declare(project: ScratchProject, lab: Lab, tenants: number): Promise<void> {
   const { gitRoot, gitUrl, registryUrl, kubeconfigPath } = lab;
   if (gitRoot === undefined) throw new Error("needs a lab of its own");
@@ -111,7 +111,7 @@ async function declare(project: ScratchProject, lab: Lab, tenants: number): Prom
   });
 }
 
-/** @returns how many seconds it took */
+/** @returns the duration in seconds */
 async function up(session: EngineSession, project: ScratchProject, tenants: number): Promise<number> {
   const begin = performance.now();
   await run(session, project, ["up", "--stack", stack, "--policy-pack", "policy-pack", "--yes", "--skip-preview"]);
@@ -120,7 +120,7 @@ async function up(session: EngineSession, project: ScratchProject, tenants: numb
   return seconds;
 }
 
-/** `up` ends when every release runs; whether it does is asked of the cluster. */
+/** `up` waits for all releases. This checks it in the cluster. */
 async function requireRunning({ kubeconfigPath }: Lab, tenants: number): Promise<void> {
   const cluster = Cluster.fromKubeconfig(kubeconfigPath);
   const deployments = await cluster.list({ apiVersion: "apps/v1", kind: "Deployment" });
@@ -144,7 +144,7 @@ async function run(session: EngineSession, project: ScratchProject, parameters: 
   return stdout;
 }
 
-/** The numbers after `--tenants`, separated by commas. */
+/** The comma-separated numbers after `--tenants`. */
 function tenantsOption(): number[] {
   const at = process.argv.indexOf("--tenants");
   const numbers = (at === -1 ? "10,100" : (process.argv[at + 1] ?? "")).split(",").map(Number);
