@@ -110,9 +110,8 @@ describe("Flux in the lab", () => {
     assert.ok(runs("6.14.1")(deployment));
 
     await cluster.patch(tenant.release, { spec: { targetNamespace: "default" } });
-    await waitForObject(cluster, tenant.release, "its account is refused another namespace", (object) => {
-      return (conditionOf(object, "Ready")?.message ?? "").includes("forbidden");
-    });
+    const refused = (object: LiveObject) => (conditionOf(object, "Ready")?.message ?? "").includes("forbidden");
+    await waitForObject(cluster, tenant.release, "its account is forbidden to use another namespace", refused, { lab });
   });
 
   it("fetches a chart from the registry", async function () {

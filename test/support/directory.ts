@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Makes a folder of its own for each test of the suite, and removes it afterwards. Call it in a `describe`.
+ * Creates a temporary folder for each test of the suite, and removes it afterwards. Call it in a `describe`.
  *
- * @returns a function that gives the current test's folder
+ * @returns a function that returns the current test's folder
  */
 export function temporaryDirectory(): () => string {
   let directory: string | undefined;

@@ -5,9 +5,9 @@ import { copyProject, type ScratchProject } from "../../demo/scratch-project";
 export const projectRoot = join(__dirname, "..", "..");
 
 /**
- * A copy of this project, committed, with its packages linked.
+ * Copies this project to a new Git repository, with links to the installed packages.
  *
- * @param directory an existing folder, in which the folder `project` is made
+ * @param directory an existing folder for the new folder `project`
  */
 export async function scratchProject(directory: string): Promise<ScratchProject> {
   return copyProject({ root: projectRoot, directory: join(directory, "project") });

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** A registry that runs. */
+/** A running registry. */
 export interface RunningRegistry {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
@@ -12,9 +12,9 @@ export interface RunningRegistry {
 }
 
 /**
- * Starts the real `registry` (distribution) on a free port. The test has to require the tool `registry` first.
+ * Starts the program `registry` (distribution) on a free port. The test must call `requireTools` first.
  *
- * @param directory an existing folder for its configuration and content
+ * @param directory an existing folder for configuration and content
  */
 export async function startDistribution(directory: string): Promise<RunningRegistry> {
   const storage = join(directory, "registry");
@@ -41,5 +41,5 @@ export async function startDistribution(directory: string): Promise<RunningRegis
     }
   }
   await close();
-  throw new Error("The registry ended before it listened.");
+  throw new Error("The registry exited before it accepted connections.");
 }

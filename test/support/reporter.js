@@ -1,10 +1,10 @@
 "use strict";
 
-// mocha's own `spec` output, then what was skipped and why, then one line that scripts can read.
+// mocha's `spec` output, then the skipped tests by reason, then a line for scripts.
 
 const { reporters, Runner } = require("mocha");
 
-/** What tools.ts writes into the title of the test or suite that was skipped. */
+/** The reason that tools.ts has written to the title of the skipped test or suite. */
 function reasonOf(test) {
   const reasons = test.titlePath().flatMap((title) => /\(skipped: (.*)\)$/.exec(title)?.[1] ?? []);
   return reasons[0] ?? "no reason given";
