@@ -11,12 +11,12 @@ import { runTold, toldCommands } from "./support/told-commands";
 
 const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
 
-/** What people are told to do, besides what has happened. */
+/** The instructions in the error message. */
 const advice =
   /What was made before is in the state\. Once `kubectl get --raw \/readyz` says `ok`, run `npx authority up --stack prod` again/;
 const internalError = /Internal error occurred: the proxy says so/;
 
-/** What the API server may do to an `up`: it ends, it has too much to do, it fails, its answers are lost. */
+/** Failures of the API server during an `up`: a kill, overload, errors, lost responses. */
 describe("an API server failure during an `up`", () => {
   const opened = useOwnLab();
   const fixture = useFixture(opened);
@@ -47,7 +47,7 @@ describe("an API server failure during an `up`", () => {
 
   const names = () => [first.name, second.name];
 
-  /** One more `up`; where it says that something exists already, what it tells people to do, and another one. */
+  /** Runs `up` again. If it reports that an object exists, follows its instructions and runs `up` once more. */
   async function heal(): Promise<void> {
     let healed = await fixture().authorityUp("prod");
     for (const command of toldCommands(said(healed), takeOver)) {
@@ -86,7 +86,7 @@ describe("an API server failure during an `up`", () => {
   });
 
   it("by errors on deletion and creation: each `up` fails with instructions, and the next one completes the change", async () => {
-    // Not now and then: a deletion is tried again by the engine's provider, for a while.
+    // Fails permanently, because the provider retries deletions for a while.
     proxy.decide = fromSecondOn("DELETE");
     tags.delete(second);
     await file.declare(tags);
@@ -138,7 +138,7 @@ describe("an API server failure during an `up`", () => {
   });
 });
 
-/** The first one passes, so that something is done before. */
+/** The first one succeeds, so that the `up` is partly done. */
 function fromSecondOn(...methods: readonly string[]): FaultyProxy["decide"] {
   let writes = 0;
   return ({ method, path }) =>

@@ -12,7 +12,7 @@ import { SmallDisk } from "./support/small-disk";
 import { said, useFixture } from "./support/fixture";
 import { runTold } from "./support/told-commands";
 
-/** The engine's state, in files: another `up` has it, its disk is full, a file of it is broken. */
+/** The engine's state in files: locked by another `up`, on a full disk, with a corrupt file. */
 describe("the engine's file backend", () => {
   const opened = useLab();
   const disk = new SmallDisk();
@@ -34,7 +34,7 @@ describe("the engine's file backend", () => {
     await disk.mount(fixture(), 16);
   });
 
-  /** The engine's copies of the one `up` in which the disk was full: nothing reads them, see docs/recovery.md. */
+  /** The engine's backups from the `up` with the full disk. Nothing reads them, see docs/recovery.md. */
   const unread = new Set<string>();
   const whole = () => assertWhole(fixture(), "prod", [first.name, second.name], { backend: disk.backend, unread });
   const archived = /^\.pulumi\/(history|backups)\/.*\/prod[.-][0-9]+\.(checkpoint\.)?json$/;
@@ -45,7 +45,7 @@ describe("the engine's file backend", () => {
     await file.declare(tags);
     const seconds: string[] = [];
     const result = await disturbUp(fixture(), "prod", { seen: "engine", work: "begun", count: 2 }, async (engine) => {
-      // Held still, so that the first one has not ended before the second ones ask for the lock.
+      // Stopped, so that the first `up` has the lock until the others have requested it.
       process.kill(engine, "SIGSTOP");
       const both = Promise.all([fixture().authorityUp("prod"), fixture().tryUp("prod", "--skip-preview")]);
       for (const other of await both.finally(() => process.kill(engine, "SIGCONT"))) {
@@ -89,7 +89,7 @@ describe("the engine's file backend", () => {
     await whole();
   });
 
-  /** What docs/recovery.md says: the newest copy of the state that is whole takes the place of one that is not. */
+  /** As in docs/recovery.md: replaces a corrupt state file with its newest valid backup. */
   async function restoreWhereBroken(): Promise<boolean> {
     if (isWhole(state())) return false;
     const backups = join(disk.backend, ".pulumi/backups/shared-authority/prod");

@@ -6,7 +6,7 @@ import { assertWhole, objectsInCluster } from "./support/inventory";
 import { useOwnLab } from "./support/lab";
 import { said, useFixture, stackFile } from "./support/fixture";
 
-/** What an `up` reads besides its own files: the Git host, the registry, and the clock. How hosts fail while they are read is in fault-resolving. */
+/** An `up` without Git host or registry, or with a wrong clock. For hosts that fail during a read, see fault-resolving. */
 describe("an `up` without its hosts", () => {
   const opened = useOwnLab();
   const fixture = useFixture(opened);
@@ -112,14 +112,14 @@ describe("an `up` without its hosts", () => {
     const reported = /\[advisory\].*pin-not-expired[^]*by jo \(issue 7\) was meant to hold until [^]*Fix: unpin/;
     assert.doesNotMatch(await upWhenClockHasJumped(0), reported);
     assert.match(await upWhenClockHasJumped(3 * dayMs), reported);
-    // And back again, as a clock does that was set wrong.
+    // And back, as after a correction of the clock.
     assert.doesNotMatch(await upWhenClockHasJumped(-3 * dayMs), reported);
     assert.deepEqual(await histories(), before);
     assert.deepEqual(await objectsInCluster(fixture(), names()), objects);
     await assertWhole(fixture(), "prod", names());
   });
 
-  /** The clock of every Node process of the run: the program's and the policy pack's. @returns what the run said */
+  /** Shifts the clock of the program and the policy pack. @returns the output */
   async function upWhenClockHasJumped(milliseconds: number): Promise<string> {
     const result = await fixture().session.run(["up", "--stack", "prod", "--policy-pack", "policy-pack", "--yes"], {
       directory: fixture().project.directory,

@@ -13,7 +13,7 @@ import { freshName, useLab } from "./support/lab";
 import { said, useFixture } from "./support/fixture";
 import { runTold } from "./support/told-commands";
 
-/** What an `up` does when it is killed. */
+/** The change during which an `up` is killed. */
 type Change = "a tenant comes" | "a tenant is promoted" | "a tenant leaves";
 
 const changes: readonly Change[] = [
@@ -29,12 +29,12 @@ const changes: readonly Change[] = [
   "a tenant leaves",
 ];
 
-/** A state as the file backend keeps it. */
+/** A state file of the file backend. */
 interface StateFile {
   readonly checkpoint: { readonly latest: ExportedState["deployment"] };
 }
 
-/** Ten kills of `pulumi` at random moments; `FAULT_SEED` plays the same moments again. */
+/** Kills `pulumi` at ten random moments. `FAULT_SEED` repeats the same moments. */
 const seed = Number(process.env.FAULT_SEED ?? randomInt(1_000_000));
 
 describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
@@ -65,7 +65,7 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
 
   const tenants = () => [...seen].map(({ name }) => name);
 
-  /** Whom the change is about: the tenant that has waited longest for it. */
+  /** The tenant to change: the one whose last change is oldest. */
   function decide(change: Change): Application {
     const [oldest] = [...tags.keys()];
     const promotable = [...tags].find(([, tag]) => tag === "6.13.0")?.[0];
@@ -80,7 +80,7 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
     return application;
   }
 
-  /** A moment that surely comes in such an `up`. */
+  /** A moment that occurs in every such `up`. */
   function momentOf(change: Change, { name }: Application): Moment {
     const inAuthority = { namespace: fixture().authorityNamespace };
     const source = { apiVersion: "source.toolkit.fluxcd.io/v1", kind: "GitRepository", ...inAuthority };
@@ -129,11 +129,11 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
   });
 
   it("resolves each pending object: adopts ours, omits missing ones, and ignores those of others", async () => {
-    // Written into the file: `pulumi stack import` drops what is pending.
+    // Written to the file, because `pulumi stack import` drops pending operations.
     const path = stateFile(fixture(), "prod");
     const { checkpoint, ...rest } = JSON.parse(await readFile(path, "utf8")) as StateFile;
     const { resources = [], ...deployment } = checkpoint.latest;
-    // What was not written down is what came last: nothing in the state depends on it.
+    // Only the last object is missing, so nothing in the state depends on it.
     const isNeeded = ({ urn }: StateResource) =>
       resources.some((other) => other.urn !== urn && JSON.stringify(other).includes(JSON.stringify(urn)));
     const made = resources.filter((resource) => resource.type.startsWith("kubernetes:") && !isNeeded(resource));
@@ -174,7 +174,7 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
     await opened().cluster.delete({ apiVersion: "v1", kind: "ConfigMap", metadata: foreign });
   });
 
-  /** A recovery that fails leaves everything pending; one that was cut off later leaves it marked, whatever comes then. */
+  /** A failed recovery changes no pending operation. An interrupted one leaves its marks. */
   async function assertKeptWhereTheClusterIsGone(path: string): Promise<void> {
     const right = await readFile(kubeconfig, "utf8");
     await writeFile(kubeconfig, right.replace(/(server: ).*/, "$1https://127.0.0.1:1"));

@@ -13,7 +13,7 @@ interface Kubeconfig {
   readonly users: [{ user: { token?: string } }];
 }
 
-/** The way to the cluster is wrong: each `up` says so, changes nothing and prints no secret. */
+/** With a wrong kubeconfig, an `up` reports the reason, changes nothing and prints no secret. */
 describe("a wrong kubeconfig", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
@@ -48,11 +48,11 @@ describe("a wrong kubeconfig", () => {
     return stringify(config);
   }
 
-  /** All that the state says of the cluster's objects. */
+  /** The cluster's objects in the state. */
   async function objects(): Promise<string> {
     const { stdout } = await fixture().pulumi("stack", "export", "--stack", "prod");
     const { deployment } = JSON.parse(stdout) as { deployment: { resources: { type: string }[] } };
-    // An `up` that fails puts those that it had looked at before the others.
+    // A failed `up` changes the order.
     const objects = deployment.resources.filter(({ type }) => type.startsWith("kubernetes:"));
     return objects
       .map((object) => JSON.stringify(object))

@@ -9,7 +9,7 @@ import { requireControl, useLab } from "./support/lab";
 import { said, useFixture } from "./support/fixture";
 import { runTold } from "./support/told-commands";
 
-/** What a host that is gone from the start does is in fault-hosts. Here it fails in the middle of what is read from it. */
+/** Hosts that fail during a read. For hosts that are down from the start, see fault-hosts. */
 describe("a Git host and a registry that fail during the resolution of releases", () => {
   const opened = useLab();
   const hosts: FaultyHost[] = [];
@@ -23,7 +23,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
     hosts.push((registry = await FaultyHost.start(lab.registryUrl)));
   });
 
-  // Before these close, the fixture removes what it has made, which may need them.
+  // Closed after the fixture, which needs them for its removal.
   const fixture = useFixture(() => {
     const lab = { ...opened().lab, gitUrl: git.url, registryUrl: registry.url, registryHost: registry.host };
     return { ...opened(), lab };
@@ -34,9 +34,9 @@ describe("a Git host and a registry that fail during the resolution of releases"
   });
 
   const tags = new Map<Application, string>();
-  /** Its chart is in Git. */
+  /** The chart is in Git. */
   let plain: Application;
-  /** Its chart is in the registry. */
+  /** The chart is in the registry. */
   let packaged: Application;
   let file: Awaited<ReturnType<typeof openStackFile>>;
 
@@ -73,7 +73,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
     await file.declare(tags);
   }
 
-  /** What is there, and each state that ever ran. */
+  /** The objects and all Helm revisions. */
   const seen = async () => [
     await objectsInCluster(fixture(), names()),
     ...(await Promise.all([plain, packaged].map((application) => fixture().history(application)))),
@@ -90,7 +90,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
     return result;
   }
 
-  /** One more `up` does what was decided; the release is locked then, so that it needs no host any more. */
+  /** The next `up` deploys the release and locks it, so that it needs no host any more. */
   async function heal(): Promise<void> {
     for (const host of hosts) host.heal();
     const healed = await fixture().authorityUp("prod");
@@ -104,7 +104,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
 
   it("cut Git between tags and commits: the `up` fails with instructions, and the next one succeeds", async () => {
     await promote(plain, "6.14.0");
-    // Git asks for the refs by two requests.
+    // Git needs two requests for the refs.
     git.failAfter(2, "cut", `/${plain.name}.git/`);
     const result = await changesNothing(() => fixture().tryUp("prod", "--skip-preview"), 200);
     const text = said(result);
@@ -148,7 +148,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
     await promote(packaged, "6.14.1");
     git.failAfter(2, "hang", `/${packaged.name}.git/`);
     registry.failAfter(1, "hang", `/${packaged.chartPath}/manifests/`);
-    // A registry may take 30 s for each of four tries, and Git 120 s, which is too long for a test.
+    // The timeouts are 30 s for each of four registry requests, and 120 s for Git: too long for a test.
     const patience = `NODE_OPTIONS='--require=${join(__dirname, "support", "short-patience.js")}'`;
     const command = `${patience} '${process.execPath}' bin/authority.js up --stack prod -- --yes --skip-preview`;
     const result = await changesNothing(() => runTold(fixture(), command), 200);

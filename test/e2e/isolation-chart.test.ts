@@ -6,7 +6,7 @@ import { useLab } from "./support/lab";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
 import { conditionOf, waitForCondition, waitForObject } from "../lab/wait";
 
-/** What an application team tries through its chart, which Flux installs with the rights of the tenant's account. */
+/** Attacks with a chart, which Flux installs with the rights of the tenant's account. */
 describe("a malicious chart", () => {
   const opened = useLab();
   let pair: TenantPair | undefined;
@@ -21,7 +21,7 @@ describe("a malicious chart", () => {
 
   after(() => pair?.close());
 
-  /** Releases podinfo with one more template, and waits until Flux is done with it. @returns why it failed, if it did */
+  /** Releases podinfo with an additional template and waits for Flux. @returns the error, if it failed */
   const release = async (template: string, timeout?: string): Promise<string | undefined> => {
     releases += 1;
     const version = `6.15.${releases}`;
@@ -38,7 +38,7 @@ describe("a malicious chart", () => {
     return outcomeOf(done, metadata.generation, version);
   };
 
-  /** The release fails for this reason, the object is not made, and what ran before runs on in both tenants. */
+  /** The release fails for this reason, the object does not exist, and both tenants keep running. */
   const assertRefused = async (
     template: string,
     reason: RegExp,
@@ -166,7 +166,7 @@ describe("a malicious chart", () => {
     const containers = [{ name, image: "example.com/attack:1", securityContext: { privileged: true } }];
     const deployment = podinfo.own("apps/v1", "Deployment", name);
     const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers } } };
-    // Helm has several words for a time that is up, and which of them comes is chance.
+    // Helm has several messages for a timeout.
     await assertRefused(JSON.stringify({ ...deployment, spec }), /upgrade failed .*(?:timeout|not ready|deadline)/i, {
       timeout: "8s",
     });
@@ -205,7 +205,7 @@ describe("a malicious chart", () => {
       `data:\n  stolen: ${read("stolen")}\n  own: ${read("README.md")}\n`;
     const failure = await release(template);
     await rm(link);
-    // Flux packs no links, so that the release is made, and the file is not there.
+    // Flux does not package links, so the release succeeds without the file.
     assert.equal(failure, "");
     const { stolen, own } = (await opened().cluster.get(config)).data as { stolen: string; own: string };
     assert.equal(stolen, "");
@@ -225,7 +225,7 @@ describe("a malicious chart", () => {
   });
 });
 
-/** What the cluster says of an object, as far as it is read here. */
+/** The fields of an object that this test reads. */
 interface CoreEvent {
   readonly involvedObject: { readonly kind: string; readonly name: string };
   readonly message: string;
@@ -249,7 +249,7 @@ function forbiddenIn(namespace: string): RegExp {
   );
 }
 
-/** What came of a HelmRelease's generation: why it failed, an empty text where it did not, nothing while it goes on. */
+/** The result of a HelmRelease: an error, an empty text on success, or `undefined` while it is in progress. */
 function outcomeOf(object: LiveObject, generation: number | undefined, version: string): string | undefined {
   const { status } = object;
   const ready = conditionOf(object, "Ready");
@@ -257,7 +257,7 @@ function outcomeOf(object: LiveObject, generation: number | undefined, version: 
   if (ready?.status === "True") return "";
   const released = conditionOf(object, "Released");
   if (released?.observedGeneration !== generation || released?.status !== "False") return undefined;
-  // The condition of the release before lives on for a moment, with the new generation.
+  // For a moment, the previous condition remains with the new generation.
   const message = `${released.message ?? ""} ${ready?.message ?? ""}`;
   return message.includes(`@${version}:`) ? message : undefined;
 }

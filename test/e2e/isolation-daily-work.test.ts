@@ -6,7 +6,7 @@ import { refusalOf, rightsIn } from "./support/rights";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
 import { conditionOf, waitFor } from "../lab/wait";
 
-/** Isolation that blocks daily work is a defect: all of this is done with the team's own rights. */
+/** Isolation must not block daily work. All tests use the team's own rights. */
 describe("an application team's daily work", () => {
   const opened = useLab();
   let pair: TenantPair | undefined;
@@ -64,15 +64,15 @@ describe("an application team's daily work", () => {
   it("can read logs and forward ports", async () => {
     const [pod] = await listed("v1", "Pod");
     const path = `/api/v1/namespaces/${podinfo.name}/pods/${pod ?? ""}`;
-    // A pod of KWOK has nothing behind it: what counts is that the API server does not forbid it.
+    // KWOK's pods have no containers. The test checks only that the API server allows the request.
     assert.notEqual(await refusalOf(team, { method: "GET", path: `${path}/log` }), 403);
-    // kubectl forwards through WebSockets, which is a GET, and older ones through SPDY, which is a POST.
+    // kubectl forwards with WebSockets (GET), older versions with SPDY (POST).
     assert.notEqual(await refusalOf(team, { method: "GET", path: `${path}/portforward?ports=9898` }), 403);
     assert.notEqual(await refusalOf(team, { method: "POST", path: `${path}/portforward?ports=9898` }), 403);
   });
 
   it("can restart its Deployment by deleting the pods", async () => {
-    /** Waits until others serve in the place of these. */
+    /** Waits until other pods have replaced these. */
     const others = (before: readonly string[]): Promise<string[]> =>
       waitFor("other pods serve", async (see) => {
         const now = await podinfo.serving();
@@ -80,7 +80,7 @@ describe("an application team's daily work", () => {
         return now.length === before.length && !now.some((one) => before.includes(one)) ? now : undefined;
       });
     const before = await podinfo.serving();
-    // Not the first of the list: that may be one which is on its way out.
+    // Not the first pod of the list, which may be terminating.
     const [pod] = before.map((one) => one.split(" ")[0]!);
     await team.delete(podinfo.own("v1", "Pod", pod!));
     const after = await others(before);
@@ -89,7 +89,7 @@ describe("an application team's daily work", () => {
   });
 
   it("needs no rights in the authority namespace", async () => {
-    // All of the above was done by somebody who has no more rights there than a stranger.
+    // The team has the same rights there as a stranger.
     const stranger = opened().cluster.as({ user: "stranger", groups: ["system:authenticated"] });
     assert.deepEqual(await rightsIn(team, authorityNamespace), await rightsIn(stranger, authorityNamespace));
   });

@@ -9,7 +9,7 @@ import { authorityNamespace, type PairedTenant, TenantPair } from "./support/ten
 const rbac = "/apis/rbac.authorization.k8s.io/v1";
 const mergePatch = "application/merge-patch+json";
 
-/** What an application team tries with its own credentials. The API server refuses all of it. */
+/** Attacks with a team's own credentials. The API server rejects all of them. */
 describe("a malicious application team", () => {
   const opened = useLab();
   let pair: TenantPair | undefined;
@@ -27,10 +27,10 @@ describe("a malicious application team", () => {
 
   after(() => pair?.close());
 
-  /** Every object of both tenants is as the program made it. */
+  /** All objects of both tenants are unchanged. */
   const assertNoEffect = async () => assert.deepEqual((await pair!.objects()).map(decided), untouched);
 
-  /** All requests are refused with 403; whatever is not is named. */
+  /** Asserts that all requests are rejected with 403, and lists those that are not. */
   const assertForbidden = async (requests: readonly ApiRequest[], cluster = team) => {
     const done: string[] = [];
     for (const request of requests) {
@@ -125,7 +125,7 @@ describe("a malicious application team", () => {
         body,
       })),
     );
-    // The older way: a Secret of this type gets a token of the account that it names.
+    // The older way: a Secret of this type receives a token of its account.
     await assertForbidden(
       [podinfo.name, authorityNamespace].map((namespace) => ({
         method: "POST",
@@ -190,7 +190,7 @@ describe("a malicious application team", () => {
         }
       }
     }
-    // The same question about what it may do, so that the answers above mean something.
+    // The same check for an allowed action, as a counterexample.
     assert.equal(await mayDo(team, { verb: "delete", group: "", resource: "pods", namespace: podinfo.name }), true);
     const role = { apiVersion: `${group}/v1`, kind: "Role", metadata: { name: "attack" }, rules };
     await assertForbidden(
@@ -205,7 +205,7 @@ describe("a malicious application team", () => {
 
   it("cannot impersonate others with a service account token", async () => {
     const { cluster, lab } = opened();
-    // A member of the team with credentials of its own: an account that is bound to the team's role, and its token.
+    // A team member with a service account token: the account is bound to the team's role.
     const account = podinfo.own("v1", "ServiceAccount", "developer");
     const bound = podinfo.own("rbac.authorization.k8s.io/v1", "RoleBinding", "developer");
     await cluster.apply(account);
@@ -320,7 +320,7 @@ describe("a malicious application team", () => {
   });
 });
 
-/** What somebody decided about an object: all of it but what controllers and the API server keep of it. */
+/** An object without the fields that controllers and the API server write. */
 function decided({ kind, metadata, ...rest }: LiveObject): unknown {
   const { name, namespace, uid, generation, labels } = metadata;
   const { spec, rules, subjects, roleRef, data } = rest as Record<string, unknown>;
@@ -341,7 +341,7 @@ interface FluxResource {
   readonly name: string;
 }
 
-/** Every resource of every version of Flux's API that the cluster serves. */
+/** All resources of all versions of Flux's APIs. */
 async function fluxResources(cluster: Cluster): Promise<FluxResource[]> {
   const { groups } = (await cluster.request({ method: "GET", path: "/apis" })) as {
     groups: { name: string; versions: { groupVersion: string }[] }[];
@@ -360,7 +360,7 @@ async function fluxResources(cluster: Cluster): Promise<FluxResource[]> {
   return found.flat();
 }
 
-/** What somebody may change in a namespace beyond what a stranger may, as `verb resource`. */
+/** The write permissions in a namespace that a stranger does not have, as `verb resource`. */
 async function writesIn(cluster: Cluster, stranger: Cluster, namespace: string): Promise<string[]> {
   const texts = (rights: readonly Right[]) =>
     rights.flatMap(({ verbs, resources = [] }) =>
@@ -372,7 +372,7 @@ async function writesIn(cluster: Cluster, stranger: Cluster, namespace: string):
     .sort();
 }
 
-/** The same cluster, asked with a token in place of the kubeconfig's credentials. */
+/** The same cluster with a token instead of the kubeconfig's credentials. */
 function connectWithToken(kubeconfigPath: string, token: string): Cluster {
   const administrator = new KubeConfig();
   administrator.loadFromFile(kubeconfigPath);

@@ -30,8 +30,8 @@ function sourceOf({ name }: Tenant, version: string): ObjectReference {
 type Apply = Cluster["apply"];
 
 /**
- * Applies objects, and takes them away after the suite, the last one first: the lab may live on, or be somebody's cluster.
- * Called in a `describe`, after `useLab`.
+ * Applies objects, and deletes them after the suite in reverse order, because the lab may keep running. Call it in a
+ * `describe`, after `useLab`.
  */
 function useObjects(opened: () => OpenedLab): Apply {
   const applied: ObjectReference[] = [];
@@ -48,7 +48,7 @@ function useObjects(opened: () => OpenedLab): Apply {
   };
 }
 
-/** A tenant as a platform team sets it up: an account with rights in one namespace. */
+/** Creates a tenant: an account with rights in one namespace. */
 async function createTenant(lab: Lab, apply: Apply): Promise<Tenant> {
   const name = freshName("podinfo");
   const repository = await Repository.create(lab, name, podinfoTags);
@@ -150,7 +150,7 @@ describe("Flux in the lab", () => {
     });
     await waitFor("the rights of the second group count", () => team.get(quota));
     await assert.rejects(team.delete(quota), (error) => error instanceof ApiError && error.status === 403);
-    // As in every real installation: Flux's own role is aggregated into `edit`.
+    // As in real installations, Flux's role is aggregated into `edit`.
     const source = reference("source.toolkit.fluxcd.io/v1", "GitRepository", "own", place);
     await team.create({ ...source, spec: { interval: "1h", url: "http://127.0.0.1:1/none.git" } });
   });
@@ -165,7 +165,7 @@ describe("Flux in the lab", () => {
     await repository.commit("first", Object.fromEntries(inFolder) as ChartFiles);
     await repository.push();
     await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: place } });
-    // Both are ready: what tells the two releases apart is the namespace alone.
+    // Both sources are ready. The releases differ only in the namespace.
     for (const where of [namespace, place]) {
       const source = reference("source.toolkit.fluxcd.io/v1", "GitRepository", name, where);
       await apply({ ...source, spec: { interval: "1h", url: repository.url, ref: { branch: "master" } } });
@@ -281,7 +281,7 @@ describe("a lab with stopped components", () => {
       spec: { containers: [{ name: "app", image }] },
     });
     await control.keepUnready("app:bad");
-    // The bad one first: when the good one is ready, the bad one has had its time.
+    // The bad one first: when the good one is ready, the bad one would be ready too.
     await cluster.create(pod("bad", "registry.example.com/app:bad"));
     await cluster.create(pod("good", "registry.example.com/app:good"));
     await waitForCondition(cluster, pod("good", ""));

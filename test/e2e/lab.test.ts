@@ -20,7 +20,7 @@ interface Finished {
   readonly stderr: string;
 }
 
-/** Runs the command as a user does, and never throws for its exit code. */
+/** Runs the command as a user does. A nonzero exit code is not an error. */
 async function lab(parameters: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Finished> {
   try {
     const options = { env: { ...process.env, ...environment } };
@@ -32,7 +32,7 @@ async function lab(parameters: readonly string[], environment: NodeJS.ProcessEnv
 }
 
 describe("npm run lab", () => {
-  // Declared before the folder, and so run before its removal.
+  // Declared before the folder, so that it runs before the folder's removal.
   afterEach(async () => {
     for (const name of ["one", "two"]) await lab(["down", "--directory", join(directory(), name)]);
   });
@@ -68,7 +68,7 @@ describe("npm run lab", () => {
     const status = await lab(["status", "--directory", two, "--json"]);
     const [shown] = JSON.parse(status.stdout) as [{ state: string; components: Record<string, { pid?: number }> }];
     assert.equal(shown.state, "ready");
-    // Git is served by Node; everything else is a program of its own.
+    // The Git server is a Node process. All others are separate programs.
     assert.deepEqual(Object.keys(shown.components).sort(), [...programs, "git"].sort());
     for (const [name, { pid }] of Object.entries(shown.components)) {
       assert.ok(pid, `${name} is down`);
@@ -140,7 +140,7 @@ describe("npm run lab", () => {
     assert.equal(readFileSync(join(one, "precious"), "utf8"), "mine");
   });
 
-  /** The real programs, one of them behind a shell script. `$real` is the program itself. */
+  /** The real programs, with one replaced by a shell script. `$real` is the replaced program. */
   function replaceProgram(program: string, script: string): NodeJS.ProcessEnv {
     const tools = join(directory(), "tools");
     const { bin } = findTools();

@@ -7,7 +7,7 @@ import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
 import { useLab } from "./support/lab";
 
-/** A story with Flux's commits, and the attacks' counterpart: between them they use all that such a cluster has to give. */
+/** A story with commits by Flux, and a team's daily work. Together they use all features of such a cluster. */
 const stories = ["story-tag-without-image", "isolation-daily-work"];
 
 describe("a user's own cluster", () => {
@@ -54,7 +54,7 @@ describe("a user's own cluster", () => {
   });
 });
 
-/** The lab that all share, seen as somebody sees it who knows its kubeconfig, its registry and its Git host, and no more. */
+/** Uses the shared lab only through its kubeconfig, registry and Git host. */
 describe("the stories on a user's own cluster", () => {
   const opened = useLab();
 
@@ -74,7 +74,7 @@ describe("the stories on a user's own cluster", () => {
   }
 });
 
-/** @returns what it printed, whatever came of it */
+/** @returns the output, even if it fails */
 function mocha(file: string, env: NodeJS.ProcessEnv): Promise<string> {
   const parameters = [require.resolve("mocha/bin/mocha.js"), "--config", ".mocharc.e2e.json", file];
   return new Promise((resolve) => {

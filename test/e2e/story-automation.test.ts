@@ -3,12 +3,12 @@ import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { useFixture, stackFile } from "./support/fixture";
 
-/** Story 7: who moves a version, for three tenants in one stack. */
+/** Story 7: three tenants in one stack, each with another automation mode. */
 describe("the three automation modes", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   const promotions = "promotions/prod";
-  /** Files that carry the very markers of the stack file, and are not it. */
+  /** Other files with the same markers as the stack file. */
   const foreign = [stackFile("staging"), "docs/example.yaml", "tenants/example.yaml"];
   let auto: Application;
   let pullRequest: Application;
@@ -56,7 +56,7 @@ describe("the three automation modes", () => {
       { branch: promotions },
     );
 
-  /** Whether what is on the main branch here is a part of the promotion branch. */
+  /** Whether the promotion branch contains the main branch. */
   async function isRebuiltFromMain(): Promise<boolean> {
     await fixture().project.git("fetch", "--quiet", "origin", promotions);
     const [main, base] = await Promise.all([
@@ -76,7 +76,7 @@ describe("the three automation modes", () => {
     );
     const proposed = await proposal("6.13.0");
     assert.deepEqual(tags(main), ["6.13.0", "6.11.1", "6.11.1"]);
-    // The branch may have been made before or after the commit to the main branch.
+    // Flux may create the branch before or after the commit to the main branch.
     assert.deepEqual(tags(proposed).slice(1), ["6.13.0", "6.11.1"]);
 
     await fixture().lookForNewImages("prod", auto, "auto");
@@ -111,9 +111,9 @@ describe("the three automation modes", () => {
     await fixture().project.git("fetch", "--quiet", "origin", promotions);
     await fixture().project.git("merge", "--quiet", "--no-edit", "FETCH_HEAD");
     await fixture().push();
-    // A run of Flux that has read the main branch before the merge could make the deleted branch anew.
+    // A run of Flux that read the main branch before the merge could create the deleted branch again.
     await fixture().lookForNewImages("prod", pullRequest, "pull-request");
-    // As Git hosts do it after a merge, once they are told to.
+    // As Git hosts do after a merge, if configured.
     await fixture().project.git("push", "--quiet", "origin", "--delete", promotions);
     await fixture().up("prod");
     assert.deepEqual(await running(), ["6.13.0", "6.14.0", "6.11.1"]);

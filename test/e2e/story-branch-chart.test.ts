@@ -4,7 +4,7 @@ import { useLab } from "./support/lab";
 import { said, useFixture } from "./support/fixture";
 import { waitFor } from "../lab/wait";
 
-/** Story 1, for an application that publishes a chart for each commit: Flux follows by range and filter, with no `up`. */
+/** Story 1 with a chart for each commit: Flux follows a range with a filter, without an `up`. */
 describe("dev with a chart in the registry for each commit of master", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
@@ -29,7 +29,7 @@ describe("dev with a chart in the registry for each commit of master", () => {
     source = await specOf("OCIRepository");
   });
 
-  /** What CI does after each commit: the chart with a version of its own, of the commit that master is at. */
+  /** Publishes a chart for the head of master, as CI does after each commit. */
   async function publish(version: string, appVersion = version): Promise<string> {
     return application.pushChart(version, {
       revision: "HEAD",
@@ -47,7 +47,7 @@ describe("dev with a chart in the registry for each commit of master", () => {
     return (await opened().cluster.get(fixture().flux(kind, application.name))).spec;
   }
 
-  /** Waits until Helm has deployed the chart's version last. Behind its `+` stands the artifact's digest. */
+  /** Waits until Helm's last revision has this chart version. After the `+`, Helm adds the artifact's digest. */
   const runs = (version: string) =>
     waitFor(
       `dev runs ${version}`,

@@ -3,12 +3,12 @@ import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useFixture, stackFile } from "./support/fixture";
 
-/** Story 1, for an application that publishes an image for each commit: dev runs that image, with the chart of its commit. */
+/** Story 1 with an image for each commit: dev runs this image with the chart of its commit. */
 describe("dev with an image for each commit of master", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
-  /** The commit that dev runs, its tag and the image's digest. */
+  /** The running commit with its tag and digest. */
   let running: { commit: string; tag: string; digest: string };
 
   before(async () => {
@@ -30,13 +30,13 @@ describe("dev with an image for each commit of master", () => {
 
   const head = () => application.repository.git("rev-parse", "HEAD");
 
-  /** What CI does after each commit. */
+  /** Publishes an image, as CI does after each commit. */
   async function publish(commit: string, time: number): Promise<typeof running> {
     const tag = `master-${commit.slice(0, 8)}-${time}`;
     return { commit, tag, digest: await application.pushImage(tag) };
   }
 
-  /** A commit on master that every chart made of it shows. */
+  /** Commits a change to master that is visible in the chart. */
   async function commitReplicas(replicas: number): Promise<string> {
     const values = await application.chartFile("values.yaml");
     const commit = await application.repository.commit(`${replicas} replicas by default`, {
@@ -46,7 +46,7 @@ describe("dev with an image for each commit of master", () => {
     return commit;
   }
 
-  /** Lets Flux look at everything that could change what runs. */
+  /** Reconciles all objects that could change the running release. */
   async function lookAtEverything(): Promise<void> {
     const source = fixture().flux("GitRepository", `${application.name}-commit.${running.commit.slice(0, 12)}`);
     await fixture().lookAtSource(application, source);

@@ -4,7 +4,7 @@ import { useLab } from "./support/lab";
 import { said, useFixture } from "./support/fixture";
 import { waitFor } from "../lab/wait";
 
-/** Story 1, the plain form: dev runs the latest commit of master. */
+/** Story 1: dev runs the latest commit of master. */
 describe("dev that follows master", () => {
   const opened = useLab();
   const fixture = useFixture(opened);

@@ -8,8 +8,8 @@ import { removeTag } from "./support/registry";
 import { said, useFixture } from "./support/fixture";
 
 /**
- * Story 10, with the chart in Git and (story 15) as an OCI artifact, side by side in one stack: a release that keeps the
- * promise and still does not run. Whatever it fails by, production serves the old one, and `up` ends and says why.
+ * Story 10 with a chart in Git and (story 15) a chart in a registry, in one stack: a release that keeps the promise but
+ * fails. Production keeps the previous release, and `up` reports the reason.
  */
 describe("a release that fails", () => {
   const opened = useOwnLab();
@@ -51,7 +51,7 @@ describe("a release that fails", () => {
     return [file, `${await fixture().project.read(file)}replicaCount: 2\n`];
   }
 
-  /** The pods of the old release that are ready, of each application. */
+  /** The ready pods of the previous release, for each application. */
   async function servingPods(): Promise<string[][]> {
     const { cluster } = opened();
     const lists = await Promise.all(
@@ -68,7 +68,7 @@ describe("a release that fails", () => {
     );
   }
 
-  /** Both teams release a version: chart, Git tag, image, and the artifact of the one that publishes it. */
+  /** Both teams publish a release. One of them also publishes the chart to the registry. */
   async function release(version: string, files: ChartFiles = {}): Promise<void> {
     const inFolder = Object.entries(files).map(([path, content]) => [`charts/podinfo/${path}`, content]);
     for (const application of applications()) {
@@ -82,7 +82,7 @@ describe("a release that fails", () => {
   const promote = (version: string) =>
     fixture().edit("prod", `Promote to ${version}`, (text) => text.replaceAll(/tag: "[^"]+"/g, `tag: "${version}"`));
 
-  /** An `up` that must fail within its time-out, and say of both tenants which object failed, and why. */
+  /** Runs an `up` that must fail within its timeout, and report for both tenants the failed object and the reason. */
   async function failingUp(
     objectOf: (application: Application) => ObjectReference,
     ...why: readonly RegExp[]
@@ -139,7 +139,7 @@ describe("a release that fails", () => {
     await release("6.15.2", { [path]: template });
     await control.keepUnready(...applications().map(({ name }) => `${name}:6.15.2`));
     await promote("6.15.2");
-    // Helm has several words for a time that is up, and which of them comes is chance.
+    // Helm has several messages for a timeout.
     await failingUp(releaseOf, /Flux says: UpgradeFailed: .*6\.15\.2.*(?:timeout|not ready|deadline)/i);
     const serving = await servingPods();
     for (const [index, atFirst] of servingAtFirst.entries()) {

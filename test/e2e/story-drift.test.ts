@@ -6,9 +6,9 @@ import { said, useFixture } from "./support/fixture";
 import { waitForCondition, waitForGone, waitForObject } from "../lab/wait";
 
 /**
- * Story 11: where nothing was decided nothing changes, and what was changed by hand is fixed. Who fixes it: what the
- * program registers (the Flux objects, the special config, the tenant's place) only an `up` with a refresh does; what
- * the chart installed Flux does by itself, at the next look of the HelmRelease, which is every `intervals.release`.
+ * Story 11: without decisions nothing changes, and manual changes are reverted. An `up` with a refresh restores the
+ * objects that the program registers (Flux objects, special config, namespace setup). Flux restores the objects of the
+ * chart at the next reconciliation of the HelmRelease (`intervals.release`).
  */
 describe("a cluster without new decisions", () => {
   const opened = useLab();

@@ -27,7 +27,7 @@ const kinds = [
   ["image.toolkit.fluxcd.io/v1", "ImageUpdateAutomation"],
 ] as const;
 
-/** Story 12: a tenant that leaves takes all of its own with it, and nothing of others. */
+/** Story 12: removing a tenant deletes its objects only. */
 describe("a removed tenant", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
@@ -48,7 +48,7 @@ describe("a removed tenant", () => {
     await fixture().up("prod");
   });
 
-  /** The objects with such a name or namespace, each with its UID. */
+  /** The objects with this name or namespace, with their UIDs. */
   async function objects(isMeant: (name: string) => boolean): Promise<string[]> {
     const { cluster } = opened();
     const all = await Promise.all(kinds.map(([apiVersion, kind]) => listed(cluster, apiVersion, kind)));

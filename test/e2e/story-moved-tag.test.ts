@@ -4,14 +4,14 @@ import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useFixture } from "./support/fixture";
 
-/** Story 9: what runs was judged; names that are pointed elsewhere afterwards change nothing. */
+/** Story 9: tags that move after the check do not change the running release. */
 describe("a moved Git tag and a moved image tag", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
-  /** What runs. */
+  /** The running release. */
   let [commit, digest] = ["", ""];
-  /** What the tags point at afterwards. */
+  /** The new targets of the tags. */
   let [movedCommit, movedDigest] = ["", ""];
 
   before(async () => {
@@ -31,7 +31,7 @@ describe("a moved Git tag and a moved image tag", () => {
     const source = fixture().flux("GitRepository", `${application.name}-6.14.1`);
     const artifact = artifactOf(await opened().cluster.get(source));
     assert.ok(artifact.revision.endsWith(commit), artifact.revision);
-    // With a version of its own: Flux builds no chart anew where the version is the same.
+    // With a new version, because Flux does not rebuild a chart with the same version.
     movedCommit = await application.commitVersion("6.14.2");
     await application.tag("6.14.1");
     movedDigest = await application.pushImage("6.14.1", { labels: { build: "another" } });
@@ -66,7 +66,7 @@ describe("a moved Git tag and a moved image tag", () => {
   });
 });
 
-/** What Flux has fetched. */
+/** The revision that Flux has fetched. */
 function artifactOf({ status }: LiveObject): { readonly revision: string; readonly digest: string } {
   const { revision, digest } = status?.artifact as { revision: string; digest: string };
   return { revision, digest };

@@ -4,14 +4,14 @@ import { useLab } from "./support/lab";
 import { said, useFixture, stackFile } from "./support/fixture";
 
 /**
- * Story 15: stories 3, 5 and 9 again, with charts as OCI artifacts. Story 10 is played with both kinds of
- * chart side by side, in story-broken-release.
+ * Story 15: stories 3, 5 and 9 with charts in a registry. For story 10 with both kinds of charts, see
+ * story-broken-release.
  */
 describe("a chart in an OCI registry", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
-  /** The commits that made 6.14.0 run, the last one first. */
+  /** The commits of the promotion to 6.14.0, latest first. */
   let promotion: string[];
 
   before(async () => {
@@ -34,7 +34,7 @@ describe("a chart in an OCI registry", () => {
   const committed = (version: string): Promise<string> =>
     fixture().waitForStackFile("prod", `Flux has committed ${version}`, (text) => text.includes(`tag: "${version}"`));
 
-  /** Helm's upgrades, as `version replicas`; Helm's version of an OCI chart ends in `+` and the artifact's digest. */
+  /** Helm's revisions as `version replicas`. For OCI charts, the version ends in `+` and the artifact's digest. */
   const upgrades = async () =>
     (await fixture().history(application)).map(
       ({ chartVersion, values }) => `${chartVersion.replace(/\+.*/, "")} ${JSON.stringify(values.replicaCount ?? 1)}`,
@@ -92,7 +92,7 @@ describe("a chart in an OCI registry", () => {
     const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [{ version: string; source: string }] }] };
     const [{ version, source }] = stacks[0].tenants;
     assert.deepEqual({ version, source }, { version: "6.13.0", source: "lock" });
-    // The cluster learns of the `deny` by `up` only; until then Flux goes on undoing the revert.
+    // Only `up` applies the `deny`. Until then, Flux undoes the revert.
     await committed("6.14.0");
     await fixture().up("prod");
     assert.deepEqual(await upgrades(), ["6.13.0 1", "6.14.0 2", "6.13.0 1"]);

@@ -3,7 +3,7 @@ import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { useFixture } from "./support/fixture";
 
-/** Story 6: a pin holds against everything that Flux finds, and ends as one commit. */
+/** Story 6: automation does not change a pinned version. Pin and unpin are one commit each. */
 describe("a pinned tenant", () => {
   const opened = useLab();
   const fixture = useFixture(opened);

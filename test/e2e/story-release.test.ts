@@ -3,7 +3,7 @@ import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { useFixture, stackFile } from "./support/fixture";
 
-/** Story 3: a release is what has an image; it is committed first, and deployed then, in one upgrade. */
+/** Story 3: Flux commits a release when its image exists. `up` deploys it with one upgrade. */
 describe("a release", () => {
   const opened = useLab();
   const fixture = useFixture(opened);

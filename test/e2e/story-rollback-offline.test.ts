@@ -6,8 +6,8 @@ import { requireControl, useOwnLab } from "./support/lab";
 import { said, useFixture, stackFile } from "./support/fixture";
 
 /**
- * Story 5, the last part, with the chart in Git and (story 15) as an OCI artifact, side by side in one stack: one step back
- * needs neither the Git host nor the registry. In a lab of its own, since both are stopped.
+ * The last part of story 5, with a chart in Git and (story 15) a chart in a registry, in one stack: a rollback by one
+ * step needs neither the Git host nor the registry. It uses a separate lab, because it stops both.
  */
 describe("a rollback without the Git host and the registry", () => {
   const opened = useOwnLab();
@@ -15,7 +15,7 @@ describe("a rollback without the Git host and the registry", () => {
   let control: LabControl;
   let inGit: Application;
   let inRegistry: Application;
-  /** The commits that made the newest releases run, the last one first. */
+  /** The commits of the last promotions, latest first. */
   let promotion: string[];
 
   before(async function () {
@@ -45,13 +45,13 @@ describe("a rollback without the Git host and the registry", () => {
 
   const applications = () => [inGit, inRegistry];
 
-  /** What both teams' CI does at the end of a release. @returns the images' digests */
+  /** Publishes a release for both teams. @returns the images' digests */
   async function publish(version: string): Promise<string[]> {
     await inRegistry.pushChart(version);
     return Promise.all(applications().map((application) => application.pushImage(version)));
   }
 
-  /** Whether both tenants have this tag in a stack file. */
+  /** Whether both tenants have this tag in the stack file. */
   const bothAt = (version: string) => (text: string) => text.split(`tag: "${version}"`).length === 3;
 
   /** Changes the values together with the release. */
@@ -71,7 +71,7 @@ describe("a rollback without the Git host and the registry", () => {
     await fixture().up("prod");
   }
 
-  /** Asserts what Helm runs now of both tenants, and with which values. */
+  /** Asserts version and values of Helm's current revision for both tenants. */
   async function assertBothRun(revision: number, version: string): Promise<void> {
     for (const application of applications()) {
       const last = (await fixture().history(application)).at(-1)!;
@@ -110,7 +110,7 @@ describe("a rollback without the Git host and the registry", () => {
       /Flux says: OCI\w*Failed: /,
     );
     await assertBothRun(4, "6.13.0");
-    // What failed did not run, so nothing of it is kept: the way back is still open.
+    // The failed release never ran, so the rollback is still possible.
     await fixture().project.git("revert", "--no-edit", "HEAD");
     await fixture().up("prod");
     await assertBothRun(4, "6.13.0");

@@ -3,12 +3,12 @@ import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useFixture, stackFile } from "./support/fixture";
 
-/** Story 5: going back is a commit too, and it has to hold while Flux's automation runs every second. */
+/** Story 5: a rollback is a commit. It must last while Flux's automation runs every second. */
 describe("a rollback", () => {
   const opened = useLab();
   const fixture = useFixture(opened);
   let application: Application;
-  /** The commits that made the release run that is rolled back, the last one first. */
+  /** The commits of the promotion that is rolled back, latest first. */
   let promotion: string[];
 
   before(async () => {
@@ -26,7 +26,7 @@ describe("a rollback", () => {
     await fixture().up("prod");
   });
 
-  /** Publishes a release, and waits until Flux has committed it. */
+  /** Publishes a release and waits for Flux's commit. */
   async function promote(version: string): Promise<void> {
     await application.pushImage(version);
     await committed(version);
@@ -37,7 +37,7 @@ describe("a rollback", () => {
   const committed = (version: string): Promise<string> =>
     fixture().waitForStackFile("prod", `Flux has committed ${version}`, (text) => text.includes(`tag: "${version}"`));
 
-  /** Takes the promotion back and changes the stack file further, in one commit. @returns the stack file */
+  /** Reverts the promotion and changes the stack file, in one commit. @returns the stack file */
   async function rollBack(change: (text: string) => string): Promise<string> {
     await fixture().project.git("revert", "--no-commit", ...promotion);
     const reverted = await fixture().project.read(stackFile("prod"));
@@ -47,11 +47,11 @@ describe("a rollback", () => {
     return text;
   }
 
-  /** Denies these versions and no others, written as Flux writes a list when it writes the file. */
+  /** Sets `deny` to these versions, in the format that Flux uses for lists. */
   const deny = (text: string, ...versions: readonly string[]): string =>
     text.replace(/automation: auto(\n {8}deny: .*)?/, `automation: auto\n        deny: ["${versions.join('", "')}"]`);
 
-  /** The number of Helm's last revision, and what it runs. */
+  /** Number and version of Helm's last revision. */
   async function running(): Promise<{ revision: number; version: string; replicas: unknown; image: string }> {
     const [history, image] = await Promise.all([fixture().history(application), fixture().runningImage(application)]);
     const { revision, chartVersion, status, values } = history.at(-1)!;
@@ -71,7 +71,7 @@ describe("a rollback", () => {
 
   it("with a revert and a `deny` in one commit restores release and values with one upgrade", async () => {
     const rollback = await rollBack((text) => deny(text, "6.14.0"));
-    // The cluster learns of the `deny` by `up` only; until then Flux goes on undoing the revert.
+    // Only `up` applies the `deny`. Until then, Flux undoes the revert.
     await committed("6.14.0");
     await fixture().up("prod");
     assert.deepEqual(await running(), { revision: 3, version: "6.13.0", replicas: undefined, image: "6.13.0" });

@@ -12,7 +12,7 @@ import { conditionOf, nameOf, waitFor, waitForGone, waitForObject } from "../lab
 
 const rendered = "rendered/prod";
 
-/** Story 14: the rendered manifests are committed, and a root Kustomization of Flux deploys and enforces them. */
+/** Story 14: rendered manifests are committed. A root Kustomization deploys and enforces them. */
 describe("rendered manifests under a root Kustomization", () => {
   const opened = useLab();
   const rootName = freshName("root");
@@ -21,7 +21,7 @@ describe("rendered manifests under a root Kustomization", () => {
   let root: readonly KubernetesObject[] = [];
   let promotion: string;
 
-  // Declared before the fixture, which takes away the namespace in which Flux has the accounts to uninstall with.
+  // Declared before the fixture, which removes the namespace with the accounts that Flux needs to uninstall.
   after(async () => {
     if (root.length === 0) return;
     const { cluster } = opened();
@@ -53,7 +53,7 @@ describe("rendered manifests under a root Kustomization", () => {
     metadata: { name: rootName, namespace: fixture().authorityNamespace },
   });
 
-  /** What docs/root-kustomization.yaml holds, with the names of this test. */
+  /** The content of docs/root-kustomization.yaml with the names of this test. */
   const rootObjects = async (): Promise<KubernetesObject[]> => {
     const text = (await readFile(join(projectRoot, "docs/root-kustomization.yaml"), "utf8"))
       .replaceAll(
@@ -65,13 +65,13 @@ describe("rendered manifests under a root Kustomization", () => {
     return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
   };
 
-  /** As the pipeline does it: `pulumi up` writes the manifests, which are committed. @returns the commit */
+  /** Renders manifests with `pulumi up` and commits them, as a pipeline does. @returns the commit */
   const deploy = async (): Promise<string> => {
     await fixture().up("prod");
     return fixture().commit("Render prod", {});
   };
 
-  /** Lets Flux look at the shared repository and enforce what it holds. */
+  /** Reconciles the source and the root Kustomization. */
   const enforce = async (): Promise<LiveObject> => {
     const commit = await fixture().remoteHead();
     await fixture().reconcile(fixture().flux("GitRepository", rootName));
@@ -86,7 +86,7 @@ describe("rendered manifests under a root Kustomization", () => {
     );
   };
 
-  /** Waits until one of these versions runs. */
+  /** Waits until one of these versions is running. */
   const runs = (tenant: Application, ...versions: readonly string[]): Promise<LiveObject> =>
     fixture().waitForRelease(tenant, `${tenant.name} runs ${versions.join(" or ")}`, (release) => {
       const { spec, status, metadata } = release;
@@ -102,7 +102,7 @@ describe("rendered manifests under a root Kustomization", () => {
       );
     });
 
-  /** Its Helm upgrades, as `version replicas`. */
+  /** The Helm revisions as `version replicas`. */
   const upgrades = async (tenant = application): Promise<string[]> =>
     (await fixture().history(tenant)).map(
       ({ chartVersion, values }) => `${chartVersion} ${JSON.stringify(values.replicaCount ?? 1)}`,
@@ -116,7 +116,7 @@ describe("rendered manifests under a root Kustomization", () => {
     return items.map(({ metadata }) => metadata.name).sort();
   };
 
-  /** As somebody does it with `kubectl edit`, or with another program. */
+  /** Changes a HelmRelease, as `kubectl edit` or another client does. */
   const editByHand = async (change: object, by = "kubectl-edit"): Promise<void> => {
     const { cluster } = opened();
     const path = `/apis/helm.toolkit.fluxcd.io/v2/namespaces/${fixture().authorityNamespace}/helmreleases/${application.name}`;
@@ -229,7 +229,7 @@ describe("rendered manifests under a root Kustomization", () => {
     const uidOf = async (object: ObjectReference) => (await cluster.find(object))?.metadata.uid;
     const uids = await Promise.all(deleted.map(uidOf));
     for (const object of deleted) await cluster.delete(object);
-    // A source is held by Flux's finalizer for a moment, in which it is still there.
+    // Flux's finalizer delays the deletion of a source for a moment.
     for (const [index, object] of deleted.entries()) {
       await waitFor(`${nameOf(object)} is gone`, async () => (await uidOf(object)) !== uids[index] || undefined);
     }
@@ -255,7 +255,7 @@ describe("rendered manifests under a root Kustomization", () => {
     await runs(application, "6.14.0");
     assert.deepEqual(await upgrades(), ["6.14.1 2", "6.14.0 1"]);
     assert.deepEqual(await namesOf("source.toolkit.fluxcd.io/v1", "GitRepository"), [`${application.name}-6.14.0`]);
-    // The engine's own state still says 6.14.1; its next `up` finds the folder as it wants it.
+    // The engine's state still has 6.14.1. Its next `up` has no changes in the folder.
     await fixture().up("prod");
     assert.equal(await fixture().project.git("status", "--porcelain"), "");
   });

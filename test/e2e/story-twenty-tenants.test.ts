@@ -9,25 +9,25 @@ import { said, useFixture } from "./support/fixture";
 import { conditionOf } from "../lab/wait";
 
 const count = 20;
-/** Flux looks when something changes, and not all the time at forty sources. */
+/** Long intervals, because forty sources would keep Flux busy. */
 const intervals = "{ source: 10m0s, image: 10m0s, release: 10m0s }";
 
 const releases: readonly string[] = ["6.14.0", "6.14.1"];
 
-/** Story 13: two stacks of twenty tenants at once, and two of the tenants are broken. */
+/** Story 13: two stacks with twenty tenants each. Two tenants have broken releases. */
 describe("twenty tenants", function () {
   this.timeout(600_000);
-  // A lab of its own: its end takes forty tenants along in no time.
+  // A separate lab, because removing forty tenants takes long.
   const opened = useOwnLab();
   const fixture = useFixture(opened);
   const dev = freshName("authority-dev");
   const applications: Application[] = [];
-  /** The one whose appVersion was forgotten, and the one whose chart does not render. */
+  /** One has a wrong appVersion, the other a chart that does not render. */
   let blocked: Application;
   let failing: Application;
 
   before(async () => {
-    // Only the last releases: twenty repositories with all tags would take most of the time.
+    // Only the last releases, because twenty repositories with all tags take long.
     const tags = podinfoTags.filter(({ tag }) => releases.includes(tag));
     for (let index = 0; index < count; index += 1) {
       const application = await Application.create(opened().lab, tags);
@@ -57,20 +57,20 @@ describe("twenty tenants", function () {
 
   const histories = (): Promise<HelmRevision[][]> => Promise.all(applications.map((one) => fixture().history(one)));
 
-  /** What runs of each tenant in production, as `version status`. */
+  /** The Helm revision of each tenant in production, as `version status`. */
   const latest = async (): Promise<string[]> =>
     (await histories()).map((revisions) => `${revisions.at(-1)?.chartVersion} ${revisions.at(-1)?.status}`);
 
   const devHistories = (): Promise<HelmRevision[][]> =>
     Promise.all(applications.map((one) => helmHistory(opened().cluster, devNamespace(one), one.name)));
 
-  /** The generations of the HelmReleases of dev: they change with every change that anybody makes. */
+  /** The generations of dev's HelmReleases. Every change increments them. */
   const devGenerations = async (): Promise<unknown[]> => {
     const kind = { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", namespace: dev };
     return (await opened().cluster.list(kind)).map(({ metadata }) => [metadata.name, metadata.generation]);
   };
 
-  /** Commits new tags of production in one commit. */
+  /** Changes production's tags in one commit. */
   const promote = async (tagOf: (application: Application) => string): Promise<void> => {
     await fixture().edit("prod", "Promote all", (text) => {
       const entries = text.split(/^(?= {4}podinfo-)/m);
@@ -109,7 +109,7 @@ describe("twenty tenants", function () {
     await promote((application) => (application === blocked || application === failing ? "6.14.2" : "6.14.1"));
     const result = await fixture().authorityUp("prod");
     const output = said(result);
-    // One is held, and Pulumi failed with another: the failure goes first.
+    // One tenant is skipped and another one failed. The failure is first.
     assert.equal(result.code, 1, output);
     assert.match(output, /appVersion of Chart\.yaml is "6\.14\.1", must be "6\.14\.2"/);
     assert.match(output, new RegExp(`held: ${blocked.name}; 19 of 20 go on`));

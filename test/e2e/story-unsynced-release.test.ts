@@ -3,7 +3,7 @@ import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useFixture } from "./support/fixture";
 
-/** Story 8: Flux knows only the image, so it commits a release that breaks the promise; the policy pack blocks it. */
+/** Story 8: Flux checks only the image, so it commits a release that breaks the promise. The policy pack blocks it. */
 describe("a published release with a wrong appVersion", () => {
   const opened = useLab();
   const fixture = useFixture(opened);

@@ -4,8 +4,8 @@ import { useLab } from "./support/lab";
 import { useFixture } from "./support/fixture";
 
 /**
- * Story 4: a changed value is an upgrade at once; an unchanged one never is. Flux looks at the release by itself so rarely
- * that no upgrade here can come of that. How fast "at once" is, test/bench/promotion.ts says.
+ * Story 4: a changed value upgrades the release immediately, an unchanged one never does. The release's interval is too
+ * long to cause an upgrade here. For measured times, see test/bench/promotion.ts.
  */
 describe("a tenant's special config", () => {
   const opened = useLab();
