@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { devNull } from "node:os";
 import { dirname } from "node:path";
+import { withoutCredentials } from "../config/address";
 import { atExit } from "./at-exit";
 
 /** How a `git` command runs. */
@@ -153,11 +154,6 @@ function kill(child: ChildProcess, signal: NodeJS.Signals): void {
   } catch {
     // They have all ended by themselves.
   }
-}
-
-/** Credentials in URLs, as `https://user:secret@host`, are masked. */
-export function withoutCredentials(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^/@\s'"]*@/gi, "$1***@");
 }
 
 function environment({ folder, sshCommand = "ssh" }: GitCommandOptions): NodeJS.ProcessEnv {

@@ -8,8 +8,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withoutCredentials } from "../config/address";
 import { atExit } from "./at-exit";
-import { GitError, runGit, withoutCredentials } from "./git-command";
+import { GitError, runGit } from "./git-command";
 import {
   checkObjects,
   isReadable,

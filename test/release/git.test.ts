@@ -304,12 +304,14 @@ describe("a Git repository", () => {
   it("never shows the credentials of its URL", async () => {
     const server = await listenOnLoopback(createServer((_, response) => response.writeHead(401).end()));
     try {
-      const url = server.url.replace("http://", "http://somebody:hunter2@");
-      await assert.rejects(withRepository(`${url}/app.git`, impatient, facts), (error: Error) => {
-        assert.ok(error instanceof GitError);
-        assert.doesNotMatch(error.message, /hunter2/);
-        return true;
-      });
+      const url = server.url.replace("http://", "http://somebody:hun@ter2@");
+      for (const repository of [`${url}/app.git`, `${url}/app.git\n`]) {
+        await assert.rejects(withRepository(repository, impatient, facts), (error: Error) => {
+          assert.ok(error instanceof GitError);
+          assert.doesNotMatch(error.message, /hun|ter2/);
+          return true;
+        });
+      }
     } finally {
       await server.close();
     }
