@@ -53,7 +53,8 @@ export function createBranchReader({ registry, useRepository, once }: BranchRead
           const found = commit === undefined ? "no commit" : `${meant.length} commits`;
           return `the id of ${found} on the branch "${branch}" of ${repository} begins with "${sha}", must be that of one`;
         }
-        const file = await git.readFileAt(branch, commit, chartFilePath(chart), besideChartFile(chart));
+        const files = await git.readFiles([commit], chartFilePath(chart), besideChartFile(chart));
+        const file = files.get(commit) ?? {};
         return { repository, branch, chart, commit, ...chartFactsOf(file) };
       }),
     );

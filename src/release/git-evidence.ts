@@ -3,7 +3,8 @@ import type { Evidence } from "./evidence";
 import { branchMatches } from "./branch-pattern";
 import { dependencyFiles, dependencyProblems, vendoredFolder, type ChartFolder } from "./chart-folder";
 import { readChartYaml } from "./chart-yaml";
-import { pathInRepository, type Beside, type GitFile, type GitRefs, type GitSurroundings } from "./git";
+import { pathInRepository, type GitRefs } from "./git";
+import type { Beside, GitFile, GitSurroundings } from "./git-files";
 
 /** What a tag says of itself. */
 export type TagFacts = Pick<Evidence, "gitTag" | "tagObject" | "commit">;

@@ -34,9 +34,9 @@ describe("a Git repository", () => {
   /** The chart's file at the branch's first commit, which no branch names. */
   async function firstOf(repository: GitRepository) {
     const first = [...(await repository.readCommits("master"))].at(-1) ?? "";
-    const { commit, content } = await repository.readFileAt("master", first, file);
+    const { commit, content } = (await repository.readFiles([first], file)).get(first) ?? {};
     assert.equal(commit, first);
-    assert.deepEqual(await repository.readFileAt("master", first, "nowhere"), {
+    assert.deepEqual((await repository.readFiles([first], "nowhere")).get(first), {
       commit,
       absent: `there is no file nowhere at the commit ${first}`,
     });
@@ -53,23 +53,32 @@ describe("a Git repository", () => {
       files: [...files].map(([name, { commit, content }]) => [name, commit, content?.toString()]).sort(),
       commits: [...(await repository.readCommits("master"))],
       first: await firstOf(repository),
+      head: await repository.readHead(),
     };
   }
 
-  it("gives the same facts from here and from elsewhere", async () => {
-    const path = await makeApp();
-    const server = await serveGit({ root: directory() });
-    try {
-      const here = await withRepository(path, impatient, facts);
-      assert.equal(here.commits.length, 2);
-      const annotated = new Map(here.tags).get("1.0.0");
-      assert.notEqual(annotated?.object, annotated?.peeled);
-      assert.equal(annotated?.peeled, new Map(here.tags).get("1.0.0-light")?.object);
-      assert.deepEqual(await withRepository(`${server.url}/app.git`, impatient, facts), here);
-    } finally {
-      await server.close();
-    }
-  });
+  for (const format of ["sha1", "sha256"]) {
+    it(`of ${format} objects gives the same facts by path, URL and bundle`, async () => {
+      await git({ directory: directory() }, "init", "--quiet", "--bare", `--object-format=${format}`, "app.git");
+      const path = await makeApp();
+      const bundle = join(directory(), "app.bundle");
+      await git({ directory: path }, "bundle", "create", "--quiet", bundle, "--all");
+      const server = await serveGit({ root: directory() });
+      try {
+        const here = await withRepository(path, impatient, facts);
+        assert.equal(here.commits.length, 2);
+        assert.equal(here.commits[0]?.length, format === "sha1" ? 40 : 64);
+        assert.equal(here.head, "master");
+        const annotated = new Map(here.tags).get("1.0.0");
+        assert.notEqual(annotated?.object, annotated?.peeled);
+        assert.equal(annotated?.peeled, new Map(here.tags).get("1.0.0-light")?.object);
+        assert.deepEqual(await withRepository(`${server.url}/app.git`, impatient, facts), here);
+        assert.deepEqual(await withRepository(bundle, impatient, facts), here);
+      } finally {
+        await server.close();
+      }
+    });
+  }
 
   it("is never taken for a folder that has the name of its URL", async () => {
     await makeApp();
@@ -121,7 +130,8 @@ describe("a Git repository", () => {
     const read = async (repository: GitRepository) => {
       const files = await repository.readFiles(names, file, beside);
       const first = [...(await repository.readCommits("master"))].at(-2) ?? "";
-      return [...files.values(), await repository.readFileAt("master", first, file, beside)].map((found) => ({
+      const older = await repository.readFiles([first], file, beside);
+      return [...files.values(), ...older.values()].map((found) => ({
         files: [...(found.beside?.files ?? [])].map(([name, content]) => [name, content?.toString()]),
         names: found.beside?.names,
       }));
