@@ -71,6 +71,13 @@ describe("the lock", () => {
     }
   });
 
+  it("stays byte-identical when nothing changes, however people wrote it", async () => {
+    const written = `# ours\n\nweb:   {'1.0.0': {chart: ./c}}   # short\n`;
+    writeFileSync(path(), written);
+    await writeLock(directory(), readLock(directory()));
+    assert.equal(readFileSync(path(), "utf8"), written);
+  });
+
   it("is not touched when nothing changes", async () => {
     const lock = withEvidence(readLock(directory()), "web", evidenceOf("1.0.0"));
     await writeLock(directory(), lock);
@@ -92,7 +99,7 @@ describe("the lock", () => {
           'releases.lock.yaml:4:13: web.1.0.0.commit: "abc"; expected a commit id of 40 or 64 hexadecimal digits',
           "releases.lock.yaml:5:5: web.1.0.0.colour: unknown key; expected one of repository, gitTag, tagObject, commit, branch, chart, chartDigest, chartVersion, appVersion, revision, images",
           'releases.lock.yaml:7:16: web.1.0.0.images.a:1.0.0: "latest"; expected a digest such as `sha256:...`',
-          'releases.lock.yaml:8:3: web.v2: "v2" is no version; expected SemVer without prefix, such as "6.15.0"',
+          'releases.lock.yaml:8:3: web.v2: "v2" is not a version; expected SemVer without prefix, such as "6.15.0"',
           "releases.lock.yaml:10:12: web.3.0.0: `chart` is missing",
           'releases.lock.yaml:13:17: web.4.0.0.appVersion: "1.10" without quotes; expected the chart\'s `appVersion`',
           "releases.lock.yaml:14:6: api: expected a map",
@@ -100,10 +107,20 @@ describe("the lock", () => {
         return true;
       },
     );
+    for (const [text, expected] of [
+      ["- web\n", "releases.lock.yaml:1:1: expected a map"],
+      ["web: *nowhere\n", "releases.lock.yaml: the file is not valid YAML: Unresolved alias"],
+    ] as const) {
+      writeFileSync(path(), text);
+      assert.throws(
+        () => readLock(directory()),
+        (error: Error) => error instanceof ProblemsError && error.message.startsWith(expected),
+      );
+    }
     writeFileSync(path(), "web: 1\nweb: 2\n");
     assert.throws(
       () => readLock(directory()),
-      /releases\.lock\.yaml:2:1: the file is no YAML: Map keys must be unique/,
+      /releases\.lock\.yaml:2:1: the file is not valid YAML: Map keys must be unique/,
     );
   });
 
