@@ -125,10 +125,10 @@ describe("a range", () => {
       ["", "there is an empty part"],
       ["1 ||", "there is an empty part"],
       ["1.0.0,", "nothing follows the last `,`"],
-      ["^x", '"^x" sets any version against `^`'],
+      ["^x", '"^x" combines `^` with any version'],
       ["1.x.3", '"1.x.3" has a number after an `x`'],
       ["<5 1 - 2", '"1 - 2" needs a `,` before it'],
-      ["1.0.0-01", '"1.0.0-01" is no SemVer'],
+      ["1.0.0-01", '"1.0.0-01" is not SemVer'],
       [`>=1.0.0${" !=1.0.0".repeat(80)}`, "at most 512"],
       [Array(33).fill("1").join("||"), "at most 32"],
     ] as const) {
@@ -181,7 +181,7 @@ describe("a policy's range for Flux", () => {
     assert.equal(policyError(">=1.0.0", ["1.2.3"]), undefined);
     assert.equal(
       policyError(">=1.0.0", ["v1.2.3"]),
-      'the denied version "v1.2.3" is no version: expected SemVer without prefix, such as "6.13.5"',
+      'the denied version "v1.2.3" is not a version: expected SemVer without prefix, such as "6.13.5"',
     );
     const many = Array.from({ length: 60 }, (_, patch) => `1.2.${patch}`);
     assert.match(policyError(">=1.0.0", many) ?? "", /the range is \d+ bytes long; Flux takes at most 512/);

@@ -60,10 +60,10 @@ describe("a pattern over the tags of commits", () => {
     assert.equal(commitPatternError(usual), undefined);
     assert.equal(commitPatternError("^(?P<ts>\\d{10})-(?P<sha>[a-f0-9]{7,40})$"), undefined);
     const bad = [
-      ["^master-(?P<sha>[0-9a-f]+)$", "`ts` of digits alone"],
-      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>.+)$", "`ts` of digits alone"],
-      ["^master-(?P<sha>[0-9a-f]+)-?(?P<ts>[0-9]+)?$", "`ts` of digits alone"],
-      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]*)$", "`ts` of digits alone"],
+      ["^master-(?P<sha>[0-9a-f]+)$", "`ts` of digits only"],
+      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>.+)$", "`ts` of digits only"],
+      ["^master-(?P<sha>[0-9a-f]+)-?(?P<ts>[0-9]+)?$", "`ts` of digits only"],
+      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]*)$", "`ts` of digits only"],
       ["^master-(?P<ts>[0-9]+)$", "`sha` of hexadecimal digits"],
       ["^(?P<sha>\\w+)-(?P<ts>[0-9]+)$", "`sha` of hexadecimal digits"],
       ["master", "from `^` to `$`"],
