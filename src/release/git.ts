@@ -51,9 +51,9 @@ export interface GitRepository {
    * @param path from the top of the repository, separated by `/`
    */
   readFiles(revisions: readonly string[], path: string, beside?: Beside): Promise<Map<string, GitFile>>;
-  /** The ids of all commits on the branch. */
+  /** The ids of all commits on the branch. Read once. */
   readCommits(branch: string): Promise<ReadonlySet<string>>;
-  /** The branch of the repository's HEAD; nothing when HEAD is missing or detached. */
+  /** The branch of the repository's HEAD; nothing when HEAD is missing or detached. Read once. */
   readHead(): Promise<string | undefined>;
 }
 
@@ -166,8 +166,8 @@ async function openLocal(git: Git, path: string): Promise<GitRepository> {
   return {
     refs,
     readFiles: (revisions, file, beside) => readFiles(here, objectsOf(refs, revisions), file, beside),
-    readCommits: (branch) => readCommits(here, branch),
-    readHead: () => readHead(git, gitDir),
+    readCommits: remember((branch) => readCommits(here, branch)),
+    readHead: remember(() => readHead(git, gitDir)),
   };
 }
 
@@ -190,9 +190,20 @@ async function openRemote(git: Git, url: string, scratch: string): Promise<GitRe
       await fetchMissingBlobs(here, [...objects.values()], [path, ...(beside?.files ?? [])]);
       return readFiles(here, objects, path, beside);
     },
-    readCommits: async (branch) =>
+    readCommits: remember(async (branch) =>
       readCommits(await fetch(["--filter=tree:0"], [`+refs/heads/${branch}:refs/heads/${branch}`]), branch),
-    readHead: () => readHead(remote, url),
+    ),
+    readHead: remember(() => readHead(remote, url)),
+  };
+}
+
+/** Reads each answer once. */
+function remember<Answer>(read: (name: string) => Promise<Answer>): (name?: string) => Promise<Answer> {
+  const answers = new Map<string, Promise<Answer>>();
+  return (name = "") => {
+    const answer = answers.get(name) ?? read(name);
+    answers.set(name, answer);
+    return answer;
   };
 }
 

@@ -51,17 +51,14 @@ describe("the promise", () => {
 
   it("is broken by each fact that differs, which the reason names with what it is and must be", () => {
     const broken: [Partial<Evidence>, string][] = [
-      [{ version: "1.2.2" }, `the evidence's version is "1.2.2", must be "1.2.3", the image tag less its prefix`],
+      [{ version: "1.2.2" }, `the evidence's version is "1.2.2", must be "1.2.3", the image tag without its prefix`],
       [
         { repository: "https://git.example.com/x" },
         `the repository is "https://git.example.com/x", must be "https://git.example.com/team/app", as the tenant declares it`,
       ],
       [{ gitTag: "v1.2.3" }, `the Git tag is "v1.2.3", must be "1.2.3", the Git prefix and the version`],
-      [
-        { gitTag: undefined, commit: undefined },
-        `there is no Git tag "1.2.3" in https://git.example.com/team/app, must be there`,
-      ],
-      [{ commit: undefined }, `the Git tag "1.2.3" points at no commit, must point at one`],
+      [{ gitTag: undefined, commit: undefined }, `there is no Git tag "1.2.3" in https://git.example.com/team/app`],
+      [{ commit: undefined }, `the Git tag "1.2.3" does not point at a commit, must point at one`],
       [{ commit: "81ef865" }, `the commit is "81ef865", must be a whole commit id`],
       [
         { branch: undefined },
@@ -78,10 +75,10 @@ describe("the promise", () => {
         { chartProblems: ["Chart.yaml is not UTF-8 text"], chartVersion: undefined, appVersion: undefined },
         "Chart.yaml is not UTF-8 text",
       ],
-      [{ images: [] }, "the image registry.example.com/team/app:1.2.3 is not in the registry, must be there"],
+      [{ images: [] }, "the image registry.example.com/team/app:1.2.3 is not in the registry"],
       [
         { images: [{ reference: "registry.example.com/team/app:1.2.3" }] },
-        "the image registry.example.com/team/app:1.2.3 is not in the registry, must be there",
+        "the image registry.example.com/team/app:1.2.3 is not in the registry",
       ],
     ];
     for (const [evidence, reason] of broken) {
@@ -96,7 +93,7 @@ describe("the promise", () => {
   it("needs every image, and the digest that the stack file has for the first", () => {
     const images = ["registry.example.com/team/app", "registry.example.com/team/sidecar"] as const;
     assert.deepEqual(reasons({}, { images }), [
-      "the image registry.example.com/team/sidecar:1.2.3 is not in the registry, must be there",
+      "the image registry.example.com/team/sidecar:1.2.3 is not in the registry",
     ]);
     assert.deepEqual(reasons({}, { digest }), []);
     const other = `sha256:${"b".repeat(64)}`;
@@ -117,7 +114,7 @@ describe("the promise", () => {
 
   it("asks an OCI chart for its digest, and for Git facts where the tenant has a repository", () => {
     assert.deepEqual(artifactReasons({ chartDigest: undefined }), [
-      "the chart oci://registry.example.com/charts/app of this version is not in the registry, must be there",
+      "the chart oci://registry.example.com/charts/app of this version is not in the registry",
     ]);
     const repository = "https://git.example.com/team/app";
     const git = { repository, gitTag: "1.2.3", commit, branch: "master" };
@@ -169,7 +166,10 @@ describe("the head of a followed branch", () => {
   });
 
   it("is broken without a branch, a version or an appVersion", () => {
-    assert.deepEqual(branchReasons({ ...head, commit: undefined }, none), ['the branch "master" is not there in R']);
+    assert.deepEqual(branchReasons({ ...head, commit: undefined }, none), ['no branch "master" in R']);
+    assert.deepEqual(branchReasons({ ...head, commit: undefined, remoteHead: "main" }, none), [
+      'no branch "master" in R; the remote\'s HEAD is "main": set branch: main',
+    ]);
     assert.deepEqual(branchReasons({ ...head, chartVersion: undefined }, none), [
       'version is missing in Chart.yaml, must be a version such as "1.0.0"',
     ]);
@@ -207,7 +207,7 @@ describe("the image that was made for a commit", () => {
     const images = [{ reference: `I:${tag}`, digest: `sha256:${"b".repeat(64)}` }, { reference: `J:${tag}` }];
     assert.deepEqual(branchReasons({ ...evidence, images }, tenant), [
       `the digest of I:${tag} is "${images[0]!.digest!}", must be "${digest}", as the stack file says`,
-      `the image J:${tag} is not in the registry, must be there`,
+      `the image J:${tag} is not in the registry`,
     ]);
     assert.deepEqual(branchReasons({ ...evidence, images: undefined }, tenant).length, 2);
     const other = "ef".repeat(20);
