@@ -156,9 +156,7 @@ function describePrefix(prefix: string): string {
 /** Whether the tag would keep the promise with other prefixes. Reasons that prefixes cannot fix remain. */
 function validUnder(audited: Audit, tag: AuditedTag, prefix: Prefix): boolean {
   const version = versionOfTag(tag.tag, prefix.git);
-  if (version === undefined) {
-    return false;
-  }
+  if (version === undefined) return false;
   const evidence: Evidence = {
     version: tag.version,
     repository: audited.repository,

@@ -36,9 +36,7 @@ export async function findCredentials(registry: string, timeoutMs: number): Prom
     const found =
       (helper === undefined || helper === "" ? undefined : await askHelper(helper, name, timeoutMs)) ??
       fromAuths(config, name);
-    if (found !== undefined) {
-      return found;
-    }
+    if (found !== undefined) return found;
   }
   return undefined;
 }
@@ -60,9 +58,7 @@ async function readConfig(): Promise<DockerConfig> {
 
 function fromAuths(config: DockerConfig, name: string): Credentials | undefined {
   const entry = Object.entries(config.auths ?? {}).find(([key]) => key === name || hostOf(key) === name)?.[1];
-  if (entry === undefined) {
-    return undefined;
-  }
+  if (entry === undefined) return undefined;
   if (entry.identitytoken !== undefined && entry.identitytoken !== "") {
     return { kind: "identity", token: entry.identitytoken };
   }

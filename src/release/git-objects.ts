@@ -21,9 +21,7 @@ export function isReadable(fact: ObjectFact | undefined): fact is ObjectFact {
 
 /** The facts of each object, in the order of the names; nothing for an object that does not exist. */
 export async function checkObjects(git: Git, names: readonly string[]): Promise<(ObjectFact | undefined)[]> {
-  if (names.length === 0) {
-    return [];
-  }
+  if (names.length === 0) return [];
   const answers = textLines(await git(["cat-file", "--batch-check"], { input: names.join("\n") + "\n" }));
   return answers.map((answer) => {
     const match = /^([0-9a-f]+) (\w+) ([0-9]+)$/.exec(answer);
@@ -35,9 +33,7 @@ export async function checkObjects(git: Git, names: readonly string[]): Promise<
 export async function readObjects(git: Git, ids: readonly string[]): Promise<Map<string, Buffer>> {
   const contents = new Map<string, Buffer>();
   const distinct = [...new Set(ids)];
-  if (distinct.length === 0) {
-    return contents;
-  }
+  if (distinct.length === 0) return contents;
   const output = await git(["cat-file", "--batch"], { input: distinct.join("\n") + "\n" });
   let position = 0;
   for (const id of distinct) {

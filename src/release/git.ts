@@ -71,9 +71,7 @@ export async function withRepository<Result>(
   checkAddress(repository);
   const git = commandFor(options);
   const local = localPath(repository);
-  if (local !== undefined && statSync(local).isDirectory()) {
-    return use(await openLocal(git, local));
-  }
+  if (local !== undefined && statSync(local).isDirectory()) return use(await openLocal(git, local));
   // Synchronous, so that no signal arrives between making the folder and registering its removal.
   const scratch = mkdtempSync(join(tmpdir(), "authority-git-"));
   const removeExitHook = atExit(() => rmSync(scratch, removal));

@@ -22,11 +22,7 @@ export function parseImageAddress(repository: string): ImageAddress | undefined 
   const registry = !isHost || first === "index.docker.io" ? "docker.io" : first;
   const path = isHost ? rest : parts;
   const name = (registry === "docker.io" && path.length === 1 ? ["library", ...path] : path).join("/");
-  if (!/^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/.test(name)) {
-    return undefined;
-  }
-  if (!/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/.test(registry)) {
-    return undefined;
-  }
+  if (!/^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/.test(name)) return undefined;
+  if (!/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/.test(registry)) return undefined;
   return { registry, host: registry === "docker.io" ? "registry-1.docker.io" : registry, name };
 }

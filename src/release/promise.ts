@@ -137,7 +137,8 @@ function releasedFromReasons(evidence: Evidence, releasedFrom: readonly string[]
   const isAllowed = branch !== undefined && releasedFrom.some((pattern) => branchMatches(pattern, branch));
   if (releasedFrom.length === 0 || isAllowed) return [];
   const allowed = releasedFrom.map((pattern) => `"${pattern}"`).join(" or ");
-  if (branch !== undefined) return [`the commit ${String(commit)} lies on the branch "${branch}", must lie on ${allowed}`];
+  if (branch !== undefined)
+    return [`the commit ${String(commit)} lies on the branch "${branch}", must lie on ${allowed}`];
   return remoteHead === undefined
     ? [`the commit ${String(commit)} lies on no branch that releases are made from, must lie on ${allowed}`]
     : [`no branch ${allowed} in ${String(repository)}${headHint(remoteHead, "releasedFrom: [", "]")}`];

@@ -67,12 +67,8 @@ export function createRegistryClient(
       });
       return { status: response.status, headers: response.headers, body: await readBody(response, what, mostBytes) };
     } catch (error) {
-      if (error instanceof RegistryError) {
-        throw error;
-      }
-      if (signal?.aborted === true) {
-        throw new RegistryError(`${what}: aborted`);
-      }
+      if (error instanceof RegistryError) throw error;
+      if (signal?.aborted === true) throw new RegistryError(`${what}: aborted`);
       throw new PassingError(
         `${what}: ${timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : describeFailure(error)}`,
       );
@@ -83,9 +79,7 @@ export function createRegistryClient(
     const { registry, host } = request.address;
     const credentials = await findCredentials(registry, timeoutMs);
     const { scheme, parameters } = parseChallenge(challenge);
-    if (scheme === "basic") {
-      return credentials?.kind === "password" ? basic(credentials) : undefined;
-    }
+    if (scheme === "basic") return credentials?.kind === "password" ? basic(credentials) : undefined;
     if (scheme !== "bearer" || parameters.realm === undefined) {
       throw new RegistryError(`the registry ${host} asks for a sign-in that is neither Basic nor Bearer`);
     }
@@ -94,14 +88,10 @@ export function createRegistryClient(
     const what = `the sign-in at ${realm.host} for ${registry}/${request.address.name}`;
     const answer = await send(...tokenRequest(realm, parameters.service, scope, credentials, what), 1024 * 1024);
     throwIfPassing(answer, what);
-    if (answer.status !== 200) {
-      throw new RegistryError(`${what}: refused with HTTP ${answer.status}`);
-    }
+    if (answer.status !== 200) throw new RegistryError(`${what}: refused with HTTP ${answer.status}`);
     const { token, access_token } = parseJson(answer.body, what) as { token?: string; access_token?: string };
     const found = token ?? access_token;
-    if (typeof found !== "string" || found === "") {
-      throw new RegistryError(`${what}: the answer holds no token`);
-    }
+    if (typeof found !== "string" || found === "") throw new RegistryError(`${what}: the answer holds no token`);
     return `Bearer ${found}`;
   }
 
@@ -143,17 +133,13 @@ export function createRegistryClient(
       answer = await ask(authorization);
     }
     throwIfPassing(answer, what);
-    if (answer.status === 200) {
-      return { found: true, headers: answer.headers, body: answer.body };
-    }
+    if (answer.status === 200) return { found: true, headers: answer.headers, body: answer.body };
     // A HEAD has no body that could tell more, and 405 is the answer of a registry that knows no HEAD.
     const unknown =
       method === "HEAD"
         ? answer.status === 404 || answer.status === 405
         : answer.status === 404 && saysUnknown(answer.body);
-    if (unknown) {
-      return { found: false, headers: answer.headers, body: answer.body };
-    }
+    if (unknown) return { found: false, headers: answer.headers, body: answer.body };
     throw new RegistryError(`${what}: refused with HTTP ${answer.status}`);
   }
 
@@ -197,9 +183,7 @@ async function readBody(response: Response, what: string, mostBytes: number): Pr
   let bytes = 0;
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
-    if (bytes > mostBytes) {
-      throw new RegistryError(`${what}: the answer has more than ${mostBytes} bytes`);
-    }
+    if (bytes > mostBytes) throw new RegistryError(`${what}: the answer has more than ${mostBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -84,9 +84,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       const path = `manifests/${checkTag(tag)}`;
       const head = await request({ address, path, method: "HEAD", accept: manifestTypes, insecure, mostBytes: 0 });
       const named = head.headers.get("docker-content-digest");
-      if (head.found && named !== null && isDigest(named)) {
-        return named;
-      }
+      if (head.found && named !== null && isDigest(named)) return named;
       // Some registries answer no HEAD, or give no digest there; and only the body of a 404 says what is unknown.
       const answer = await readManifest(address, tag, insecure);
       return answer.found ? manifestDigest(answer, image, tag) : undefined;
@@ -98,15 +96,11 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       let path = "tags/list?n=1000";
       for (let page = 0; page < mostTagPages; page += 1) {
         const answer = await request({ address, path, method: "GET", insecure, mostBytes: mostManifestBytes });
-        if (!answer.found) {
-          return tags;
-        }
+        if (!answer.found) return tags;
         const listed = (parseJson(answer.body, `the tags of ${image}`) as { tags?: string[] | null }).tags ?? [];
         tags.push(...listed);
         const next = /<([^>]+)>\s*;[^,]*\brel="?next"?/.exec(answer.headers.get("link") ?? "")?.[1];
-        if (next === undefined) {
-          return tags;
-        }
+        if (next === undefined) return tags;
         path = next;
       }
       throw new RegistryError(`the list of the tags of ${image} does not end`);
@@ -115,9 +109,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     async readChart(url, tag, insecure) {
       const address = addressOf(url);
       const answer = await readManifest(address, tag, insecure);
-      if (!answer.found) {
-        return undefined;
-      }
+      if (!answer.found) return undefined;
       const digest = manifestDigest(answer, url, tag);
       const manifest = parseJson(answer.body, `the manifest of ${url}:${tag}`) as Manifest;
       const revision = textOf(manifest.annotations?.[revisionLabel]);

@@ -75,7 +75,7 @@ describe("authority lock", () => {
     });
     const reason =
       'Chart.yaml depends on redis ">=0.0.0" of https://charts.example.com, which neither charts/ nor Chart.lock pins at ' +
-      "that commit: Flux would run whatever is newest when it builds the chart; commit Chart.lock or the chart itself";
+      "that commit: Flux would use the newest version when it builds the chart; commit Chart.lock or the chart itself";
     const { code, stdout, stderr } = await lock();
     assert.equal(code, 3);
     assert.match(stdout, /^added shop 1\.1\.0/);

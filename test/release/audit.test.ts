@@ -111,7 +111,7 @@ describe("an audit", () => {
     ]);
     const tell = (file: string, lock: string) =>
       `${file} depends on redis ">=0.0.0" of ${address}, which neither charts/ nor ${lock} pins at that commit: ` +
-      `Flux would run whatever is newest when it builds the chart; commit ${lock} or the chart itself`;
+      `Flux would use the newest version when it builds the chart; commit ${lock} or the chart itself`;
     const unpinned = [tell("Chart.yaml", "Chart.lock")];
     const audited = await audit({ repository, chart: "charts/app", prefix: none });
     assert.deepEqual(Object.fromEntries(audited.tags.map(({ tag, reasons }) => [tag, reasons])), {
@@ -124,19 +124,17 @@ describe("an audit", () => {
       "1.0.6": [tell("requirements.yaml", "requirements.lock")],
       "1.0.7": [],
       "1.0.8": [
-        "both Chart.yaml and requirements.yaml list dependencies, of which Helm takes the latter; there must be one list",
-        "Chart.lock must be a map of keys, such as `dependencies: []`, and is none",
+        "both Chart.yaml and requirements.yaml list dependencies, and Helm uses only the latter; keep one list",
+        "Chart.lock must be a map of keys, such as `dependencies: []`, not a list or text",
       ],
-      "1.0.9": [
-        'requirements.yaml has the key "appversion", which Helm takes in place of that of Chart.yaml; there must be none',
-      ],
+      "1.0.9": ['requirements.yaml has the key "appversion", which Helm uses instead of that of Chart.yaml; remove it'],
       "1.0.10": [
-        `Chart.lock lists redis "7.x" of ${address}, which is no exact version, and charts/ does not hold it at that commit: ` +
-          "Flux would run whatever is newest when it builds the chart; commit Chart.lock as `helm dependency update` writes it",
+        `Chart.lock lists redis "7.x" of ${address}, which is not an exact version, and charts/ does not contain it at that commit: ` +
+          "Flux would use the newest version when it builds the chart; commit Chart.lock as `helm dependency update` writes it",
       ],
       "1.0.11": ["Chart.lock is too large to be read"],
       "1.0.12": unpinned,
-      "1.0.13": ["dependencies in Chart.yaml is no list, must be one of charts, such as `- name: redis`"],
+      "1.0.13": ["dependencies in Chart.yaml is not a list, must be a list of charts, such as `- name: redis`"],
     });
     const [first] = audited.tags;
     assert.deepEqual([first?.valid, first?.chartVersion, first?.appVersion], [false, "1.0.0", "1.0.0"]);
@@ -234,7 +232,7 @@ describe("an audit", () => {
       'appVersion of Chart.yaml is "0.1.0", must be "0.1.0-cli", the image tag',
     ]);
     assert.deepEqual(reasonsOf(audited, "v1.10.0"), [
-      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must stand in quotes",
+      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must be quoted",
       'appVersion of Chart.yaml is "1.10", must be "1.10.0", the image tag',
     ]);
     assert.deepEqual(reasonsOf(audited, "v1.10.1"), [

@@ -44,14 +44,14 @@ describe("Chart.yaml", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.10\n"), [
       "1.2.3",
       "1.10",
-      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must stand in quotes",
+      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must be quoted",
     ]);
     assert.deepEqual(read('version: 1.2.3\nappVersion: "1.10"\n'), ["1.2.3", "1.10"]);
     assert.deepEqual(read("version: 010\nappVersion: yes\n"), [
       "010",
       "yes",
-      "version in Chart.yaml is 010 without quotes, which Helm reads as 8; it must stand in quotes",
-      "appVersion in Chart.yaml is yes without quotes, which Helm reads as true; it must stand in quotes",
+      "version in Chart.yaml is 010 without quotes, which Helm reads as 8; it must be quoted",
+      "appVersion in Chart.yaml is yes without quotes, which Helm reads as true; it must be quoted",
     ]);
     assert.deepEqual(read("version: 1.2.3\nappVersion: 7\n"), ["1.2.3", "7"]);
     assert.deepEqual(read("version: 1.2.3\nappVersion: 2024-01-31\n"), ["1.2.3", "2024-01-31"]);
@@ -64,7 +64,7 @@ describe("Chart.yaml", () => {
       [`version in Chart.yaml is a map or a list, must be text`]: "version: {{ .Version }}\nappVersion: 1.2.3\n",
       [`Chart.yaml is not UTF-8 text`]: Buffer.from([0x76, 0xff, 0xfe]),
       [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, and is empty`]: "",
-      [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, and is none`]: "- version: 1.2.3\n",
+      [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, not a list or text`]: "- version: 1.2.3\n",
     };
     for (const [reason, content] of Object.entries(broken)) {
       assert.deepEqual(readChartYaml(content).problems, [reason]);
@@ -88,19 +88,19 @@ describe("Chart.yaml", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\nappversion: 6.6.6\n"), [
       "1.2.3",
       undefined,
-      'Chart.yaml has the key "appversion", which Helm takes for "appVersion"; there must be "appVersion" alone',
+      'Chart.yaml has the key "appversion", which Helm reads as "appVersion"; write "appVersion"',
     ]);
     // Go's JSON folds the long s as well.
     assert.deepEqual(read('version: 1.2.0\nappVersion: "1.2.0"\nverſion: 6.6.6\nappVerſion: "6.6.6"\n'), [
       undefined,
       undefined,
-      'Chart.yaml has the key "verſion", which Helm takes for "version"; there must be "version" alone',
-      'Chart.yaml has the key "appVerſion", which Helm takes for "appVersion"; there must be "appVersion" alone',
+      'Chart.yaml has the key "verſion", which Helm reads as "version"; write "version"',
+      'Chart.yaml has the key "appVerſion", which Helm reads as "appVersion"; write "appVersion"',
     ]);
     assert.deepEqual(read("VERſION: 6.6.6\nappVersion: 1.2.3\n"), [
       undefined,
       "1.2.3",
-      'Chart.yaml has the key "VERſION", which Helm takes for "version"; there must be "version" alone',
+      'Chart.yaml has the key "VERſION", which Helm reads as "version"; write "version"',
     ]);
   });
 
@@ -108,12 +108,12 @@ describe("Chart.yaml", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\n<<: {appverſion: 6.6.6}\n"), [
       "1.2.3",
       undefined,
-      'Chart.yaml has the key "appverſion", which Helm takes for "appVersion"; there must be "appVersion" alone',
+      'Chart.yaml has the key "appverſion", which Helm reads as "appVersion"; write "appVersion"',
     ]);
     assert.deepEqual(read("name: &k appVersion\nversion: 1.2.3\nappVersion: 1.2.3\n*k : 6.6.6\n"), [
       "1.2.3",
       undefined,
-      'Chart.yaml has the key "appVersion" more than once; there must be one',
+      'Chart.yaml has the key "appVersion" more than once; expected once',
     ]);
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\n<<: {version: 6.6.6}\n"), ["1.2.3", "1.2.3"]);
   });

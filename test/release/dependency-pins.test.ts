@@ -27,7 +27,7 @@ function problems(declared: readonly Entry[], vendored: readonly string[] = [], 
   });
 }
 
-const newest = "Flux would run whatever is newest when it builds the chart";
+const newest = "Flux would use the newest version when it builds the chart";
 const redis = { name: "redis", version: ">=0.0.0", repository };
 const exact = { ...redis, version: "1.2.3" };
 const unpinned =
@@ -108,7 +108,7 @@ describe("the dependencies of a chart in Git", () => {
   });
 
   it("are those of the lock, where there is one", () => {
-    const notListed = unpinned.replace(newest, "Flux would build the chart by Chart.lock, which has it not");
+    const notListed = unpinned.replace(newest, "Flux would build the chart by Chart.lock, which does not list it");
     assert.deepEqual(problems([redis], [], [redis]), [unpinned]);
     assert.deepEqual(problems([exact], [], [redis]), [unpinned.replace(">=0.0.0", "1.2.3")]);
     assert.deepEqual(problems([redis], [], [exact, redis]), [unpinned]);
@@ -117,7 +117,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([redis], [], [{ ...exact, repository: "https://elsewhere.example.com" }]), [notListed]);
     assert.deepEqual(problems([redis], ["redis/Chart.yaml"], []), []);
     assert.deepEqual(problems([], [], [redis]), [
-      `Chart.lock lists redis ">=0.0.0" of ${repository}, which is no exact version, and charts/ does not hold it at that commit: ${newest}; commit Chart.lock as \`helm dependency update\` writes it`,
+      `Chart.lock lists redis ">=0.0.0" of ${repository}, which is not an exact version, and charts/ does not contain it at that commit: ${newest}; commit Chart.lock as \`helm dependency update\` writes it`,
     ]);
   });
 
@@ -149,23 +149,23 @@ describe("the dependencies of a chart in Git", () => {
   it("that cannot be read are not passed", () => {
     const read = (content: string) => listOf("Chart.yaml", content).problems;
     assert.deepEqual(read("dependencies: redis\n"), [
-      "dependencies in Chart.yaml is no list, must be one of charts, such as `- name: redis`",
+      "dependencies in Chart.yaml is not a list, must be a list of charts, such as `- name: redis`",
     ]);
     assert.deepEqual(read("dependencies: {redis: 1.2.3}\n"), [
-      "dependencies in Chart.yaml is no list, must be one of charts, such as `- name: redis`",
+      "dependencies in Chart.yaml is not a list, must be a list of charts, such as `- name: redis`",
     ]);
     assert.deepEqual(read("dependencies: [null, redis, {version: 1.2.3}, {name: {}}, {name: a, repository: [b]}]\n"), [
-      "dependency 1 in Chart.yaml is no map, must have a `name`",
-      "dependency 2 in Chart.yaml is no map, must have a `name`",
+      "dependency 1 in Chart.yaml is not a map, must have a `name`",
+      "dependency 2 in Chart.yaml is not a map, must have a `name`",
       "dependency 3 in Chart.yaml has no `name`, must have the name of a chart",
       "name of dependency 4 in Chart.yaml is a map or a list, must be text",
       "repository of dependency 5 in Chart.yaml is a map or a list, must be text",
     ]);
     assert.deepEqual(read("Dependencies: [{name: redis}]\n"), [
-      'Chart.yaml has the key "Dependencies", which Helm takes for "dependencies"; there must be "dependencies" alone',
+      'Chart.yaml has the key "Dependencies", which Helm reads as "dependencies"; write "dependencies"',
     ]);
     assert.deepEqual(read('dependencies: [{name: redis, version: 1.2.3, "verſion": "*"}]\n'), [
-      'dependency 1 in Chart.yaml has the key "verſion", which Helm takes for "version"; there must be "version" alone',
+      'dependency 1 in Chart.yaml has the key "verſion", which Helm reads as "version"; write "version"',
     ]);
     for (const nothing of ["name: app\n", "dependencies:\n", "dependencies: []\n", ""]) {
       assert.deepEqual(listOf("Chart.yaml", nothing), { file: "Chart.yaml", dependencies: [], problems: [] });

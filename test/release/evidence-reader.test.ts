@@ -137,7 +137,7 @@ describe("releases on a Git server and in a registry", () => {
     const parts = { repository: `${gitServer.url}/other.git` };
     const unpinned =
       'Chart.yaml depends on redis ">=0.0.0" of https://***@charts.example.com, which neither charts/ nor Chart.lock pins at ' +
-      "that commit: Flux would run whatever is newest when it builds the chart; commit Chart.lock or the chart itself";
+      "that commit: Flux would use the newest version when it builds the chart; commit Chart.lock or the chart itself";
     const { evidence: loose, reasons } = await resolveRelease(tenant(parts), noLock, makeReader());
     assert.deepEqual([reasons, loose?.chartProblems, loose?.chartVersion], [[unpinned], [unpinned], "1.0.0"]);
     assert.ok(loose !== undefined);
