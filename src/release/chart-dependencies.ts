@@ -50,7 +50,7 @@ function readEntry(where: string, entry: unknown): Dependency | string[] {
     const value = values.get(key) ?? "";
     problems.push(...spellingProblems(where, [...values.keys()], key));
     if (value instanceof Date) return value.toISOString();
-    if (typeof value !== "object") return String(value);
+    if (["string", "number", "boolean"].includes(typeof value)) return `${value as string | number | boolean}`;
     problems.push(`${key} of ${where} is a map or a list, must be text`);
     return "";
   };
