@@ -33,7 +33,7 @@ function reasonsOf({ tags }: Audit, wanted: string): readonly string[] | undefin
   return tags.find(({ tag }) => tag === wanted)?.reasons;
 }
 
-/** With and without the prefix `v`: together they keep 99 of 109 tags, and the ten broken ones are never kept. */
+/** With and without the prefix `v`: together 99 of 109 tags are valid, and the ten broken ones are never valid. */
 async function assertPodinfo(repository: string, chart: string): Promise<[Audit, Audit]> {
   const releasedFrom = ["master"];
   const bare = await audit({ repository, chart, prefix: none, releasedFrom });
@@ -70,7 +70,7 @@ describe("an audit", () => {
     }
   });
 
-  it("tells of dependencies that the commit does not pin", async () => {
+  it("reports dependencies that the commit does not pin", async () => {
     const address = "https://charts.example.com";
     const list = (version: string) =>
       `dependencies: [{name: redis, version: "${version}", repository: "${address}"}]\n`;
@@ -148,7 +148,7 @@ describe("an audit", () => {
     }
   });
 
-  it("lists what SemVer tags there are by version, with the exact facts, and nothing else", async () => {
+  it("lists only SemVer tags, by version, with their exact facts", async () => {
     const repository = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.0"), lightweight: ["1.0.0", "nightly", "release-1", "1.0"] },
       { files: chartAt("1.10.0"), annotated: ["1.10.0"] },
@@ -192,7 +192,7 @@ describe("an audit", () => {
     });
   });
 
-  it("judges strange tags and charts right", async () => {
+  it("judges unusual tags and charts", async () => {
     const file = (content: string) => ({ "charts/app/Chart.yaml": content });
     const repository = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.86"), lightweight: ["vv1.0.86"] },
@@ -245,7 +245,7 @@ describe("an audit", () => {
     assert.match(reasonsOf(audited, "v3.0.0")?.join() ?? "", /does not point at a commit, must point at one/);
   });
 
-  it("says which prefixes would make more tags keep the promise", async () => {
+  it("suggests prefixes with which more tags keep the promise", async () => {
     const repository = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.0"), lightweight: ["v1.0.0"] },
       { files: chartAt("1.1.0"), lightweight: ["v1.1.0"] },
@@ -261,7 +261,7 @@ describe("an audit", () => {
     ]);
   });
 
-  it("judges the branch only where it is asked to", async () => {
+  it("judges branches only with releasedFrom", async () => {
     const repository = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.0"), lightweight: ["1.0.0"] },
       { files: chartAt("1.0.1"), branch: "release/1.0", from: "refs/heads/master", lightweight: ["1.0.1"] },
@@ -296,7 +296,7 @@ describe("an audit", () => {
     }
   });
 
-  it("keeps each of 500 tags that are in order", async () => {
+  it("finds 500 valid tags valid", async () => {
     const commits = Array.from({ length: 500 }, (_, patch): ScratchCommit => ({
       files: chartAt(`1.0.${patch}`),
       annotated: [`1.0.${patch}`],
@@ -306,7 +306,7 @@ describe("an audit", () => {
     assert.equal(validTags(audited).length, 500);
   });
 
-  it("of a repository without tags, or of none, says so", async () => {
+  it("reports a missing repository, and lists nothing without tags", async () => {
     const repository = await makeRepository(join(directory(), "app.git"), [{ files: chartAt("1.0.0") }]);
     assert.deepEqual((await audit({ repository, chart: "charts/app", prefix: none })).tags, []);
     const options = { chart: "charts/app", prefix: none };

@@ -10,8 +10,8 @@ function read(content: string | Buffer) {
 describe("Chart.yaml", () => {
   const both = ["1.2.3", "1.2.3"];
 
-  it("gives both versions as they are written", () => {
-    const kept = {
+  it("returns both versions as they are written", () => {
+    const valid = {
       plain: "version: 1.2.3\nappVersion: 1.2.3\n",
       quoted: "version: \"1.2.3\"\nappVersion: '1.2.3' # a comment\n",
       crlf: "apiVersion: v1\r\nversion: 1.2.3\r\nappVersion: 1.2.3\r\n",
@@ -25,7 +25,7 @@ describe("Chart.yaml", () => {
         "dependencies:\n  - name: redis\n    version: 9.9.9\n    appVersion: 9.9.9\nversion: 1.2.3\nappVersion: 1.2.3\n",
       annotation: "annotations: {version: 9.9.9}\nversion: 1.2.3\nappVersion: 1.2.3\n",
     };
-    for (const [name, content] of Object.entries(kept)) {
+    for (const [name, content] of Object.entries(valid)) {
       assert.deepEqual(read(content), both, name);
       assert.deepEqual(read(Buffer.from(content)), both, name);
     }
@@ -33,14 +33,14 @@ describe("Chart.yaml", () => {
     assert.deepEqual(read('version: "1.2.3"\nappVersion: "1.2.3 "\n'), ["1.2.3", "1.2.3 "]);
   });
 
-  it("lacks what is not there", () => {
+  it("returns nothing for missing fields", () => {
     assert.deepEqual(read("version: 1.2.3\n"), ["1.2.3", undefined]);
     assert.deepEqual(read("version: 1.2.3\nappVersion:\n"), ["1.2.3", undefined]);
     assert.deepEqual(read("version: 1.2.3\nappVersion: ~\n"), ["1.2.3", undefined]);
     assert.deepEqual(read("name: app\n"), [undefined, undefined]);
   });
 
-  it("says what Helm would make of a number without quotes", () => {
+  it("reports an unquoted value that Helm reads differently", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.10\n"), [
       "1.2.3",
       "1.10",
@@ -57,7 +57,7 @@ describe("Chart.yaml", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 2024-01-31\n"), ["1.2.3", "2024-01-31"]);
   });
 
-  it("is broken, with the reason, when it cannot be read", () => {
+  it("reports why it cannot be read", () => {
     const broken = {
       [`Chart.yaml cannot be read as YAML at line 3: Map keys must be unique`]:
         "version: 1.2.3\nappVersion: 1.2.3\nversion: 1.2.4\n",
@@ -84,7 +84,7 @@ describe("Chart.yaml", () => {
     );
   });
 
-  it("has no second spelling of a key, which Helm would take for the first", () => {
+  it("reports a second spelling of a key", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\nappversion: 6.6.6\n"), [
       "1.2.3",
       undefined,
@@ -104,7 +104,7 @@ describe("Chart.yaml", () => {
     ]);
   });
 
-  it("has no key that a merge or an alias brings in, which Helm would take for the first", () => {
+  it("reports a repeated key from a merge or an alias", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\n<<: {appverſion: 6.6.6}\n"), [
       "1.2.3",
       undefined,
@@ -118,7 +118,7 @@ describe("Chart.yaml", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\n<<: {version: 6.6.6}\n"), ["1.2.3", "1.2.3"]);
   });
 
-  it("is read without a throw, whatever it is", () => {
+  it("never throws", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.uint8Array()), (content) =>
         Array.isArray(readChartYaml(content).problems),
@@ -126,7 +126,7 @@ describe("Chart.yaml", () => {
     );
   });
 
-  it("gives back any text that is quoted as JSON quotes it", () => {
+  it("returns any text that is quoted as in JSON", () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), (text) => {
         assert.deepEqual(read(`version: 1.0.0\nappVersion: ${JSON.stringify(text)}\n`), ["1.0.0", text]);

@@ -62,7 +62,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([redis, { ...redis, name: "pg" }]), [unpinned, unpinned.replace("redis", "pg")]);
   });
 
-  it("are pinned by an exact version, in the lock or where there is none", () => {
+  it("are pinned by an exact version, with or without a lock", () => {
     for (const version of ["1.2.3", "v1.2.3", "1.2.3-rc.1", "1.2.3+build.7"]) {
       assert.deepEqual(problems([{ ...redis, version }]), [], version);
       assert.deepEqual(problems([redis], [], [{ ...redis, version }]), [], version);
@@ -70,7 +70,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([redis], [], [{ ...exact, repository: `${repository}/` }]), []);
   });
 
-  it("are pinned by what lies in charts/", () => {
+  it("are pinned by charts in charts/", () => {
     for (const vendored of [
       ["redis/Chart.yaml"],
       ["redis-1.2.3.tgz"],
@@ -97,7 +97,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([{ ...redis, name: "redis-ha" }], ["redis-ha-1.2.3.tgz"]), []);
   });
 
-  it("are looked for in charts/ as Flux does: by the alias, unless there are as many charts as are wanted", () => {
+  it("are looked up in charts/ by alias, unless charts/ has as many charts as the list", () => {
     const cache = { ...redis, alias: "cache" };
     const pg = { ...exact, name: "pg" };
     assert.deepEqual(problems([cache], ["redis-1.2.3.tgz"]), []);
@@ -107,7 +107,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([cache, { ...redis, alias: "queue" }], [], [exact, exact]), []);
   });
 
-  it("are those of the lock, where there is one", () => {
+  it("are read from the lock if it exists", () => {
     const notListed = unpinned.replace(newest, "Flux would build the chart by Chart.lock, which does not list it");
     assert.deepEqual(problems([redis], [], [redis]), [unpinned]);
     assert.deepEqual(problems([exact], [], [redis]), [unpinned.replace(">=0.0.0", "1.2.3")]);
@@ -121,13 +121,13 @@ describe("the dependencies of a chart in Git", () => {
     ]);
   });
 
-  it("are none of Flux's to fetch where they lie in the same repository", () => {
+  it("need no pin in the same repository", () => {
     for (const local of ["", null, undefined, "file://../common"]) {
       assert.deepEqual(problems([{ ...redis, repository: local }]), [], String(local));
     }
   });
 
-  it("need the lock where they name a repository by its alias", () => {
+  it("need the lock when the repository is an alias", () => {
     for (const alias of ["@example", "alias:example"]) {
       const aliased = { ...exact, repository: alias };
       assert.deepEqual(problems([aliased]).length, 1);
@@ -136,7 +136,7 @@ describe("the dependencies of a chart in Git", () => {
     }
   });
 
-  it("are told without the secrets of their address", () => {
+  it("are shown without the secrets in their address", () => {
     const [problem = ""] = problems([
       { ...redis, repository: "https://somebody:hunter2@charts.example.com/a?token=hunter3" },
     ]);
@@ -146,7 +146,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.match(strange, /^Chart\.yaml depends on "re\\ndis" ">=0\.0\.0" of "oci:\/\/a b", which /);
   });
 
-  it("that cannot be read are not passed", () => {
+  it("are refused when they cannot be read", () => {
     const read = (content: string) => listOf("Chart.yaml", content).problems;
     assert.deepEqual(read("dependencies: redis\n"), [
       "dependencies in Chart.yaml is not a list, must be a list of charts, such as `- name: redis`",
@@ -174,7 +174,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.equal(problems([redis], ["redis-1.2.3.tgz"], [{}]).length, 1);
   });
 
-  it("are read with their merges and aliases, as Helm reads them", () => {
+  it("are read with merges and aliases, as Helm reads them", () => {
     const list = listOf(
       "Chart.yaml",
       "x: &x {name: redis, version: 1.10}\n<<: {dependencies: [*x, {<<: *x, alias: b}]}\n",
@@ -185,7 +185,7 @@ describe("the dependencies of a chart in Git", () => {
     ]);
   });
 
-  it("pass only where nothing that Flux would fetch is a range", () => {
+  it("pass only if Flux would fetch no range", () => {
     const name = fc.constantFrom("a", "b");
     const nameOf = new Map([
       ["a/Chart.yaml", "a"],

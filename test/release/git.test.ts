@@ -80,7 +80,7 @@ describe("a Git repository", () => {
     });
   }
 
-  it("is never taken for a folder that has the name of its URL", async () => {
+  it("is never a folder with the name of its URL", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
     const url = `${server.url}/app.git`;
@@ -102,7 +102,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("gives what lies beside the file as well, and of a folder the names alone", async () => {
+  it("is read with the files beside a file, and the names in a folder", async () => {
     const vendored = { "charts/app/charts/pg-1.0.0.tgz": "\0", "charts/app/charts/redis/Chart.yaml": "name: redis\n" };
     const path = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.0"), lightweight: ["1.0.0"] },
@@ -156,7 +156,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("from elsewhere leaves nothing in the folder for temporary files", async () => {
+  it("leaves no temporary files when it is remote", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
     const { TMPDIR: before } = process.env;
@@ -176,7 +176,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("is one of many that are read at once, with one listener for the end of the process", async () => {
+  it("shares one exit listener with others that are read at the same time", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
     const before = process.listenerCount("exit");
@@ -193,7 +193,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("is read whole from a server that knows no filters", async () => {
+  it("is cloned whole when the server does not support filters", async () => {
     const path = await makeApp();
     await git({ directory: path }, "update-server-info");
     await git({ directory: path }, "repack", "-adq");
@@ -227,7 +227,7 @@ describe("a Git repository", () => {
     assert.equal(existsSync(trace), false);
   });
 
-  it("is not looked for in the folders around, nor where a Git hook's variables point", async () => {
+  it("is not looked up in parent folders or a Git hook's variables", async () => {
     await makeApp();
     const inner = join(directory(), "app.git", "inner");
     mkdirSync(inner);
@@ -240,7 +240,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("that does not answer is given up in time, and no process goes on asking", async () => {
+  it("times out or is aborted, and leaves no process behind", async () => {
     const silent = createServer(() => undefined);
     const server = await listenOnLoopback(silent);
     try {
@@ -262,7 +262,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("that does not answer is not asked for ever by a Git whose own reader was killed", async () => {
+  it("times out in Git itself when the reader was killed", async () => {
     const silent = createServer();
     const server = await listenOnLoopback(silent);
     try {
@@ -280,7 +280,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("is tried again when the server fails, or ends the connection, in passing", async () => {
+  it("is read again after a transient failure of the server", async () => {
     let requests = 0;
     const path = await makeApp();
     const good = await serveGit({ root: directory() });
