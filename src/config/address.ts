@@ -11,9 +11,15 @@ export const imageRepository = new RegExp(`^${registryHost}(?:/${pathPart})+$`);
 /** An OCI artifact without tag and digest: `oci://ghcr.io/stefanprodan/charts/podinfo`. */
 export const ociRepository = new RegExp(`^oci://${registryHost}(?:/${pathPart})+$`);
 
-/** The text with the user and the password of every URL in it hidden, fit to be shown. */
+/**
+ * The user info of a URL, up to the last `@` of the host part. A password may hold a raw `/`, `?` or `#`, which end the
+ * host part: after `host:` only a port is left as it is.
+ */
+const userInfo = /(?<=:\/\/)(?:[^\s/?#]*@|(?!\[)[^\s/?#:]*:(?!\d+(?![\w%@]))(?:(?!:\/\/)\S)*@)/g;
+
+/** The text with the user info of every URL replaced by `***`, safe to show. */
 export function withoutCredentials(text: string): string {
-  return text.replace(/([a-zA-Z][a-zA-Z0-9+.-]*:\/\/)[^/?#\s]*@/g, "$1***@");
+  return text.replace(userInfo, "***@");
 }
 
 /**

@@ -1,27 +1,30 @@
-const waiting = new Set<() => void>();
+/**
+ * Clean-up at the end of the process. The package `exit-hook` would end the process at the first SIGINT or SIGTERM; we
+ * must wait for Pulumi's engine (`src/cli/running-engine.ts`).
+ */
+const hooks = new Set<() => void>();
 
 /**
- * Runs `clear` when the process ends, what was asked for last first. One listener serves all who wait, however many
- * they are.
+ * Runs `hook` when the process exits, the newest hook first. Errors are ignored: the exit code is already set.
  *
- * @param clear synchronous: nothing else runs any more. Its failure is nobody's: the exit code has been decided
- * @returns takes it back
+ * @param hook synchronous
+ * @returns removes the hook
  */
-export function atExit(clear: () => void): () => void {
-  if (waiting.size === 0) process.on("exit", clearAll);
-  waiting.add(clear);
+export function atExit(hook: () => void): () => void {
+  if (hooks.size === 0) process.on("exit", runHooks);
+  hooks.add(hook);
   return () => {
-    waiting.delete(clear);
-    if (waiting.size === 0) process.removeListener("exit", clearAll);
+    hooks.delete(hook);
+    if (hooks.size === 0) process.removeListener("exit", runHooks);
   };
 }
 
-function clearAll(): void {
-  for (const clear of [...waiting].reverse()) {
+function runHooks(): void {
+  for (const hook of [...hooks].reverse()) {
     try {
-      clear();
+      hook();
     } catch {
-      // What cannot be cleared away must not keep the rest from being so.
+      // The other hooks still run.
     }
   }
 }

@@ -1,38 +1,38 @@
-/** Judges every release of an application's repository: is the application ready to be a tenant? */
+/** Judges every release of an application's repository: is the application ready to become a tenant? */
 import type { Prefix } from "../config/stack-config";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
 import type { Evidence } from "./evidence";
-import { withRepository, type GitOptions, type GitRepository } from "./git";
-import { besideChartFile, branchesNamed, chartFactsOf, chartFilePath, tagFactsOf } from "./git-evidence";
+import { pathInRepository, withRepository, type GitOptions } from "./git";
+import { readBranch, readCharts, tagFactsOf } from "./git-evidence";
 import { promiseReasons } from "./promise";
 
-/** What is audited. */
+/** What to audit. */
 export interface AuditOptions {
-  /** Any URL that Git takes, a path, or a bundle file. */
+  /** A URL, a path, or a bundle file. */
   readonly repository: string;
   /** The chart's path in the repository, such as `charts/podinfo` or `./charts/podinfo`. */
   readonly chart: string;
   readonly prefix: Prefix;
-  /** Patterns of branches on one of which a release's commit must lie. Default: none, the branch is not judged. */
+  /** Patterns of the branches that a release's commit may be on. Default: none, branches are not judged. */
   readonly releasedFrom?: readonly string[];
-  /** Told of each step of the work, in a few words. */
+  /** Receives a short description of each step. */
   readonly onProgress?: (step: string) => void;
   readonly git?: GitOptions;
 }
 
-/** The verdicts on all SemVer tags of a repository. The registry is not asked. */
+/** The verdicts on all SemVer tags of a repository. Images are not judged. */
 export interface Audit {
   readonly repository: string;
   readonly chart: string;
   readonly prefix: Prefix;
-  /** In the order of the versions, then of the tags' names. */
+  /** By version, then by name. */
   readonly tags: readonly AuditedTag[];
 }
 
-/** The verdict on one tag. A fact that does not exist is `null`. */
+/** The verdict on one tag. A missing fact is `null`. */
 export interface AuditedTag {
   readonly tag: string;
-  /** What stays of the tag without the declared prefix, or without its leading `v`s where it does not carry that. */
+  /** The tag without the declared prefix, or, when it does not have that, without leading `v`s. */
   readonly version: string;
   readonly commit: string | null;
   readonly chartVersion: string | null;
@@ -42,63 +42,54 @@ export interface AuditedTag {
   readonly reasons: readonly string[];
 }
 
-/** Prefixes under which tags keep the promise that break it under the declared ones. */
+/** Prefixes with which tags keep the promise that break it with the declared ones. */
 export interface PrefixSuggestion {
   readonly prefix: Prefix;
-  /** How many tags would keep the promise that do not now. */
+  /** How many more tags would keep the promise. */
   readonly gained: number;
   /** How many tags would no longer keep it. */
   readonly lost: number;
 }
 
 /**
- * Judges every tag that is SemVer behind the declared Git prefix or behind any leading `v`s.
+ * Judges every tag that is SemVer after the declared Git prefix or after any number of `v`s.
  *
  * @throws GitError when the repository cannot be read
  */
 export async function audit(options: AuditOptions): Promise<Audit> {
   const { repository, chart, prefix, releasedFrom = [], onProgress = () => undefined } = options;
-  const file = chartFilePath(chart);
+  const folder = pathInRepository(chart);
   onProgress(`reading the tags of ${repository}`);
   return withRepository(repository, options.git ?? {}, async (git) => {
     const candidates = candidatesOf([...git.refs.tags.keys()], prefix.git);
-    onProgress(`reading ${file} at ${candidates.length} tags`);
+    onProgress(`reading ${folder}/Chart.yaml at ${candidates.length} tags`);
     const refName = (tag: string) => `refs/tags/${tag}`;
-    const files = await git.readFiles(
-      candidates.map(({ tag }) => refName(tag)),
-      file,
-      besideChartFile(chart),
-    );
-    const branchOf = await readBranches(git, releasedFrom, onProgress);
-    const tags = candidates.map(({ tag, version }): AuditedTag => {
-      const found = files.get(refName(tag)) ?? {};
+    const refNames = candidates.map(({ tag }) => refName(tag));
+    const charts = await readCharts(git, refNames, chart, { pinned: true });
+    if (releasedFrom.length > 0) onProgress(`reading the commits of ${releasedFrom.join(", ")}`);
+    const tags = candidates.map(async ({ tag, version }): Promise<AuditedTag> => {
+      const facts = charts.get(refName(tag)) ?? {};
+      const branch = await readBranch(git, facts.commit, releasedFrom);
       const evidence: Evidence = {
         version,
         repository,
         chart,
         images: [],
-        ...tagFactsOf(git.refs, tag, found),
-        ...chartFactsOf(found),
-        branch: found.commit === undefined ? undefined : branchOf(found.commit),
+        ...tagFactsOf(git.refs, tag),
+        ...facts,
+        ...branch,
       };
       const reasons = judge(evidence, prefix, releasedFrom);
-      return {
-        tag,
-        version,
-        commit: evidence.commit ?? null,
-        chartVersion: evidence.chartVersion ?? null,
-        appVersion: evidence.appVersion ?? null,
-        valid: reasons.length === 0,
-        reasons,
-      };
+      const { commit = null, chartVersion = null, appVersion = null } = evidence;
+      return { tag, version, commit, chartVersion, appVersion, valid: reasons.length === 0, reasons };
     });
-    return { repository, chart, prefix, tags };
+    return { repository, chart, prefix, tags: await Promise.all(tags) };
   });
 }
 
 /**
- * Which other prefixes (`""` or `"v"` in each of the three places) would make tags keep the promise that break it now,
- * the ones that gain most first. A tag that is broken for another reason stays broken.
+ * Other prefixes (`""` or `"v"` for Git tag, chart and image) with which more tags keep the promise, the highest gain
+ * first. A tag that breaks the promise for another reason still breaks it.
  */
 export function suggestPrefixes(audited: Audit): PrefixSuggestion[] {
   const choices = ["", "v"];
@@ -141,24 +132,10 @@ function candidatesOf(tags: readonly string[], prefix: string): Candidate[] {
     .sort((one, other) => compareVersions(one.version, other.version) || (one.tag < other.tag ? -1 : 1));
 }
 
-/** Tells of a commit on which of the branches it lies; reads nothing where no branch is asked for. */
-async function readBranches(
-  git: GitRepository,
-  patterns: readonly string[],
-  onProgress: (step: string) => void,
-): Promise<(commit: string) => string | undefined> {
-  const branches: { branch: string; commits: ReadonlySet<string> }[] = [];
-  for (const branch of branchesNamed(git.refs, patterns)) {
-    onProgress(`reading the commits of the branch ${branch}`);
-    branches.push({ branch, commits: await git.readCommits(branch) });
-  }
-  return (commit) => branches.find(({ commits }) => commits.has(commit))?.branch;
-}
-
 function judge(evidence: Evidence, prefix: Prefix, releasedFrom: readonly string[]): string[] {
   const { gitTag = "", version } = evidence;
   const carried = gitTag.slice(0, gitTag.length - version.length);
-  // The tag is judged by the prefix that it carries, so that the sentence can name that and not the whole tag.
+  // Judged by its own prefix first, so that the reason can name the prefix.
   const reasons = promiseReasons(evidence, {
     imageTag: prefix.image + version,
     prefix: { ...prefix, git: carried },
@@ -169,22 +146,17 @@ function judge(evidence: Evidence, prefix: Prefix, releasedFrom: readonly string
   });
   return carried === prefix.git
     ? reasons
-    : [
-        `the Git tag "${gitTag}" carries ${describePrefix(carried)}, must carry ${describePrefix(prefix.git)}`,
-        ...reasons,
-      ];
+    : [`the Git tag "${gitTag}" has ${describePrefix(carried)}, must have ${describePrefix(prefix.git)}`, ...reasons];
 }
 
 function describePrefix(prefix: string): string {
   return prefix === "" ? "no prefix" : `the prefix "${prefix}"`;
 }
 
-/** Of the reasons under the declared prefixes, those that other prefixes cannot fix stay. */
+/** Whether the tag would keep the promise with other prefixes. Reasons that prefixes cannot fix remain. */
 function validUnder(audited: Audit, tag: AuditedTag, prefix: Prefix): boolean {
   const version = versionOfTag(tag.tag, prefix.git);
-  if (version === undefined) {
-    return false;
-  }
+  if (version === undefined) return false;
   const evidence: Evidence = {
     version: tag.version,
     repository: audited.repository,
@@ -195,7 +167,7 @@ function validUnder(audited: Audit, tag: AuditedTag, prefix: Prefix): boolean {
     appVersion: tag.appVersion ?? undefined,
     images: [],
   };
-  const mendable = judge(evidence, audited.prefix, []);
-  const others = tag.reasons.filter((reason) => !mendable.includes(reason));
+  const fixable = judge(evidence, audited.prefix, []);
+  const others = tag.reasons.filter((reason) => !fixable.includes(reason));
   return others.length === 0 && judge({ ...evidence, version }, prefix, []).length === 0;
 }

@@ -1,7 +1,7 @@
 /**
- * Whether a branch is one that a pattern of `releasedFrom` names. `*` stands for any characters but `/`, `**` for any
- * characters at all, `?` for one character but `/`; everything else stands for itself, upper and lower case apart.
- * `release/*` names `release/1.x`, and not `release/old/1.x`.
+ * Whether a pattern of `releasedFrom` matches the branch. `*` matches any characters but `/`, `**` any characters, `?`
+ * one character but `/`; everything else matches itself, case-sensitively. `release/*` matches `release/1.x`, but not
+ * `release/old/1.x`.
  */
 export function branchMatches(pattern: string, branch: string): boolean {
   const source = pattern.replace(

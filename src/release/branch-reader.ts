@@ -1,165 +1,122 @@
 /**
- * Reads what a stack that follows a branch runs: the head of the branch; or, where the application publishes an image
- * for each commit, that image and the chart of its commit; or, where it publishes a chart for each commit, the newest.
+ * Reads the evidence of what a tenant that follows a branch runs: the branch's head; or, with an image for each commit,
+ * that image and the chart of its commit; or, with a chart for each commit, the newest chart.
  */
 import type { BranchChart, BranchImage, Tenant } from "../config/stack-config";
 import { parseRange, rangeAllows } from "../version/range";
 import { commitOfTag, tagMatches } from "../version/tag-pattern";
 import { chartTagOf, compareVersions, versionOfTag } from "../version/version";
-import type { BranchEvidence, ImageEvidence } from "./evidence";
-import { besideChartFile, chartFactsOf, chartFilePath } from "./git-evidence";
+import type { BranchEvidence } from "./evidence";
+import type { FactReader } from "./fact-reader";
+import type { GitRepository } from "./git";
+import { readCharts } from "./git-evidence";
 import { chartReference } from "./promise";
 import { Attempts, type ReadResult } from "./read-result";
-import type { Registry } from "./registry";
-import type { UseRepository } from "./shared-repositories";
-
-/** What reading needs. */
-export interface BranchReaderParts {
-  readonly registry: Registry;
-  readonly useRepository: UseRepository;
-  /** Reads a fact once. */
-  readonly once: <Fact>(key: readonly unknown[], read: () => Promise<Fact>) => Promise<Fact>;
-}
 
 type Facts = Omit<BranchEvidence, "images">;
 
-/** A reader of the facts that a branch of the tenant's stands for. */
-export function createBranchReader({ registry, useRepository, once }: BranchReaderParts) {
-  /** The head of the branch; without `commit` where there is no such branch. */
-  function readHead(repository: string, branch: string, chart: string): Promise<Facts> {
-    return once(["branch", repository, branch, chart], () =>
-      useRepository(repository, async (git) => {
-        const refName = `refs/heads/${branch}`;
-        if (!git.refs.branches.has(branch)) {
-          return { repository, branch, chart };
-        }
-        // Flux follows the branch, and no commit pins what it builds: neither the chart nor its dependencies.
-        const file = (await git.readFiles([refName], chartFilePath(chart))).get(refName) ?? {};
-        return { repository, branch, chart, commit: file.commit, ...chartFactsOf(file) };
-      }),
-    );
-  }
-
-  /** The one commit of the branch whose id begins with `sha`; or why there is none, in one sentence. */
-  function readCommit(repository: string, branch: string, chart: string, sha: string): Promise<Facts | string> {
-    return once(["commit", repository, branch, chart, sha], () =>
-      useRepository(repository, async (git) => {
-        if (!git.refs.branches.has(branch)) {
-          return { repository, branch, chart };
-        }
-        const meant = [...(await git.readCommits(branch))].filter((commit) => commit.startsWith(sha));
-        const [commit] = meant;
-        if (commit === undefined || meant.length > 1) {
-          const found = commit === undefined ? "no commit" : `${meant.length} commits`;
-          return `the id of ${found} on the branch "${branch}" of ${repository} begins with "${sha}", must be that of one`;
-        }
-        const file = await git.readFileAt(branch, commit, chartFilePath(chart), besideChartFile(chart));
-        return { repository, branch, chart, commit, ...chartFactsOf(file) };
-      }),
-    );
-  }
-
-  async function readCommitImage(
-    { chart: declared, images, insecureRegistry, tag = "" }: Tenant,
-    repository: string,
-    branch: string,
-    { pattern }: BranchImage,
-  ): Promise<ReadResult<BranchEvidence>> {
-    const chart = chartReference(declared);
-    const { sha } = commitOfTag(pattern, tag) ?? {};
-    if (sha === undefined) {
-      return { missing: [`the image tag "${tag}" does not match the pattern "${pattern}", so it names no commit`] };
-    }
-    const attempts = new Attempts();
-    const [facts, imageFacts] = await Promise.all([
-      attempts.read(
-        `the commit ${sha} of the branch "${branch}" in ${repository}`,
-        readCommit(repository, branch, chart, sha),
-      ),
-      Promise.all(
-        images.map(async (image): Promise<ImageEvidence> => {
-          const reference = `${image}:${tag}`;
-          const reading = once(["image", image, tag, insecureRegistry], () =>
-            registry.readDigest(image, tag, insecureRegistry),
-          );
-          const digest = await attempts.read(`the image ${reference}`, reading);
-          return digest === undefined ? { reference } : { reference, digest };
-        }),
-      ),
-    ]);
-    if (typeof facts === "string") {
-      return { missing: [...attempts.missing, facts] };
-    }
-    return attempts.resultOf({ ...(facts ?? { branch, chart }), images: imageFacts });
-  }
-
-  async function readNewestChart(
-    { repository, insecureRegistry }: Tenant,
-    url: string,
-    branch: string,
-    { range, pattern }: BranchChart,
-  ): Promise<ReadResult<BranchEvidence>> {
-    const attempts = new Attempts();
-    const none: Facts = { repository, branch, chart: url };
-    const read = async (): Promise<Facts> => {
-      const tags = await once(["tags", url, insecureRegistry], () => registry.readTags(url, insecureRegistry));
-      const tag = newestTag(tags, range, pattern);
-      if (tag === undefined) {
-        return none;
-      }
-      const chart = await once(["chart", url, tag, insecureRegistry], () =>
-        registry.readChart(url, tag, insecureRegistry),
-      );
-      if (chart === undefined) {
-        return none;
-      }
-      const { version, appVersion, problems } = chart;
-      const named = version === undefined || chartTagOf(version) === tag;
-      const all = named
-        ? problems
-        : [...problems, `version of the chart ${url}:${tag} is "${version}", must be its tag`];
-      return { ...none, chartVersion: version, appVersion, chartProblems: all.length === 0 ? undefined : all };
-    };
-    return attempts.resultOf((await attempts.read(`the chart ${url}`, read())) ?? none);
-  }
-
-  async function readNewestHead(
-    repository: string,
-    branch: string,
-    chart: string,
-  ): Promise<ReadResult<BranchEvidence>> {
-    const attempts = new Attempts();
-    const reading = readHead(repository, branch, chart);
-    const facts = await attempts.read(`the branch "${branch}" in ${repository}`, reading);
-    return attempts.resultOf(facts ?? { branch, chart });
-  }
-
-  return async (tenant: Tenant): Promise<ReadResult<BranchEvidence>> => {
-    const { repository, branch, chart, branchImage, branchChart } = tenant;
-    if (chart.kind === "oci" && branchChart !== undefined) {
-      return readNewestChart(tenant, chart.url, branch, branchChart);
-    }
-    if (repository === undefined || chart.kind === "oci") {
-      return {
-        missing: [`the chart ${chartReference(chart)} lies in no Git repository, so it has no branch "${branch}"`],
-      };
-    }
-    return branchImage === undefined
-      ? readNewestHead(repository, branch, chart.path)
-      : readCommitImage(tenant, repository, branch, branchImage);
-  };
+/** A branch with the chart that is in it. */
+interface ChartBranch {
+  readonly repository: string;
+  readonly branch: string;
+  /** The chart's path. */
+  readonly chart: string;
 }
 
-/** As Flux chooses: of the tags that the pattern lets through, the newest version in the range. */
+/** The evidence of what the tenant runs of its branch. */
+export async function readBranchEvidence(facts: FactReader, tenant: Tenant): Promise<ReadResult<BranchEvidence>> {
+  const { repository, branch, chart, branchImage, branchChart } = tenant;
+  if (chart.kind === "oci" && branchChart !== undefined) return readNewestChart(facts, tenant, chart.url, branchChart);
+  if (repository === undefined || chart.kind === "oci") {
+    return {
+      missing: [`the chart ${chartReference(chart)} is not in a Git repository, so it has no branch "${branch}"`],
+    };
+  }
+  const place = { repository, branch, chart: chart.path };
+  return branchImage === undefined ? readHead(facts, place) : readCommitImage(facts, tenant, place, branchImage);
+}
+
+async function readHead(facts: FactReader, place: ChartBranch): Promise<ReadResult<BranchEvidence>> {
+  const { repository, branch, chart } = place;
+  const attempts = new Attempts();
+  const read = facts.readGit(repository, ["branch", branch, chart], async (git): Promise<Facts> => {
+    if (!git.refs.branches.has(branch)) return withoutBranch(git, place);
+    const refName = `refs/heads/${branch}`;
+    return { ...place, ...(await readCharts(git, [refName], chart, { pinned: false })).get(refName) };
+  });
+  const found = await attempts.read(`the branch "${branch}" in ${repository}`, read);
+  return attempts.resultOf(found ?? { branch, chart });
+}
+
+async function readCommitImage(
+  facts: FactReader,
+  { images, insecureRegistry, tag = "" }: Tenant,
+  place: ChartBranch,
+  { pattern }: BranchImage,
+): Promise<ReadResult<BranchEvidence>> {
+  const { repository, branch, chart } = place;
+  const { sha } = commitOfTag(pattern, tag) ?? {};
+  if (sha === undefined) {
+    return { missing: [`the image tag "${tag}" does not match the pattern "${pattern}", so it names no commit`] };
+  }
+  const attempts = new Attempts();
+  const reading = facts.readGit(repository, ["commit", branch, chart, sha], (git) => readCommit(git, place, sha));
+  const [found, imageEvidence] = await Promise.all([
+    attempts.read(`the commit ${sha} of the branch "${branch}" in ${repository}`, reading),
+    facts.readImages(images, tag, insecureRegistry, attempts),
+  ]);
+  if (typeof found === "string") return { missing: [...attempts.missing, found] };
+  return attempts.resultOf({ ...(found ?? { branch, chart }), images: imageEvidence });
+}
+
+/** The facts of the one commit of the branch whose id begins with `sha`; or why there is none, in one sentence. */
+async function readCommit(git: GitRepository, place: ChartBranch, sha: string): Promise<Facts | string> {
+  const { repository, branch, chart } = place;
+  if (!git.refs.branches.has(branch)) return withoutBranch(git, place);
+  const matching = [...(await git.readCommits(branch))].filter((commit) => commit.startsWith(sha));
+  const [commit] = matching;
+  if (commit === undefined || matching.length > 1) {
+    const found = commit === undefined ? "no commit" : `${matching.length} commits`;
+    return `${found} on the branch "${branch}" of ${repository} has an id that begins with "${sha}", must be one`;
+  }
+  return { ...place, ...(await readCharts(git, [commit], chart, { pinned: true })).get(commit) };
+}
+
+async function withoutBranch(git: GitRepository, place: ChartBranch): Promise<Facts> {
+  const remoteHead = await git.readHead();
+  return { ...place, ...(remoteHead === undefined ? {} : { remoteHead }) };
+}
+
+async function readNewestChart(
+  facts: FactReader,
+  { repository, branch, insecureRegistry }: Tenant,
+  url: string,
+  { range, pattern }: BranchChart,
+): Promise<ReadResult<BranchEvidence>> {
+  const attempts = new Attempts();
+  const read = async (): Promise<Partial<Facts>> => {
+    const tag = newestTag(await facts.readTags(url, insecureRegistry), range, pattern);
+    const found = tag === undefined ? undefined : await facts.readChart(url, tag, insecureRegistry);
+    if (tag === undefined || found === undefined) return {};
+    const { version, appVersion, problems } = found;
+    const chartProblems =
+      version === undefined || chartTagOf(version) === tag
+        ? problems
+        : [...problems, `version of the chart ${url}:${tag} is "${version}", must be its tag`];
+    return { chartVersion: version, appVersion, ...(chartProblems.length === 0 ? {} : { chartProblems }) };
+  };
+  const found = await attempts.read(`the chart ${url}`, read());
+  return attempts.resultOf({ repository, branch, chart: url, ...found });
+}
+
+/** The newest version in the range, of the tags that match the pattern, as Flux selects it. */
 function newestTag(tags: readonly string[], range: string, pattern: string): string | undefined {
   const parsed = parseRange(range);
-  if ("error" in parsed) {
-    return undefined;
-  }
+  if ("error" in parsed) return undefined;
   return tags
     .filter((tag) => tagMatches(pattern, tag))
     .flatMap((tag) => {
-      // No tag can hold the `+` of build metadata; and Flux takes a version with a `v` before it.
+      // Tags have `_` for the `+` of build metadata, and Flux accepts a `v` before the version.
       const text = tag.replaceAll("_", "+");
       const version = versionOfTag(text, "") ?? versionOfTag(text, "v");
       return version !== undefined && rangeAllows(parsed.range, version) ? [{ tag, version }] : [];

@@ -1,72 +1,54 @@
-/** What a chart's own `Chart.yaml` says of versions and dependencies: taken as it is written, and held against what Helm would read. */
-import { isAlias, isScalar, type Scalar } from "yaml";
+/** `Chart.yaml`: versions as they are written, checked against what Helm reads, and dependencies. */
+import { isAlias, isScalar } from "yaml";
 import { readDependencies, type DependencyList } from "./chart-dependencies";
 import { readHelmYaml, spellingProblems, type HelmYaml } from "./helm-yaml";
 
-/** The two facts and the list of dependencies, each absent where the file has none, and what is wrong with the file. */
+/** The facts of a `Chart.yaml`. */
 export interface ChartFile {
-  /** `version`, character for character as it is written. */
+  /** `version`, character for character. Absent: missing in the file. */
   readonly version?: string;
-  /** `appVersion`, character for character as it is written. */
+  /** `appVersion`, character for character. Absent: missing in the file. */
   readonly appVersion?: string;
-  /** The charts that Flux builds in, where another file does not list them. */
+  /** The charts that Flux builds in, unless another file lists them. */
   readonly dependencies: DependencyList;
-  /** Each in one sentence; empty when nothing is wrong but with the dependencies. A missing fact alone is no problem of the file. */
+  /** Problems of the file, each in one sentence, without those of the dependencies. A missing field is not a problem. */
   readonly problems: readonly string[];
 }
 
 const file = "Chart.yaml";
 const example = "version: 1.0.0";
-const none: DependencyList = { file, dependencies: [], problems: [] };
 
-/** Reads the text or the bytes of a `Chart.yaml`. Never throws: what cannot be read is a problem. */
+/** Reads the text or the bytes of a `Chart.yaml`. Never throws. */
 export function readChartYaml(content: string | Uint8Array): ChartFile {
   const yaml = readHelmYaml(file, example, content);
-  if (Array.isArray(yaml)) {
-    return { dependencies: none, problems: yaml };
+  if (Array.isArray(yaml) || yaml.values === undefined) {
+    const empty = [`${file} must be a map of keys, such as \`${example}\`, and is empty`];
+    return { dependencies: { file, dependencies: [], problems: [] }, problems: Array.isArray(yaml) ? yaml : empty };
   }
-  if (yaml.values === undefined) {
-    return { dependencies: none, problems: [`Chart.yaml must be a map of keys, such as \`${example}\`, and is empty`] };
-  }
-  const version = readField(yaml, "version");
-  const appVersion = readField(yaml, "appVersion");
-  return {
-    version: version.text,
-    appVersion: appVersion.text,
-    dependencies: readDependencies(file, yaml),
-    problems: [...version.problems, ...appVersion.problems],
-  };
+  const problems: string[] = [];
+  const version = readField(yaml, "version", problems);
+  const appVersion = readField(yaml, "appVersion", problems);
+  return { version, appVersion, dependencies: readDependencies(file, yaml), problems };
 }
 
-interface Field {
-  readonly text?: string;
-  readonly problems: readonly string[];
-}
-
-function readField({ document, keys }: HelmYaml, key: string): Field {
+function readField({ document, keys }: HelmYaml, key: string, problems: string[]): string | undefined {
   const spellings = spellingProblems(file, keys, key);
-  if (spellings.length > 0) {
-    return { problems: spellings };
-  }
+  problems.push(...spellings);
+  if (spellings.length > 0) return undefined;
   const found = document.get(key, true);
   const node = isAlias(found) ? found.resolve(document) : found;
-  if (node === undefined || (isScalar(node) && node.value === null)) {
-    return { problems: [] };
-  }
+  if (node === undefined || (isScalar(node) && node.value === null)) return undefined;
   if (!isScalar(node)) {
-    return { problems: [`${key} in Chart.yaml is a map or a list, must be text`] };
+    problems.push(`${key} in ${file} is a map or a list, must be text`);
+    return undefined;
   }
-  const text = writtenText(node);
-  const problems: string[] = [];
-  if (typeof node.value !== "string" && !(node.value instanceof Date) && String(node.value) !== text) {
+  if (typeof node.value === "string") return node.value;
+  // Without quotes it is text for people, and a number, boolean or date for Helm.
+  const text = node.source ?? String(node.value);
+  if (!(node.value instanceof Date) && String(node.value) !== text) {
     problems.push(
-      `${key} in Chart.yaml is ${text} without quotes, which Helm reads as ${String(node.value)}; it must stand in quotes`,
+      `${key} in ${file} is ${text} without quotes, which Helm reads as ${String(node.value)}; it must be quoted`,
     );
   }
-  return { text, problems };
-}
-
-/** A plain scalar as the file has it (`1.10`, not the number 1.1), a quoted one less its quotes. */
-function writtenText(scalar: Scalar): string {
-  return typeof scalar.value === "string" ? scalar.value : (scalar.source ?? String(scalar.value));
+  return text;
 }

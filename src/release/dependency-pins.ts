@@ -1,68 +1,61 @@
 /**
- * Whether a commit pins the charts that a chart in Git depends on. Flux's source-controller builds such a chart itself:
- * whatever lies in `charts/` it takes as it is; what is missing there it fetches, by the list of the lock where there is
- * one, else by that of the chart. Pure functions: no I/O.
+ * Whether a commit pins the dependencies of a chart in Git. Flux's source-controller builds such a chart: it uses the
+ * charts in `charts/`, and fetches missing ones by the lock or, without a lock, by the chart's own list. Pure functions.
  */
 import { withoutCredentials } from "../config/address";
 import { isVersion } from "../version/version";
 import type { Dependency, DependencyList } from "./chart-dependencies";
 
-/** What a commit has of a chart's dependencies. */
+/** The facts about a chart's dependencies at a commit. */
 export interface DependencyFacts {
-  /** What the chart lists, in `Chart.yaml` or `requirements.yaml`. */
+  /** The list of `Chart.yaml` or `requirements.yaml`. */
   readonly declared: DependencyList;
-  /** What its lock lists. Absent: there is none, or it is empty. */
+  /** The list of the lock. Absent: the lock is missing or empty. */
   readonly lock?: DependencyList;
-  /** The files in `charts/`, two levels deep and by their paths there: `redis/Chart.yaml`, `redis-1.2.3.tgz`. */
+  /** The paths in `charts/`, two levels deep: `redis/Chart.yaml`, `redis-1.2.3.tgz`. */
   readonly vendored: readonly string[];
 }
 
-/** Why the same commit could give another chart tomorrow, each in one sentence. Empty: it could not. */
+/** Why Flux could build another chart from the same commit later, each in one sentence. Empty: it could not. */
 export function dependencyPinProblems({ declared, lock, vendored }: DependencyFacts): string[] {
   const broken = [...declared.problems, ...(lock?.problems ?? [])];
-  if (broken.length > 0) {
-    return broken;
-  }
+  if (broken.length > 0) return broken;
   const names = vendoredNames(vendored);
   const requested = (lock ?? declared).dependencies;
   const isComplete = vendoredCharts(vendored).size === requested.length;
-  const loose = requested.filter(
-    (entry) => isRemote(entry) && !isInCharts(entry, names, isComplete) && !isExact(entry),
-  );
+  const isPinned = (entry: Dependency) => isInCharts(entry, names, isComplete) || isExact(entry);
   const lockFile = lock?.file ?? declared.file.replace(/\.yaml$/, ".lock");
+  const newest = "Flux would use the newest version when it builds the chart";
   const unpinned = (dependency: Dependency, consequence: string) =>
     `${declared.file} depends on ${describe(dependency)}, which neither charts/ nor ${lockFile} pins at that commit: ` +
     `${consequence}; commit ${lockFile} or the chart itself`;
-  const known = (entry: Dependency) => declared.dependencies.find((dependency) => isSameChart(dependency, entry));
+  const looseReason = (entry: Dependency) => {
+    const dependency = declared.dependencies.find((one) => isSameChart(one, entry));
+    return dependency === undefined
+      ? `${lockFile} lists ${describe(entry)}, which is not an exact version, and charts/ does not contain it at that commit: ${newest}; commit ${lockFile} as \`helm dependency update\` writes it`
+      : unpinned(dependency, newest);
+  };
+  const unlocked = declared.dependencies.filter(
+    (one) =>
+      isRemote(one) && !names.has(one.name) && lock?.dependencies.some((entry) => isSameChart(one, entry)) === false,
+  );
   return [
-    ...loose.map((entry) => {
-      const dependency = known(entry);
-      return dependency === undefined
-        ? `${lockFile} lists ${describe(entry)}, which is no exact version, and charts/ does not hold it at that commit: ${newest}; commit ${lockFile} as \`helm dependency update\` writes it`
-        : unpinned(dependency, newest);
-    }),
-    ...(lock === undefined
-      ? []
-      : declared.dependencies
-          .filter((dependency) => isRemote(dependency) && !names.has(dependency.name))
-          .filter((dependency) => !lock.dependencies.some((entry) => isSameChart(dependency, entry)))
-          .map((dependency) => unpinned(dependency, `Flux would build the chart by ${lockFile}, which has it not`))),
+    ...requested.filter((entry) => isRemote(entry) && !isPinned(entry)).map(looseReason),
+    ...unlocked.map((one) => unpinned(one, `Flux would build the chart by ${lockFile}, which does not list it`)),
   ];
 }
 
-const newest = "Flux would run whatever is newest when it builds the chart";
-
-/** Flux looks for a local chart in the repository itself, at the same commit. */
+/** Flux reads local charts from the same commit. */
 function isRemote({ repository }: Dependency): boolean {
   return repository !== "" && !repository.startsWith("file://");
 }
 
-/** `@name` and `alias:name` stand for a URL that the machine which ran Helm knew; Helm writes the URL into the lock. */
+/** `@name` and `alias:name` name a URL in the Helm config of some machine; Helm writes the URL into the lock. */
 function isAliased({ repository }: Dependency): boolean {
   return /^(?:@|alias:)/.test(repository);
 }
 
-/** Charts may be published with a `v` before their version, and nothing else of a range's syntax is exact. */
+/** A version, which may begin with a `v`. */
 function isExact(dependency: Dependency): boolean {
   return isVersion(dependency.version.replace(/^v/, "")) && !isAliased(dependency);
 }
@@ -72,12 +65,12 @@ function isSameChart(declared: Dependency, locked: Dependency): boolean {
   return declared.name === locked.name && (isAliased(declared) || address(declared) === address(locked));
 }
 
-/** Flux looks for the alias, unless `charts/` holds as many charts as it wants: then it fetches nothing. */
+/** Flux looks for the alias. When `charts/` has as many charts as the list, Flux fetches nothing. */
 function isInCharts({ name, alias }: Dependency, names: ReadonlySet<string>, isComplete: boolean): boolean {
   return names.has(alias === "" ? name : alias) || (isComplete && names.has(name));
 }
 
-/** What Helm takes for charts in `charts/`: everything at its top that does not begin with `_` or `.`. */
+/** The entries of `charts/` that Helm reads as charts: all that do not begin with `_` or `.`. */
 function vendoredCharts(paths: readonly string[]): Set<string> {
   return new Set(paths.map((path) => path.split("/")[0] ?? "").filter((name) => !/^[_.]/.test(name)));
 }
@@ -92,7 +85,7 @@ function vendoredNames(paths: readonly string[]): Set<string> {
   return new Set([...folders, ...archives]);
 }
 
-/** `redis-ha` of `redis-ha-1.2.3.tgz`, as `helm package` names it. */
+/** The chart's name in the name of a package: `redis-ha` for `redis-ha-1.2.3.tgz`. */
 function nameOfArchive(file: string): string[] {
   const stem = file.endsWith(".tgz") ? file.slice(0, -".tgz".length) : "";
   const parts = stem.split("-");
@@ -105,12 +98,12 @@ function describe({ name, version, repository }: Dependency): string {
   return `${printable(name)} ${range} of ${printable(withoutSecrets(repository))}`;
 }
 
-/** A query may hold a token. */
+/** The query may contain a token. */
 function withoutSecrets(address: string): string {
   return withoutCredentials(address).replace(/\?.*$/s, "?***");
 }
 
-/** As it is, or quoted where it could be taken for something else than one word. */
+/** Quoted unless it is one plain word. */
 function printable(text: string): string {
   return /^[\w@:/.*?#%&=+~-]+$/.test(text) ? text : JSON.stringify(text);
 }

@@ -1,5 +1,4 @@
-/** Who we are to a registry, from the Docker config: `auths`, `credHelpers` and `credsStore`, as `docker login` leaves them. */
-import { spawn } from "node:child_process";
+/** Credentials for registries from the Docker config (`auths`, `credHelpers`, `credsStore`), as `docker login` writes it. */
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +8,7 @@ export type Credentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
   | { readonly kind: "identity"; readonly token: string };
 
-/** Why credentials that the Docker config promises cannot be had. Its message holds none of them. */
+/** The Docker config names credentials that cannot be read. The message holds no credentials. */
 export class CredentialsError extends Error {
   override readonly name = "CredentialsError";
 }
@@ -23,53 +22,43 @@ interface DockerConfig {
 }
 
 /**
- * The credentials for a registry; nothing where the Docker config has none, and the registry is asked as anybody.
+ * The credentials for a registry; nothing when the Docker config has none, for anonymous requests.
  *
  * @param registry as in an image's name: `ghcr.io`, `docker.io`
  * @throws CredentialsError when the config cannot be read or its helper fails
  */
 export async function findCredentials(registry: string, timeoutMs: number): Promise<Credentials | undefined> {
   const config = await readConfig();
-  // Docker Hub stands in the config under the address of its first API.
+  // The config lists Docker Hub under the address of its first API.
   const names = registry === "docker.io" ? ["https://index.docker.io/v1/", "index.docker.io", "docker.io"] : [registry];
   for (const name of names) {
     const helper = config.credHelpers?.[name] ?? config.credsStore;
     const found =
       (helper === undefined || helper === "" ? undefined : await askHelper(helper, name, timeoutMs)) ??
       fromAuths(config, name);
-    if (found !== undefined) {
-      return found;
-    }
+    if (found !== undefined) return found;
   }
   return undefined;
 }
 
 async function readConfig(): Promise<DockerConfig> {
   const path = join(process.env.DOCKER_CONFIG ?? join(homedir(), ".docker"), "config.json");
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-      return {};
-    }
-    throw new CredentialsError(
-      `the Docker config ${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "error"}`,
-    );
-  }
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    const { code = "error" } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return "{}";
+    throw new CredentialsError(`cannot read the Docker config ${path}: ${code}`);
+  });
   try {
     return (JSON.parse(text) as DockerConfig | null) ?? {};
   } catch {
-    // The parser's own words would quote the file.
+    // The parser's message would quote the file.
     throw new CredentialsError(`the Docker config ${path} is not JSON`);
   }
 }
 
 function fromAuths(config: DockerConfig, name: string): Credentials | undefined {
   const entry = Object.entries(config.auths ?? {}).find(([key]) => key === name || hostOf(key) === name)?.[1];
-  if (entry === undefined) {
-    return undefined;
-  }
+  if (entry === undefined) return undefined;
   if (entry.identitytoken !== undefined && entry.identitytoken !== "") {
     return { kind: "identity", token: entry.identitytoken };
   }
@@ -87,44 +76,33 @@ function hostOf(key: string): string {
   return key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 }
 
-/** Asks `docker-credential-<helper>`; nothing when it knows no credentials for the registry. */
+/** The answer of `docker-credential-<helper> get`; nothing when it has no credentials for the registry. */
 async function askHelper(helper: string, registry: string, timeoutMs: number): Promise<Credentials | undefined> {
   const program = `docker-credential-${helper}`;
-  const { code, output } = await runHelper(program, registry, timeoutMs);
-  if (code !== 0) {
-    if (/credentials not found/i.test(output)) {
-      return undefined;
-    }
-    throw new CredentialsError(
-      `${program} gives no credentials for ${registry}: it ended with exit code ${String(code)}`,
-    );
+  const { execa } = await import("execa");
+  const { stdout, failed, timedOut, exitCode, signal, code } = await execa(program, ["get"], {
+    input: registry,
+    stderr: "ignore",
+    timeout: timeoutMs,
+    maxBuffer: 1024 * 1024,
+    reject: false,
+  });
+  const failure = (reason: string) =>
+    new CredentialsError(`${program} gives no credentials for ${registry}: ${reason}`);
+  if (timedOut) throw failure(`no answer within ${timeoutMs / 1000} s`);
+  if (failed && exitCode === undefined && signal === undefined) {
+    throw new CredentialsError(`${program}, which the Docker config names, cannot be run: ${code ?? "error"}`);
+  }
+  if (failed) {
+    if (/credentials not found/i.test(stdout)) return undefined;
+    throw failure(`it ended with ${exitCode === undefined ? String(signal) : `exit code ${exitCode}`}`);
   }
   try {
-    const { Username, Secret } = JSON.parse(output) as { Username: string; Secret: string };
+    const { Username, Secret } = JSON.parse(stdout) as { Username: string; Secret: string };
     return Username === "<token>"
       ? { kind: "identity", token: Secret }
       : { kind: "password", username: Username, password: Secret };
   } catch {
-    throw new CredentialsError(`${program} gives no credentials for ${registry}: its answer is not JSON`);
+    throw failure("its answer is not JSON");
   }
-}
-
-async function runHelper(
-  program: string,
-  input: string,
-  timeoutMs: number,
-): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], timeout: timeoutMs });
-    const output: Buffer[] = [];
-    child.on("error", (error: NodeJS.ErrnoException) =>
-      reject(
-        new CredentialsError(`${program}, which the Docker config names, cannot be run: ${error.code ?? "error"}`),
-      ),
-    );
-    child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(input);
-    child.on("close", (code) => resolve({ code, output: Buffer.concat(output).toString("utf8") }));
-  });
 }

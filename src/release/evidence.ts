@@ -1,4 +1,6 @@
-/** The facts that were read, from Git and from the registry, to judge whether one release keeps the promise. */
+/** Evidence: the facts, read from Git and from the registry, that show whether a release keeps the promise. */
+
+/** The evidence of one release. */
 export interface Evidence {
   /** The version without prefix: `6.14.1`. */
   readonly version: string;
@@ -6,28 +8,27 @@ export interface Evidence {
   readonly repository?: string;
   /** `<git prefix>` + version. */
   readonly gitTag?: string;
-  /** The object that the tag names, where that is no commit: an annotated tag. */
+  /** The tag object of an annotated tag. */
   readonly tagObject?: string;
-  /** The commit that the tag, peeled, points at. */
+  /** The commit that the tag points at, peeled. */
   readonly commit?: string;
-  /** The release branch on which the commit lies. Absent: on none of those that `releasedFrom` names. */
+  /** The release branch with the commit. Absent: no branch that `releasedFrom` names has it. */
   readonly branch?: string;
+  /** The branch of the remote's HEAD. Only read when no branch matches `releasedFrom`. */
+  readonly remoteHead?: string;
   /** The chart as the tenant declares it: a path in the repository, or `oci://...` without tag. */
   readonly chart: string;
-  /** Digest of the chart's OCI manifest; for OCI charts only. */
+  /** The digest of an OCI chart's manifest. */
   readonly chartDigest?: string;
-  /** `version` of the chart's own `Chart.yaml`, character for character. Absent: the chart has none. */
+  /** `version` of the chart's own `Chart.yaml`, character for character. Absent: missing there. */
   readonly chartVersion?: string;
-  /** `appVersion` of the chart's own `Chart.yaml`, character for character. Absent: the chart has none. */
+  /** `appVersion` of the chart's own `Chart.yaml`, character for character. Absent: missing there. */
   readonly appVersion?: string;
-  /**
-   * What is wrong with `Chart.yaml` itself, or with the charts that a chart in Git depends on, each in one sentence.
-   * Absent: nothing.
-   */
+  /** Problems of `Chart.yaml`, and of the dependencies of a chart in Git, each in one sentence. Absent: none. */
   readonly chartProblems?: readonly string[];
-  /** Every image that the tenant declares, with the digest that the tag had in the registry. */
+  /** All images that the tenant declares. */
   readonly images: readonly ImageEvidence[];
-  /** The artifact's label `org.opencontainers.image.revision`, where there is one; for OCI charts only. */
+  /** An OCI chart's label `org.opencontainers.image.revision`. */
   readonly revision?: string;
 }
 
@@ -35,36 +36,26 @@ export interface Evidence {
 export interface ImageEvidence {
   /** Repository and tag: `ghcr.io/stefanprodan/podinfo:6.15.0`. */
   readonly reference: string;
-  /** `sha256:...` of the manifest or index. Absent: the registry has no such tag. */
+  /** `sha256:...` of the manifest or index. Absent: the registry does not have the tag. */
   readonly digest?: string;
 }
 
 /**
- * The commit that stays until an `up` moves it: the one whose image runs. Nothing where Flux follows the branch by
- * itself.
+ * The evidence of a followed branch: of its head; or of the commit whose image runs, when the application publishes an
+ * image for each commit; or of the newest chart, when it publishes a chart for each commit.
  */
-export function imageCommit({ images, commit }: BranchEvidence): string | undefined {
-  return images === undefined ? undefined : commit;
+export interface BranchEvidence extends Pick<
+  Evidence,
+  "repository" | "chart" | "chartVersion" | "appVersion" | "chartProblems" | "remoteHead"
+> {
+  readonly branch: string;
+  /** The branch's head, or the commit whose image runs. Absent: the branch is missing, or the chart is an OCI artifact. */
+  readonly commit?: string;
+  /** All images that the tenant declares, at the tag of the commit. Absent: the chart selects the image. */
+  readonly images?: readonly ImageEvidence[];
 }
 
-/**
- * What is known of a followed branch: of its head; or of the commit whose image runs, where the application publishes
- * an image for each; or of the newest chart, where it publishes a chart for each.
- */
-export interface BranchEvidence {
-  readonly repository?: string;
-  readonly branch: string;
-  /** A path in the repository, or `oci://...` without tag. */
-  readonly chart: string;
-  /** The head of the branch, or the commit whose image runs. Absent: there is no such branch, or the chart is an artifact. */
-  readonly commit?: string;
-  readonly chartVersion?: string;
-  readonly appVersion?: string;
-  /**
-   * What is wrong with `Chart.yaml` itself, or, at the commit whose image runs, with the charts that it depends on, each
-   * in one sentence. Absent: nothing.
-   */
-  readonly chartProblems?: readonly string[];
-  /** Every image that the tenant declares, at the tag of the commit. Absent: the chart says which image runs. */
-  readonly images?: readonly ImageEvidence[];
+/** The commit that stays until an `up` moves it: the one whose image runs. Nothing when Flux follows the branch. */
+export function imageCommit({ images, commit }: BranchEvidence): string | undefined {
+  return images === undefined ? undefined : commit;
 }

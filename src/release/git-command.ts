@@ -1,33 +1,34 @@
-/** Runs the `git` binary: no shell, no prompt, no hook, no surprise from the environment, and an end in time. */
-import { type ChildProcess, spawn } from "node:child_process";
+/** Runs the `git` binary without a shell, prompts or hooks, in a clean environment and with a time-out. */
 import { devNull } from "node:os";
 import { dirname } from "node:path";
+import type { Result } from "execa";
+import { withoutCredentials } from "../config/address";
 import { atExit } from "./at-exit";
 
 /** How a `git` command runs. */
 export interface GitCommandOptions {
-  /** Given to `git` on standard input. */
+  /** Standard input. */
   readonly input?: string;
-  /** Milliseconds after which the command is ended. */
+  /** Milliseconds after which the command is killed. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /** The repository's own directory (`--git-dir`). */
   readonly gitDir?: string;
-  /** Where Git looks for a repository when `gitDir` is not given: here, and not in the folders around. */
+  /** Without `gitDir`: the folder in which Git looks for a repository. It does not look in the parent folders. */
   readonly folder?: string;
-  /** The command by which Git reaches SSH hosts. Default: `ssh`. */
+  /** The command that Git runs for SSH hosts. Default: `ssh`. */
   readonly sshCommand?: string;
 }
 
-/** What Git, or the machine, said when a command failed. Its message is fit to be shown, without credentials. */
+/** A Git command that failed. Its message names the reason and holds no credentials. */
 export class GitError extends Error {
   override readonly name = "GitError";
 }
 
-/** More output than any of our questions has an answer for. */
-const mostOutputBytes = 512 * 1024 * 1024;
+/** No command that we run writes as much as this. */
+const maxOutputBytes = 512 * 1024 * 1024;
 
-/** Settings that would run somebody's program or do work that nobody asked for. */
+/** Turns off what would run another program, or do work in the background. */
 const settings = [
   `core.hooksPath=${devNull}`,
   "core.fsmonitor=false",
@@ -40,15 +41,12 @@ const settings = [
   "advice.detachedHead=false",
 ];
 
-/**
- * Git's own end of a request that nobody answers, a little after ours: where our process was killed there is nobody else
- * to end it.
- */
-function endings({ timeoutMs }: GitCommandOptions): string[] {
+/** Git's own time-out for a silent server, a second after ours. It takes effect when our process was killed. */
+function timeouts({ timeoutMs }: GitCommandOptions): string[] {
   return ["http.lowSpeedLimit=1", `http.lowSpeedTime=${Math.ceil(timeoutMs / 1000) + 1}`];
 }
 
-/** Set inside a Git hook, and would point our commands at the repository of that hook. */
+/** Git sets these in a hook; they would direct our commands to the hook's repository. */
 const repositoryVariables = [
   "GIT_ALTERNATE_OBJECT_DIRECTORIES",
   "GIT_COMMON_DIR",
@@ -68,96 +66,72 @@ const repositoryVariables = [
  * @throws GitError when Git fails, is missing, takes too long, or is aborted
  */
 export async function runGit(args: readonly string[], options: GitCommandOptions): Promise<Buffer> {
-  const where = options.gitDir === undefined ? [] : [`--git-dir=${options.gitDir}`];
-  const all = [...[...settings, ...endings(options)].flatMap((setting) => ["-c", setting]), ...where, ...args];
-  return new Promise((resolve, reject) => {
-    const child = spawn("git", all, {
-      cwd: options.folder,
-      env: environment(options),
-      stdio: ["pipe", "pipe", "pipe"],
-      windowsHide: true,
-      // A process group of its own, so that Git's helpers, which do the talking, can be ended with it.
-      detached: hasGroups,
-    });
-    let hasClosed = false;
-    const forget = atExit(() => kill(child, "SIGKILL"));
-    const output: Buffer[] = [];
-    const errors: Buffer[] = [];
-    let outputBytes = 0;
-    const fail = (why: string) => {
-      settle();
-      // Its number may be somebody else's by now.
-      if (!hasClosed) kill(child, "SIGTERM");
-      // A helper process that outlives Git would hold the pipes, and with them our own process.
-      child.stdout.destroy();
-      child.stderr.destroy();
-      child.stdin.destroy();
-      reject(
-        new GitError(
-          `git ${String(args.find((arg, index) => arg !== "-c" && args[index - 1] !== "-c"))}: ${withoutCredentials(why)}`,
-        ),
-      );
-    };
-    const timer = setTimeout(() => fail(`no answer within ${options.timeoutMs / 1000} s`), options.timeoutMs);
-    const onAbort = () => fail("aborted");
-    const settle = () => {
-      clearTimeout(timer);
-      options.signal?.removeEventListener("abort", onAbort);
-    };
-    options.signal?.addEventListener("abort", onAbort);
-    child.on("error", (error: NodeJS.ErrnoException) => {
-      if (child.pid === undefined) forget();
-      fail(error.code === "ENOENT" ? "the program `git` is not on PATH" : error.message);
-    });
-    child.stdout.on("data", (chunk: Buffer) => {
-      outputBytes += chunk.length;
-      if (outputBytes > mostOutputBytes) {
-        fail(`more than ${mostOutputBytes} bytes of output`);
-        return;
-      }
-      output.push(chunk);
-    });
-    child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
-    // Git may end before it has read everything; its exit code tells why.
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(options.input);
-    child.on("close", (code, signal) => {
-      hasClosed = true;
-      forget();
-      if (code === 0) {
-        settle();
-        resolve(Buffer.concat(output));
-      } else {
-        const said = summary(Buffer.concat(errors).toString("utf8"));
-        fail(said === "" ? `ended with ${code === null ? String(signal) : `exit code ${code}`}` : said);
-      }
-    });
-    if (options.signal?.aborted === true) {
-      onAbort();
-    }
+  const { execa } = await import("execa");
+  const { timeoutMs, signal, gitDir, folder, input = "" } = options;
+  const where = gitDir === undefined ? [] : [`--git-dir=${gitDir}`];
+  const all = [...[...settings, ...timeouts(options)].flatMap((setting) => ["-c", setting]), ...where, ...args];
+  const child = execa("git", all, {
+    cwd: folder,
+    env: environment(options),
+    extendEnv: false,
+    input,
+    encoding: "buffer",
+    stripFinalNewline: false,
+    maxBuffer: maxOutputBytes,
+    reject: false,
+    detached: hasGroups,
   });
+  const removeExitHook = atExit(() => kill(child, "SIGKILL"));
+  let interruption: string | undefined;
+  const interrupt = (reason: string) => {
+    interruption ??= reason;
+    kill(child, "SIGTERM");
+    // A helper outside of the group would keep the pipes open, and our process waiting for it.
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
+  const onAbort = () => interrupt("aborted");
+  const timer = setTimeout(() => interrupt(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted === true) onAbort();
+  const result = await child;
+  clearTimeout(timer);
+  signal?.removeEventListener("abort", onAbort);
+  removeExitHook();
+  if (interruption === undefined && !result.failed) return asBuffer(result.stdout);
+  const command = args.find((arg, index) => arg !== "-c" && args[index - 1] !== "-c");
+  throw new GitError(`git ${String(command)}: ${withoutCredentials(interruption ?? reasonOf(result))}`);
 }
 
-/** Windows has no process groups: there Git alone is ended. */
+/** Windows has no process groups: only Git itself is ended there, not its helpers. */
 const hasGroups = process.platform !== "win32";
 
-/** Ends Git with all that it has started. */
-function kill(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
-  if (!hasGroups) {
+/** Ends Git and its helpers, which share its process group. */
+function kill(child: { readonly pid?: number; kill(signal: NodeJS.Signals): boolean }, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || !hasGroups) {
     child.kill(signal);
     return;
   }
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // They have all ended by themselves.
+    // The whole group has ended already.
   }
 }
 
-/** Credentials in URLs, as `https://user:secret@host`, are masked. */
-export function withoutCredentials(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^/@\s'"]*@/gi, "$1***@");
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** Why the command failed: what Git wrote, or how it ended. */
+function reasonOf(result: Result<{ encoding: "buffer"; reject: false }>): string {
+  if (result.code === "ENOENT") return "the program `git` is not on PATH";
+  if (result.isMaxBuffer) return `more than ${maxOutputBytes} bytes of output`;
+  const said = summary(asBuffer(result.stderr).toString("utf8"));
+  if (said !== "") return said;
+  return result.exitCode === undefined
+    ? (result.signal ?? result.originalMessage ?? "failed")
+    : `exit code ${result.exitCode}`;
 }
 
 function environment({ folder, sshCommand = "ssh" }: GitCommandOptions): NodeJS.ProcessEnv {
@@ -167,7 +141,7 @@ function environment({ folder, sshCommand = "ssh" }: GitCommandOptions): NodeJS.
   return {
     ...inherited,
     GIT_TERMINAL_PROMPT: "0",
-    // A replaced object would be another fact than the one that everybody else reads.
+    // Other clones do not have our replaced objects.
     GIT_NO_REPLACE_OBJECTS: "1",
     GIT_OPTIONAL_LOCKS: "0",
     GIT_SSH_COMMAND: `${process.env.GIT_SSH_COMMAND ?? sshCommand} -oBatchMode=yes`,
@@ -177,7 +151,7 @@ function environment({ folder, sshCommand = "ssh" }: GitCommandOptions): NodeJS.
   };
 }
 
-/** Git's own complaints on one line, without its progress and hints. */
+/** Git's errors on one line, without progress and hints. */
 function summary(errors: string): string {
   const lines = errors
     .split(/[\r\n]+/)

@@ -1,45 +1,45 @@
-/** The facts of a release, or of a branch's head, that an open Git repository holds. */
+/** The facts of a release, or of a branch's head, in an open Git repository. */
 import type { Evidence } from "./evidence";
 import { branchMatches } from "./branch-pattern";
 import { dependencyFiles, dependencyProblems, vendoredFolder, type ChartFolder } from "./chart-folder";
 import { readChartYaml } from "./chart-yaml";
-import { pathInRepository, type Beside, type GitFile, type GitRefs, type GitSurroundings } from "./git";
+import { pathInRepository, type GitRefs, type GitRepository } from "./git";
+import type { GitFile, GitSurroundings } from "./git-files";
 
-/** What a tag says of itself. */
-export type TagFacts = Pick<Evidence, "gitTag" | "tagObject" | "commit">;
+/** The facts of a tag. */
+export type TagFacts = Pick<Evidence, "gitTag" | "tagObject">;
 
-/** What a chart's own `Chart.yaml` says. */
-export type ChartFacts = Pick<Evidence, "chartVersion" | "appVersion" | "chartProblems">;
+/** The commit of a revision, and the facts of `Chart.yaml` there. */
+export type ChartFacts = Pick<Evidence, "commit" | "chartVersion" | "appVersion" | "chartProblems">;
 
-/** The path of `Chart.yaml` in the repository, from the chart's path as people write it: `./charts/podinfo`. */
-export function chartFilePath(chartPath: string): string {
-  return inChart(chartPath, "Chart.yaml");
-}
-
-/** What is read beside `Chart.yaml` where a commit must pin all that Flux builds of the chart. */
-export function besideChartFile(chartPath: string): Beside {
-  return {
-    files: dependencyFiles.map((file) => inChart(chartPath, file)),
-    folder: inChart(chartPath, vendoredFolder),
-  };
-}
-
-function inChart(chartPath: string, name: string): string {
-  const path = pathInRepository(chartPath);
-  return path === "" ? name : `${path}/${name}`;
-}
+/** The branch of a commit, or the remote's HEAD when no branch matches. */
+export type BranchFacts = Pick<Evidence, "branch" | "remoteHead">;
 
 /**
- * The facts of `Chart.yaml` at a ref. A file that is not there is a problem of the chart; and where it was read with what
- * lies beside it, so is a dependency that the commit does not pin.
+ * The commit and the chart at each revision. A missing `Chart.yaml` is a problem of the chart.
+ *
+ * @param revisions full names of refs, or commit ids
+ * @param chart the chart's path as people write it: `./charts/podinfo`
+ * @param options.pinned whether dependencies that the commit does not pin are problems of the chart. They are not for a
+ *   branch that Flux follows, where nothing is pinned
  */
-export function chartFactsOf(file: GitFile): ChartFacts {
-  if (file.content === undefined) {
-    return { chartProblems: [file.absent ?? "there is no Chart.yaml"] };
-  }
-  const { version, appVersion, dependencies, problems: own } = readChartYaml(file.content);
-  const problems =
-    file.beside === undefined ? own : [...own, ...dependencyProblems(dependencies, folderOf(file.beside))];
+export async function readCharts(
+  git: GitRepository,
+  revisions: readonly string[],
+  chart: string,
+  { pinned }: { readonly pinned: boolean },
+): Promise<Map<string, ChartFacts>> {
+  const folder = pathInRepository(chart);
+  const inChart = (name: string) => (folder === "" ? name : `${folder}/${name}`);
+  const beside = { files: dependencyFiles.map(inChart), folder: inChart(vendoredFolder) };
+  const files = await git.readFiles(revisions, inChart("Chart.yaml"), pinned ? beside : undefined);
+  return new Map([...files].map(([revision, file]) => [revision, { commit: file.commit, ...chartFactsOf(file) }]));
+}
+
+function chartFactsOf({ content, absent, beside }: GitFile): ChartFacts {
+  if (content === undefined) return { chartProblems: [absent ?? "there is no Chart.yaml"] };
+  const { version, appVersion, dependencies, problems: own } = readChartYaml(content);
+  const problems = beside === undefined ? own : [...own, ...dependencyProblems(dependencies, folderOf(beside))];
   return {
     ...(version === undefined ? {} : { chartVersion: version }),
     ...(appVersion === undefined ? {} : { appVersion }),
@@ -52,21 +52,24 @@ function folderOf({ files, names }: GitSurroundings): ChartFolder {
   return { files: new Map(byName), vendored: names };
 }
 
-/** The facts of a tag. Without any when the repository has no such tag. */
-export function tagFactsOf(refs: GitRefs, tag: string, file: GitFile): TagFacts {
+/** The facts of a tag; none when the repository does not have the tag. */
+export function tagFactsOf(refs: GitRefs, tag: string): TagFacts {
   const ref = refs.tags.get(tag);
-  if (ref === undefined) {
-    return {};
-  }
-  return {
-    gitTag: tag,
-    ...(ref.object === ref.peeled ? {} : { tagObject: ref.object }),
-    ...(file.commit === undefined ? {} : { commit: file.commit }),
-  };
+  if (ref === undefined) return {};
+  return { gitTag: tag, ...(ref.object === ref.peeled ? {} : { tagObject: ref.object }) };
 }
 
-/** The branches that the patterns name, in the order of the patterns and then by name. */
-export function branchesNamed(refs: GitRefs, patterns: readonly string[]): string[] {
-  const names = [...refs.branches.keys()].sort();
-  return [...new Set(patterns.flatMap((pattern) => names.filter((name) => branchMatches(pattern, name))))];
+/** The first branch with the commit, of those that match the patterns: in the order of the patterns, then by name. */
+export async function readBranch(
+  git: GitRepository,
+  commit: string | undefined,
+  patterns: readonly string[],
+): Promise<BranchFacts> {
+  if (commit === undefined || patterns.length === 0) return {};
+  const names = [...git.refs.branches.keys()].sort();
+  const matching = new Set(patterns.flatMap((pattern) => names.filter((name) => branchMatches(pattern, name))));
+  for (const branch of matching) {
+    if ((await git.readCommits(branch)).has(commit)) return { branch };
+  }
+  return matching.size === 0 ? { remoteHead: await git.readHead() } : {};
 }

@@ -1,29 +1,27 @@
-/** Objects of a Git repository, many by one `git cat-file`. */
+/** Objects of a local Git repository, many with one `git cat-file` command. */
 import type { GitCommandOptions } from "./git-command";
 
-/** Runs a `git` command with the options that its caller has bound. */
+/** Runs a `git` command with preset options. */
 export type Git = (args: readonly string[], more?: Partial<GitCommandOptions>) => Promise<Buffer>;
 
-/** A chart's file is some hundred bytes; whatever is larger than this is none. */
-export const largestFileBytes = 1024 * 1024;
+/** Larger files are not read: a `Chart.yaml` has some hundred bytes. */
+export const maxFileBytes = 1024 * 1024;
 
-/** What Git knows of an object without reading it. */
+/** Id, type and size of an object. */
 export interface ObjectFact {
   readonly id: string;
   readonly type: string;
   readonly size: number;
 }
 
-/** Whether the object is a file of a size that is read. */
+/** Whether the object is a file that is small enough to be read. */
 export function isReadable(fact: ObjectFact | undefined): fact is ObjectFact {
-  return fact?.type === "blob" && fact.size <= largestFileBytes;
+  return fact?.type === "blob" && fact.size <= maxFileBytes;
 }
 
-/** Id, type and size of each object, in order; nothing for one that does not exist. */
+/** The facts of each object, in the order of the names; nothing for an object that does not exist. */
 export async function checkObjects(git: Git, names: readonly string[]): Promise<(ObjectFact | undefined)[]> {
-  if (names.length === 0) {
-    return [];
-  }
+  if (names.length === 0) return [];
   const answers = textLines(await git(["cat-file", "--batch-check"], { input: names.join("\n") + "\n" }));
   return answers.map((answer) => {
     const match = /^([0-9a-f]+) (\w+) ([0-9]+)$/.exec(answer);
@@ -31,13 +29,11 @@ export async function checkObjects(git: Git, names: readonly string[]): Promise<
   });
 }
 
-/** Contents by id, each read once. */
+/** Contents by id. Each object is read once. */
 export async function readObjects(git: Git, ids: readonly string[]): Promise<Map<string, Buffer>> {
   const contents = new Map<string, Buffer>();
   const distinct = [...new Set(ids)];
-  if (distinct.length === 0) {
-    return contents;
-  }
+  if (distinct.length === 0) return contents;
   const output = await git(["cat-file", "--batch"], { input: distinct.join("\n") + "\n" });
   let position = 0;
   for (const id of distinct) {
@@ -49,20 +45,20 @@ export async function readObjects(git: Git, ids: readonly string[]): Promise<Map
   return contents;
 }
 
-/** A file, a link or a folder in a folder. A submodule is none: its content is in another repository. */
+/** An entry of a folder: a file, a link or a folder. Submodules are left out, since Flux does not fetch them. */
 export interface TreeEntry {
   readonly name: string;
   readonly id: string;
   readonly isFolder: boolean;
 }
 
-/** What is in each of the folders, by the id of its tree. */
+/** The entries of each folder, by the id of its tree. */
 export async function readTrees(git: Git, ids: readonly string[]): Promise<Map<string, TreeEntry[]>> {
   const contents = await readObjects(git, ids);
   return new Map([...contents].map(([id, content]) => [id, entriesOfTree(content, id.length / 2)]));
 }
 
-/** `<mode> <name>`, a zero byte and the bytes of the id, one entry behind the other. */
+/** Each entry is `<mode> <name>`, a zero byte, and the bytes of the id. */
 function entriesOfTree(content: Buffer, idBytes: number): TreeEntry[] {
   const entries: TreeEntry[] = [];
   for (let position = 0; position < content.length;) {
@@ -77,7 +73,7 @@ function entriesOfTree(content: Buffer, idBytes: number): TreeEntry[] {
   return entries;
 }
 
-/** Lines of text, without empty ones. */
+/** The lines of a text, without empty lines. */
 export function textLines(output: Buffer): string[] {
   return output
     .toString("utf8")

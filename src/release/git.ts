@@ -1,45 +1,37 @@
 /**
- * Facts from a Git repository, by the `git` binary, from any URL that Git takes. Of a repository elsewhere only what is
- * asked for is fetched: for a chart's file the tagged commits without history and blobs, then the file's blobs; for
- * the question what a branch holds, commits alone. A repository on this machine is read where it lies.
+ * Facts from a Git repository, read with the `git` binary. Repositories on this machine are read in place. From a remote
+ * one, only what a question needs is fetched: on 50,000 commits that takes a quarter of the time of a blobless clone for
+ * one release, the most frequent question.
  */
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withoutCredentials } from "../config/address";
 import { atExit } from "./at-exit";
-import { GitError, runGit, withoutCredentials } from "./git-command";
-import {
-  checkObjects,
-  isReadable,
-  largestFileBytes,
-  readObjects,
-  readTrees,
-  textLines,
-  type Git,
-  type ObjectFact,
-  type TreeEntry,
-} from "./git-objects";
+import { GitError, runGit } from "./git-command";
+import { readFiles, type Beside, type GitFile } from "./git-files";
+import { textLines, type Git } from "./git-objects";
 
 export { GitError } from "./git-command";
 
-/** How patiently Git is asked. */
+/** Time-outs and retries of Git commands. */
 export interface GitOptions {
   /** Milliseconds that one `git` command may take. Default: 120000. */
   readonly timeoutMs?: number;
-  /** How often a command is tried again when the network failed. Default: 2. */
+  /** How often to retry a command after a network failure. Default: 2. */
   readonly retries?: number;
-  /** Milliseconds before the first new try; each further one waits three times as long. Default: 500. */
+  /** Milliseconds before the first retry; each further retry waits three times as long. Default: 500. */
   readonly retryDelayMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** What a repository's branch or tag names. */
+/** A branch or tag. */
 export interface GitRef {
   /** The object itself: a commit, or the tag object of an annotated tag. */
   readonly object: string;
-  /** The object when all tag objects, however nested, are followed: the commit, where the ref leads to one. */
+  /** The object behind all tag objects: usually a commit. */
   readonly peeled: string;
 }
 
@@ -49,50 +41,24 @@ export interface GitRefs {
   readonly tags: ReadonlyMap<string, GitRef>;
 }
 
-/** A file at a ref. */
-export interface GitFile {
-  /** The commit that the ref leads to. Absent: it leads to something else. */
-  readonly commit?: string;
-  readonly content?: Buffer;
-  /** Why there is no content, in one sentence. */
-  readonly absent?: string;
-  /** What was asked for beside it. */
-  readonly beside?: GitSurroundings;
-}
-
-/** What is read beside a file, by the same requests. */
-export interface Beside {
-  /** Paths of files. */
-  readonly files: readonly string[];
-  /** A folder, of which the names are read and no content. */
-  readonly folder: string;
-}
-
-/** What there is of `Beside`. */
-export interface GitSurroundings {
-  /** The files that are there, by their paths, each with its content, or without any where it is too large. */
-  readonly files: ReadonlyMap<string, Buffer | undefined>;
-  /** The files of the folder and of those in it, by their paths there. A link counts as a file. */
-  readonly names: readonly string[];
-}
-
-/** A repository while it is open. */
+/** An open repository. */
 export interface GitRepository {
   readonly refs: GitRefs;
   /**
-   * The file at each of the refs (full names such as `refs/tags/6.14.1`), by the name of the ref.
+   * The file at each revision, by the revision.
    *
-   * @param path in the repository, from its top, `/` between
+   * @param revisions full names of refs, such as `refs/tags/6.14.1`, or commit ids
+   * @param path from the top of the repository, separated by `/`
    */
-  readFiles(refNames: readonly string[], path: string, beside?: Beside): Promise<Map<string, GitFile>>;
-  /** The file at a commit that the branch holds. */
-  readFileAt(branch: string, commit: string, path: string, beside?: Beside): Promise<GitFile>;
-  /** The ids of all commits that the branch holds. */
+  readFiles(revisions: readonly string[], path: string, beside?: Beside): Promise<Map<string, GitFile>>;
+  /** The ids of all commits on the branch. Read once. */
   readCommits(branch: string): Promise<ReadonlySet<string>>;
+  /** The branch of the repository's HEAD; nothing when HEAD is missing or detached. Read once. */
+  readHead(): Promise<string | undefined>;
 }
 
 /**
- * Opens a repository, lets `use` ask it, and removes whatever was fetched for that.
+ * Opens a repository for `use`, and removes what was fetched afterwards.
  *
  * @param repository a URL, a path, or a bundle file
  * @throws GitError when it cannot be read
@@ -102,47 +68,44 @@ export async function withRepository<Result>(
   options: GitOptions,
   use: (repository: GitRepository) => Promise<Result>,
 ): Promise<Result> {
-  const refusal = refusalOf(repository);
-  if (refusal !== undefined) {
-    throw new GitError(refusal);
-  }
+  checkAddress(repository);
   const git = commandFor(options);
   const local = localPath(repository);
-  if (local !== undefined && statSync(local).isDirectory()) {
-    return use(await openLocal(git, local));
-  }
-  // In one go with what removes it: a signal comes between two steps.
+  if (local !== undefined && statSync(local).isDirectory()) return use(await openLocal(git, local));
+  // Synchronous, so that no signal arrives between making the folder and registering its removal.
   const scratch = mkdtempSync(join(tmpdir(), "authority-git-"));
-  const forget = atExit(() => rmSync(scratch, removal));
+  const removeExitHook = atExit(() => rmSync(scratch, removal));
   try {
-    if (local !== undefined) {
-      const clone = join(scratch, "bundle.git");
-      await git(["clone", "--quiet", "--mirror", "--template=", "--", local, clone]);
-      return await use(await openLocal(git, clone));
-    }
-    return await use(await openRemote(git, repository, scratch));
+    return await use(
+      local === undefined
+        ? await openRemote(git, repository, scratch)
+        : await openLocal(git, await cloneMirror(git, local, scratch)),
+    );
   } finally {
     await rm(scratch, removal);
-    forget();
+    removeExitHook();
   }
 }
 
-/** A Git process that is just ending may write for a moment more. */
+/** A Git process that is ending may still write for a moment. */
 const removal = { recursive: true, force: true, maxRetries: 5 } as const;
 
 /**
- * The path of a chart as Git names it, without `./` before and `/` behind; `""` is the top of the repository.
+ * The path of a chart as Git names it, without `./` and trailing `/`; `""` is the top of the repository.
  *
- * @throws GitError when the path leaves the repository, or is none
+ * @throws GitError when the path leaves the repository, or holds a control character
  */
 export function pathInRepository(path: string): string {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   if (path.startsWith("/") || parts.includes("..") || hasControlCharacter(path)) {
-    throw new GitError(
-      `the path ${JSON.stringify(path)} must be one within the repository, such as "./charts/podinfo"`,
-    );
+    throw new GitError(`the path ${JSON.stringify(path)} must be inside the repository, such as "./charts/podinfo"`);
   }
   return parts.join("/");
+}
+
+/** Whether the repository is remote, even if a local folder has the name of the URL. */
+export function isRemoteUrl(repository: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(repository) && !/^file:/i.test(repository);
 }
 
 function commandFor(options: GitOptions): Git {
@@ -153,294 +116,174 @@ function commandFor(options: GitOptions): Git {
       retries,
       minTimeout: retryDelayMs,
       factor: 3,
-      shouldRetry: ({ error }) => isPassing(error.message) && signal?.aborted !== true,
+      shouldRetry: ({ error }) => isTransient(error.message) && signal?.aborted !== true,
     });
   };
 }
 
-/** Whether the failure is the network's, and may be gone at the next try. */
-function isPassing(message: string): boolean {
-  return /could not resolve host|timed out|connection (reset|refused|closed)|empty reply|early EOF|unexpected disconnect|RPC failed|hung up|error: (429|5\d\d)|returned error: (429|5\d\d)/i.test(
+/** Whether the message reports a network failure that a retry may not meet again. */
+function isTransient(message: string): boolean {
+  return /could not resolve host|timed out|connection (reset|refused|closed)|empty reply|early EOF|unexpected disconnect|RPC failed|hung up|error: (429|5\d\d)/i.test(
     message,
   );
 }
 
-/** Why a repository is not even tried, in one sentence. */
-function refusalOf(repository: string): string | undefined {
-  const shown = JSON.stringify(withoutCredentials(repository));
-  if (repository === "" || repository.startsWith("-") || hasControlCharacter(repository)) {
-    return `the repository ${shown} is none: expected a URL such as "https://github.com/stefanprodan/podinfo", or a path`;
+/** @throws GitError when the text is not an address, or when Git would run a program that it names */
+function checkAddress(repository: string): void {
+  const runsProgram = /^(ext|fd)::/.test(repository);
+  if (runsProgram || repository === "" || repository.startsWith("-") || hasControlCharacter(repository)) {
+    const fault = runsProgram ? "would run a program that it names" : "is not valid";
+    throw new GitError(
+      `the repository ${JSON.stringify(withoutCredentials(repository))} ${fault}: expected a URL such as "https://github.com/stefanprodan/podinfo", or a path`,
+    );
   }
-  if (/^(ext|fd)::/.test(repository)) {
-    return `the repository ${shown} would run a program of its own choice: expected a URL such as "https://github.com/stefanprodan/podinfo", or a path`;
-  }
-  return undefined;
 }
 
 function hasControlCharacter(text: string): boolean {
   return /\p{Cc}/u.test(text);
 }
 
-/** Whether the repository is elsewhere whatever lies on this machine: a folder may be called `https:`. */
-export function isRemoteUrl(repository: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(repository) && !/^file:/i.test(repository);
-}
-
-/** The absolute path of a repository or bundle on this machine; nothing for one that is elsewhere. */
+/**
+ * The absolute path of a repository or bundle on this machine; nothing for a remote one.
+ *
+ * @throws GitError when the path does not exist
+ */
 function localPath(repository: string): string | undefined {
-  if (/^file:\/\//i.test(repository)) {
-    const path = fileURLToPath(repository);
-    if (!existsSync(path)) {
-      throw new GitError(`there is no file or folder ${path}`);
-    }
-    return path;
-  }
-  if (isRemoteUrl(repository)) {
-    return undefined;
-  }
-  if (existsSync(repository)) {
-    return resolve(repository);
-  }
-  // `host:path` is Git's short form of an SSH URL; a colon behind a slash belongs to a path.
-  if (!/^[^/]+:/.test(repository)) {
-    throw new GitError(`there is no file or folder ${resolve(repository)}`);
-  }
-  return undefined;
+  if (isRemoteUrl(repository)) return undefined;
+  const path = /^file:\/\//i.test(repository) ? fileURLToPath(repository) : resolve(repository);
+  if (existsSync(path)) return path;
+  // `host:path` is Git's short form of an SSH URL; a colon after a slash belongs to a path.
+  if (/^[^/]+:/.test(repository) && !/^file:\/\//i.test(repository)) return undefined;
+  throw new GitError(`there is no file or folder ${path}`);
 }
 
 async function openLocal(git: Git, path: string): Promise<GitRepository> {
   const gitDir = (await git(["rev-parse", "--absolute-git-dir"], { folder: path })).toString("utf8").replace(/\n$/, "");
-  const here: Git = (args, more) => git(args, { gitDir, ...more });
-  const refs = await readLocalRefs(here);
+  const refs = await readRefs(git, gitDir);
+  const here = inFolder(git, gitDir);
   return {
     refs,
-    readFiles: (refNames, file, beside) => readFiles(here, objectsOf(refs, refNames), file, beside),
-    readFileAt: (_, commit, file, beside) => readFileAt(here, commit, file, beside),
-    readCommits: (branch) => readCommits(here, branch),
+    readFiles: (revisions, file, beside) => readFiles(here, objectsOf(refs, revisions), file, beside),
+    readCommits: remember((branch) => readCommits(here, branch)),
+    readHead: remember(() => readHead(git, gitDir)),
   };
 }
 
-async function readLocalRefs(git: Git): Promise<GitRefs> {
-  const format = "--format=%(objectname) %(objecttype) %(refname)";
-  const listed = textLines(await git(["for-each-ref", format, "refs/heads", "refs/tags"])).map((line) => {
-    const [object = "", type = "", ...name] = line.split(" ");
-    return { object, type, name: name.join(" ") };
-  });
-  const annotated = [...new Set(listed.filter(({ type }) => type === "tag").map(({ object }) => object))];
-  const peeled = new Map<string, string>();
-  const answers = await checkObjects(
-    git,
-    annotated.map((object) => `${object}^{}`),
-  );
-  for (const [index, object] of annotated.entries()) {
-    peeled.set(object, answers[index]?.id ?? object);
-  }
-  return sortRefs(listed.map(({ object, name }) => ({ name, object, peeled: peeled.get(object) ?? object })));
-}
-
-/** Scratch repositories that hold what was asked for, each made when it is needed first. */
+/** Each question is answered by a scratch repository that holds only what the question needs. */
 async function openRemote(git: Git, url: string, scratch: string): Promise<GitRepository> {
   const configured = await git(["config", "--default", "ssh", "--get", "core.sshCommand"]);
   const remote: Git = (args, more) => git(args, { sshCommand: configured.toString("utf8").trim(), ...more });
-  const refs = parseRemoteRefs(await remote(["ls-remote", "--quiet", "--heads", "--tags", "--", url]));
-  const fetch = createFetch(remote, url, scratch);
+  const refs = await readRefs(remote, url);
+  const [anyRef] = [...refs.branches.values(), ...refs.tags.values()];
+  // Git's default differs between versions, and must be that of the remote.
+  const format = anyRef?.object.length === 64 ? "sha256" : "sha1";
+  const fetch = createFetch(remote, url, scratch, format);
   return {
     refs,
-    readFiles: async (refNames, path, beside) => {
-      if (refNames.length === 0) {
-        return new Map();
-      }
-      const wanted = refNames.map((name) => `+${name}:${name}`);
-      const objects = objectsOf(refs, refNames);
-      return fetch(["--depth=1", "--filter=blob:none"], wanted, async (here) => {
-        await fetchMissingBlobs(here, [...objects.values()], [path, ...(beside?.files ?? [])]);
-        return readFiles(here, objects, path, beside);
-      });
+    readFiles: async (revisions, path, beside) => {
+      if (revisions.length === 0) return new Map();
+      const objects = objectsOf(refs, revisions);
+      const wanted = revisions.map((name) => (name.startsWith("refs/") ? `+${name}:${name}` : name));
+      const here = await fetch(["--depth=1", "--filter=blob:none"], wanted);
+      await fetchMissingBlobs(here, [...objects.values()], [path, ...(beside?.files ?? [])]);
+      return readFiles(here, objects, path, beside);
     },
-    readFileAt: (branch, commit, path, beside) => {
-      const read = async (here: Git) => {
-        await fetchMissingBlobs(here, [commit], [path, ...(beside?.files ?? [])]);
-        return readFileAt(here, commit, path, beside);
-      };
-      // A server that knows no filters gives no commit that neither branch nor tag names.
-      return fetch(["--depth=1", "--filter=blob:none"], [commit], read, [`+refs/heads/${branch}:refs/heads/${branch}`]);
-    },
-    readCommits: async (branch) => {
-      const wanted = [`+refs/heads/${branch}:refs/heads/${branch}`];
-      return fetch(["--filter=tree:0"], wanted, (here) => readCommits(here, branch));
-    },
+    readCommits: remember(async (branch) =>
+      readCommits(await fetch(["--filter=tree:0"], [`+refs/heads/${branch}:refs/heads/${branch}`]), branch),
+    ),
+    readHead: remember(() => readHead(remote, url)),
   };
 }
 
-/** `git ls-remote` gives what a tag leads to in a second line, as `<name>^{}`. */
-function parseRemoteRefs(output: Buffer): GitRefs {
-  const found = new Map<string, { name: string; object: string; peeled: string }>();
-  for (const line of textLines(output)) {
-    const [id = "", name = ""] = line.split("\t");
-    const known = name.endsWith("^{}") ? found.get(name.slice(0, -3)) : undefined;
-    if (known === undefined) {
-      found.set(name, { name, object: id, peeled: id });
-    } else {
-      known.peeled = id;
-    }
+/** Reads each answer once. */
+function remember<Answer>(read: (name: string) => Promise<Answer>): (name?: string) => Promise<Answer> {
+  const answers = new Map<string, Promise<Answer>>();
+  return (name = "") => {
+    const answer = answers.get(name) ?? read(name);
+    answers.set(name, answer);
+    return answer;
+  };
+}
+
+function inFolder(git: Git, gitDir: string): Git {
+  return (args, more) => git(args, { gitDir, ...more });
+}
+
+/** `git ls-remote` lists the peeled object of an annotated tag on a second line, as `<name>^{}`. */
+async function readRefs(git: Git, place: string): Promise<GitRefs> {
+  const refs = { branches: new Map<string, GitRef>(), tags: new Map<string, GitRef>() };
+  for (const line of textLines(await git(["ls-remote", "--quiet", "--heads", "--tags", "--", place]))) {
+    const [, peeled = "", kind, name = "", isPeeled] = /^(\S+)\trefs\/(heads|tags)\/(.*?)(\^\{\})?$/.exec(line) ?? [];
+    const known = kind === "heads" ? refs.branches : refs.tags;
+    const object = isPeeled === undefined ? peeled : (known.get(name)?.object ?? peeled);
+    known.set(name, { object, peeled });
   }
-  return sortRefs([...found.values()]);
+  return refs;
 }
 
-function sortRefs(all: readonly { name: string; object: string; peeled: string }[]): GitRefs {
-  const under = (folder: string) =>
-    new Map(
-      all
-        .filter(({ name }) => name.startsWith(folder))
-        .map(({ name, object, peeled }) => [name.slice(folder.length), { object, peeled }] as const),
-    );
-  return { branches: under("refs/heads/"), tags: under("refs/tags/") };
+async function readHead(git: Git, place: string): Promise<string | undefined> {
+  const listed = await git(["ls-remote", "--quiet", "--symref", "--", place, "HEAD"]);
+  return /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(listed.toString("utf8"))?.[1];
 }
 
-/** Fetches into a scratch repository, with filters where the server knows them, else `whole`, and lets `use` read it. */
-type Fetch = <Result>(
-  filters: readonly string[],
-  wanted: readonly string[],
-  use: (git: Git) => Promise<Result>,
-  whole?: readonly string[],
-) => Promise<Result>;
+async function readCommits(git: Git, branch: string): Promise<ReadonlySet<string>> {
+  return new Set(textLines(await git(["rev-list", `refs/heads/${branch}`, "--"])));
+}
 
-function createFetch(git: Git, url: string, scratch: string): Fetch {
-  let serverKnowsFilters = true;
-  return async (filters, wanted, use, whole = wanted) => {
-    const attempt = async (limits: readonly string[], asked: readonly string[]) => {
-      const gitDir = await mkdtemp(join(scratch, "fetch-"));
-      const here: Git = (args, more) => git(args, { gitDir, ...more });
-      await git(["init", "--quiet", "--bare", "--template=", "--", gitDir]);
-      await here(["config", "remote.origin.url", url]);
-      await here([...fetchCommand, ...limits, "--stdin", "origin"], { input: asked.join("\n") + "\n" });
-      return use(here);
-    };
-    if (serverKnowsFilters) {
-      try {
-        return await attempt(filters, wanted);
-      } catch (error) {
-        if (!(error instanceof GitError && /filter|shallow|dumb|unadvertised|not our ref/i.test(error.message))) {
-          throw error;
-        }
-        serverKnowsFilters = false;
-      }
+async function cloneMirror(git: Git, source: string, scratch: string): Promise<string> {
+  const clone = join(scratch, "mirror.git");
+  await git(["clone", "--quiet", "--mirror", "--template=", "--", source, clone]);
+  return clone;
+}
+
+/** A repository that holds what was wanted: with filters, or all of it when the server does not support them. */
+type Fetch = (filters: readonly string[], wanted: readonly string[]) => Promise<Git>;
+
+function createFetch(git: Git, url: string, scratch: string, format: string): Fetch {
+  let mirror: Promise<string> | undefined;
+  return async (filters, wanted) => {
+    try {
+      if (mirror === undefined) return await fetchInto(await mkdtemp(join(scratch, "fetch-")), filters, wanted);
+    } catch (error) {
+      const isUnsupported =
+        error instanceof GitError && /filter|shallow|dumb|unadvertised|not our ref/i.test(error.message);
+      if (!isUnsupported) throw error;
     }
-    return attempt([], whole);
+    mirror ??= cloneMirror(git, url, scratch);
+    return inFolder(git, await mirror);
   };
+  async function fetchInto(gitDir: string, filters: readonly string[], wanted: readonly string[]): Promise<Git> {
+    const here = inFolder(git, gitDir);
+    await git(["init", "--quiet", "--bare", `--object-format=${format}`, "--template=", "--", gitDir]);
+    await here(["config", "remote.origin.url", url]);
+    await here([...fetchCommand, ...filters, "--stdin", "origin"], { input: wanted.join("\n") + "\n" });
+    return here;
+  }
 }
 
 const fetchCommand = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"];
 
-/** All of them by one request; Git itself would ask for each blob apart, at the moment it is read. */
+/** One request for all blobs. Git itself would send a request for each blob when it reads it. */
 async function fetchMissingBlobs(git: Git, commits: readonly string[], paths: readonly string[]): Promise<void> {
   const listing = ["rev-list", "--objects", "--no-walk", "--missing=print", "--stdin"];
   const listed = textLines(await git(listing, { input: [...commits, "--", ...paths, ""].join("\n") }));
   const missing = listed.filter((line) => line.startsWith("?")).map((line) => line.slice(1));
   if (missing.length > 0) {
-    // Told which commits we have, the server would take it that we have their blobs too, and send none.
-    const sayNothing = ["-c", "fetch.negotiationAlgorithm=noop"];
-    const command = [...sayNothing, ...fetchCommand, "--filter=blob:none", "--stdin", "origin"];
+    // A server that knows which commits we have would assume that we have their blobs, and send none.
+    const negotiateNothing = ["-c", "fetch.negotiationAlgorithm=noop"];
+    const command = [...negotiateNothing, ...fetchCommand, "--filter=blob:none", "--stdin", "origin"];
     await git(command, { input: missing.join("\n") + "\n" });
   }
 }
 
-function peeledOf(refs: GitRefs, refName: string): string {
-  const ref = refName.startsWith("refs/tags/")
-    ? refs.tags.get(refName.slice("refs/tags/".length))
-    : refs.branches.get(refName.slice("refs/heads/".length));
-  if (ref === undefined) {
-    throw new GitError(`there is no ${refName}`);
-  }
-  return ref.peeled;
-}
-
-/** What each of the refs leads to, by its name. */
-function objectsOf(refs: GitRefs, refNames: readonly string[]): Map<string, string> {
-  return new Map(refNames.map((name) => [name, peeledOf(refs, name)]));
-}
-
-async function readFileAt(git: Git, commit: string, path: string, beside?: Beside): Promise<GitFile> {
-  const files = await readFiles(git, new Map([[commit, commit]]), path, beside);
-  return files.get(commit) ?? {};
-}
-
-/** @param objects what each ref leads to, by the name that the result has for it */
-async function readFiles(
-  git: Git,
-  objects: ReadonlyMap<string, string>,
-  path: string,
-  beside?: Beside,
-): Promise<Map<string, GitFile>> {
-  const peeled = [...objects.values()];
-  const commits = await checkObjects(git, peeled);
-  const paths = beside === undefined ? [path] : [path, ...beside.files, beside.folder];
-  const found = await checkObjects(
-    git,
-    peeled.flatMap((id) => paths.map((one) => `${id}:${one}`)),
-  );
-  const contents = await readObjects(
-    git,
-    found.filter(isReadable).map(({ id }) => id),
-  );
-  const at = (index: number, one: string) => found[index * paths.length + paths.indexOf(one)];
-  const trees = beside === undefined ? [] : peeled.flatMap((_, index) => treeId(at(index, beside.folder)));
-  const namesOf = await readNames(git, trees);
-  const surroundings = (index: number, { files, folder }: Beside): GitSurroundings => {
-    const present = files.flatMap((file) => {
-      const fact = at(index, file);
-      return fact?.type === "blob" ? [[file, contents.get(fact.id)] as const] : [];
-    });
-    return { files: new Map(present), names: treeId(at(index, folder)).flatMap((id) => namesOf.get(id) ?? []) };
+/** The peeled object of each ref, and each commit id itself. */
+function objectsOf(refs: GitRefs, revisions: readonly string[]): Map<string, string> {
+  const peeledOf = (revision: string) => {
+    const [, kind, name = ""] = /^refs\/(heads|tags)\/(.*)$/.exec(revision) ?? [];
+    if (kind === undefined) return revision;
+    const ref = (kind === "tags" ? refs.tags : refs.branches).get(name);
+    if (ref === undefined) throw new GitError(`there is no ${revision}`);
+    return ref.peeled;
   };
-  return new Map(
-    [...objects.keys()].map((name, index): [string, GitFile] => {
-      const commit = commits[index];
-      if (commit === undefined) {
-        throw new GitError(
-          `the object ${String(peeled[index])} of ${name} is not in the repository; has the ref just moved?`,
-        );
-      }
-      if (commit.type !== "commit") {
-        return [name, { absent: `${name} points at a ${commit.type}, must point at a commit` }];
-      }
-      const blob = at(index, path);
-      if (blob?.type !== "blob") {
-        return [name, { commit: commit.id, absent: `there is no file ${path} at the commit ${commit.id}` }];
-      }
-      const content = contents.get(blob.id);
-      if (content === undefined) {
-        const absent = `${path} at the commit ${commit.id} has ${blob.size} bytes, must have at most ${largestFileBytes}`;
-        return [name, { commit: commit.id, absent }];
-      }
-      const around = beside === undefined ? {} : { beside: surroundings(index, beside) };
-      return [name, { commit: commit.id, content, ...around }];
-    }),
-  );
-}
-
-function treeId(fact: ObjectFact | undefined): string[] {
-  return fact?.type === "tree" ? [fact.id] : [];
-}
-
-/** The files of folders and of the folders in them, by the id of the folder. */
-async function readNames(git: Git, folders: readonly string[]): Promise<Map<string, string[]>> {
-  const trees = await readTrees(git, folders);
-  const inner = await readTrees(
-    git,
-    [...trees.values()].flat().flatMap(({ id, isFolder }) => (isFolder ? [id] : [])),
-  );
-  const filesIn = (entries: readonly TreeEntry[] = []) => entries.filter(({ isFolder }) => !isFolder);
-  return new Map(
-    [...trees].map(([folder, entries]) => [
-      folder,
-      entries.flatMap(({ name, id, isFolder }) =>
-        isFolder ? filesIn(inner.get(id)).map((file) => `${name}/${file.name}`) : [name],
-      ),
-    ]),
-  );
-}
-
-async function readCommits(git: Git, branch: string): Promise<ReadonlySet<string>> {
-  return new Set(textLines(await git(["rev-list", `refs/heads/${branch}`, "--"])));
+  return new Map(revisions.map((revision) => [revision, peeledOf(revision)]));
 }

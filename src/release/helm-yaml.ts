@@ -1,92 +1,73 @@
-/** A chart's YAML, read as Helm does: by YAML 1.1, and with keys decoded from JSON by Go, without regard to case. */
+/** A chart's YAML as Helm reads it: YAML 1.1, with keys that Go decodes from JSON and compares case-insensitively. */
 import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type YAMLMap } from "yaml";
 
 /** A file that is a map of keys, or empty. */
 export interface HelmYaml {
   readonly document: Document;
-  /** The values with aliases and merge keys resolved. Absent: the file is empty. */
+  /** The values with resolved aliases and merge keys. Absent: the file is empty. */
   readonly values?: Readonly<Record<string, unknown>>;
-  /** Every key of the top as often as it is there, written out or merged into it. */
+  /** All keys of the top level, written or merged. Repeated keys are repeated. */
   readonly keys: readonly string[];
 }
 
 /**
- * Reads the text or the bytes of a file of a chart. Never throws.
+ * Parses a file of a chart, or returns its problems, each in one sentence. Never throws.
  *
- * @param file its name, for the sentences
- * @param example of a line that it may have
- * @returns what is wrong with it, each in one sentence, where it cannot be read
+ * @param file its name, for messages
+ * @param example a valid line, for messages
  */
 export function readHelmYaml(file: string, example: string, content: string | Uint8Array): HelmYaml | string[] {
-  const text = typeof content === "string" ? content : decode(content);
-  if (text === undefined) {
-    return [`${file} is not UTF-8 text`];
-  }
+  const text = typeof content === "string" ? content : orNothing(() => utf8.decode(content));
+  if (text === undefined) return [`${file} is not UTF-8 text`];
   const lines = new LineCounter();
-  // In YAML 1.1 `yes` is a boolean and `010` is 8; the version decides what counts as a number.
+  // In YAML 1.1 `yes` is a boolean and `010` is 8.
   const document = parseDocument(text.replace(/^\uFEFF/, ""), {
     version: "1.1",
     lineCounter: lines,
     prettyErrors: false,
     logLevel: "error",
   });
-  const errors = document.errors.filter((error) => error.code !== "MULTIPLE_DOCS");
+  const errors = document.errors.filter(({ code }) => code !== "MULTIPLE_DOCS");
   if (errors.length > 0) {
-    return errors.map((error) => {
-      const message = error.message.split("\n")[0] ?? "";
-      return `${file} cannot be read as YAML at line ${lines.linePos(error.pos[0]).line}: ${message.replace(/\.$/, "")}`;
+    return errors.map(({ message, pos }) => {
+      const reason = (message.split("\n")[0] ?? "").replace(/\.$/, "");
+      return `${file} cannot be read as YAML at line ${lines.linePos(pos[0]).line}: ${reason}`;
     });
   }
   const { contents } = document;
-  if (contents === null || (isScalar(contents) && contents.value === null)) {
-    return { document, keys: [] };
-  }
-  if (!isMap(contents)) {
-    return [`${file} must be a map of keys, such as \`${example}\`, and is none`];
-  }
-  const values = resolve(document);
-  if (values === undefined) {
-    return [`${file} cannot be read as YAML: an alias leads nowhere, or there are too many of them`];
-  }
+  if (contents === null || (isScalar(contents) && contents.value === null)) return { document, keys: [] };
+  if (!isMap(contents)) return [`${file} must be a map of keys, such as \`${example}\`, not a list or text`];
+  const values = orNothing(() => document.toJS() as Record<string, unknown>);
+  if (values === undefined) return [`${file} cannot be read as YAML: it has an unknown alias, or too many aliases`];
   const own = ownKeys(document, contents);
   return { document, values, keys: [...own, ...Object.keys(values).filter((key) => !own.includes(key))] };
 }
 
-/** What Helm takes for the key beside the key itself, each in one sentence that begins with `where`. */
+/** Keys that Helm reads as this key, each in one sentence. With two spellings Helm would use the later one. */
 export function spellingProblems(where: string, keys: readonly string[], key: string): string[] {
-  // The later of two spellings would win: neither is the fact.
   const spellings = keys.filter((found) => foldCase(found) === foldCase(key));
   const others = spellings.filter((found) => found !== key);
-  if (others.length === 0 && spellings.length > 1) {
-    return [`${where} has the key "${key}" more than once; there must be one`];
-  }
-  return others.map(
-    (other) => `${where} has the key "${other}", which Helm takes for "${key}"; there must be "${key}" alone`,
-  );
+  if (others.length === 0 && spellings.length > 1)
+    return [`${where} has the key "${key}" more than once; expected once`];
+  return others.map((other) => `${where} has the key "${other}", which Helm reads as "${key}"; write "${key}"`);
 }
 
-/** Go's JSON takes `ſ` for `s` and the sign for Kelvin for `k`, too: lower case alone leaves the one, upper case the other. */
+/** Like Go's JSON, which also folds `ſ` to `s` and the Kelvin sign to `k`: this needs upper and lower case. */
 export function foldCase(key: string): string {
   return key.toUpperCase().toLowerCase();
 }
 
-function decode(bytes: Uint8Array): string | undefined {
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function orNothing<Result>(run: () => Result): Result | undefined {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return run();
   } catch {
     return undefined;
   }
 }
 
-function resolve(document: Document): Record<string, unknown> | undefined {
-  try {
-    return document.toJS() as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A key may be an alias of a text elsewhere. */
+/** A key can be an alias. */
 function ownKeys(document: Document, map: YAMLMap): string[] {
   return map.items
     .map(({ key }) => (isAlias(key) ? key.resolve(document) : key))

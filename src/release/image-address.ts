@@ -1,19 +1,18 @@
-/** Where an image repository lies: which registry, under which name. */
+/** The address of an image repository. */
 export interface ImageAddress {
-  /** Host, and port where there is one, as people write it: `ghcr.io`, `docker.io`, `127.0.0.1:5000`. */
+  /** Host and optional port, as people write it: `ghcr.io`, `docker.io`, `127.0.0.1:5000`. */
   readonly registry: string;
-  /** The host that answers for it; Docker Hub's is another than its name. */
+  /** The host to send requests to. For Docker Hub it differs from `registry`. */
   readonly host: string;
-  /** The repository's name within the registry: `stefanprodan/podinfo`. */
+  /** The name in the registry: `stefanprodan/podinfo`. */
   readonly name: string;
 }
 
 /**
- * Reads an image repository as Docker does: without a host it lies on Docker Hub, and there `nginx` is short for
- * `library/nginx`.
+ * Parses an image repository as Docker does: without a host it is on Docker Hub, where `nginx` means `library/nginx`.
  *
- * @param repository without tag or digest; `oci://` before it is allowed
- * @returns nothing when this is no image repository
+ * @param repository without tag or digest; it may begin with `oci://`
+ * @returns nothing when the text is not an image repository
  */
 export function parseImageAddress(repository: string): ImageAddress | undefined {
   const parts = repository.replace(/^oci:\/\//, "").split("/");
@@ -22,11 +21,7 @@ export function parseImageAddress(repository: string): ImageAddress | undefined 
   const registry = !isHost || first === "index.docker.io" ? "docker.io" : first;
   const path = isHost ? rest : parts;
   const name = (registry === "docker.io" && path.length === 1 ? ["library", ...path] : path).join("/");
-  if (!/^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/.test(name)) {
-    return undefined;
-  }
-  if (!/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/.test(registry)) {
-    return undefined;
-  }
+  if (!/^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/.test(name)) return undefined;
+  if (!/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/.test(registry)) return undefined;
   return { registry, host: registry === "docker.io" ? "registry-1.docker.io" : registry, name };
 }

@@ -1,19 +1,20 @@
 /**
  * `releases.lock.yaml`: the evidence of every release that was ever deployed, so that previews and rollbacks need no
- * network. By tenant, then by version; people may comment it.
+ * network. Entries are sorted by tenant and version. People may add comments.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isMap, isScalar, LineCounter, Pair, parseDocument, Scalar, visit, YAMLMap, type Document } from "yaml";
-import type { Tenant } from "../config/stack-config";
+import { isDeepStrictEqual } from "node:util";
+import { isMap, isScalar, LineCounter, Pair, parseDocument, Scalar, YAMLMap, type Document, type Node } from "yaml";
+import * as z from "zod";
 import { ProblemsError, type Problem } from "../config/problem";
-import { reportDuplicateKeys } from "../config/yaml-file";
+import type { Tenant } from "../config/stack-config";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
 import { isDigest } from "./digest";
 import type { Evidence } from "./evidence";
 import { chartReference } from "./promise";
 
-/** The file's name, at the project's root. */
+/** The file's name, in the project's folder. */
 export const lockFile = "releases.lock.yaml";
 
 /** The evidence of releases, by tenant and version. */
@@ -25,72 +26,62 @@ const header = `# The evidence of every release that was ever deployed, by tenan
 # registry when the release was judged. Written by \`authority lock\`, checked by \`authority verify\`.
 `;
 
-const isObjectId = (text: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
-const isText = (text: string) => /^[^\p{Cc}]+$/u.test(text);
+/** @param expected what messages say is expected */
+const fact = (isValid: (text: string) => boolean, expected: string) => z.string(expected).refine(isValid, expected);
+const line = (expected: string) => fact((text) => /^[^\p{Cc}]+$/u.test(text), expected);
+const objectId = (kind: string) =>
+  fact((text) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text), `${kind} id of 40 or 64 hexadecimal digits`);
+const digest = fact(isDigest, "a digest such as `sha256:...`");
+/** A map; an empty value is an empty map. */
+const map = <Schema extends z.ZodType>(schema: Schema) => z.preprocess((value) => value ?? {}, schema);
 
-/** The texts of an entry in the order in which they are written, and what each must look like. */
-const fields = {
-  repository: [isText, "a URL"],
-  gitTag: [isText, "a Git tag"],
-  tagObject: [isObjectId, "an object id of 40 or 64 hexadecimal digits"],
-  commit: [isObjectId, "a commit id of 40 or 64 hexadecimal digits"],
-  branch: [isText, "a branch"],
-  chart: [isText, "a path in the repository, or an address `oci://...`"],
-  chartDigest: [isDigest, "a digest such as `sha256:...`"],
-  chartVersion: [isText, "the chart's `version`"],
-  appVersion: [isText, "the chart's `appVersion`"],
-  revision: [isText, "a revision label"],
-} as const satisfies Partial<Record<keyof Evidence, readonly [(text: string) => boolean, string]>>;
+/** An entry of the file, with its keys in the order in which they are written. */
+const entrySchema = z.strictObject({
+  repository: line("a URL").optional(),
+  gitTag: line("a Git tag").optional(),
+  tagObject: objectId("an object").optional(),
+  commit: objectId("a commit").optional(),
+  branch: line("a branch").optional(),
+  chart: line("a path in the repository, or an address `oci://...`"),
+  chartDigest: digest.optional(),
+  chartVersion: line("the chart's `version`").optional(),
+  appVersion: line("the chart's `appVersion`").optional(),
+  revision: line("a revision label").optional(),
+  images: map(z.record(z.string(), digest)).optional(),
+});
+const fileSchema = map(
+  z.record(z.string(), map(z.record(fact(isVersion, 'SemVer without prefix, such as "6.15.0"'), map(entrySchema)))),
+);
 
-type Field = keyof typeof fields;
+type Entry = z.infer<typeof entrySchema>;
+type LockContent = Record<string, Record<string, Entry>>;
 
-/** Versions and tags are always in quotes: `1.10` is a number. */
+/** Unquoted, the version 1.10 would be a number. */
 const quotedFields: readonly string[] = ["gitTag", "chartVersion", "appVersion"];
 
 /**
- * Reads the lock of a project. A lock that is not there is an empty one.
+ * Reads the lock of a project. A missing file is an empty lock.
  *
- * @param root the folder that holds `Pulumi.yaml`
- * @throws ProblemsError with everything that is wrong with the file
+ * @param root the folder of `Pulumi.yaml`
+ * @throws ProblemsError with all problems of the file
  */
 export function readLock(root: string): Lock {
-  const text = readFile(root);
-  if (text === undefined) {
-    return { releases: new Map() };
-  }
-  const lines = new LineCounter();
-  const document = parseLock(text, lines);
-  const problems: Problem[] = [];
-  const report = (node: unknown, path: readonly string[], message: string) => {
-    const offset = (node as { range?: [number, number, number] } | null | undefined)?.range?.[0];
-    const place = offset === undefined ? {} : { line: lines.linePos(offset).line, column: lines.linePos(offset).col };
-    problems.push({ file: lockFile, ...place, path: path.join("."), message });
-  };
-  const releases = new Map<string, ReadonlyMap<string, Evidence>>();
-  for (const [tenant, versions] of entriesOf(document.contents, [], report)) {
-    const known = new Map<string, Evidence>();
-    for (const [version, entry, key] of entriesOf(versions, [tenant], report)) {
-      if (!isVersion(version)) {
-        report(
-          key,
-          [tenant, version],
-          `${JSON.stringify(version)} is no version; expected SemVer without prefix, such as "6.15.0"`,
-        );
-        continue;
-      }
-      known.set(version, readEntry(version, entry, [tenant, version], report));
-    }
-    releases.set(tenant, known);
-  }
-  if (problems.length > 0) {
-    throw new ProblemsError(problems);
-  }
-  return { releases };
+  const evidenceOf = (version: string, { images = {}, ...facts }: Entry): Evidence => ({
+    version,
+    ...facts,
+    images: Object.entries(images).map(([reference, digest]) => ({ reference, digest })),
+  });
+  const { content } = parseLock(readText(root) ?? "");
+  const releases = Object.entries(content).map(([tenant, versions]) => {
+    const entries = Object.entries(versions).map(([version, entry]) => [version, evidenceOf(version, entry)] as const);
+    return [tenant, new Map(entries)] as const;
+  });
+  return { releases: new Map(releases) };
 }
 
 /**
- * The lock's evidence of the release that the tenant's `tag` names. Nothing when there is none, or when it was read
- * for another repository, chart or image than the tenant declares now.
+ * The evidence of the release that the tenant's `tag` names. Nothing when the lock has none, or has that of another
+ * repository, chart or image than the tenant declares now.
  */
 export function lockedEvidence(lock: Lock, tenant: Tenant): Evidence | undefined {
   const { tag } = tenant;
@@ -105,10 +96,10 @@ export function lockedEvidence(lock: Lock, tenant: Tenant): Evidence | undefined
 }
 
 /**
- * The lock with this evidence in place of what it had for the same tenant and version.
+ * The lock with this evidence in place of the former one of the same tenant and version.
  *
- * @throws TypeError for evidence with a problem of the chart or without an image's digest: only a release that keeps
- *   the promise is locked
+ * @throws TypeError when the chart has a problem or an image has no digest: only a release that keeps the promise is
+ *   locked
  */
 export function withEvidence(lock: Lock, tenantName: string, evidence: Evidence): Lock {
   if ((evidence.chartProblems ?? []).length > 0 || evidence.images.some(({ digest }) => digest === undefined)) {
@@ -118,178 +109,132 @@ export function withEvidence(lock: Lock, tenantName: string, evidence: Evidence)
   return { releases: new Map(lock.releases).set(tenantName, versions) };
 }
 
-/**
- * Writes the lock, whole or not at all, sorted by tenant and version. Comments of the file stay, and so do entries
- * that say the same as before, to the byte.
- */
+/** Writes the lock atomically. Comments and the formatting of unchanged entries stay; an unchanged file is not written. */
 export async function writeLock(root: string, lock: Lock): Promise<void> {
-  const before = readFile(root);
-  const { head, body } = splitHead(before ?? "");
-  const document = parseLock(body, new LineCounter());
-  document.contents = mergeMap(document.contents, [...lock.releases].sort(byName), (versions, node) =>
-    mergeMap(
-      node,
-      [...versions].sort(([one], [other]) => compareVersions(one, other)),
-      (evidence, known) => {
-        const entry = document.createNode(toPlain(evidence)) as YAMLMap;
-        quoteVersions(entry);
-        return isMap(known) && JSON.stringify(known.toJSON()) === JSON.stringify(entry.toJSON()) ? known : entry;
-      },
+  const before = readText(root) ?? "";
+  const content = contentOf(lock);
+  if (before !== "" && isDeepStrictEqual(content, parseLock(before).content)) return;
+  // The first comment belongs to the file, not to the tenant that happens to come first.
+  const head = /^(?:#[^\n]*\n)+(?=\n|$)/.exec(before)?.[0] ?? "";
+  const { document } = parseLock(before.slice(head.length).replace(/^\n+/, ""));
+  document.contents = mergeMap(document.contents, content, (versions, known) =>
+    mergeMap(known, versions, (entry, former) =>
+      isMap(former) && isDeepStrictEqual(former.toJSON(), entry) ? former : entryNode(document, entry),
     ),
   );
-  const text = head + (lock.releases.size === 0 ? "" : `\n${document.toString({ lineWidth: 0 })}`);
-  if (text !== before) {
-    const { default: writeFileAtomic } = await import("write-file-atomic");
-    await writeFileAtomic(join(root, lockFile), text);
-  }
+  const body = lock.releases.size === 0 ? "" : `\n${document.toString({ lineWidth: 0 })}`;
+  const { default: writeFileAtomic } = await import("write-file-atomic");
+  await writeFileAtomic(join(root, lockFile), (head === "" ? header : head) + body);
 }
 
-/** The comment at the top of the file, which stays there whichever tenant comes first, and the rest. */
-function splitHead(text: string): { head: string; body: string } {
-  const head = /^(?:#[^\n]*\n)+(?=\n|$)/.exec(text)?.[0] ?? "";
-  return { head: head === "" ? header : head, body: text.slice(head.length).replace(/^\n+/, "") };
-}
-
-function readFile(root: string): string | undefined {
+function readText(root: string): string | undefined {
   try {
     return readFileSync(join(root, lockFile), "utf8");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") {
-      return undefined;
-    }
-    throw new ProblemsError([{ file: lockFile, message: `the file cannot be read: ${code ?? String(error)}` }]);
+    if (code === "ENOENT") return undefined;
+    throw new ProblemsError([{ file: lockFile, message: `cannot read the file: ${code ?? String(error)}` }]);
   }
 }
 
-function parseLock(text: string, lineCounter: LineCounter): Document {
-  // The library compares every key of a map with every other; our own look grows in proportion.
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false });
-  const faults = document.errors.map(({ message, pos }) => ({ message, offset: pos[0] }));
-  visit(document, {
-    Map: (_, map) =>
-      reportDuplicateKeys(
-        map,
-        () => undefined,
-        ({ key }) =>
-          faults.push({ message: "Map keys must be unique", offset: isScalar(key) ? (key.range?.[0] ?? 0) : 0 }),
-      ),
+function parseLock(text: string): { document: Document; content: LockContent } {
+  const lineCounter = new LineCounter();
+  const document: Document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+  const problem = (offset: number | undefined, path: readonly PropertyKey[], message: string): Problem => {
+    const { line, col: column } = offset === undefined ? {} : lineCounter.linePos(offset);
+    return { file: lockFile, line, column, path: path.length === 0 ? undefined : path.join("."), message };
+  };
+  const invalid = (offset: number | undefined, reason: string) =>
+    problem(offset, [], `the file is not valid YAML: ${reason}`);
+  if (document.errors.length > 0) {
+    throw new ProblemsError(document.errors.map(({ message, pos }) => invalid(pos[0], message)));
+  }
+  const parsed = fileSchema.safeParse(toPlain(document, invalid));
+  if (parsed.success) return { document, content: parsed.data };
+  const problems = parsed.error.issues.flatMap((issue) => {
+    const { path, code, message } = issue;
+    if (code === "unrecognized_keys") {
+      const known = Object.keys(entrySchema.shape).join(", ");
+      return issue.keys.map((key) => {
+        const here = [...path, key];
+        return problem(nodesAt(document, here).key, here, `unknown key; expected one of ${known}`);
+      });
+    }
+    const { key, value, parent, node } = nodesAt(document, path);
+    const name = String(path.at(-1));
+    if (code === "invalid_key") {
+      const expected = issue.issues[0]?.message ?? "";
+      return [problem(key, path, `${JSON.stringify(name)} is not a version; expected ${expected}`)];
+    }
+    if (node === undefined) return [problem(parent, path.slice(0, -1), `\`${name}\` is missing`)];
+    if (code === "invalid_type" && issue.expected !== "string") return [problem(value, path, "expected a map")];
+    const came = isScalar(node) ? (node.source ?? String(node.value)) : "a map or a list";
+    const unquoted = isScalar(node) && typeof node.value === "number" ? " without quotes" : "";
+    return [problem(value, path, `${JSON.stringify(came)}${unquoted}; expected ${message}`)];
   });
-  if (faults.length > 0) {
-    throw new ProblemsError(
-      faults.map(({ message, offset }) => {
-        const { line, col } = lineCounter.linePos(offset);
-        return { file: lockFile, line, column: col, message: `the file is no YAML: ${message}` };
+  throw new ProblemsError(problems.sort((one, other) => (one.line ?? 0) - (other.line ?? 0)));
+}
+
+/** @throws ProblemsError for an alias without an anchor, or for too many aliases */
+function toPlain(document: Document, problem: (offset: undefined, reason: string) => Problem): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ProblemsError([problem(undefined, (error as Error).message)]);
+  }
+}
+
+/** The value at the path, and the offsets of its key, of itself and of the map that holds it. */
+function nodesAt(document: Document, path: readonly PropertyKey[]) {
+  const parent = document.getIn(path.slice(0, -1), true) as Node | undefined;
+  const pair = isMap<Node, Node>(parent)
+    ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1))
+    : undefined;
+  const node = path.length === 0 ? document.contents : pair?.value;
+  return { node, key: pair?.key.range?.[0], value: node?.range?.[0], parent: parent?.range?.[0] };
+}
+
+/** The lock as the file holds it: sorted, with the keys of each entry in their order. */
+function contentOf(lock: Lock): LockContent {
+  const entryOf = (evidence: Evidence): Entry => {
+    const images = Object.fromEntries(evidence.images.map(({ reference, digest }) => [reference, String(digest)]));
+    const facts = Object.keys(entrySchema.shape).map((key) => [key, evidence[key as keyof Evidence]] as const);
+    const present = facts.filter(([key, value]) => key !== "images" && value !== undefined);
+    return { ...Object.fromEntries(present), ...(evidence.images.length === 0 ? {} : { images }) } as Entry;
+  };
+  return Object.fromEntries(
+    [...lock.releases]
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([tenant, versions]) => {
+        const sorted = [...versions].sort(([one], [other]) => compareVersions(one, other));
+        return [tenant, Object.fromEntries(sorted.map(([version, evidence]) => [version, entryOf(evidence)]))];
       }),
-    );
-  }
-  return document;
-}
-
-type Report = (node: unknown, path: readonly string[], message: string) => void;
-
-/** Key, value and the key's node of each entry of a map; an empty file or value has none. */
-function entriesOf(node: unknown, path: readonly string[], report: Report): [string, unknown, unknown][] {
-  if (node === null || node === undefined || (isScalar(node) && node.value === null)) {
-    return [];
-  }
-  if (!isMap(node)) {
-    report(node, path, "expected a map");
-    return [];
-  }
-  return node.items.map(({ key, value }) => [isScalar(key) ? String(key.value) : String(key), value, key]);
-}
-
-function readEntry(version: string, node: unknown, path: readonly string[], report: Report): Evidence {
-  const facts: Partial<Record<Field, string>> = {};
-  let images: Evidence["images"] = [];
-  for (const [key, value, keyNode] of entriesOf(node, path, report)) {
-    const here = [...path, key];
-    if (key === "images") {
-      images = entriesOf(value, here, report).map(([reference, digest]) => ({
-        reference,
-        digest: readScalar(digest, [isDigest, "a digest such as `sha256:...`"], [...here, reference], report),
-      }));
-    } else if (isField(key)) {
-      facts[key] = readScalar(value, fields[key], here, report);
-    } else {
-      report(keyNode, here, `unknown key; expected one of ${[...Object.keys(fields), "images"].join(", ")}`);
-    }
-  }
-  const { chart } = facts;
-  if (chart === undefined) {
-    report(node, path, "`chart` is missing");
-  }
-  return { version, ...facts, chart: chart ?? "", images };
-}
-
-function isField(key: string): key is Field {
-  return Object.hasOwn(fields, key);
-}
-
-function readScalar(
-  node: unknown,
-  [isGood, expected]: readonly [(text: string) => boolean, string],
-  path: readonly string[],
-  report: Report,
-): string {
-  const value: unknown = isScalar(node) ? node.value : undefined;
-  if (typeof value === "string" && isGood(value)) {
-    return value;
-  }
-  const came = isScalar(node) ? (node.source ?? String(node.value)) : "a map or a list";
-  report(
-    node,
-    path,
-    `${JSON.stringify(came)}${typeof value === "number" ? " without quotes" : ""}; expected ${expected}`,
   );
-  return "";
 }
 
-function toPlain(evidence: Evidence): Record<string, unknown> {
-  const texts = (Object.keys(fields) as Field[]).flatMap((field) => {
-    const value = evidence[field];
-    return value === undefined ? [] : [[field, value] as const];
-  });
-  const images = evidence.images.flatMap(({ reference, digest }) =>
-    digest === undefined ? [] : [[reference, digest] as const],
-  );
-  return { ...Object.fromEntries(texts), ...(images.length === 0 ? {} : { images: Object.fromEntries(images) }) };
-}
-
-function quoteVersions(entry: YAMLMap): void {
-  for (const { key, value } of entry.items) {
-    if (isScalar(key) && isScalar(value) && quotedFields.includes(String(key.value))) {
-      value.type = Scalar.QUOTE_DOUBLE;
-    }
+function entryNode(document: Document, entry: Entry): YAMLMap {
+  const node = document.createNode(entry) as YAMLMap<Scalar, Scalar>;
+  for (const { key, value } of node.items) {
+    if (value !== null && quotedFields.includes(String(key.value))) value.type = Scalar.QUOTE_DOUBLE;
   }
+  return node;
 }
 
-/** The entries as a map in their order, on the nodes and with the comments that the file has for them. */
+/** A map of the entries, with the key nodes and comments of the former map. */
 function mergeMap<Value>(
-  known: unknown,
-  entries: readonly (readonly [string, Value])[],
-  merge: (value: Value, known: unknown) => unknown,
+  former: unknown,
+  entries: Readonly<Record<string, Value>>,
+  merge: (value: Value, former: unknown) => unknown,
 ): YAMLMap {
-  const map = isMap(known) ? known : new YAMLMap();
-  const pairs = new Map(map.items.map((pair) => [isScalar(pair.key) ? String(pair.key.value) : "", pair]));
+  const map = isMap(former) ? former : new YAMLMap();
+  const pairs = new Map(map.items.map((pair) => [String((pair.key as Scalar).value), pair]));
   map.flow = false;
-  map.items = entries.map(([name, value]): Pair => {
-    const pair = pairs.get(name) ?? new Pair(keyOf(name));
+  map.items = Object.entries(entries).map(([name, value]): Pair => {
+    const key = new Scalar(name);
+    if (isVersion(name)) key.type = Scalar.QUOTE_DOUBLE;
+    const pair = pairs.get(name) ?? new Pair(key);
     pair.value = merge(value, pair.value);
     return pair;
   });
   return map;
-}
-
-function keyOf(name: string): Scalar {
-  const key = new Scalar(name);
-  if (isVersion(name)) {
-    key.type = Scalar.QUOTE_DOUBLE;
-  }
-  return key;
-}
-
-function byName([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
-  return one < other ? -1 : one > other ? 1 : 0;
 }

@@ -1,8 +1,7 @@
 /**
  * The promise that a release keeps: `version` of `Chart.yaml` is the version; `appVersion` is the image tag, character
- * for character; the Git tag at that commit is the Git prefix and the version, and the commit lies on a branch that
- * releases are made from; it pins the charts that a chart in Git depends on; the image with that tag is in the registry.
- * Pure functions: no I/O, no defaults.
+ * for character; the Git tag is the Git prefix and the version; its commit is on a branch that releases are made from,
+ * and pins the chart's dependencies; the image with that tag is in the registry. Pure functions: no I/O, no defaults.
  */
 import type { Chart, Prefix, Tenant } from "../config/stack-config";
 import { commitOfTag } from "../version/tag-pattern";
@@ -11,41 +10,35 @@ import { branchMatches } from "./branch-pattern";
 import { isDigest } from "./digest";
 import type { BranchEvidence, Evidence } from "./evidence";
 
-/** What a tenant declares, and the evidence of its release must agree with. */
+/** What the evidence of a tenant's release must agree with. */
 export interface Expectations {
-  /** The image tag that is to run, as the stack file's `tag` says. */
+  /** The stack file's `tag`. */
   readonly imageTag: string;
   readonly prefix: Prefix;
-  /** The application's Git repository. Without it no fact of Git is judged; a chart in Git always has it. */
+  /** The application's Git repository. Absent: facts from Git are not judged. A chart in Git always has it. */
   readonly repository?: string;
   readonly chart: Chart;
-  /** Patterns as `branchMatches` reads them. None: the branch is not judged. */
+  /** Patterns for `branchMatches`. Empty: the branch is not judged. */
   readonly releasedFrom: readonly string[];
-  /** Image repositories without tag. None: no image is judged. */
+  /** Image repositories without tag. Empty: images are not judged. */
   readonly images: readonly string[];
-  /** The digest of the first image, where the stack file has one. */
+  /** The stack file's `digest`: that of the first image. */
   readonly digest?: string;
 }
 
 /**
  * What the tenant's entry in a stack file expects of the release with this image tag.
  *
- * @param imageTag by default the tenant's own `tag`; its `digest` belongs to that tag alone
- * @throws TypeError where neither is there: the stack follows a branch, and no release is expected
+ * @param imageTag default: the tenant's `tag`. The tenant's `digest` is expected for that tag only
+ * @throws TypeError when both are missing: the stack follows a branch, not releases
  */
 export function expectationsOf(tenant: Tenant, imageTag: string | undefined = tenant.tag): Expectations {
+  const { name, prefix, repository, chart, releasedFrom, images } = tenant;
   if (imageTag === undefined) {
-    throw new TypeError(`${tenant.name} has no tag: a stack that follows a branch expects no release`);
+    throw new TypeError(`${name} has no tag: a stack that follows a branch expects no release`);
   }
-  return {
-    imageTag,
-    prefix: tenant.prefix,
-    repository: tenant.repository,
-    chart: tenant.chart,
-    releasedFrom: tenant.releasedFrom,
-    images: tenant.images,
-    digest: imageTag === tenant.tag ? tenant.digest : undefined,
-  };
+  const digest = imageTag === tenant.tag ? tenant.digest : undefined;
+  return { imageTag, prefix, repository, chart, releasedFrom, images, digest };
 }
 
 /** The chart as evidence names it: the declared path, or the declared `oci://` address. */
@@ -54,160 +47,143 @@ export function chartReference(chart: Chart): string {
 }
 
 /**
- * Why the promise is broken: each reason is one sentence that says which fact, what it is, and what it must be. Empty
- * when the promise is kept. A fact that is not there breaks it.
+ * Why the promise is broken, each in one sentence with the fact, its value, and the expected value. Empty when the
+ * promise is kept. A missing fact breaks it.
  */
 export function promiseReasons(evidence: Evidence, expectations: Expectations): string[] {
-  const { imageTag, prefix } = expectations;
+  const { imageTag, prefix, chart } = expectations;
   const version = versionOfTag(imageTag, prefix.image);
-  if (version === undefined) {
-    return [`the image tag is "${imageTag}", must be ${versionWith(prefix.image)}`];
-  }
+  if (version === undefined) return [`the image tag is "${imageTag}", must be ${versionWith(prefix.image)}`];
+  const versionMeaning = prefix.chart === "" ? "the version" : "the chart prefix and the version";
   return [
-    ...mustBe("the evidence's version", evidence.version, version, "the image tag less its prefix"),
+    ...mustBe("the evidence's version", evidence.version, version, "the image tag without its prefix"),
     ...(expectations.repository === undefined ? [] : gitReasons(evidence, expectations, version)),
-    ...mustBe("the chart", evidence.chart, chartReference(expectations.chart), "as the tenant declares it"),
+    ...mustBe("the chart", evidence.chart, chartReference(chart), "as the tenant declares it"),
     ...(evidence.chartProblems ?? []),
-    ...chartFieldReasons(
-      evidence,
-      "version",
-      prefix.chart + version,
-      prefix.chart === "" ? "the version" : "the chart prefix and the version",
-    ),
+    ...chartFieldReasons(evidence, "version", prefix.chart + version, versionMeaning),
     ...chartFieldReasons(evidence, "appVersion", imageTag, "the image tag"),
-    ...(expectations.chart.kind === "oci" ? artifactReasons(evidence) : []),
-    ...expectations.images.flatMap((image, index) =>
-      imageReasons(evidence, `${image}:${imageTag}`, index === 0 ? expectations.digest : undefined),
-    ),
+    ...(chart.kind === "oci" ? artifactReasons(evidence) : []),
+    ...imagesReasons(evidence, expectations, imageTag),
   ];
 }
 
-/** What a tenant declares, and the evidence of the branch that its stack follows must agree with. */
+/** What the evidence of a followed branch must agree with. */
 export type BranchExpectations = Pick<Tenant, "prefix" | "images" | "tag" | "digest" | "branchImage" | "branchChart">;
 
 /**
- * Why what a followed branch stands for is not in order: `version` of its `Chart.yaml` must be the chart prefix and a
- * version, and `appVersion` the image prefix and that same version. Where the application publishes an image for each
- * commit, the image must be in the registry, and the chart lie at its commit. Empty when all is well.
+ * Why the evidence of a followed branch is not valid: `version` of its `Chart.yaml` must be the chart prefix and a
+ * version, and `appVersion` the image prefix and the same version. With an image for each commit, the image must be in
+ * the registry, and the chart is that of its commit. Empty when it is valid.
  */
 export function branchReasons(evidence: BranchEvidence, expectations: BranchExpectations): string[] {
   return [...branchChartReasons(evidence, expectations), ...commitImageReasons(evidence, expectations)];
 }
 
 function branchChartReasons(evidence: BranchEvidence, { prefix, branchChart }: BranchExpectations): string[] {
-  const reasons = [...(evidence.chartProblems ?? [])];
-  const { chartVersion, commit } = evidence;
+  const { branch, repository, remoteHead, chart, chartVersion, commit, chartProblems: reasons = [] } = evidence;
   if (branchChart === undefined && commit === undefined) {
-    reasons.push(
-      `the branch "${evidence.branch}" is not there${evidence.repository === undefined ? "" : ` in ${evidence.repository}`}`,
-    );
-    return reasons;
+    const where = repository === undefined ? "" : ` in ${repository}`;
+    return [...reasons, `no branch "${branch}"${where}${headHint(remoteHead, "branch: ", "")}`];
   }
   if (branchChart !== undefined && chartVersion === undefined && reasons.length === 0) {
     const { range, pattern } = branchChart;
-    return [
-      `no version of the chart ${evidence.chart} is in the range "${range}" and matches the pattern "${pattern}"`,
-    ];
+    return [`no version of the chart ${chart} is in the range "${range}" and matches the pattern "${pattern}"`];
   }
-  if (chartVersion === undefined) {
+  const version = chartVersion === undefined ? undefined : versionOfTag(chartVersion, prefix.chart);
+  if (chartVersion === undefined || version === undefined) {
     return [...reasons, ...chartFieldReasons(evidence, "version", undefined, versionWith(prefix.chart))];
   }
-  const version = versionOfTag(chartVersion, prefix.chart);
-  if (version === undefined) {
-    reasons.push(`version of Chart.yaml is "${chartVersion}", must be ${versionWith(prefix.chart)}`);
-    return reasons;
-  }
-  return [
-    ...reasons,
-    ...chartFieldReasons(
-      evidence,
-      "appVersion",
-      prefix.image + version,
-      `the same as version "${chartVersion}", with the image prefix`,
-    ),
-  ];
+  const meaning = `the same as version "${chartVersion}", with the image prefix`;
+  return [...reasons, ...chartFieldReasons(evidence, "appVersion", prefix.image + version, meaning)];
 }
 
-/** The image that was made for the commit, and no other. */
+/** The fix for a branch that does not exist: the setting with the branch of the remote's HEAD. */
+function headHint(remoteHead: string | undefined, before: string, after: string): string {
+  return remoteHead === undefined ? "" : `; the remote's HEAD is "${remoteHead}": set ${before}${remoteHead}${after}`;
+}
+
+/** The image must be the one that was built for the commit. */
 function commitImageReasons(evidence: BranchEvidence, expectations: BranchExpectations): string[] {
-  const { branchImage, images, tag = "", digest } = expectations;
-  if (branchImage === undefined) {
-    return [];
-  }
+  const { branchImage, tag = "" } = expectations;
+  if (branchImage === undefined) return [];
   const { sha } = commitOfTag(branchImage.pattern, tag) ?? {};
-  if (sha === undefined) {
-    return [`the image tag is "${tag}", must match the pattern "${branchImage.pattern}"`];
-  }
+  if (sha === undefined) return [`the image tag is "${tag}", must match the pattern "${branchImage.pattern}"`];
   const { commit } = evidence;
   return [
     ...(commit === undefined || commit.startsWith(sha)
       ? []
       : [`the commit is ${commit}, must be the one that the image tag "${tag}" names`]),
-    ...images.flatMap((image, index) => imageReasons(evidence, `${image}:${tag}`, index === 0 ? digest : undefined)),
+    ...imagesReasons(evidence, expectations, tag),
   ];
 }
 
 function gitReasons(evidence: Evidence, expectations: Expectations, version: string): string[] {
-  const gitTag = expectations.prefix.git + version;
-  const reasons = mustBe("the repository", evidence.repository, expectations.repository, "as the tenant declares it");
-  if (evidence.gitTag === undefined) {
-    return [...reasons, `there is no Git tag "${gitTag}" in ${String(expectations.repository)}, must be there`];
+  const { repository, releasedFrom } = expectations;
+  const expected = expectations.prefix.git + version;
+  const { gitTag, commit } = evidence;
+  const reasons = mustBe("the repository", evidence.repository, repository, "as the tenant declares it");
+  if (gitTag === undefined) return [...reasons, `there is no Git tag "${expected}" in ${String(repository)}`];
+  reasons.push(...mustBe("the Git tag", gitTag, expected, "the Git prefix and the version"));
+  if (commit === undefined)
+    return [...reasons, `the Git tag "${gitTag}" does not point at a commit, must point at one`];
+  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(commit)) {
+    reasons.push(`the commit is "${commit}", must be a whole commit id`);
   }
-  reasons.push(...mustBe("the Git tag", evidence.gitTag, gitTag, "the Git prefix and the version"));
-  if (evidence.commit === undefined) {
-    return [...reasons, `the Git tag "${evidence.gitTag}" points at no commit, must point at one`];
-  }
-  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(evidence.commit)) {
-    reasons.push(`the commit is "${evidence.commit}", must be a whole commit id`);
-  }
-  return [...reasons, ...releasedFromReasons(evidence, expectations.releasedFrom), ...revisionReasons(evidence)];
+  return [...reasons, ...releasedFromReasons(evidence, releasedFrom), ...revisionReasons(evidence)];
 }
 
-function releasedFromReasons({ branch, commit }: Evidence, releasedFrom: readonly string[]): string[] {
-  if (
-    releasedFrom.length === 0 ||
-    (branch !== undefined && releasedFrom.some((pattern) => branchMatches(pattern, branch)))
-  ) {
-    return [];
-  }
-  const wanted = releasedFrom.map((pattern) => `"${pattern}"`).join(" or ");
-  return branch === undefined
-    ? [`the commit ${String(commit)} lies on no branch that releases are made from, must lie on ${wanted}`]
-    : [`the commit ${String(commit)} lies on the branch "${branch}", must lie on ${wanted}`];
+function releasedFromReasons(evidence: Evidence, releasedFrom: readonly string[]): string[] {
+  const { branch, commit, repository, remoteHead } = evidence;
+  const isAllowed = branch !== undefined && releasedFrom.some((pattern) => branchMatches(pattern, branch));
+  if (releasedFrom.length === 0 || isAllowed) return [];
+  const allowed = releasedFrom.map((pattern) => `"${pattern}"`).join(" or ");
+  if (branch !== undefined)
+    return [`the commit ${String(commit)} lies on the branch "${branch}", must lie on ${allowed}`];
+  return remoteHead === undefined
+    ? [`the commit ${String(commit)} lies on no branch that releases are made from, must lie on ${allowed}`]
+    : [`no branch ${allowed} in ${String(repository)}${headHint(remoteHead, "releasedFrom: [", "]")}`];
 }
 
-/** `flux push artifact` writes `<branch>@sha1:<commit>`, most other tools the bare commit. */
+/** `flux push artifact` writes `<branch>@sha1:<commit>`, most other tools the commit alone. */
 function revisionReasons({ revision, commit }: Evidence): string[] {
   return revision === undefined || revision.split(":").at(-1) === commit
     ? []
-    : [
-        `the artifact's label org.opencontainers.image.revision is "${revision}", must be "${String(commit)}", the commit of the Git tag`,
-      ];
+    : mustBe("the artifact's label org.opencontainers.image.revision", revision, commit, "the commit of the Git tag");
 }
 
 function artifactReasons({ chartDigest, chart }: Evidence): string[] {
-  if (chartDigest === undefined) {
-    return [`the chart ${chart} of this version is not in the registry, must be there`];
-  }
-  return isDigest(chartDigest) ? [] : [`the chart's digest is "${chartDigest}", must be a digest such as "sha256:..."`];
+  return chartDigest === undefined
+    ? [`the chart ${chart} of this version is not in the registry`]
+    : mustBeDigest("the chart's digest", chartDigest);
 }
 
-function imageReasons(
+function imagesReasons(
   { images = [] }: Pick<BranchEvidence, "images">,
-  reference: string,
-  declared: string | undefined,
+  expectations: Pick<Expectations, "images" | "digest">,
+  tag: string,
 ): string[] {
-  const digest = images.find((image) => image.reference === reference)?.digest;
-  if (digest === undefined) {
-    return [`the image ${reference} is not in the registry, must be there`];
-  }
-  if (!isDigest(digest)) {
-    return [`the digest of ${reference} is "${digest}", must be a digest such as "sha256:..."`];
-  }
-  return declared === undefined ? [] : mustBe(`the digest of ${reference}`, digest, declared, "as the stack file says");
+  return expectations.images.flatMap((image, index) => {
+    const reference = `${image}:${tag}`;
+    const digest = images.find((found) => found.reference === reference)?.digest;
+    if (digest === undefined) return [`the image ${reference} is not in the registry`];
+    const fact = `the digest of ${reference}`;
+    const invalid = mustBeDigest(fact, digest);
+    return invalid.length > 0 || index > 0 || expectations.digest === undefined
+      ? invalid
+      : mustBe(fact, digest, expectations.digest, "as the stack file says");
+  });
 }
 
-/** A reason where a field of `Chart.yaml` is not `expected`; one that is broken is reported as such and not as missing. */
+function mustBeDigest(fact: string, digest: string): string[] {
+  return isDigest(digest) ? [] : [`${fact} is "${digest}", must be a digest such as "sha256:..."`];
+}
+
+/**
+ * A reason unless the field of `Chart.yaml` is `expected`. A missing field is not reported when `Chart.yaml` itself has a
+ * problem.
+ *
+ * @param expected nothing: any value is wrong, and `meaning` says what is expected
+ */
 function chartFieldReasons(
   evidence: Pick<Evidence, "chartVersion" | "appVersion" | "chartProblems">,
   field: "version" | "appVersion",
@@ -215,17 +191,15 @@ function chartFieldReasons(
   meaning: string,
 ): string[] {
   const actual = field === "version" ? evidence.chartVersion : evidence.appVersion;
+  const wanted = expected === undefined ? meaning : `"${expected}", ${meaning}`;
   if (actual === undefined) {
-    const must = expected === undefined ? meaning : `"${expected}", ${meaning}`;
-    return (evidence.chartProblems ?? []).length > 0 ? [] : [`${field} is missing in Chart.yaml, must be ${must}`];
+    return (evidence.chartProblems ?? []).length > 0 ? [] : [`${field} is missing in Chart.yaml, must be ${wanted}`];
   }
-  return mustBe(`${field} of Chart.yaml`, actual, expected, meaning);
+  return actual === expected ? [] : [`${field} of Chart.yaml is "${actual}", must be ${wanted}`];
 }
 
 function mustBe(fact: string, actual: string | undefined, expected: string | undefined, meaning: string): string[] {
-  if (actual === expected) {
-    return [];
-  }
+  if (actual === expected) return [];
   const is = actual === undefined ? "missing" : `"${actual}"`;
   return [`${fact} is ${is}, must be ${expected === undefined ? "absent" : `"${expected}"`}, ${meaning}`];
 }

@@ -1,7 +1,6 @@
 /**
- * Facts from an OCI registry. A tag that the registry says it has not is a fact; a registry that cannot be read is
- * none, and throws. (Of the npm clients for registries none is both maintained and made for reading: `@sigstore/oci`
- * signs in by starting an upload.)
+ * Facts from OCI registries. That a tag does not exist is a fact; a registry that cannot be read throws. No npm package
+ * for registries is both maintained and meant for reading (`@sigstore/oci` starts an upload to sign in).
  */
 import { createHash } from "node:crypto";
 import { isDigest } from "./digest";
@@ -16,17 +15,17 @@ import {
 
 export { RegistryError, type RegistryOptions } from "./registry-client";
 
-/** Reads one or more registries. */
+/** Reads registries. */
 export interface Registry {
-  /** The digest that the tag has now; nothing when the registry has no such tag. */
+  /** The digest of the tag; nothing when it does not exist. */
   readDigest(image: string, tag: string, insecure: boolean): Promise<string | undefined>;
-  /** All tags of an image repository, in the registry's order; none when it has no such repository. */
+  /** All tags, in the registry's order; none when the image repository does not exist. */
   readTags(image: string, insecure: boolean): Promise<string[]>;
-  /** The Helm chart at the tag; nothing when the registry has no such tag. */
+  /** The Helm chart at the tag; nothing when the tag does not exist. */
   readChart(url: string, tag: string, insecure: boolean): Promise<ChartArtifact | undefined>;
 }
 
-/** What a chart's OCI artifact says of itself. */
+/** The facts of a chart's OCI artifact. */
 export interface ChartArtifact {
   /** Of the manifest. */
   readonly digest: string;
@@ -34,7 +33,7 @@ export interface ChartArtifact {
   readonly appVersion?: string;
   /** The annotation `org.opencontainers.image.revision`. */
   readonly revision?: string;
-  /** Why this is no chart, each in one sentence. */
+  /** Why it is not a chart, each in one sentence. */
   readonly problems: readonly string[];
 }
 
@@ -47,29 +46,26 @@ const manifestTypes = [
 
 const helmConfigType = "application/vnd.cncf.helm.config.v1+json";
 const revisionLabel = "org.opencontainers.image.revision";
-const mostManifestBytes = 4 * 1024 * 1024;
-const mostConfigBytes = 1024 * 1024;
-const mostTagPages = 1000;
+const maxManifestBytes = 4 * 1024 * 1024;
+const maxConfigBytes = 1024 * 1024;
+const maxTagPages = 1000;
 
-/** A registry reader; signs in with the Docker config's credentials where it is asked to. */
+/** A reader that signs in with the credentials of the Docker config when a registry requires it. */
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const request = createRegistryClient(options);
 
   async function readManifest(address: ImageAddress, tag: string, insecure: boolean): Promise<RegistryAnswer> {
     const path = `manifests/${checkTag(tag)}`;
-    return request({ address, path, method: "GET", accept: manifestTypes, insecure, mostBytes: mostManifestBytes });
+    return request({ address, path, method: "GET", accept: manifestTypes, insecure, maxBytes: maxManifestBytes });
   }
 
   async function readBlob(address: ImageAddress, digest: string, insecure: boolean): Promise<Buffer> {
-    const answer = await request({
-      address,
-      path: `blobs/${digest}`,
-      method: "GET",
-      insecure,
-      mostBytes: mostConfigBytes,
-    });
+    const path = `blobs/${digest}`;
+    const answer = await request({ address, path, method: "GET", insecure, maxBytes: maxConfigBytes });
     if (!answer.found) {
-      throw new RegistryError(`${address.registry}/${address.name} has no blob ${digest}, which its manifest names`);
+      throw new RegistryError(
+        `${address.registry}/${address.name} does not have the blob ${digest}, which its manifest names`,
+      );
     }
     const actual = digestOf(answer.body, digest);
     if (actual !== digest) {
@@ -82,12 +78,10 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     async readDigest(image, tag, insecure) {
       const address = addressOf(image);
       const path = `manifests/${checkTag(tag)}`;
-      const head = await request({ address, path, method: "HEAD", accept: manifestTypes, insecure, mostBytes: 0 });
+      const head = await request({ address, path, method: "HEAD", accept: manifestTypes, insecure, maxBytes: 0 });
       const named = head.headers.get("docker-content-digest");
-      if (head.found && named !== null && isDigest(named)) {
-        return named;
-      }
-      // Some registries answer no HEAD, or give no digest there; and only the body of a 404 says what is unknown.
+      if (head.found && named !== null && isDigest(named)) return named;
+      // Some registries do not support HEAD or send no digest, and only a body tells whether a 404 is the registry's.
       const answer = await readManifest(address, tag, insecure);
       return answer.found ? manifestDigest(answer, image, tag) : undefined;
     },
@@ -96,28 +90,22 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       const address = addressOf(image);
       const tags: string[] = [];
       let path = "tags/list?n=1000";
-      for (let page = 0; page < mostTagPages; page += 1) {
-        const answer = await request({ address, path, method: "GET", insecure, mostBytes: mostManifestBytes });
-        if (!answer.found) {
-          return tags;
-        }
+      for (let page = 0; page < maxTagPages; page += 1) {
+        const answer = await request({ address, path, method: "GET", insecure, maxBytes: maxManifestBytes });
+        if (!answer.found) return tags;
         const listed = (parseJson(answer.body, `the tags of ${image}`) as { tags?: string[] | null }).tags ?? [];
         tags.push(...listed);
         const next = /<([^>]+)>\s*;[^,]*\brel="?next"?/.exec(answer.headers.get("link") ?? "")?.[1];
-        if (next === undefined) {
-          return tags;
-        }
+        if (next === undefined) return tags;
         path = next;
       }
-      throw new RegistryError(`the list of the tags of ${image} does not end`);
+      throw new RegistryError(`the list of the tags of ${image} has more than ${maxTagPages} pages`);
     },
 
     async readChart(url, tag, insecure) {
       const address = addressOf(url);
       const answer = await readManifest(address, tag, insecure);
-      if (!answer.found) {
-        return undefined;
-      }
+      if (!answer.found) return undefined;
       const digest = manifestDigest(answer, url, tag);
       const manifest = parseJson(answer.body, `the manifest of ${url}:${tag}`) as Manifest;
       const revision = textOf(manifest.annotations?.[revisionLabel]);
@@ -152,7 +140,7 @@ function addressOf(image: string): ImageAddress {
   const address = parseImageAddress(image);
   if (address === undefined) {
     throw new RegistryError(
-      `${JSON.stringify(image)} is no image repository: expected one such as "ghcr.io/stefanprodan/podinfo"`,
+      `${JSON.stringify(image)} is not an image repository: expected one such as "ghcr.io/stefanprodan/podinfo"`,
     );
   }
   return address;
@@ -161,25 +149,25 @@ function addressOf(image: string): ImageAddress {
 function checkTag(tag: string): string {
   if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(tag)) {
     throw new RegistryError(
-      `${JSON.stringify(tag)} can be no tag in a registry: expected letters, digits, ".", "_" and "-" alone`,
+      `${JSON.stringify(tag)} is not a valid tag: expected only letters, digits, ".", "_" and "-"`,
     );
   }
   return tag;
 }
 
-/** The digest of what came, which is what counts, and must be what the registry calls it. */
+/** The digest of the content. @throws RegistryError when the registry names another one */
 function manifestDigest(answer: RegistryAnswer, image: string, tag: string): string {
   const named = answer.headers.get("docker-content-digest");
   const actual = digestOf(answer.body, named ?? "sha256:");
   if (named !== null && named !== actual) {
     throw new RegistryError(
-      `the manifest of ${image}:${tag} has the digest ${actual}, and the registry calls it ${JSON.stringify(named)}`,
+      `the manifest of ${image}:${tag} has the digest ${actual}, but the registry names ${JSON.stringify(named)}`,
     );
   }
   return actual;
 }
 
-/** By the algorithm of the digest that it is held against. */
+/** Uses the algorithm of the other digest. */
 function digestOf(content: Buffer, like: string): string {
   const algorithm = like.startsWith("sha512:") ? "sha512" : "sha256";
   return `${algorithm}:${createHash(algorithm).update(content).digest("hex")}`;

@@ -1,7 +1,7 @@
-/** Repositories that several readers use at once: each is opened once, and closed when the last of them is done. */
+/** Lets concurrent readers share open repositories. */
 import { withRepository, type GitOptions, type GitRepository } from "./git";
 
-/** Runs `use` on the open repository; who comes while it is open shares it. */
+/** Runs `use` on the open repository. The first user opens it, and the last one closes it. */
 export type UseRepository = <Result>(
   repository: string,
   use: (git: GitRepository) => Promise<Result>,
@@ -9,20 +9,16 @@ export type UseRepository = <Result>(
 
 interface Session {
   readonly opened: Promise<GitRepository>;
-  readonly close: () => void;
-  readonly closed: Promise<void>;
+  readonly close: () => Promise<void>;
   users: number;
 }
 
-/** What a branch holds is read once while the repository is open. */
+/** Each repository is open at most once. */
 export function createSharedRepositories(options: GitOptions): UseRepository {
   const sessions = new Map<string, Session>();
   return async (repository, use) => {
-    let session = sessions.get(repository);
-    if (session === undefined) {
-      session = openSession(repository, options);
-      sessions.set(repository, session);
-    }
+    const session = sessions.get(repository) ?? openSession(repository, options);
+    sessions.set(repository, session);
     session.users += 1;
     try {
       return await use(await session.opened);
@@ -30,38 +26,29 @@ export function createSharedRepositories(options: GitOptions): UseRepository {
       session.users -= 1;
       if (session.users === 0) {
         sessions.delete(repository);
-        session.close();
-        await session.closed;
+        await session.close();
       }
     }
   };
 }
 
 function openSession(repository: string, options: GitOptions): Session {
-  let close: () => void = () => undefined;
-  const done = new Promise<void>((resolve) => {
-    close = resolve;
+  let finish: () => void = () => undefined;
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
   });
   let closed: Promise<void> = Promise.resolve();
   const opened = new Promise<GitRepository>((resolve, reject) => {
     const use = (git: GitRepository) => {
-      resolve(rememberCommits(git));
-      return done;
+      resolve(git);
+      return finished;
     };
-    // A failure to open is told to the users; the closing itself has nothing to add to it.
+    // The users get the error from `opened`; closing has nothing to add.
     closed = withRepository(repository, options, use).catch((error: unknown) => reject(error as Error));
   });
-  return { opened, close, closed, users: 0 };
-}
-
-function rememberCommits(git: GitRepository): GitRepository {
-  const commitsByBranch = new Map<string, Promise<ReadonlySet<string>>>();
-  return {
-    ...git,
-    readCommits: (branch) => {
-      const known = commitsByBranch.get(branch) ?? git.readCommits(branch);
-      commitsByBranch.set(branch, known);
-      return known;
-    },
+  const close = async () => {
+    finish();
+    await closed;
   };
+  return { opened, close, users: 0 };
 }

@@ -1,12 +1,12 @@
-/** Reads everything that the lock holds again, and tells what has changed since. */
+/** Reads everything in the lock again, and reports what has changed. */
 import type { Chart, Tenant } from "../config/stack-config";
+import { chartTagOf } from "../version/version";
 import type { Evidence } from "./evidence";
 import type { EvidenceReader, Question } from "./evidence-reader";
-import { chartTagOf } from "../version/version";
 import type { Lock } from "./lock";
 import { chartReference } from "./promise";
 
-/** What became of one release since it was locked. */
+/** The changes of one release since it was locked. */
 export interface Verification {
   /** The tenant's name. */
   readonly tenant: string;
@@ -20,8 +20,7 @@ export interface Verification {
 /**
  * Verifies every release of the lock, by tenant and version.
  *
- * @param tenants of all stacks; they tell how a registry is reached. A release whose tenant is not among them is read
- *   as the lock says.
+ * @param tenants of all stacks. They say whether a registry uses HTTP, and which other branches are allowed
  */
 export async function verifyLock(
   lock: Lock,
@@ -35,15 +34,17 @@ export async function verifyLock(
     locked.map(async ({ tenant, evidence }): Promise<Verification> => {
       const declared = tenants.find(({ name, chart }) => name === tenant && chartReference(chart) === evidence.chart);
       const read = await reader.readFacts(questionOfEntry(evidence, declared));
-      const found = { tenant, version: evidence.version };
-      return "evidence" in read
-        ? { ...found, changes: changesBetween(evidence, read.evidence), unread: [] }
-        : { ...found, changes: [], unread: read.missing };
+      return {
+        tenant,
+        version: evidence.version,
+        changes: "evidence" in read ? changesBetween(evidence, read.evidence) : [],
+        unread: "evidence" in read ? [] : read.missing,
+      };
     }),
   );
 }
 
-/** What is to be read again: just what the entry has. */
+/** Reads exactly the facts that the entry has. */
 function questionOfEntry(locked: Evidence, declared: Tenant | undefined): Question {
   const references = locked.images.map(({ reference }) => splitReference(reference));
   const chart: Chart = locked.chart.startsWith("oci://")
@@ -53,7 +54,7 @@ function questionOfEntry(locked: Evidence, declared: Tenant | undefined): Questi
     version: locked.version,
     repository: locked.gitTag === undefined ? undefined : locked.repository,
     gitTag: locked.gitTag ?? "",
-    // A release branch may have been merged and deleted: then the commit has to lie on another one that is allowed.
+    // A release branch may have been merged and deleted. Then the commit must be on another allowed branch.
     releasedFrom: locked.branch === undefined ? [] : [locked.branch, ...(declared?.releasedFrom ?? [])],
     chart,
     chartTag: chartTagOf(locked.chartVersion ?? locked.version),
@@ -63,15 +64,15 @@ function questionOfEntry(locked: Evidence, declared: Tenant | undefined): Questi
   };
 }
 
-/** The tag stands behind the last colon; an earlier one belongs to the registry's port. */
+/** Splits at the last colon; an earlier one belongs to the registry's port. */
 function splitReference(reference: string): { image: string; tag: string } {
   const colon = reference.lastIndexOf(":");
   return { image: reference.slice(0, colon), tag: reference.slice(colon + 1) };
 }
 
 /**
- * What makes it another release than the one that was locked: the commit, the tag object, or a digest. The tenant may
- * declare another branch or prefix by now; a fact that is not there is the promise's to miss.
+ * Changes of the release itself since it was locked: of the commit, the tag object, or a digest. The tenant may declare
+ * another branch or prefix now. Facts that are missing now are left to `promiseReasons`.
  */
 export function movedFacts(locked: Evidence, now: Evidence): string[] {
   const found = now.images.filter(({ digest }) => digest !== undefined).map(({ reference }) => reference);
@@ -87,53 +88,44 @@ export function movedFacts(locked: Evidence, now: Evidence): string[] {
 }
 
 function movedTag(locked: Evidence, now: Evidence): string[] {
-  if (locked.gitTag === undefined || locked.gitTag === now.gitTag) {
-    return tagChanges(locked, now);
-  }
-  // Two tags are two objects; of one release they point at one commit.
+  if (locked.gitTag === undefined || locked.gitTag === now.gitTag) return tagChanges(locked, now);
+  // With another prefix it is another tag object, but of the same commit.
   return locked.commit === now.commit
     ? []
     : [
-        `the Git tag "${String(now.gitTag)}" points at ${String(now.commit)}, and "${locked.gitTag}", which was locked, at ${String(locked.commit)}`,
+        `the Git tag "${String(now.gitTag)}" points at ${String(now.commit)}, but the locked tag "${locked.gitTag}" at ${String(locked.commit)}`,
       ];
 }
 
 function changesBetween(locked: Evidence, now: Evidence): string[] {
-  return [...gitChanges(locked, now), ...chartChanges(locked, now), ...imageChanges(locked, now)];
-}
-
-function gitChanges(locked: Evidence, now: Evidence): string[] {
-  const isSameCommit = now.gitTag !== undefined && now.commit === locked.commit;
-  const isStray = isSameCommit && locked.branch !== undefined && now.branch === undefined;
+  const { branch, commit } = locked;
+  const leftBranch =
+    branch !== undefined && now.branch === undefined && now.gitTag !== undefined && now.commit === commit;
   return [
     ...tagChanges(locked, now),
-    ...(isStray ? [`the branch "${locked.branch}" no longer holds the commit ${String(locked.commit)}`] : []),
+    ...(leftBranch ? [`the branch "${branch}" no longer holds the commit ${String(commit)}`] : []),
+    ...chartChanges(locked, now),
+    ...imageChanges(locked, now),
   ];
 }
 
 function tagChanges(locked: Evidence, now: Evidence): string[] {
-  const { gitTag, commit } = locked;
-  if (gitTag === undefined) {
-    return [];
-  }
-  if (now.gitTag === undefined) {
-    return [`the Git tag "${gitTag}" is gone from ${String(locked.repository)}`];
-  }
+  const { gitTag, commit, tagObject } = locked;
+  if (gitTag === undefined) return [];
+  if (now.gitTag === undefined) return [`the Git tag "${gitTag}" is gone from ${String(locked.repository)}`];
   if (now.commit !== commit) {
-    return [`the Git tag "${gitTag}" moved from ${String(commit)} to ${now.commit ?? "what is no commit"}`];
+    return [
+      `the Git tag "${gitTag}" moved from ${String(commit)} to ${now.commit ?? "an object that is not a commit"}`,
+    ];
   }
-  return locked.tagObject !== undefined && locked.tagObject !== now.tagObject
-    ? [
-        `the Git tag "${gitTag}" was made anew at the same commit: its object was ${locked.tagObject}, and is ${now.tagObject ?? "none"}`,
-      ]
-    : [];
+  return tagObject === undefined
+    ? []
+    : change(`the Git tag "${gitTag}" was recreated at the same commit: its object`, tagObject, now.tagObject);
 }
 
 function chartChanges(locked: Evidence, now: Evidence): string[] {
-  if (locked.gitTag !== undefined && now.gitTag === undefined && locked.chartDigest === undefined) {
-    // With its tag the chart is out of reach as well; one sentence is enough.
-    return [];
-  }
+  // Without its tag the chart cannot be read, and the tag is reported already.
+  if (locked.gitTag !== undefined && now.gitTag === undefined && locked.chartDigest === undefined) return [];
   if (locked.chartDigest !== undefined && now.chartDigest === undefined) {
     return [`the chart ${locked.chart} ${locked.chartVersion ?? locked.version} is gone from the registry`];
   }

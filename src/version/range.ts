@@ -1,53 +1,45 @@
 /**
- * Flux's version ranges: the syntax and the meaning of Masterminds/semver v3 (3.5, which Flux's controllers are built
- * with), so that the range that Flux gets and the one that we judge by are the same. The npm library's ranges differ:
- * they have no `!=`, and take pre-releases by another rule.
- *
- * Whatever Masterminds takes but nobody would mean by it (`^x` is exactly 0.0.0 there) is refused.
- * `test/fixtures/masterminds/` holds the verdicts of the real library that the tests compare with.
+ * Version ranges with the syntax and the meaning of Masterminds/semver 3.5, which Flux's controllers use. npm's ranges
+ * have no `!=`, and other rules for pre-releases. Where Masterminds accepts a range but gives it a surprising meaning
+ * (`^x` is exactly 0.0.0), we refuse it. The tests compare with the real library (`test/fixtures/masterminds/`).
  */
 import compare from "semver/functions/compare";
 import type { SemVer } from "semver";
 import { parseVersion } from "./version";
 
-/** A range, read: a version is allowed when all comparators of one alternative allow it. */
+/** A parsed range. It allows what one of its alternatives allows. */
 export interface Range {
-  /** As it was written. */
-  readonly text: string;
-  /** What `||` separates. */
+  /** The parts between `||`. */
   readonly alternatives: readonly Alternative[];
 }
 
 interface Alternative {
   readonly text: string;
-  readonly comparators: readonly Comparator[];
-  /** One pre-release in an alternative opens the whole alternative to pre-releases. */
+  /** A version must pass all of them. */
+  readonly tests: readonly Test[];
+  /** Whether one of the comparators names a pre-release. Only then the alternative allows pre-releases. */
   readonly prerelease: boolean;
 }
 
-interface Comparator {
-  readonly operator: Operator;
-  readonly bound: Bound;
-}
-
+type Test = (version: SemVer) => boolean;
 type Operator = "=" | "!=" | ">" | ">=" | "<" | "<=" | "~" | "^";
 
-/** The version in a comparator; numbers that are missing or `x` are 0 in `version`. */
+/** The version in a comparator. */
 interface Bound {
-  readonly version: SemVer;
-  /** How many of the three numbers were written: `x` 0, `1` or `1.x` 1, `1.2` 2, `1.2.3` 3. */
+  /** Numbers that are missing or `x` are 0. */
+  readonly base: SemVer;
+  /** How many of the three numbers are given: `x` 0, `1.x` 1, `1.2` 2, `1.2.3` 3. */
   readonly numbers: number;
 }
 
-/** Which versions may run: a range less the denied versions. */
-interface RangeAndDenied {
+interface Policy {
   readonly range: string;
   readonly deny: readonly string[];
 }
 
-/** Masterminds' own limits, since 3.5. */
-const longestRange = 512;
-const mostAlternatives = 32;
+/** Limits of Masterminds since 3.5. */
+const maxBytes = 512;
+const maxAlternatives = 32;
 
 const expected =
   "expected a range such as `>=6.0.0 <7.0.0`, `^6.0.0`, `~6.1`, `6.x` or `1.0.0 - 2.0.0`; `,` and blanks mean and, `||` means or";
@@ -56,247 +48,183 @@ const blank = "[\\t\\n\\f\\r ]";
 const number = "(?:0|[1-9][0-9]*|[xX*])";
 const identifiers = "[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*";
 const bound = `v?${number}(?:\\.${number}){0,2}(?:-${identifiers})?(?:\\+${identifiers})?`;
-const comparatorPattern = new RegExp(`(=>|=<|!=|>=|<=|~>|[=<>~^])?${blank}*(${bound})(?![^\\t\\n\\f\\r ,])`, "y");
-const hyphenPattern = new RegExp(`(${bound})${blank}+-${blank}+(${bound})(?![^\\t\\n\\f\\r ,])`, "y");
-const separatorPattern = new RegExp(`${blank}*,${blank}*|${blank}+`, "y");
+const hyphenated = `(?<low>${bound})${blank}+-${blank}+(?<high>${bound})`;
+const compared = `(?<operator>=>|=<|!=|>=|<=|~>|[=<>~^])?${blank}*(?<bound>${bound})`;
+const separator = `(?<separator>${blank}*,${blank}*|${blank}+|$)`;
+const partPattern = new RegExp(`(?:${hyphenated}|${compared})${separator}`, "y");
 const blanksAround = new RegExp(`^${blank}+|${blank}+$`, "g");
 
-const canonical: Readonly<Record<string, Operator>> = { "": "=", "=>": ">=", "=<": "<=", "~>": "~" };
+const synonyms: Readonly<Record<string, Operator>> = { "": "=", "=>": ">=", "=<": "<=", "~>": "~" };
 
-/** These mean with `x` what everybody expects; the others mean something odd in Masterminds, or nothing. */
-const operatorsWithAnyVersion: readonly Operator[] = ["=", ">=", "~"];
-
-/** Reads a range, or says in one sentence what came and what was expected. */
+/** Parses a range, or says in one sentence what is wrong with it and what is expected. */
 export function parseRange(text: string): { readonly range: Range } | { readonly error: string } {
   const bytes = Buffer.byteLength(text);
-  if (bytes > longestRange) {
-    return { error: `the range is ${bytes} bytes long; Flux takes at most ${longestRange}` };
-  }
+  if (bytes > maxBytes) return { error: `the range is ${bytes} bytes long; Flux takes at most ${maxBytes}` };
   const parts = text.split("||");
-  if (parts.length > mostAlternatives) {
-    return { error: `the range has ${parts.length} parts with \`||\` between; Flux takes at most ${mostAlternatives}` };
+  if (parts.length > maxAlternatives) {
+    return { error: `the range has ${parts.length} parts separated by \`||\`; Flux takes at most ${maxAlternatives}` };
   }
-  const alternatives: Alternative[] = [];
-  for (const part of parts) {
-    const alternative = parseAlternative(part.replace(blanksAround, ""));
-    if (typeof alternative === "string") {
-      return { error: `${alternative} in the range ${JSON.stringify(text)}: ${expected}` };
-    }
-    alternatives.push(alternative);
-  }
-  return { range: { text, alternatives } };
+  const alternatives = parts.map((part) => parseAlternative(part.replace(blanksAround, "")));
+  const error = alternatives.find((alternative) => typeof alternative === "string");
+  if (error !== undefined) return { error: `${error} in the range ${JSON.stringify(text)}: ${expected}` };
+  return { range: { alternatives: alternatives.filter((alternative) => typeof alternative !== "string") } };
 }
 
-/** Whether the range allows the version. False for what is no version. */
-export function rangeAllows(range: Range, version: string): boolean {
+/** Whether the range allows the version. False for a text that is not a version. */
+export function rangeAllows({ alternatives }: Range, version: string): boolean {
   const parsed = parseVersion(version);
-  return parsed !== undefined && range.alternatives.some((alternative) => alternativeAllows(alternative, parsed));
+  return parsed !== undefined && alternatives.some((alternative) => alternativeAllows(alternative, parsed));
 }
 
-/** Whether the range names a pre-release, and so lets pre-releases in. */
-export function rangeAsksForPrerelease(range: Range): boolean {
-  return range.alternatives.some((alternative) => alternative.prerelease);
+/** Whether the range names a pre-release, and so allows pre-releases. */
+export function rangeAsksForPrerelease({ alternatives }: Range): boolean {
+  return alternatives.some(({ prerelease }) => prerelease);
 }
 
 /**
- * The range text for a Flux ImagePolicy: `range` with `!=` and each denied version in every alternative that would
- * allow it. A denied version that an alternative does not allow anyway is left out of it: `!=1.1.0-rc.1` would open an
- * alternative without pre-releases to all other pre-releases.
+ * The range for a Flux ImagePolicy: each alternative with `!=` for the denied versions that it would allow. For other
+ * versions there is no `!=`: `!=1.1.0-rc.1` would make an alternative allow all other pre-releases.
  *
- * @throws RangeError with `policyError`'s words when there is one.
+ * @throws RangeError with the message of `policyError`
  */
-export function fluxRange(rangeText: string, deny: readonly string[]): string {
-  const text = addDenied(rangeText, deny);
-  const parsed = parseRange(text);
-  if ("error" in parsed) {
-    throw new RangeError(parsed.error);
-  }
+export function fluxRange(range: string, deny: readonly string[]): string {
+  const denied = deny.map((text) => {
+    const version = parseVersion(text);
+    if (version !== undefined) return version;
+    throw new RangeError(
+      `the denied version ${JSON.stringify(text)} is not a version: expected SemVer without prefix, such as "6.13.5"`,
+    );
+  });
+  const distinct = denied.filter((one, index) => denied.findIndex((other) => compare(one, other) === 0) === index);
+  const text = parseOrThrow(range)
+    .alternatives.map((alternative) => {
+      const excluded = distinct.filter((version) => alternativeAllows(alternative, version));
+      return [alternative.text, ...excluded.map(({ version }) => `!=${version}`)].join(" ");
+    })
+    .join(" || ");
+  parseOrThrow(text);
   return text;
 }
 
-/** What is wrong with a range and its denied versions, in one sentence, or nothing: Flux can be given the two. */
-export function policyError(rangeText: string, deny: readonly string[]): string | undefined {
+/** Why Flux cannot use the range with its denied versions, in one sentence; nothing when it can. */
+export function policyError(range: string, deny: readonly string[]): string | undefined {
   try {
-    fluxRange(rangeText, deny);
+    fluxRange(range, deny);
     return undefined;
   } catch (error) {
-    if (error instanceof RangeError) {
-      return error.message;
-    }
+    if (error instanceof RangeError) return error.message;
     throw error;
   }
 }
 
 /**
- * Whether a policy allows the version: in the range, and not denied.
+ * Whether the version is in the policy's range, and not denied.
  *
- * @throws RangeError when the range cannot be read; a checked `StackConfig` holds none such.
+ * @throws RangeError when the range is not valid. The range of a `StackConfig` is
  */
-export function allows(policy: RangeAndDenied, version: string): boolean {
-  const parsed = parseRange(policy.range);
-  if ("error" in parsed) {
-    throw new RangeError(parsed.error);
-  }
-  return rangeAllows(parsed.range, version) && !isDenied(policy.deny, version);
+export function allows({ range, deny }: Policy, version: string): boolean {
+  return rangeAllows(parseOrThrow(range), version) && !isDenied(deny, version);
 }
 
-/** Whether the version is one of the denied ones. Build metadata makes no difference, as in SemVer and in Flux. */
+/** Whether the version is denied. Build metadata is ignored, as in SemVer and in Flux. */
 export function isDenied(deny: readonly string[], version: string): boolean {
   const parsed = parseVersion(version);
-  return deny.some((denied) => {
-    const other = parseVersion(denied);
-    return parsed !== undefined && other !== undefined && compare(parsed, other) === 0;
+  return deny.some((text) => {
+    const denied = parseVersion(text);
+    return parsed !== undefined && denied !== undefined && compare(parsed, denied) === 0;
   });
 }
 
-function addDenied(rangeText: string, deny: readonly string[]): string {
-  const parsed = parseRange(rangeText);
-  if ("error" in parsed) {
-    throw new RangeError(parsed.error);
-  }
-  const denied = deny.map((text) => {
-    const version = parseVersion(text);
-    if (version === undefined) {
-      throw new RangeError(
-        `the denied version ${JSON.stringify(text)} is no version: expected SemVer without prefix, such as "6.13.5"`,
-      );
-    }
-    return version;
-  });
-  const distinct = denied.filter((one, index) => denied.findIndex((other) => compare(one, other) === 0) === index);
-  return parsed.range.alternatives
-    .map((alternative) => {
-      const excluded = distinct.filter((version) => alternativeAllows(alternative, version));
-      return [alternative.text, ...excluded.map((version) => `!=${version.version}`)].join(" ");
-    })
-    .join(" || ");
+function parseOrThrow(text: string): Range {
+  const parsed = parseRange(text);
+  if ("error" in parsed) throw new RangeError(parsed.error);
+  return parsed.range;
 }
 
-/** An alternative, or what is wrong with it. */
+/** The alternative, or what is wrong with it. */
 function parseAlternative(text: string): Alternative | string {
-  if (text === "") {
-    return "there is an empty part";
-  }
-  const comparators: Comparator[] = [];
-  let position = 0;
+  if (text === "") return "there is an empty part";
+  const tests: Test[] = [];
+  let prerelease = false;
   let afterComma = true;
-  while (position < text.length) {
-    const found = matchAt(hyphenPattern, text, position) ?? matchAt(comparatorPattern, text, position);
-    if (found === undefined) {
-      return `${JSON.stringify(text.slice(position))} cannot be read`;
+  for (let position = 0; position < text.length; position = partPattern.lastIndex) {
+    partPattern.lastIndex = position;
+    const match = partPattern.exec(text);
+    if (match === null) return `${JSON.stringify(text.slice(position))} cannot be read`;
+    const { low, high = "", operator = "", bound: only = "", separator: end = "" } = match.groups ?? {};
+    const part = JSON.stringify(match[0].slice(0, match[0].length - end.length));
+    // Masterminds drops the blank before a hyphen range, and then cannot read the rest.
+    if (low !== undefined && !afterComma) return `${part} needs a \`,\` before it`;
+    const comparators: [Operator, string][] =
+      low === undefined
+        ? [[synonyms[operator] ?? (operator as Operator), only]]
+        : [
+            [">=", low],
+            ["<=", high],
+          ];
+    for (const [meant, written] of comparators) {
+      const read = parseBound(written);
+      if (typeof read === "string") return read;
+      // With `x` Masterminds gives the other operators a surprising meaning, or none.
+      if (read.numbers === 0 && !["=", ">=", "~"].includes(meant))
+        return `${part} combines \`${meant}\` with any version`;
+      tests.push(testOf(meant, read));
+      prerelease ||= read.base.prerelease.length > 0;
     }
-    const [whole = "", first = "", second = ""] = found;
-    const isHyphen = found.pattern === hyphenPattern;
-    if (isHyphen && !afterComma) {
-      // Masterminds swallows the blank before a hyphen range, and then fails on what is left.
-      return `${JSON.stringify(whole)} needs a \`,\` before it`;
-    }
-    const operators: readonly Operator[] = isHyphen ? [">=", "<="] : [canonical[first] ?? (first as Operator)];
-    const bounds = isHyphen ? [first, second] : [second];
-    for (const [index, operator] of operators.entries()) {
-      const read = parseBound(bounds[index] ?? "");
-      if (typeof read === "string") {
-        return read;
-      }
-      if (read.numbers === 0 && !operatorsWithAnyVersion.includes(operator)) {
-        return `${JSON.stringify(whole)} sets any version against \`${operator}\``;
-      }
-      comparators.push({ operator, bound: read });
-    }
-    position += whole.length;
-    if (position < text.length) {
-      const separator = matchAt(separatorPattern, text, position)?.[0] ?? "";
-      afterComma = separator.includes(",");
-      position += separator.length;
-      if (position === text.length) {
-        return "nothing follows the last `,`";
-      }
-    }
+    afterComma = end.includes(",");
   }
-  return { text, comparators, prerelease: comparators.some((one) => one.bound.version.prerelease.length > 0) };
-}
-
-function matchAt(pattern: RegExp, text: string, position: number): (string[] & { pattern: RegExp }) | undefined {
-  pattern.lastIndex = position;
-  const match = pattern.exec(text);
-  return match === null ? undefined : Object.assign([...match], { pattern });
+  return text.endsWith(",") ? "nothing follows the last `,`" : { text, tests, prerelease };
 }
 
 /** The bound of a comparator, or what is wrong with it. */
 function parseBound(text: string): Bound | string {
-  const bare = text.replace(/^v/, "");
-  const suffixAt = bare.search(/[-+]/);
-  const written = (suffixAt === -1 ? bare : bare.slice(0, suffixAt)).split(".");
-  const suffix = suffixAt === -1 ? "" : bare.slice(suffixAt);
+  const [, core = "", suffix = ""] = /^v?([^-+]*)(.*)$/s.exec(text) ?? [];
+  const written = core.split(".");
   const firstAny = written.findIndex((part) => /^[xX*]$/.test(part));
   const numbers = firstAny === -1 ? written.length : firstAny;
   if (written.slice(numbers).some((part) => /^[0-9]/.test(part))) {
     return `${JSON.stringify(text)} has a number after an \`x\``;
   }
-  const complete = [...written.slice(0, numbers), "0", "0", "0"].slice(0, 3).join(".");
-  const version = parseVersion(complete + suffix);
-  return version === undefined ? `${JSON.stringify(text)} is no SemVer` : { version, numbers };
+  const base = parseVersion([...written.slice(0, numbers), "0", "0", "0"].slice(0, 3).join(".") + suffix);
+  return base === undefined ? `${JSON.stringify(text)} is not SemVer` : { base, numbers };
 }
 
-function alternativeAllows(alternative: Alternative, version: SemVer): boolean {
-  if (version.prerelease.length > 0 && !alternative.prerelease) {
-    return false;
-  }
-  return alternative.comparators.every((comparator) => comparatorAllows(comparator, version));
+function alternativeAllows({ tests, prerelease }: Alternative, version: SemVer): boolean {
+  return (prerelease || version.prerelease.length === 0) && tests.every((test) => test(version));
 }
 
-function comparatorAllows({ operator, bound }: Comparator, version: SemVer): boolean {
-  const order = compare(version, bound.version);
+function testOf(operator: Operator, { base, numbers }: Bound): Test {
+  const exact = numbers === 3;
+  const from = (version: SemVer) => compare(version, base) >= 0;
+  const isZero = base.major === 0 && base.minor === 0 && base.patch === 0;
+  /** Order by major and, when it is given, minor: 1.2.9 equals the bound `1.2`. */
+  const roughly = ({ major, minor }: SemVer) => major - base.major || (numbers === 1 ? 0 : minor - base.minor);
+  const order = (version: SemVer) => (exact ? compare(version, base) : roughly(version));
   switch (operator) {
-    case "=":
-      return bound.numbers === 3 ? order === 0 : tildeAllows(bound, version);
-    case "!=":
-      return bound.numbers === 3 ? order !== 0 : !isWithin(bound, version);
-    case ">":
-      return bound.numbers === 3 ? order > 0 : compareWritten(version, bound) > 0;
     case ">=":
-      return order >= 0;
+      return from;
     case "<":
-      return order < 0;
+      return (version) => !from(version);
+    case ">":
+      return (version) => order(version) > 0;
     case "<=":
-      return bound.numbers === 3 ? order <= 0 : compareWritten(version, bound) <= 0;
-    case "~":
-      return tildeAllows(bound, version);
+      return (version) => order(version) <= 0;
+    case "!=":
+      // `!=1.2-rc.1` excludes only the pre-releases `rc.1` of 1.2.*.
+      return (version) =>
+        order(version) !== 0 || (numbers === 2 && version.prerelease.join(".") !== base.prerelease.join("."));
     case "^":
-      return caretAllows(bound, version);
+      // The leftmost number other than 0 stays the same.
+      return (version) =>
+        from(version) &&
+        version.major === base.major &&
+        (base.major > 0 ||
+          numbers === 1 ||
+          (version.minor === base.minor && (base.minor > 0 || numbers === 2 || version.patch === base.patch)));
+    case "=":
+    case "~":
+      if (exact && operator === "=") return (version) => order(version) === 0;
+      // In Masterminds `~0.0.0` allows every version, as `x` does.
+      return (version) => from(version) && ((numbers % 3 === 0 && isZero) || roughly(version) === 0);
   }
-}
-
-/** Order by the numbers that were written alone: `1.2.9` equals the bound `1.2`. */
-function compareWritten(version: SemVer, { version: base, numbers }: Bound): number {
-  const major = version.major - base.major;
-  return numbers === 1 || major !== 0 ? major : version.minor - base.minor;
-}
-
-/** `!=1.2` leaves out 1.2.*, but with a pre-release in the range only those of the very same pre-release. */
-function isWithin(bound: Bound, version: SemVer): boolean {
-  const samePrerelease = version.prerelease.join(".") === bound.version.prerelease.join(".");
-  return compareWritten(version, bound) === 0 && (bound.numbers === 1 || samePrerelease);
-}
-
-function tildeAllows({ version: base, numbers }: Bound, version: SemVer): boolean {
-  if (compare(version, base) < 0) {
-    return false;
-  }
-  // In Masterminds `~0.0.0` is no narrower than `x`.
-  if ((numbers === 0 || numbers === 3) && base.major === 0 && base.minor === 0 && base.patch === 0) {
-    return true;
-  }
-  return version.major === base.major && (numbers === 1 || version.minor === base.minor);
-}
-
-/** Everything from the base on that keeps the leftmost number which is not 0. */
-function caretAllows({ version: base, numbers }: Bound, version: SemVer): boolean {
-  if (compare(version, base) < 0 || version.major !== base.major) {
-    return false;
-  }
-  if (base.major > 0 || numbers === 1) {
-    return true;
-  }
-  return version.minor === base.minor && (base.minor > 0 || numbers === 2 || version.patch === base.patch);
 }

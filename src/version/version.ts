@@ -1,18 +1,13 @@
-/**
- * Versions: strict SemVer, without any prefix. What stands before a version in a tag is declared per tenant, and only
- * here is it taken off.
- */
+/** Versions: strict SemVer without a prefix. Prefixes of tags are declared per application. */
 import parse from "semver/functions/parse";
 import compareBuild from "semver/functions/compare-build";
 import type { SemVer } from "semver";
 
-/** The version's parts, or nothing when the text is not strict SemVer: no `v`, no blanks, no missing numbers. */
+/** The parts of a version; nothing unless the text is strict SemVer: no `v`, no blanks, three numbers. */
 export function parseVersion(text: string): SemVer | undefined {
   const version = parse(text);
-  if (version === null) {
-    return undefined;
-  }
-  // The npm library lets a leading `v` and blanks pass even where it is strict.
+  if (version === null) return undefined;
+  // The npm package accepts a leading `v` and blanks.
   const build = version.build.length === 0 ? "" : `+${version.build.join(".")}`;
   return version.version + build === text ? version : undefined;
 }
@@ -23,35 +18,32 @@ export function isVersion(text: string): boolean {
 }
 
 /**
- * The version that a tag names: the tag less the declared prefix, taken off once.
+ * The version in a tag: the tag without the declared prefix, which is removed once.
  *
- * @returns nothing when the tag does not carry the prefix, or when the rest is not strict SemVer: `vv1.0.86` names no
- *   version under the prefix `v`.
+ * @returns nothing when the tag does not begin with the prefix, or the rest is not strict SemVer: `vv1.0.86` has no
+ *   version with the prefix `v`
  */
 export function versionOfTag(tag: string, prefix: string): string | undefined {
-  if (!tag.startsWith(prefix)) {
-    return undefined;
-  }
-  const rest = tag.slice(prefix.length);
+  const rest = tag.startsWith(prefix) ? tag.slice(prefix.length) : "";
   return isVersion(rest) ? rest : undefined;
 }
 
 /**
- * SemVer order, for sorting: negative, zero or positive. Versions that differ in build metadata alone, which SemVer
- * calls equal, are ordered by it, so that a sort is the same at every run.
+ * SemVer order, for sorting. Versions that differ only in build metadata, which SemVer treats as equal, are ordered by
+ * it, so that the result is always the same.
  *
- * @throws TypeError when one of the two is no version.
+ * @throws TypeError when one of the two is not a version
  */
 export function compareVersions(one: string, other: string): number {
   return compareBuild(one, other);
 }
 
-/** The tag that Helm gives a chart in a registry: its version, with `_` for the `+` that no tag can hold. */
+/** The tag of a chart in a registry: its version with `_` for `+`, which is not allowed in tags. */
 export function chartTagOf(chartVersion: string): string {
   return chartVersion.replaceAll("+", "_");
 }
 
-/** Whether the version is a pre-release, such as `1.0.0-rc.1`. False for what is no version. */
+/** Whether the version is a pre-release, such as `1.0.0-rc.1`. False for a text that is not a version. */
 export function isPrerelease(version: string): boolean {
   return (parseVersion(version)?.prerelease.length ?? 0) > 0;
 }

@@ -139,7 +139,7 @@ describe("authority audit", () => {
     assert.match(chart.stderr, /At none of the 1 tags of app\.git is there a chart at chart\/app that can be read/);
     const outside = await run("-r", "app.git", "-c", "../app");
     assert.equal(outside.code, 2);
-    assert.match(outside.stderr, /"\.\.\/app" must be one within the repository/);
+    assert.match(outside.stderr, /"\.\.\/app" must be inside the repository/);
     await makeRepository(join(directory(), "bare.git"), [{ files: chartAt("1.0.0"), lightweight: ["latest"] }]);
     const untagged = await run("-r", "bare.git", "-c", "charts/app", "--json");
     assert.equal(untagged.code, 2);

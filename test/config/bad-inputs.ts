@@ -1043,8 +1043,8 @@ const policies: BadInput[] = [
   ),
   ...[
     { pattern: "^master-(?P<ts>[0-9]+)$", words: ["a group `sha` of hexadecimal digits"] },
-    { pattern: "^master-(?P<sha>[0-9a-f]+)$", words: ["a group `ts` of digits alone"] },
-    { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>.*)$", words: ["a group `ts` of digits alone"] },
+    { pattern: "^master-(?P<sha>[0-9a-f]+)$", words: ["a group `ts` of digits only"] },
+    { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>.*)$", words: ["a group `ts` of digits only"] },
     { pattern: "^master-(?=a)(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", words: ["a regular expression from", "not `?=a)"] },
     { pattern: "^master-((?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", words: ["a regular expression from"] },
   ].map(({ pattern, words }) =>

@@ -25,7 +25,7 @@ const brokenPodinfo = [
   "v1.8.0",
 ];
 
-function keptTags({ tags }: Audit): string[] {
+function validTags({ tags }: Audit): string[] {
   return tags.filter(({ valid }) => valid).map(({ tag }) => tag);
 }
 
@@ -33,7 +33,7 @@ function reasonsOf({ tags }: Audit, wanted: string): readonly string[] | undefin
   return tags.find(({ tag }) => tag === wanted)?.reasons;
 }
 
-/** With and without the prefix `v`: together they keep 99 of 109 tags, and the ten broken ones are never kept. */
+/** With and without the prefix `v`: together 99 of 109 tags are valid, and the ten broken ones are never valid. */
 async function assertPodinfo(repository: string, chart: string): Promise<[Audit, Audit]> {
   const releasedFrom = ["master"];
   const bare = await audit({ repository, chart, prefix: none, releasedFrom });
@@ -41,13 +41,13 @@ async function assertPodinfo(repository: string, chart: string): Promise<[Audit,
   for (const audited of [bare, prefixed]) {
     assert.equal(audited.tags.length, 109);
     assert.deepEqual(
-      brokenPodinfo.filter((tag) => keptTags(audited).includes(tag)),
+      brokenPodinfo.filter((tag) => validTags(audited).includes(tag)),
       [],
     );
   }
-  assert.ok(keptTags(bare).every((tag) => !tag.startsWith("v")));
-  assert.ok(keptTags(prefixed).every((tag) => tag.startsWith("v")));
-  assert.equal(keptTags(bare).length + keptTags(prefixed).length, 99);
+  assert.ok(validTags(bare).every((tag) => !tag.startsWith("v")));
+  assert.ok(validTags(prefixed).every((tag) => tag.startsWith("v")));
+  assert.equal(validTags(bare).length + validTags(prefixed).length, 99);
   return [bare, prefixed];
 }
 
@@ -70,7 +70,7 @@ describe("an audit", () => {
     }
   });
 
-  it("tells of dependencies that the commit does not pin", async () => {
+  it("reports dependencies that the commit does not pin", async () => {
     const address = "https://charts.example.com";
     const list = (version: string) =>
       `dependencies: [{name: redis, version: "${version}", repository: "${address}"}]\n`;
@@ -111,7 +111,7 @@ describe("an audit", () => {
     ]);
     const tell = (file: string, lock: string) =>
       `${file} depends on redis ">=0.0.0" of ${address}, which neither charts/ nor ${lock} pins at that commit: ` +
-      `Flux would run whatever is newest when it builds the chart; commit ${lock} or the chart itself`;
+      `Flux would use the newest version when it builds the chart; commit ${lock} or the chart itself`;
     const unpinned = [tell("Chart.yaml", "Chart.lock")];
     const audited = await audit({ repository, chart: "charts/app", prefix: none });
     assert.deepEqual(Object.fromEntries(audited.tags.map(({ tag, reasons }) => [tag, reasons])), {
@@ -124,19 +124,17 @@ describe("an audit", () => {
       "1.0.6": [tell("requirements.yaml", "requirements.lock")],
       "1.0.7": [],
       "1.0.8": [
-        "both Chart.yaml and requirements.yaml list dependencies, of which Helm takes the latter; there must be one list",
-        "Chart.lock must be a map of keys, such as `dependencies: []`, and is none",
+        "both Chart.yaml and requirements.yaml list dependencies, and Helm uses only the latter; keep one list",
+        "Chart.lock must be a map of keys, such as `dependencies: []`, not a list or text",
       ],
-      "1.0.9": [
-        'requirements.yaml has the key "appversion", which Helm takes in place of that of Chart.yaml; there must be none',
-      ],
+      "1.0.9": ['requirements.yaml has the key "appversion", which Helm uses instead of that of Chart.yaml; remove it'],
       "1.0.10": [
-        `Chart.lock lists redis "7.x" of ${address}, which is no exact version, and charts/ does not hold it at that commit: ` +
-          "Flux would run whatever is newest when it builds the chart; commit Chart.lock as `helm dependency update` writes it",
+        `Chart.lock lists redis "7.x" of ${address}, which is not an exact version, and charts/ does not contain it at that commit: ` +
+          "Flux would use the newest version when it builds the chart; commit Chart.lock as `helm dependency update` writes it",
       ],
       "1.0.11": ["Chart.lock is too large to be read"],
       "1.0.12": unpinned,
-      "1.0.13": ["dependencies in Chart.yaml is no list, must be one of charts, such as `- name: redis`"],
+      "1.0.13": ["dependencies in Chart.yaml is not a list, must be a list of charts, such as `- name: redis`"],
     });
     const [first] = audited.tags;
     assert.deepEqual([first?.valid, first?.chartVersion, first?.appVersion], [false, "1.0.0", "1.0.0"]);
@@ -150,7 +148,7 @@ describe("an audit", () => {
     }
   });
 
-  it("lists what SemVer tags there are by version, with the exact facts, and nothing else", async () => {
+  it("lists only SemVer tags, by version, with their exact facts", async () => {
     const repository = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.0"), lightweight: ["1.0.0", "nightly", "release-1", "1.0"] },
       { files: chartAt("1.10.0"), annotated: ["1.10.0"] },
@@ -194,7 +192,7 @@ describe("an audit", () => {
     });
   });
 
-  it("judges strange tags and charts right", async () => {
+  it("judges unusual tags and charts", async () => {
     const file = (content: string) => ({ "charts/app/Chart.yaml": content });
     const repository = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.86"), lightweight: ["vv1.0.86"] },
@@ -223,18 +221,18 @@ describe("an audit", () => {
     await git({ directory: repository }, "tag", "-a", "-m", "nested", "v2.0.0-rc.1", "between");
     await git({ directory: repository }, "tag", "v3.0.0", "v1.0.1^{tree}");
     const audited = await audit({ repository, chart: "charts/app", prefix: withV });
-    assert.deepEqual(keptTags(audited), ["v0.1.0", "v1.0.1", "v1.0.2", "v1.0.3", "v2.0.0-rc.1"]);
+    assert.deepEqual(validTags(audited), ["v0.1.0", "v1.0.1", "v1.0.2", "v1.0.3", "v2.0.0-rc.1"]);
     const head = await git({ directory: repository }, "rev-parse", "inner^{commit}");
     assert.equal(audited.tags.find(({ tag }) => tag === "v2.0.0-rc.1")?.commit, head);
     assert.deepEqual(reasonsOf(audited, "vv1.0.86"), [
-      'the Git tag "vv1.0.86" carries the prefix "vv", must carry the prefix "v"',
+      'the Git tag "vv1.0.86" has the prefix "vv", must have the prefix "v"',
     ]);
     assert.deepEqual(reasonsOf(audited, "v0.1.0-cli"), [
       'version of Chart.yaml is "0.1.0", must be "0.1.0-cli", the version',
       'appVersion of Chart.yaml is "0.1.0", must be "0.1.0-cli", the image tag',
     ]);
     assert.deepEqual(reasonsOf(audited, "v1.10.0"), [
-      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must stand in quotes",
+      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must be quoted",
       'appVersion of Chart.yaml is "1.10", must be "1.10.0", the image tag',
     ]);
     assert.deepEqual(reasonsOf(audited, "v1.10.1"), [
@@ -244,10 +242,10 @@ describe("an audit", () => {
     assert.match(reasonsOf(audited, "v1.10.3")?.[0] ?? "", /Chart.yaml cannot be read as YAML at line 1/);
     assert.match(reasonsOf(audited, "v1.10.4")?.[0] ?? "", /line 2: Map keys must be unique/);
     assert.match(reasonsOf(audited, "v1.0.6")?.[0] ?? "", /has \d+ bytes, must have at most 1048576/);
-    assert.match(reasonsOf(audited, "v3.0.0")?.join() ?? "", /points at no commit, must point at one/);
+    assert.match(reasonsOf(audited, "v3.0.0")?.join() ?? "", /does not point at a commit, must point at one/);
   });
 
-  it("says which prefixes would make more tags keep the promise", async () => {
+  it("suggests prefixes with which more tags keep the promise", async () => {
     const repository = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.0"), lightweight: ["v1.0.0"] },
       { files: chartAt("1.1.0"), lightweight: ["v1.1.0"] },
@@ -256,21 +254,21 @@ describe("an audit", () => {
       { files: chartAt("1.4.0"), lightweight: ["1.4.0"] },
     ]);
     const audited = await audit({ repository, chart: "charts/app", prefix: none });
-    assert.deepEqual(keptTags(audited), ["1.4.0"]);
+    assert.deepEqual(validTags(audited), ["1.4.0"]);
     assert.deepEqual(suggestPrefixes(audited).map(describeSuggestion), [
       "git=v would make 2 more tags keep the promise, and 1 tag that keeps it now break it",
       "git=v,image=v would make 1 more tag keep the promise, and 1 tag that keeps it now break it",
     ]);
   });
 
-  it("judges the branch only where it is asked to", async () => {
+  it("judges branches only with releasedFrom", async () => {
     const repository = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.0"), lightweight: ["1.0.0"] },
       { files: chartAt("1.0.1"), branch: "release/1.0", from: "refs/heads/master", lightweight: ["1.0.1"] },
       { files: chartAt("1.0.2"), branch: "feature", from: "refs/heads/master", lightweight: ["1.0.2"] },
     ]);
     const valid = async (...releasedFrom: string[]) =>
-      keptTags(await audit({ repository, chart: "charts/app", prefix: none, releasedFrom }));
+      validTags(await audit({ repository, chart: "charts/app", prefix: none, releasedFrom }));
     assert.deepEqual(await valid(), ["1.0.0", "1.0.1", "1.0.2"]);
     assert.deepEqual(await valid("master"), ["1.0.0"]);
     assert.deepEqual(await valid("master", "release/*"), ["1.0.0", "1.0.1"]);
@@ -288,7 +286,7 @@ describe("an audit", () => {
     const server = await serveGit({ root: directory() });
     try {
       const expected = await audit({ repository: bare, chart: "charts/app", prefix: none, releasedFrom: ["master"] });
-      assert.deepEqual(keptTags(expected), ["1.0.0"]);
+      assert.deepEqual(validTags(expected), ["1.0.0"]);
       for (const repository of [bundle, work, `file://${bare}`, `${server.url}/app.git`]) {
         const found = await audit({ repository, chart: "charts/app", prefix: none, releasedFrom: ["master"] });
         assert.deepEqual(found.tags, expected.tags, repository);
@@ -298,23 +296,23 @@ describe("an audit", () => {
     }
   });
 
-  it("keeps each of 500 tags that are in order", async () => {
+  it("finds 500 valid tags valid", async () => {
     const commits = Array.from({ length: 500 }, (_, patch): ScratchCommit => ({
       files: chartAt(`1.0.${patch}`),
       annotated: [`1.0.${patch}`],
     }));
     const repository = await makeRepository(join(directory(), "app.git"), commits);
     const audited = await audit({ repository, chart: "charts/app", prefix: none, releasedFrom: ["master"] });
-    assert.equal(keptTags(audited).length, 500);
+    assert.equal(validTags(audited).length, 500);
   });
 
-  it("of a repository without tags, or of none, says so", async () => {
+  it("reports a missing repository, and lists nothing without tags", async () => {
     const repository = await makeRepository(join(directory(), "app.git"), [{ files: chartAt("1.0.0") }]);
     assert.deepEqual((await audit({ repository, chart: "charts/app", prefix: none })).tags, []);
     const options = { chart: "charts/app", prefix: none };
     await assert.rejects(audit({ ...options, repository: join(directory(), "nowhere") }), GitError);
     await assert.rejects(audit({ ...options, repository: "--upload-pack=/bin/true" }), /expected a URL such as/);
-    await assert.rejects(audit({ ...options, repository: "ext::sh -c true" }), /would run a program of its own choice/);
-    await assert.rejects(audit({ ...options, repository, chart: "../../etc" }), /must be one within the repository/);
+    await assert.rejects(audit({ ...options, repository: "ext::sh -c true" }), /would run a program that it names/);
+    await assert.rejects(audit({ ...options, repository, chart: "../../etc" }), /must be inside the repository/);
   });
 });

@@ -10,8 +10,8 @@ function read(content: string | Buffer) {
 describe("Chart.yaml", () => {
   const both = ["1.2.3", "1.2.3"];
 
-  it("gives both versions as they are written", () => {
-    const kept = {
+  it("returns both versions as they are written", () => {
+    const valid = {
       plain: "version: 1.2.3\nappVersion: 1.2.3\n",
       quoted: "version: \"1.2.3\"\nappVersion: '1.2.3' # a comment\n",
       crlf: "apiVersion: v1\r\nversion: 1.2.3\r\nappVersion: 1.2.3\r\n",
@@ -25,7 +25,7 @@ describe("Chart.yaml", () => {
         "dependencies:\n  - name: redis\n    version: 9.9.9\n    appVersion: 9.9.9\nversion: 1.2.3\nappVersion: 1.2.3\n",
       annotation: "annotations: {version: 9.9.9}\nversion: 1.2.3\nappVersion: 1.2.3\n",
     };
-    for (const [name, content] of Object.entries(kept)) {
+    for (const [name, content] of Object.entries(valid)) {
       assert.deepEqual(read(content), both, name);
       assert.deepEqual(read(Buffer.from(content)), both, name);
     }
@@ -33,38 +33,38 @@ describe("Chart.yaml", () => {
     assert.deepEqual(read('version: "1.2.3"\nappVersion: "1.2.3 "\n'), ["1.2.3", "1.2.3 "]);
   });
 
-  it("lacks what is not there", () => {
+  it("returns nothing for missing fields", () => {
     assert.deepEqual(read("version: 1.2.3\n"), ["1.2.3", undefined]);
     assert.deepEqual(read("version: 1.2.3\nappVersion:\n"), ["1.2.3", undefined]);
     assert.deepEqual(read("version: 1.2.3\nappVersion: ~\n"), ["1.2.3", undefined]);
     assert.deepEqual(read("name: app\n"), [undefined, undefined]);
   });
 
-  it("says what Helm would make of a number without quotes", () => {
+  it("reports an unquoted value that Helm reads differently", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.10\n"), [
       "1.2.3",
       "1.10",
-      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must stand in quotes",
+      "appVersion in Chart.yaml is 1.10 without quotes, which Helm reads as 1.1; it must be quoted",
     ]);
     assert.deepEqual(read('version: 1.2.3\nappVersion: "1.10"\n'), ["1.2.3", "1.10"]);
     assert.deepEqual(read("version: 010\nappVersion: yes\n"), [
       "010",
       "yes",
-      "version in Chart.yaml is 010 without quotes, which Helm reads as 8; it must stand in quotes",
-      "appVersion in Chart.yaml is yes without quotes, which Helm reads as true; it must stand in quotes",
+      "version in Chart.yaml is 010 without quotes, which Helm reads as 8; it must be quoted",
+      "appVersion in Chart.yaml is yes without quotes, which Helm reads as true; it must be quoted",
     ]);
     assert.deepEqual(read("version: 1.2.3\nappVersion: 7\n"), ["1.2.3", "7"]);
     assert.deepEqual(read("version: 1.2.3\nappVersion: 2024-01-31\n"), ["1.2.3", "2024-01-31"]);
   });
 
-  it("is broken, with the reason, when it cannot be read", () => {
+  it("reports why it cannot be read", () => {
     const broken = {
       [`Chart.yaml cannot be read as YAML at line 3: Map keys must be unique`]:
         "version: 1.2.3\nappVersion: 1.2.3\nversion: 1.2.4\n",
       [`version in Chart.yaml is a map or a list, must be text`]: "version: {{ .Version }}\nappVersion: 1.2.3\n",
       [`Chart.yaml is not UTF-8 text`]: Buffer.from([0x76, 0xff, 0xfe]),
       [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, and is empty`]: "",
-      [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, and is none`]: "- version: 1.2.3\n",
+      [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, not a list or text`]: "- version: 1.2.3\n",
     };
     for (const [reason, content] of Object.entries(broken)) {
       assert.deepEqual(readChartYaml(content).problems, [reason]);
@@ -84,41 +84,41 @@ describe("Chart.yaml", () => {
     );
   });
 
-  it("has no second spelling of a key, which Helm would take for the first", () => {
+  it("reports a second spelling of a key", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\nappversion: 6.6.6\n"), [
       "1.2.3",
       undefined,
-      'Chart.yaml has the key "appversion", which Helm takes for "appVersion"; there must be "appVersion" alone',
+      'Chart.yaml has the key "appversion", which Helm reads as "appVersion"; write "appVersion"',
     ]);
     // Go's JSON folds the long s as well.
     assert.deepEqual(read('version: 1.2.0\nappVersion: "1.2.0"\nverſion: 6.6.6\nappVerſion: "6.6.6"\n'), [
       undefined,
       undefined,
-      'Chart.yaml has the key "verſion", which Helm takes for "version"; there must be "version" alone',
-      'Chart.yaml has the key "appVerſion", which Helm takes for "appVersion"; there must be "appVersion" alone',
+      'Chart.yaml has the key "verſion", which Helm reads as "version"; write "version"',
+      'Chart.yaml has the key "appVerſion", which Helm reads as "appVersion"; write "appVersion"',
     ]);
     assert.deepEqual(read("VERſION: 6.6.6\nappVersion: 1.2.3\n"), [
       undefined,
       "1.2.3",
-      'Chart.yaml has the key "VERſION", which Helm takes for "version"; there must be "version" alone',
+      'Chart.yaml has the key "VERſION", which Helm reads as "version"; write "version"',
     ]);
   });
 
-  it("has no key that a merge or an alias brings in, which Helm would take for the first", () => {
+  it("reports a repeated key from a merge or an alias", () => {
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\n<<: {appverſion: 6.6.6}\n"), [
       "1.2.3",
       undefined,
-      'Chart.yaml has the key "appverſion", which Helm takes for "appVersion"; there must be "appVersion" alone',
+      'Chart.yaml has the key "appverſion", which Helm reads as "appVersion"; write "appVersion"',
     ]);
     assert.deepEqual(read("name: &k appVersion\nversion: 1.2.3\nappVersion: 1.2.3\n*k : 6.6.6\n"), [
       "1.2.3",
       undefined,
-      'Chart.yaml has the key "appVersion" more than once; there must be one',
+      'Chart.yaml has the key "appVersion" more than once; expected once',
     ]);
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\n<<: {version: 6.6.6}\n"), ["1.2.3", "1.2.3"]);
   });
 
-  it("is read without a throw, whatever it is", () => {
+  it("never throws", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.uint8Array()), (content) =>
         Array.isArray(readChartYaml(content).problems),
@@ -126,7 +126,7 @@ describe("Chart.yaml", () => {
     );
   });
 
-  it("gives back any text that is quoted as JSON quotes it", () => {
+  it("returns any text that is quoted as in JSON", () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), (text) => {
         assert.deepEqual(read(`version: 1.0.0\nappVersion: ${JSON.stringify(text)}\n`), ["1.0.0", text]);

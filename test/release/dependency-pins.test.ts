@@ -27,7 +27,7 @@ function problems(declared: readonly Entry[], vendored: readonly string[] = [], 
   });
 }
 
-const newest = "Flux would run whatever is newest when it builds the chart";
+const newest = "Flux would use the newest version when it builds the chart";
 const redis = { name: "redis", version: ">=0.0.0", repository };
 const exact = { ...redis, version: "1.2.3" };
 const unpinned =
@@ -62,7 +62,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([redis, { ...redis, name: "pg" }]), [unpinned, unpinned.replace("redis", "pg")]);
   });
 
-  it("are pinned by an exact version, in the lock or where there is none", () => {
+  it("are pinned by an exact version, with or without a lock", () => {
     for (const version of ["1.2.3", "v1.2.3", "1.2.3-rc.1", "1.2.3+build.7"]) {
       assert.deepEqual(problems([{ ...redis, version }]), [], version);
       assert.deepEqual(problems([redis], [], [{ ...redis, version }]), [], version);
@@ -70,7 +70,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([redis], [], [{ ...exact, repository: `${repository}/` }]), []);
   });
 
-  it("are pinned by what lies in charts/", () => {
+  it("are pinned by charts in charts/", () => {
     for (const vendored of [
       ["redis/Chart.yaml"],
       ["redis-1.2.3.tgz"],
@@ -97,7 +97,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([{ ...redis, name: "redis-ha" }], ["redis-ha-1.2.3.tgz"]), []);
   });
 
-  it("are looked for in charts/ as Flux does: by the alias, unless there are as many charts as are wanted", () => {
+  it("are looked up in charts/ by alias, unless charts/ has as many charts as the list", () => {
     const cache = { ...redis, alias: "cache" };
     const pg = { ...exact, name: "pg" };
     assert.deepEqual(problems([cache], ["redis-1.2.3.tgz"]), []);
@@ -107,8 +107,8 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([cache, { ...redis, alias: "queue" }], [], [exact, exact]), []);
   });
 
-  it("are those of the lock, where there is one", () => {
-    const notListed = unpinned.replace(newest, "Flux would build the chart by Chart.lock, which has it not");
+  it("are read from the lock if it exists", () => {
+    const notListed = unpinned.replace(newest, "Flux would build the chart by Chart.lock, which does not list it");
     assert.deepEqual(problems([redis], [], [redis]), [unpinned]);
     assert.deepEqual(problems([exact], [], [redis]), [unpinned.replace(">=0.0.0", "1.2.3")]);
     assert.deepEqual(problems([redis], [], [exact, redis]), [unpinned]);
@@ -117,17 +117,17 @@ describe("the dependencies of a chart in Git", () => {
     assert.deepEqual(problems([redis], [], [{ ...exact, repository: "https://elsewhere.example.com" }]), [notListed]);
     assert.deepEqual(problems([redis], ["redis/Chart.yaml"], []), []);
     assert.deepEqual(problems([], [], [redis]), [
-      `Chart.lock lists redis ">=0.0.0" of ${repository}, which is no exact version, and charts/ does not hold it at that commit: ${newest}; commit Chart.lock as \`helm dependency update\` writes it`,
+      `Chart.lock lists redis ">=0.0.0" of ${repository}, which is not an exact version, and charts/ does not contain it at that commit: ${newest}; commit Chart.lock as \`helm dependency update\` writes it`,
     ]);
   });
 
-  it("are none of Flux's to fetch where they lie in the same repository", () => {
+  it("need no pin in the same repository", () => {
     for (const local of ["", null, undefined, "file://../common"]) {
       assert.deepEqual(problems([{ ...redis, repository: local }]), [], String(local));
     }
   });
 
-  it("need the lock where they name a repository by its alias", () => {
+  it("need the lock when the repository is an alias", () => {
     for (const alias of ["@example", "alias:example"]) {
       const aliased = { ...exact, repository: alias };
       assert.deepEqual(problems([aliased]).length, 1);
@@ -136,7 +136,7 @@ describe("the dependencies of a chart in Git", () => {
     }
   });
 
-  it("are told without the secrets of their address", () => {
+  it("are shown without the secrets in their address", () => {
     const [problem = ""] = problems([
       { ...redis, repository: "https://somebody:hunter2@charts.example.com/a?token=hunter3" },
     ]);
@@ -146,26 +146,26 @@ describe("the dependencies of a chart in Git", () => {
     assert.match(strange, /^Chart\.yaml depends on "re\\ndis" ">=0\.0\.0" of "oci:\/\/a b", which /);
   });
 
-  it("that cannot be read are not passed", () => {
+  it("are refused when they cannot be read", () => {
     const read = (content: string) => listOf("Chart.yaml", content).problems;
     assert.deepEqual(read("dependencies: redis\n"), [
-      "dependencies in Chart.yaml is no list, must be one of charts, such as `- name: redis`",
+      "dependencies in Chart.yaml is not a list, must be a list of charts, such as `- name: redis`",
     ]);
     assert.deepEqual(read("dependencies: {redis: 1.2.3}\n"), [
-      "dependencies in Chart.yaml is no list, must be one of charts, such as `- name: redis`",
+      "dependencies in Chart.yaml is not a list, must be a list of charts, such as `- name: redis`",
     ]);
     assert.deepEqual(read("dependencies: [null, redis, {version: 1.2.3}, {name: {}}, {name: a, repository: [b]}]\n"), [
-      "dependency 1 in Chart.yaml is no map, must have a `name`",
-      "dependency 2 in Chart.yaml is no map, must have a `name`",
+      "dependency 1 in Chart.yaml is not a map, must have a `name`",
+      "dependency 2 in Chart.yaml is not a map, must have a `name`",
       "dependency 3 in Chart.yaml has no `name`, must have the name of a chart",
       "name of dependency 4 in Chart.yaml is a map or a list, must be text",
       "repository of dependency 5 in Chart.yaml is a map or a list, must be text",
     ]);
     assert.deepEqual(read("Dependencies: [{name: redis}]\n"), [
-      'Chart.yaml has the key "Dependencies", which Helm takes for "dependencies"; there must be "dependencies" alone',
+      'Chart.yaml has the key "Dependencies", which Helm reads as "dependencies"; write "dependencies"',
     ]);
     assert.deepEqual(read('dependencies: [{name: redis, version: 1.2.3, "verſion": "*"}]\n'), [
-      'dependency 1 in Chart.yaml has the key "verſion", which Helm takes for "version"; there must be "version" alone',
+      'dependency 1 in Chart.yaml has the key "verſion", which Helm reads as "version"; write "version"',
     ]);
     for (const nothing of ["name: app\n", "dependencies:\n", "dependencies: []\n", ""]) {
       assert.deepEqual(listOf("Chart.yaml", nothing), { file: "Chart.yaml", dependencies: [], problems: [] });
@@ -174,7 +174,7 @@ describe("the dependencies of a chart in Git", () => {
     assert.equal(problems([redis], ["redis-1.2.3.tgz"], [{}]).length, 1);
   });
 
-  it("are read with their merges and aliases, as Helm reads them", () => {
+  it("are read with merges and aliases, as Helm reads them", () => {
     const list = listOf(
       "Chart.yaml",
       "x: &x {name: redis, version: 1.10}\n<<: {dependencies: [*x, {<<: *x, alias: b}]}\n",
@@ -185,7 +185,7 @@ describe("the dependencies of a chart in Git", () => {
     ]);
   });
 
-  it("pass only where nothing that Flux would fetch is a range", () => {
+  it("pass only if Flux would fetch no range", () => {
     const name = fc.constantFrom("a", "b");
     const nameOf = new Map([
       ["a/Chart.yaml", "a"],

@@ -34,9 +34,9 @@ describe("a Git repository", () => {
   /** The chart's file at the branch's first commit, which no branch names. */
   async function firstOf(repository: GitRepository) {
     const first = [...(await repository.readCommits("master"))].at(-1) ?? "";
-    const { commit, content } = await repository.readFileAt("master", first, file);
+    const { commit, content } = (await repository.readFiles([first], file)).get(first) ?? {};
     assert.equal(commit, first);
-    assert.deepEqual(await repository.readFileAt("master", first, "nowhere"), {
+    assert.deepEqual((await repository.readFiles([first], "nowhere")).get(first), {
       commit,
       absent: `there is no file nowhere at the commit ${first}`,
     });
@@ -53,25 +53,34 @@ describe("a Git repository", () => {
       files: [...files].map(([name, { commit, content }]) => [name, commit, content?.toString()]).sort(),
       commits: [...(await repository.readCommits("master"))],
       first: await firstOf(repository),
+      head: await repository.readHead(),
     };
   }
 
-  it("gives the same facts from here and from elsewhere", async () => {
-    const path = await makeApp();
-    const server = await serveGit({ root: directory() });
-    try {
-      const here = await withRepository(path, impatient, facts);
-      assert.equal(here.commits.length, 2);
-      const annotated = new Map(here.tags).get("1.0.0");
-      assert.notEqual(annotated?.object, annotated?.peeled);
-      assert.equal(annotated?.peeled, new Map(here.tags).get("1.0.0-light")?.object);
-      assert.deepEqual(await withRepository(`${server.url}/app.git`, impatient, facts), here);
-    } finally {
-      await server.close();
-    }
-  });
+  for (const format of ["sha1", "sha256"]) {
+    it(`of ${format} objects gives the same facts by path, URL and bundle`, async () => {
+      await git({ directory: directory() }, "init", "--quiet", "--bare", `--object-format=${format}`, "app.git");
+      const path = await makeApp();
+      const bundle = join(directory(), "app.bundle");
+      await git({ directory: path }, "bundle", "create", "--quiet", bundle, "--all");
+      const server = await serveGit({ root: directory() });
+      try {
+        const here = await withRepository(path, impatient, facts);
+        assert.equal(here.commits.length, 2);
+        assert.equal(here.commits[0]?.length, format === "sha1" ? 40 : 64);
+        assert.equal(here.head, "master");
+        const annotated = new Map(here.tags).get("1.0.0");
+        assert.notEqual(annotated?.object, annotated?.peeled);
+        assert.equal(annotated?.peeled, new Map(here.tags).get("1.0.0-light")?.object);
+        assert.deepEqual(await withRepository(`${server.url}/app.git`, impatient, facts), here);
+        assert.deepEqual(await withRepository(bundle, impatient, facts), here);
+      } finally {
+        await server.close();
+      }
+    });
+  }
 
-  it("is never taken for a folder that has the name of its URL", async () => {
+  it("is never a folder with the name of its URL", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
     const url = `${server.url}/app.git`;
@@ -93,7 +102,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("gives what lies beside the file as well, and of a folder the names alone", async () => {
+  it("is read with the files beside a file, and the names in a folder", async () => {
     const vendored = { "charts/app/charts/pg-1.0.0.tgz": "\0", "charts/app/charts/redis/Chart.yaml": "name: redis\n" };
     const path = await makeRepository(join(directory(), "app.git"), [
       { files: chartAt("1.0.0"), lightweight: ["1.0.0"] },
@@ -121,7 +130,8 @@ describe("a Git repository", () => {
     const read = async (repository: GitRepository) => {
       const files = await repository.readFiles(names, file, beside);
       const first = [...(await repository.readCommits("master"))].at(-2) ?? "";
-      return [...files.values(), await repository.readFileAt("master", first, file, beside)].map((found) => ({
+      const older = await repository.readFiles([first], file, beside);
+      return [...files.values(), ...older.values()].map((found) => ({
         files: [...(found.beside?.files ?? [])].map(([name, content]) => [name, content?.toString()]),
         names: found.beside?.names,
       }));
@@ -146,7 +156,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("from elsewhere leaves nothing in the folder for temporary files", async () => {
+  it("leaves no temporary files when it is remote", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
     const { TMPDIR: before } = process.env;
@@ -166,7 +176,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("is one of many that are read at once, with one listener for the end of the process", async () => {
+  it("shares one exit listener with others that are read at the same time", async () => {
     await makeApp();
     const server = await serveGit({ root: directory() });
     const before = process.listenerCount("exit");
@@ -183,7 +193,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("is read whole from a server that knows no filters", async () => {
+  it("is cloned whole when the server does not support filters", async () => {
     const path = await makeApp();
     await git({ directory: path }, "update-server-info");
     await git({ directory: path }, "repack", "-adq");
@@ -217,7 +227,7 @@ describe("a Git repository", () => {
     assert.equal(existsSync(trace), false);
   });
 
-  it("is not looked for in the folders around, nor where a Git hook's variables point", async () => {
+  it("is not looked up in parent folders or a Git hook's variables", async () => {
     await makeApp();
     const inner = join(directory(), "app.git", "inner");
     mkdirSync(inner);
@@ -230,7 +240,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("that does not answer is given up in time, and no process goes on asking", async () => {
+  it("times out or is aborted, and leaves no process behind", async () => {
     const silent = createServer(() => undefined);
     const server = await listenOnLoopback(silent);
     try {
@@ -252,7 +262,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("that does not answer is not asked for ever by a Git whose own reader was killed", async () => {
+  it("times out in Git itself when the reader was killed", async () => {
     const silent = createServer();
     const server = await listenOnLoopback(silent);
     try {
@@ -270,7 +280,7 @@ describe("a Git repository", () => {
     }
   });
 
-  it("is tried again when the server fails, or ends the connection, in passing", async () => {
+  it("is read again after a transient failure of the server", async () => {
     let requests = 0;
     const path = await makeApp();
     const good = await serveGit({ root: directory() });
@@ -304,12 +314,14 @@ describe("a Git repository", () => {
   it("never shows the credentials of its URL", async () => {
     const server = await listenOnLoopback(createServer((_, response) => response.writeHead(401).end()));
     try {
-      const url = server.url.replace("http://", "http://somebody:hunter2@");
-      await assert.rejects(withRepository(`${url}/app.git`, impatient, facts), (error: Error) => {
-        assert.ok(error instanceof GitError);
-        assert.doesNotMatch(error.message, /hunter2/);
-        return true;
-      });
+      const url = server.url.replace("http://", "http://somebody:hun@ter2@");
+      for (const repository of [`${url}/app.git`, `${url}/app.git\n`]) {
+        await assert.rejects(withRepository(repository, impatient, facts), (error: Error) => {
+          assert.ok(error instanceof GitError);
+          assert.doesNotMatch(error.message, /hun|ter2/);
+          return true;
+        });
+      }
     } finally {
       await server.close();
     }

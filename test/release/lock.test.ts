@@ -28,7 +28,7 @@ describe("the lock", () => {
   const directory = temporaryDirectory();
   const path = () => join(directory(), lockFile);
 
-  it("that is not there is empty, and one that was written reads the same", async () => {
+  it("is empty when the file is missing, and reads back what was written", async () => {
     const empty = readLock(directory());
     assert.equal(empty.releases.size, 0);
     const lock = ["1.10.0", "1.9.0", "1.10.0-rc.1"].reduce(
@@ -55,7 +55,7 @@ describe("the lock", () => {
     assert.match(readFileSync(path(), "utf8"), /^ {4}appVersion: "1\.9\.0"$/m);
   });
 
-  it("keeps people's comments, and every other byte of what does not change", async () => {
+  it("keeps comments and the bytes of unchanged entries", async () => {
     await writeLock(directory(), withEvidence(readLock(directory()), "web", evidenceOf("1.0.0")));
     const commented = readFileSync(path(), "utf8")
       .replace("web:\n", "# the web team\nweb:\n")
@@ -71,7 +71,14 @@ describe("the lock", () => {
     }
   });
 
-  it("is not touched when nothing changes", async () => {
+  it("keeps the bytes of an unchanged file, however people wrote it", async () => {
+    const written = `# ours\n\nweb:   {'1.0.0': {chart: ./c}}   # short\n`;
+    writeFileSync(path(), written);
+    await writeLock(directory(), readLock(directory()));
+    assert.equal(readFileSync(path(), "utf8"), written);
+  });
+
+  it("does not write an unchanged file", async () => {
     const lock = withEvidence(readLock(directory()), "web", evidenceOf("1.0.0"));
     await writeLock(directory(), lock);
     const { ino, mtimeMs } = statSync(path());
@@ -79,7 +86,7 @@ describe("the lock", () => {
     assert.deepEqual([statSync(path()).ino, statSync(path()).mtimeMs], [ino, mtimeMs]);
   });
 
-  it("says of everything that is wrong where it is", () => {
+  it("reports every problem with its line and path", () => {
     const wrong = [
       'web:\n  "1.0.0":\n    chart: ./c\n    commit: abc\n    colour: red\n    images:\n      a:1.0.0: latest\n  v2:\n    chart: ./c\n  "3.0.0": {}\n  "4.0.0":\n    chart: ./c\n    appVersion: 1.10\napi: []\n',
     ].join("");
@@ -92,7 +99,7 @@ describe("the lock", () => {
           'releases.lock.yaml:4:13: web.1.0.0.commit: "abc"; expected a commit id of 40 or 64 hexadecimal digits',
           "releases.lock.yaml:5:5: web.1.0.0.colour: unknown key; expected one of repository, gitTag, tagObject, commit, branch, chart, chartDigest, chartVersion, appVersion, revision, images",
           'releases.lock.yaml:7:16: web.1.0.0.images.a:1.0.0: "latest"; expected a digest such as `sha256:...`',
-          'releases.lock.yaml:8:3: web.v2: "v2" is no version; expected SemVer without prefix, such as "6.15.0"',
+          'releases.lock.yaml:8:3: web.v2: "v2" is not a version; expected SemVer without prefix, such as "6.15.0"',
           "releases.lock.yaml:10:12: web.3.0.0: `chart` is missing",
           'releases.lock.yaml:13:17: web.4.0.0.appVersion: "1.10" without quotes; expected the chart\'s `appVersion`',
           "releases.lock.yaml:14:6: api: expected a map",
@@ -100,14 +107,24 @@ describe("the lock", () => {
         return true;
       },
     );
+    for (const [text, expected] of [
+      ["- web\n", "releases.lock.yaml:1:1: expected a map"],
+      ["web: *nowhere\n", "releases.lock.yaml: the file is not valid YAML: Unresolved alias"],
+    ] as const) {
+      writeFileSync(path(), text);
+      assert.throws(
+        () => readLock(directory()),
+        (error: Error) => error instanceof ProblemsError && error.message.startsWith(expected),
+      );
+    }
     writeFileSync(path(), "web: 1\nweb: 2\n");
     assert.throws(
       () => readLock(directory()),
-      /releases\.lock\.yaml:2:1: the file is no YAML: Map keys must be unique/,
+      /releases\.lock\.yaml:2:1: the file is not valid YAML: Map keys must be unique/,
     );
   });
 
-  it("speaks only for the repository, the chart and the images that it was read for", () => {
+  it("is used only for the repository, chart and images that it was read for", () => {
     const lock = withEvidence({ releases: new Map() }, "app", evidenceOf("1.2.3"));
     assert.deepEqual(lockedEvidence(lock, makeTenant()), evidenceOf("1.2.3"));
     for (const other of [
@@ -122,7 +139,7 @@ describe("the lock", () => {
     }
   });
 
-  it("holds no release that broke the promise", () => {
+  it("refuses a release that breaks the promise", () => {
     const lock = { releases: new Map() };
     assert.throws(
       () => withEvidence(lock, "app", { ...evidenceOf("1.0.0"), images: [{ reference: "a:1.0.0" }] }),
@@ -131,7 +148,7 @@ describe("the lock", () => {
     assert.throws(() => withEvidence(lock, "app", { ...evidenceOf("1.0.0"), chartProblems: ["broken"] }), TypeError);
   });
 
-  it("of this project holds podinfo 6.15.0, which keeps the promise", () => {
+  it("of this project has podinfo 6.15.0, which keeps the promise", () => {
     const tenant = makeTenant({
       name: "podinfo",
       repository: "https://github.com/stefanprodan/podinfo",

@@ -9,7 +9,7 @@ import { makeTenant } from "./tenants";
 const commit = "81ef8654bff2d5fba88dcf9cf874b3adc425d6b7";
 const digest = `sha256:${"a".repeat(64)}`;
 
-const kept: Evidence = {
+const valid: Evidence = {
   version: "1.2.3",
   repository: "https://git.example.com/team/app",
   gitTag: "1.2.3",
@@ -27,11 +27,11 @@ const artifact: Evidence = {
   chartDigest: digest,
   chartVersion: "1.2.3",
   appVersion: "1.2.3",
-  images: kept.images,
+  images: valid.images,
 };
 
 function reasons(evidence: Partial<Evidence>, tenant: Partial<Tenant> = {}): string[] {
-  return promiseReasons({ ...kept, ...evidence }, expectationsOf(makeTenant(tenant)));
+  return promiseReasons({ ...valid, ...evidence }, expectationsOf(makeTenant(tenant)));
 }
 
 function artifactReasons(evidence: Partial<Evidence>, tenant: Partial<Tenant> = {}): string[] {
@@ -49,19 +49,16 @@ describe("the promise", () => {
     assert.deepEqual(reasons({ gitTag: "v1.2.3", chartVersion: "v1.2.3", appVersion: "v1.2.3", images }, prefixed), []);
   });
 
-  it("is broken by each fact that differs, which the reason names with what it is and must be", () => {
+  it("is broken by each fact that differs, and the reason names its value and the expected one", () => {
     const broken: [Partial<Evidence>, string][] = [
-      [{ version: "1.2.2" }, `the evidence's version is "1.2.2", must be "1.2.3", the image tag less its prefix`],
+      [{ version: "1.2.2" }, `the evidence's version is "1.2.2", must be "1.2.3", the image tag without its prefix`],
       [
         { repository: "https://git.example.com/x" },
         `the repository is "https://git.example.com/x", must be "https://git.example.com/team/app", as the tenant declares it`,
       ],
       [{ gitTag: "v1.2.3" }, `the Git tag is "v1.2.3", must be "1.2.3", the Git prefix and the version`],
-      [
-        { gitTag: undefined, commit: undefined },
-        `there is no Git tag "1.2.3" in https://git.example.com/team/app, must be there`,
-      ],
-      [{ commit: undefined }, `the Git tag "1.2.3" points at no commit, must point at one`],
+      [{ gitTag: undefined, commit: undefined }, `there is no Git tag "1.2.3" in https://git.example.com/team/app`],
+      [{ commit: undefined }, `the Git tag "1.2.3" does not point at a commit, must point at one`],
       [{ commit: "81ef865" }, `the commit is "81ef865", must be a whole commit id`],
       [
         { branch: undefined },
@@ -78,10 +75,10 @@ describe("the promise", () => {
         { chartProblems: ["Chart.yaml is not UTF-8 text"], chartVersion: undefined, appVersion: undefined },
         "Chart.yaml is not UTF-8 text",
       ],
-      [{ images: [] }, "the image registry.example.com/team/app:1.2.3 is not in the registry, must be there"],
+      [{ images: [] }, "the image registry.example.com/team/app:1.2.3 is not in the registry"],
       [
         { images: [{ reference: "registry.example.com/team/app:1.2.3" }] },
-        "the image registry.example.com/team/app:1.2.3 is not in the registry, must be there",
+        "the image registry.example.com/team/app:1.2.3 is not in the registry",
       ],
     ];
     for (const [evidence, reason] of broken) {
@@ -96,7 +93,7 @@ describe("the promise", () => {
   it("needs every image, and the digest that the stack file has for the first", () => {
     const images = ["registry.example.com/team/app", "registry.example.com/team/sidecar"] as const;
     assert.deepEqual(reasons({}, { images }), [
-      "the image registry.example.com/team/sidecar:1.2.3 is not in the registry, must be there",
+      "the image registry.example.com/team/sidecar:1.2.3 is not in the registry",
     ]);
     assert.deepEqual(reasons({}, { digest }), []);
     const other = `sha256:${"b".repeat(64)}`;
@@ -105,7 +102,7 @@ describe("the promise", () => {
     ]);
   });
 
-  it("takes a prefix by declaration alone", () => {
+  it("removes only declared prefixes", () => {
     assert.deepEqual(reasons({}, { tag: "vv1.2.3", prefix: { git: "", chart: "", image: "v" } }), [
       'the image tag is "vv1.2.3", must be "v" and a version, such as "v1.0.0"',
     ]);
@@ -115,9 +112,9 @@ describe("the promise", () => {
     ]);
   });
 
-  it("asks an OCI chart for its digest, and for Git facts where the tenant has a repository", () => {
+  it("needs the digest of an OCI chart, and Git facts when the tenant has a repository", () => {
     assert.deepEqual(artifactReasons({ chartDigest: undefined }), [
-      "the chart oci://registry.example.com/charts/app of this version is not in the registry, must be there",
+      "the chart oci://registry.example.com/charts/app of this version is not in the registry",
     ]);
     const repository = "https://git.example.com/team/app";
     const git = { repository, gitTag: "1.2.3", commit, branch: "master" };
@@ -131,17 +128,17 @@ describe("the promise", () => {
     ]);
   });
 
-  it("is broken by any change of any fact that was kept", () => {
+  it("is broken by any change of any fact", () => {
     const field = fc.constantFrom("version", "repository", "gitTag", "branch", "chart", "chartVersion", "appVersion");
     fc.assert(
       fc.property(field, fc.string(), (name, text) => {
-        fc.pre(text !== kept[name as keyof Evidence]);
+        fc.pre(text !== valid[name as keyof Evidence]);
         assert.notDeepEqual(reasons({ [name]: text }), []);
       }),
     );
   });
 
-  it("is expected of no tenant that has no tag", () => {
+  it("needs a tenant with a tag", () => {
     assert.throws(() => expectationsOf(makeTenant({ tag: undefined })), TypeError);
   });
 });
@@ -168,8 +165,11 @@ describe("the head of a followed branch", () => {
     ]);
   });
 
-  it("is broken without a branch, a version or an appVersion", () => {
-    assert.deepEqual(branchReasons({ ...head, commit: undefined }, none), ['the branch "master" is not there in R']);
+  it("is not valid without a branch, a version or an appVersion", () => {
+    assert.deepEqual(branchReasons({ ...head, commit: undefined }, none), ['no branch "master" in R']);
+    assert.deepEqual(branchReasons({ ...head, commit: undefined, remoteHead: "main" }, none), [
+      'no branch "master" in R; the remote\'s HEAD is "main": set branch: main',
+    ]);
     assert.deepEqual(branchReasons({ ...head, chartVersion: undefined }, none), [
       'version is missing in Chart.yaml, must be a version such as "1.0.0"',
     ]);
@@ -198,16 +198,16 @@ describe("the image that was made for a commit", () => {
     images: tenant.images.map((image) => ({ reference: `${image}:${tag}`, digest })),
   };
 
-  it("is in the registry under each name, and the chart is that of its commit", () => {
+  it("must be in the registry under each name, with the chart of its commit", () => {
     assert.deepEqual(branchReasons(evidence, tenant), []);
     assert.deepEqual(branchReasons({ ...evidence, appVersion: "1.2.2" }, tenant).length, 1);
   });
 
-  it("is refused where one of the two is another", () => {
+  it("is refused with another commit or digest", () => {
     const images = [{ reference: `I:${tag}`, digest: `sha256:${"b".repeat(64)}` }, { reference: `J:${tag}` }];
     assert.deepEqual(branchReasons({ ...evidence, images }, tenant), [
       `the digest of I:${tag} is "${images[0]!.digest!}", must be "${digest}", as the stack file says`,
-      `the image J:${tag} is not in the registry, must be there`,
+      `the image J:${tag} is not in the registry`,
     ]);
     assert.deepEqual(branchReasons({ ...evidence, images: undefined }, tenant).length, 2);
     const other = "ef".repeat(20);
@@ -232,7 +232,7 @@ describe("the newest chart of a branch", () => {
     appVersion: "0.0.0-master.17",
   };
 
-  it("lies at no commit, and has the same version in both fields", () => {
+  it("has no commit, and the same version in both fields", () => {
     assert.deepEqual(branchReasons(evidence, tenant), []);
     assert.equal(branchReasons({ ...evidence, appVersion: "1.0.0" }, tenant).length, 1);
     assert.deepEqual(branchReasons({ ...evidence, chartVersion: undefined, appVersion: undefined }, tenant), [
@@ -242,7 +242,7 @@ describe("the newest chart of a branch", () => {
 });
 
 describe("a branch pattern", () => {
-  it("matches within one part of the name with *, over all parts with **", () => {
+  it("matches one part of a name with *, all parts with **", () => {
     const matches = (pattern: string, ...branches: string[]) =>
       branches.filter((branch) => branchMatches(pattern, branch));
     assert.deepEqual(matches("master", "master", "masters", "Master", "x/master"), ["master"]);

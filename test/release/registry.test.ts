@@ -90,7 +90,7 @@ describe("a registry", () => {
     );
   }
 
-  it("gives digests, tags and charts: the real one", async function () {
+  it("gives digests, tags and charts: the real registry", async function () {
     requireTools(this, "registry");
     const server = await startDistribution(directory());
     try {
@@ -100,7 +100,7 @@ describe("a registry", () => {
     }
   });
 
-  it("gives digests, tags and charts: the embedded one", async () => {
+  it("gives digests, tags and charts: the embedded registry", async () => {
     const server = await serveRegistry();
     try {
       await assertReads(server.url);
@@ -109,7 +109,7 @@ describe("a registry", () => {
     }
   });
 
-  it("is signed in to for a token, once, with the Docker config's credentials", async () => {
+  it("gets one sign-in for a token, with the Docker config's credentials", async () => {
     let tokens = 0;
     const answer: RequestListener = (request, response) => {
       const url = new URL(request.url ?? "", `http://${request.headers.host ?? ""}`);
@@ -137,7 +137,7 @@ describe("a registry", () => {
     });
   });
 
-  it("takes Basic credentials from a credential helper, and an identity token", async () => {
+  it("gets Basic credentials and identity tokens from a credential helper", async () => {
     const bin = join(directory(), "bin");
     mkdirSync(bin);
     const helper = (name: string, body: string) => {
@@ -192,7 +192,7 @@ describe("a registry", () => {
     });
   });
 
-  it("that refuses the credentials is unreadable, and the message does not hold them", async () => {
+  it("fails when it refuses the credentials, without showing them", async () => {
     const answer: RequestListener = (request, response) => {
       if (request.url?.startsWith("/token") === true) reply(response, 403, "no");
       else
@@ -207,7 +207,7 @@ describe("a registry", () => {
     });
   });
 
-  it("is tried again after 429, 5xx and a cut connection, and then given up", async () => {
+  it("is asked again after 429, 5xx and a cut connection, up to the limit", async () => {
     const failures: ((request: IncomingMessage, response: ServerResponse) => void)[] = [
       (_, response) => reply(response, 429, "", { "retry-after": "0" }),
       (_, response) => response.destroy(),
@@ -234,7 +234,7 @@ describe("a registry", () => {
     });
   });
 
-  it("that hangs is given up in time", async () => {
+  it("times out", async () => {
     await withServer(
       () => undefined,
       async (host) => {
@@ -248,7 +248,7 @@ describe("a registry", () => {
     );
   });
 
-  it("says that a tag is not there; a 404 of somebody else says nothing", async () => {
+  it("reports a missing tag, but a 404 of a proxy is an error", async () => {
     const answer: RequestListener = (request, response) =>
       reply(response, 404, request.url?.includes("/proxied/") === true ? "<html>" : unknown);
     await withServer(answer, async (host) => {
@@ -259,7 +259,7 @@ describe("a registry", () => {
     });
   });
 
-  it("without a digest in its answer to HEAD, or without HEAD, is read by the manifest itself", async () => {
+  it("is read by manifest when HEAD is not supported or has no digest", async () => {
     const answer: RequestListener = (request, response) => {
       if (request.method !== "HEAD") reply(response, 200, manifest);
       else reply(response, request.url?.includes("/old/") === true ? 405 : 200);
@@ -270,7 +270,7 @@ describe("a registry", () => {
     });
   });
 
-  it("that gives other content than its digest says is not believed", async () => {
+  it("fails when the content does not match its digest", async () => {
     const config = JSON.stringify({ name: "app", version: "1.0.0", appVersion: "1.0.0" });
     const chart = JSON.stringify({
       config: { mediaType: "application/vnd.cncf.helm.config.v1+json", digest: digestOf(config) },
@@ -287,11 +287,11 @@ describe("a registry", () => {
         registry.readChart(`oci://${host}/app`, "1.0.0", true),
         /the blob sha256:\w+ of .* has the digest sha256:/,
       );
-      await assert.rejects(registry.readChart(`oci://${host}/lying/app`, "1.0.0", true), /and the registry calls it/);
+      await assert.rejects(registry.readChart(`oci://${host}/lying/app`, "1.0.0", true), /but the registry names/);
     });
   });
 
-  it("has its tags listed page by page, and no answer without end", async () => {
+  it("lists its tags page by page, and has a size limit", async () => {
     const answer: RequestListener = (request, response) => {
       const url = new URL(request.url ?? "", "http://localhost");
       const last = url.searchParams.get("last");
@@ -318,7 +318,7 @@ describe("a registry", () => {
     });
   });
 
-  it("that points at plain HTTP, or at another host, gets no request and so no credentials there", async () => {
+  it("gets no credentials sent to plain HTTP or another host", async () => {
     let requests = 0;
     const answer: RequestListener = (_, response) => {
       requests += 1;
@@ -331,14 +331,14 @@ describe("a registry", () => {
           path,
           method: "GET",
           insecure: false,
-          mostBytes: 1024,
+          maxBytes: 1024,
         });
       for (const elsewhere of [`http://${host}`, "https://elsewhere.example.com"]) {
         await assert.rejects(ask(`${elsewhere}/v2/app/tags/list?last=1.0.0`), (error: Error) => {
           assert.ok(error instanceof RegistryError);
           assert.equal(
             error.message,
-            `the registry ${host} points at ${elsewhere}, expected https://${host}: credentials are sent nowhere else. Its operator has to fix its \`Link\` header`,
+            `the registry ${host} points at ${elsewhere}, expected https://${host}: credentials are sent nowhere else. Its operator must fix the \`Link\` header`,
           );
           return true;
         });
@@ -347,15 +347,15 @@ describe("a registry", () => {
     });
   });
 
-  it("is asked for no impossible tag or name", async () => {
+  it("gets no request for an invalid tag or name", async () => {
     const registry = createRegistry(quick);
-    await assert.rejects(registry.readDigest("ghcr.io/a/b", "../x", true), /can be no tag in a registry/);
-    await assert.rejects(registry.readDigest("ghcr.io/../b", "1.0.0", true), /is no image repository/);
+    await assert.rejects(registry.readDigest("ghcr.io/a/b", "../x", true), /is not a valid tag/);
+    await assert.rejects(registry.readDigest("ghcr.io/../b", "1.0.0", true), /is not an image repository/);
   });
 });
 
 describe("an image's address", () => {
-  it("is read as Docker reads it", () => {
+  it("is parsed as Docker parses it", () => {
     const read = (text: string) => {
       const address = parseImageAddress(text);
       return address === undefined ? undefined : `${address.registry} ${address.host} ${address.name}`;

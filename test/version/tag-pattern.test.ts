@@ -4,7 +4,7 @@ import { commitOfTag, commitPatternError, tagMatches, tagPatternError } from "..
 const usual = "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$";
 
 describe("a pattern over tags", () => {
-  it("is taken where Flux and this program read it alike", () => {
+  it("is accepted when Flux and this program read it alike", () => {
     const good = [
       usual,
       "^$",
@@ -17,7 +17,7 @@ describe("a pattern over tags", () => {
     for (const pattern of good) assert.equal(tagPatternError(pattern), undefined, pattern);
   });
 
-  it("is refused where one of the two would not take it, or read it otherwise", () => {
+  it("is refused when Flux and this program would not read it alike", () => {
     const bad = [
       ["", "from `^` to `$`"],
       ["master-.*", "from `^` to `$`"],
@@ -47,7 +47,7 @@ describe("a pattern over tags", () => {
     }
   });
 
-  it("lets through what it describes, from the first character to the last", () => {
+  it("matches whole tags", () => {
     assert.equal(tagMatches(usual, "master-0a1b2c3-1732386000"), true);
     assert.equal(tagMatches(usual, "master-0a1b2c3-1732386000-amd64"), false);
     assert.equal(tagMatches(usual, "x-master-0a1b2c3-1732386000"), false);
@@ -56,14 +56,14 @@ describe("a pattern over tags", () => {
 });
 
 describe("a pattern over the tags of commits", () => {
-  it("needs the commit and a number in groups of their own", () => {
+  it("needs the commit and a number in separate groups", () => {
     assert.equal(commitPatternError(usual), undefined);
     assert.equal(commitPatternError("^(?P<ts>\\d{10})-(?P<sha>[a-f0-9]{7,40})$"), undefined);
     const bad = [
-      ["^master-(?P<sha>[0-9a-f]+)$", "`ts` of digits alone"],
-      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>.+)$", "`ts` of digits alone"],
-      ["^master-(?P<sha>[0-9a-f]+)-?(?P<ts>[0-9]+)?$", "`ts` of digits alone"],
-      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]*)$", "`ts` of digits alone"],
+      ["^master-(?P<sha>[0-9a-f]+)$", "`ts` of digits only"],
+      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>.+)$", "`ts` of digits only"],
+      ["^master-(?P<sha>[0-9a-f]+)-?(?P<ts>[0-9]+)?$", "`ts` of digits only"],
+      ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]*)$", "`ts` of digits only"],
       ["^master-(?P<ts>[0-9]+)$", "`sha` of hexadecimal digits"],
       ["^(?P<sha>\\w+)-(?P<ts>[0-9]+)$", "`sha` of hexadecimal digits"],
       ["master", "from `^` to `$`"],
@@ -71,7 +71,7 @@ describe("a pattern over the tags of commits", () => {
     for (const [pattern, words] of bad) assert.ok(commitPatternError(pattern)?.includes(words), pattern);
   });
 
-  it("tells the commit and the number", () => {
+  it("gives the commit and the number", () => {
     assert.deepEqual(commitOfTag(usual, "master-0a1b2c3-1732386000"), { sha: "0a1b2c3", ts: 1732386000 });
     assert.equal(commitOfTag(usual, "6.14.1"), undefined);
     assert.equal(commitOfTag("(", "6.14.1"), undefined);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { compareVersions, isPrerelease, isVersion, versionOfTag } from "../../src/version/version";
 
 describe("a version", () => {
-  it("is strict SemVer and nothing else", () => {
+  it("is strict SemVer", () => {
     for (const good of ["0.0.0", "6.14.1", "1.0.0-rc.1", "1.0.0-rc.1+build.5", "1.0.0+001"]) {
       assert.equal(isVersion(good), true, good);
     }
@@ -27,7 +27,7 @@ describe("a version", () => {
     }
   });
 
-  it("is what stays of a tag when the declared prefix is taken off once", () => {
+  it("is a tag without the declared prefix, removed once", () => {
     assert.equal(versionOfTag("6.14.1", ""), "6.14.1");
     assert.equal(versionOfTag("v6.14.1", "v"), "6.14.1");
     assert.equal(versionOfTag("v6.14.1", ""), undefined);
@@ -37,7 +37,7 @@ describe("a version", () => {
     assert.equal(versionOfTag("podinfo-1.0.0", "podinfo-"), "1.0.0");
   });
 
-  it("comes back from any prefix and version", () => {
+  it("is found behind any prefix", () => {
     const version = fc.tuple(fc.nat(), fc.nat(), fc.nat()).map((numbers) => numbers.join("."));
     fc.assert(fc.property(fc.string(), version, (prefix, text) => versionOfTag(prefix + text, prefix) === text));
   });
