@@ -68,3 +68,8 @@ export interface BranchEvidence {
   /** Every image that the tenant declares, at the tag of the commit. Absent: the chart says which image runs. */
   readonly images?: readonly ImageEvidence[];
 }
+
+/** Whether the evidence is that of a release; otherwise it is that of a branch. */
+export function isRelease(evidence: Evidence | BranchEvidence): evidence is Evidence {
+  return "version" in evidence;
+}
