@@ -43,7 +43,7 @@ export async function judgeObjects(
   runs += 1;
   const project = `check-${runs}`;
   const inForce = policies
-    .map((policy) => ({ policy, ...settingsOf(policy, config[policy.name]) }))
+    .map((policy) => ({ policy, ...policySettings(policy, config[policy.name]) }))
     .filter(({ level }) => level !== "disabled")
     .map(({ policy, level, settings }) => ({ policy, level, getConfig: settingsGetter(settings) }));
   const violations: Violation[] = [];
@@ -127,7 +127,7 @@ function settingsGetter(settings: Settings): ResourceValidationArgs["getConfig"]
   return (() => settings) as ResourceValidationArgs["getConfig"];
 }
 
-function settingsOf(policy: Policy, given: PackConfig[string] | undefined): { level: string; settings: Settings } {
+function policySettings(policy: Policy, given: PackConfig[string] | undefined): { level: string; settings: Settings } {
   const byDefault = policy.enforcementLevel ?? "mandatory";
   const properties = Object.entries(policy.configSchema?.properties ?? {});
   const defaults = Object.fromEntries(properties.map(([key, schema]) => [key, schema.default]));

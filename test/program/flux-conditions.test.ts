@@ -33,7 +33,7 @@ describe("what Flux says of an object", () => {
       "current-context": "elsewhere",
       clusters: [
         { name: "lab", cluster: { server: `http://127.0.0.1:${port}/base/`, "insecure-skip-tls-verify": true } },
-        { name: "elsewhere", cluster: { server: "https://127.0.0.1:9" } },
+        { name: "elsewhere", cluster: { server: "https://127.0.0.1:2" } },
       ],
       users: [{ name: "deployer", user: { token: "t0k3n" } }],
       contexts: [
