@@ -19,8 +19,9 @@ export class HelmReleaseWithValues extends KubernetesComponent {
   constructor(name: string, args: HelmReleaseWithValuesArgs, opts?: pulumi.ComponentResourceOptions) {
     const objects = helmReleaseObjects(name, args);
     super("HelmReleaseWithValues", name, objects, opts);
-    this.release = this.children.at(-1)!;
-    this.valuesName = pulumi.output(objects.find(({ object }) => object.kind === "ConfigMap")?.object.metadata.name);
+    const release = objects.at(-1);
+    this.release = this.child(release?.object);
+    this.valuesName = pulumi.output(release?.dependsOn?.metadata.name);
     this.registerOutputs({ valuesName: this.valuesName });
   }
 }

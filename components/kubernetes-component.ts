@@ -30,8 +30,7 @@ const ownKinds = new Map<string, KubernetesClass>([
 
 /** A component whose children are Kubernetes objects. */
 export abstract class KubernetesComponent extends pulumi.ComponentResource {
-  /** The children, in the order of the objects. */
-  protected readonly children: readonly pulumi.CustomResource[];
+  readonly #children = new Map<KubernetesObject, pulumi.CustomResource>();
 
   /**
    * @param kind the part of the type token after `shared-authority:index:`
@@ -44,18 +43,21 @@ export abstract class KubernetesComponent extends pulumi.ComponentResource {
     opts: pulumi.ComponentResourceOptions | undefined,
   ) {
     super(`shared-authority:index:${kind}`, name, {}, opts);
-    const registered = new Map<KubernetesObject, pulumi.CustomResource>();
     for (const { object, dependsOn, waitFor } of objects) {
-      registered.set(
-        object,
-        register(object, {
-          parent: this,
-          dependsOn: dependsOn && registered.get(dependsOn),
-          customTimeouts: waitFor === undefined ? undefined : { create: waitFor, update: waitFor, delete: waitFor },
-        }),
-      );
+      const resource = register(object, {
+        parent: this,
+        dependsOn: dependsOn && this.#children.get(dependsOn),
+        customTimeouts: waitFor === undefined ? undefined : { create: waitFor, update: waitFor, delete: waitFor },
+      });
+      this.#children.set(object, resource);
     }
-    this.children = [...registered.values()];
+  }
+
+  /** @throws TypeError if the object is no child of the component */
+  protected child(object: KubernetesObject | undefined): pulumi.CustomResource {
+    const resource = object && this.#children.get(object);
+    if (resource === undefined) throw new TypeError("expected an object of the component");
+    return resource;
   }
 }
 

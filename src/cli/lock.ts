@@ -91,7 +91,7 @@ function readTagStacks(wanted: string | undefined, { root, terminal }: Session):
 async function resolve(config: StackConfig, known: Lock, reader: EvidenceReader): Promise<ResolvedTenant[]> {
   const { tenants } = await resolveStack(config, known, reader);
   return Promise.all(
-    tenants.map((release) => {
+    tenants.map(async (release) => {
       const { tenant, source, evidence, reasons } = release;
       const isBroken = source === "lock" && reasons.length > 0;
       return isBroken && evidence !== undefined && isRelease(evidence)

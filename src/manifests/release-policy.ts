@@ -78,9 +78,9 @@ const semVer =
 /** The sources of a tenant, then its ImageRepository and ImagePolicy. */
 export function releasePolicyObjects<Text = string>(tenant: string, args: ReleasePolicyArgs<Text>): ComponentObject[] {
   const { source, previous, images, waitFor } = args;
-  const sources = source === undefined ? [] : [source.resolved, ...(previous === undefined ? [] : [previous])];
+  const sources = [source, source && previous && { ...source, resolved: previous }].filter((one) => one !== undefined);
   return [
-    ...sources.map((resolved) => ({ object: sourceObject(tenant, args, { ...source!, resolved }), waitFor })),
+    ...sources.map((one) => ({ object: sourceObject(tenant, args, one), waitFor })),
     ...(images === undefined ? [] : imageObjects(tenant, args, images).map((object) => ({ object }))),
   ];
 }

@@ -52,8 +52,9 @@ function tenantOutputs({ stack, carriedOver, last, skipped }: Decision, releases
   // A pending request would keep the process alive, so it is aborted.
   const reader = createEvidenceReader({ registry: { signal: AbortSignal.timeout(newestAllowedMs) } });
   for (const { tenant, evidence } of stack.tenants) {
-    if (evidence === undefined) continue;
     const { name, tag, policy } = tenant;
+    const release = releases.get(name);
+    if (evidence === undefined || release === undefined) continue;
     const output = {
       version: isRelease(evidence) ? evidence.version : (tag ?? `latest of ${evidence.branch}`),
       source: resolvedSourceName(name, evidence),
@@ -64,7 +65,7 @@ function tenantOutputs({ stack, carriedOver, last, skipped }: Decision, releases
     };
     // If the deploy fails, the next `up` must still know the release that ran before.
     outputs[name] = pulumi.recover(
-      releases.get(name)!.id.apply((): pulumi.Inputs => output),
+      release.id.apply((): pulumi.Inputs => output),
       () => (last === undefined ? output : { evidence: last[name]?.evidence }),
     );
   }

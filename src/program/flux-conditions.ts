@@ -95,6 +95,6 @@ async function customObjects({ kubeconfig, context }: ClusterAccess): Promise<Cu
 /** The client's messages have headers and body of the response, and `fetch` puts the reason into the cause. */
 function fail(error: unknown): never {
   if (!(error instanceof Error)) throw error;
-  if ("code" in error && typeof error.code === "number") throw new Error(`the API server answered ${error.code}`);
+  if ("body" in error && "code" in error) throw new Error(`the API server answered ${String(error.code)}`);
   throw error.cause instanceof Error ? error.cause : error;
 }

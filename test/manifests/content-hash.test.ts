@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { stringify } from "yaml";
+import type { KubernetesObject } from "../../src/manifests/object";
 import { contentHash, isContentHash, type ConfigMapContent } from "../../src/manifests/content-hash";
 import { temporaryDirectory } from "../support/directory";
 import { requireTools } from "../support/tools";
@@ -134,6 +135,7 @@ describe("contentHash", () => {
     const objects = manifestsOf({
       values: [{ path: "tenants/podinfo/values.yaml", content: "replicaCount: 2\n" }],
     });
-    assert.equal(only(objects, "ConfigMap").metadata.name, "podinfo-values-857mh2h2h8");
+    const map = only(objects, "ConfigMap") as KubernetesObject;
+    assert.equal(map.metadata.name, "podinfo-values-857mh2h2h8");
   });
 });

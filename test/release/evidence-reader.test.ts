@@ -85,7 +85,7 @@ describe("releases on a Git server and in a registry", () => {
       images: [{ reference: `${host}/team/app:1.0.0`, digest: evidence.images[0]?.digest }],
     });
     assert.deepEqual(await resolveRelease(tenant(), noLock, makeReader()), {
-      tenant: "app",
+      tenant: tenant(),
       source: "read",
       evidence,
       reasons: [],
@@ -260,7 +260,7 @@ describe("releases on a Git server and in a registry", () => {
     await push("1.0.0", "0123");
     assert.match(
       (await resolveAgain(tenant({ chart }), evidence, makeReader())).reasons.join("\n"),
-      /^the chart's digest was "sha256:\w+", and is "sha256:\w+"\n`authority verify` lists [^\n]*, and lock it again$/,
+      /^the chart's digest was "sha256:\w+", and is "sha256:\w+"\n`authority verify` lists [^\n]* and lock it again$/,
     );
     assert.match(
       (await resolveRelease(tenant({ chart }), noLock, makeReader())).reasons.join(),
