@@ -79,7 +79,7 @@ describe("the explanation of a failed operation", () => {
   it("has the fix for an object that already exists, ours or somebody else's", async () => {
     const message = await told([], { ...home, errors: ['namespaces "podinfo" already exists'] });
     assert.match(message ?? "", /interrupted, run `npx authority recover --stack prod`, which takes over/);
-    assert.match(message ?? "", /`kubectl get namespace\/podinfo --output yaml`; then either delete it/);
+    assert.match(message ?? "", /`kubectl get namespace\/podinfo --output yaml`, then either delete it/);
     assert.ok(
       message?.includes(`\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack prod --target '${urn}'\``),
       message,
