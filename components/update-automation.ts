@@ -1,18 +1,17 @@
-import * as pulumi from "@pulumi/pulumi";
-import { automationObjects, type AutomationSpec } from "../src/manifests/automation";
-import { registerObject } from "./register";
+import type * as pulumi from "@pulumi/pulumi";
+import { automationObjects, type UpdateAutomationArgs as Args } from "../src/manifests/automation";
+import { KubernetesComponent } from "./kubernetes-component";
 
 /** Where Flux commits the versions that it moves, and in which modes. */
-export type UpdateAutomationArgs = AutomationSpec<pulumi.Input<string>>;
+export type UpdateAutomationArgs = Args<pulumi.Input<string>>;
 
 /**
- * The stack's automations: one ImageUpdateAutomation for each mode in use, and the source of the shared repository that
- * they commit to.
+ * A stack's automations: one ImageUpdateAutomation for each mode in use, and the source of the shared repository that
+ * they commit to. The component's name is the stack's name.
  */
-export class UpdateAutomation extends pulumi.ComponentResource {
+export class UpdateAutomation extends KubernetesComponent {
   constructor(name: string, args: UpdateAutomationArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shared-authority:index:UpdateAutomation", name, {}, opts);
-    for (const object of automationObjects(args)) registerObject(object, { parent: this });
+    super("UpdateAutomation", name, automationObjects(name, args), opts);
     this.registerOutputs({});
   }
 }

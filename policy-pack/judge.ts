@@ -3,20 +3,20 @@ import type { KubernetesObject } from "../src/manifests/object";
 import { annotation } from "../src/manifests/annotation";
 import type { Policy } from "./gate";
 
-/** A policy is not kept. */
+/** A violation of a policy. */
 export interface Violation {
   /** The policy's name. */
   readonly policy: string;
   readonly enforcement: "mandatory" | "advisory";
-  /** `HelmRelease flux-system/podinfo`; `stack` where the stack as a whole is meant. */
+  /** `HelmRelease flux-system/podinfo`, or `stack` for the stack as a whole. */
   readonly object: string;
-  /** The tenant that the object belongs to. */
+  /** The tenant of the object. */
   readonly tenant?: string;
   /** What is wrong and how to fix it. */
   readonly message: string;
 }
 
-/** As `--policy-pack-config` takes it: a level, or settings with a level, by the policy's name. */
+/** The config of `--policy-pack-config`: a level, or settings with a level, by the policy's name. */
 export type PackConfig = Readonly<Record<string, Level | ({ readonly enforcementLevel?: Level } & Settings)>>;
 
 type Level = "advisory" | "mandatory" | "disabled" | "remediate";
@@ -25,14 +25,14 @@ type Settings = Readonly<Record<string, unknown>>;
 let runs = 0;
 
 /**
- * Runs policies over objects without an engine, as the engine would: each object by itself, in the order in which the
- * program registers them, and then the stack as a whole.
+ * Runs policies over objects without an engine, in the engine's order: each object, as the program registers them, and
+ * then the stack as a whole.
  *
- * The stack's decisions are read from the config of the Pulumi runtime; the caller sets it first
- * (`pulumi.runtime.setAllConfig`), as the engine does.
+ * The policies read the stack's config from the Pulumi runtime, so the caller sets it first with
+ * `pulumi.runtime.setAllConfig`, as the engine does.
  *
  * @param config enforcement levels and settings by the policy's name
- * @param stack the stack's name, which some defaults of the config are made of
+ * @param stack the stack's name, which is a part of some defaults of the config
  */
 export async function judgeObjects(
   objects: readonly KubernetesObject[],
@@ -43,7 +43,7 @@ export async function judgeObjects(
   runs += 1;
   const project = `check-${runs}`;
   const inForce = policies
-    .map((policy) => ({ policy, ...settingsOf(policy, config[policy.name]) }))
+    .map((policy) => ({ policy, ...policySettings(policy, config[policy.name]) }))
     .filter(({ level }) => level !== "disabled")
     .map(({ policy, level, settings }) => ({ policy, level, getConfig: settingsGetter(settings) }));
   const violations: Violation[] = [];
@@ -79,7 +79,7 @@ function enforcementOf(level: string): Violation["enforcement"] {
 
 const stackTags: ReadonlyMap<string, string> = new Map();
 
-/** Thrown by a policy that has nothing to say of a resource. */
+/** Thrown by a policy that does not apply to a resource. */
 class NotApplicable extends Error {}
 
 function notApplicable(reason?: string): never {
@@ -122,12 +122,12 @@ function resourceOf(object: KubernetesObject, run: string): ResourceValidationAr
   };
 }
 
-/** @pulumi/policy lets the caller choose the type. */
+/** The caller of @pulumi/policy's `getConfig` chooses its type. */
 function settingsGetter(settings: Settings): ResourceValidationArgs["getConfig"] {
   return (() => settings) as ResourceValidationArgs["getConfig"];
 }
 
-function settingsOf(policy: Policy, given: PackConfig[string] | undefined): { level: string; settings: Settings } {
+function policySettings(policy: Policy, given: PackConfig[string] | undefined): { level: string; settings: Settings } {
   const byDefault = policy.enforcementLevel ?? "mandatory";
   const properties = Object.entries(policy.configSchema?.properties ?? {});
   const defaults = Object.fromEntries(properties.map(([key, schema]) => [key, schema.default]));

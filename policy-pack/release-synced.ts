@@ -1,7 +1,7 @@
 import { annotation } from "../src/manifests/annotation";
 import { resolvedSourceName } from "../src/manifests/source";
 import { pinnedImageKey } from "../src/config/values-key";
-import { pinnedImageYaml } from "../src/manifests/values";
+import { pinnedImageYaml } from "../src/manifests/helm-release";
 import { imageCommit } from "../src/release/evidence";
 import { chartReference } from "../src/release/promise";
 import { chartTagOf } from "../src/version/version";
@@ -195,7 +195,7 @@ function commitImageFaults(object: JudgedObject, { kind, tenant, evidence: { ima
 }
 
 function sourceNameOf(carried: Carried): string {
-  return resolvedSourceName(carried.tenant.name, carried);
+  return resolvedSourceName(carried.tenant.name, carried.evidence);
 }
 
 /** A reference without namespace means the object's own, which is the authority namespace. */

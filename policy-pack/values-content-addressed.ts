@@ -1,6 +1,6 @@
 import { annotation } from "../src/manifests/annotation";
 import { contentHash, isContentHash } from "../src/manifests/content-hash";
-import { valuesName, valuesNamePrefix } from "../src/manifests/name";
+import { valuesNamePrefix } from "../src/manifests/helm-release";
 import { isSet, listAt, mapAt, textAt, textMapAt, valueAt } from "./field";
 import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
@@ -45,7 +45,7 @@ function configMapFaults(object: JudgedObject, { decisions }: PolicyContext): st
     binaryData: textMapAt(object.content, "binaryData"),
   });
   return [
-    ...mustBe("its name", object.name, valuesName(tenant.name, hash)),
+    ...mustBe("its name", object.name, valuesNamePrefix(tenant.name) + hash),
     ...mustBe("its namespace", object.namespace, decisions.authorityNamespace),
     ...(valueAt(object.content, "immutable") === true ? [] : ["`immutable` must be true"]),
   ];

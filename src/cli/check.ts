@@ -6,12 +6,13 @@ import { projectPrefix } from "../config/schema";
 import { settingsOf } from "../config/structure";
 import { judgeObjects, type Violation } from "../../policy-pack/judge";
 import { policies } from "../../policy-pack/policies";
-import { type Lock, readLock } from "../release/lock";
+import { stackObjects } from "../manifests/stack-objects";
 import type { EvidenceReader } from "../release/evidence-reader";
-import { hint } from "../release/resolve";
+import { type Lock, readLock } from "../release/lock";
+import { hint, type ResolvedTenant, resolveStack } from "../release/resolve";
 import { type ExitCode, exitCode } from "./exit-code";
 import { countProblems, requireAnyStack } from "./project";
-import { type AnyResolution, describeReasons, resolveStack, stackObjects } from "./releases";
+import { describeReasons } from "./releases";
 import type { Session } from "./session";
 import { type Colors, printable, printableLines } from "./terminal";
 
@@ -21,28 +22,34 @@ export interface CheckOptions {
   readonly json?: boolean;
 }
 
-/** What was found of the project. */
+/** The result of `authority check`. */
 export interface CheckResult {
-  /** What is wrong with the files. */
+  /** The problems in the files. */
   readonly problems: readonly Problem[];
-  /** The stacks whose files are in order. */
+  /** The stacks whose files have no problems. */
   readonly stacks: readonly CheckedStack[];
 }
 
-/** What was found of one stack. */
+/** The result for one stack. */
 export interface CheckedStack {
   readonly stack: string;
-  /** How many tenants there are. */
+  /** The number of tenants. */
   readonly tenants: number;
-  /** How many objects the policies judged. */
+  /** The number of objects that the policies judged. */
   readonly objects: number;
   /** Tenants whose release may not run, and why. */
-  readonly releases: readonly Pick<AnyResolution, "tenant" | "source" | "reasons">[];
-  /** What the policies say. */
+  readonly releases: readonly CheckedRelease[];
+  /** The policies' violations. */
   readonly violations: readonly Violation[];
 }
 
-/** Checks config, promise and policies of the stack, or of all of them, without an engine. */
+/** A release that may not run. */
+export interface CheckedRelease extends Pick<ResolvedTenant, "source" | "reasons"> {
+  /** The tenant's name. */
+  readonly tenant: string;
+}
+
+/** Checks config, promise and policies of one stack, or of all stacks, without an engine. */
 export async function check(options: CheckOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
   const { stack } = options;
@@ -76,7 +83,7 @@ export async function check(options: CheckOptions, session: Session): Promise<Ex
   return stacks.some(isBlocked) ? exitCode.blocked : exitCode.fine;
 }
 
-/** The stacks that can be read; where one of them cannot, the others are checked all the same. */
+/** The stacks that can be read: a stack with problems does not keep the others from being checked. */
 function readableConfigs(
   root: string,
   gather: <Result>(read: () => Result) => Result | undefined,
@@ -96,22 +103,22 @@ function readableConfigs(
 
 /** Judges one stack: the promise of each release, and all policies over its objects. */
 export async function checkStack(config: StackConfig, lock: Lock, reader: EvidenceReader): Promise<CheckedStack> {
-  const releases = await resolveStack(config, lock, reader);
-  const objects = [...stackObjects(config, releases)];
   runtime.setAllConfig(engineConfig(config));
+  const resolved = await resolveStack(config, lock, reader);
+  const objects = Array.from(stackObjects(resolved), ({ object }) => object);
   const violations = await judgeObjects(objects, policies, {}, config.stack);
   return {
     stack: config.stack,
     tenants: config.tenants.length,
     objects: objects.length,
-    releases: releases
+    releases: resolved.tenants
       .filter(({ reasons }) => reasons.length > 0)
-      .map(({ tenant, source, reasons }) => ({ tenant, source, reasons })),
+      .map(({ tenant, source, reasons }) => ({ tenant: tenant.name, source, reasons })),
     violations,
   };
 }
 
-/** The stack's config as the engine hands it to the policies: texts as they are, everything else as JSON. */
+/** The stack's config as the engine passes it to the policies: texts unchanged, everything else as JSON. */
 function engineConfig({ root, stack }: StackConfig): Record<string, string> {
   const settings = settingsOf(readStackFile(root, stack));
   return Object.fromEntries(
@@ -126,10 +133,10 @@ function isBlocked({ releases, violations }: CheckedStack): boolean {
   return releases.length > 0 || violations.some(({ enforcement }) => enforcement === "mandatory");
 }
 
-/** A policy judges the promise too, and says how to fix it: once is enough for people. */
-function isToldBy(violations: readonly Violation[], { tenant, reasons }: CheckedStack["releases"][number]): boolean {
-  const told = violations.filter((violation) => violation.tenant === tenant).map(({ message }) => message);
-  return reasons.every((reason) => told.some((message) => message.includes(reason)));
+/** A policy judges the promise too, and its message has the fix: each reason is reported once. */
+function isReportedBy(violations: readonly Violation[], { tenant, reasons }: CheckedRelease): boolean {
+  const messages = violations.filter((violation) => violation.tenant === tenant).map(({ message }) => message);
+  return reasons.every((reason) => messages.some((message) => message.includes(reason)));
 }
 
 function describeCheck({ problems, stacks }: CheckResult, colors: Colors): string {
@@ -140,20 +147,22 @@ function describeCheck({ problems, stacks }: CheckResult, colors: Colors): strin
   ].join("\n");
 }
 
-/** No policy knows where the evidence comes from. */
-function describeHint(stack: string, release: CheckedStack["releases"][number]): string[] {
-  const way = hint(stack, release);
-  return way === undefined ? [] : [`${stack}/${release.tenant}: ${way}`];
+/** Only the resolver knows where the evidence comes from, so no policy reports the hint. */
+function describeHint(stack: string, release: CheckedRelease): string[] {
+  const text = hint(stack, release);
+  return text === undefined ? [] : [`${stack}/${release.tenant}: ${text}`];
 }
 
-/** What was found of one stack, as lines for people. */
+/** The result for one stack, as lines for people. */
 export function describeStack(checked: CheckedStack, colors: Colors): string[] {
   const { stack, tenants, objects, releases, violations } = checked;
   const verdict = isBlocked(checked) ? colors.red("blocked") : colors.green("fine");
   return [
     ...releases
       .flatMap((release) =>
-        isToldBy(violations, release) ? describeHint(stack, release) : describeReasons(stack, release),
+        isReportedBy(violations, release)
+          ? describeHint(stack, release)
+          : describeReasons(stack, release.tenant, release),
       )
       .map(printable),
     ...violations.map(

@@ -55,7 +55,9 @@ export function authorityProgram(
   program
     .command("render")
     .summary("write a stack's objects as YAML")
-    .description("Write the objects of a stack as YAML, byte for byte what the engine renders: all of it, or nothing.")
+    .description(
+      "Write the objects of a stack as YAML, the same objects that the engine renders: all of them, or none.",
+    )
     .requiredOption("-o, --out <dir>", "the folder to write; a former render in it is replaced as a whole")
     .option("-s, --stack <stack>", "the stack to render")
     .addHelpText("after", examples("authority render --stack prod --out rendered/prod"))

@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { ProblemsError } from "../config/problem";
 import { listStacks, readStackConfig } from "../config/read-stack-config";
-import type { Evidence } from "../release/evidence";
+import { type Evidence, isRelease } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, lockedEvidence, lockFile, readLock, withEvidence, writeLock } from "../release/lock";
 import { expectationsOf, promiseReasons } from "../release/promise";
-import { type Resolution, resolveAgain, resolveReleases } from "../release/resolve";
+import { type ResolvedTenant, resolveAgain, resolveStack } from "../release/resolve";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { readStacks } from "./project";
@@ -36,10 +36,11 @@ export async function lock(options: LockOptions, session: Session): Promise<Exit
   for (const config of all) {
     if (options.stack !== undefined && config.stack !== options.stack) continue;
     for (const release of await resolve(config, after, reader)) {
-      const { tenant, source, evidence } = release;
-      const broken = describeReasons(config.stack, release);
+      const { source, evidence } = release;
+      const tenant = release.tenant.name;
+      const broken = describeReasons(config.stack, tenant, release);
       reasons.push(...broken);
-      if (source !== "read" || evidence === undefined || broken.length > 0) continue;
+      if (source !== "read" || evidence === undefined || !isRelease(evidence) || broken.length > 0) continue;
       const next = withEvidence(after, tenant, evidence);
       const losses = describeLosses(config, tenant, all, after, next);
       reasons.push(...losses);
@@ -86,15 +87,14 @@ function readTagStacks(wanted: string | undefined, { root, terminal }: Session):
   return configs.filter(({ follow }) => follow === "tags");
 }
 
-/** Judges the stack's releases; where the lock's evidence breaks the promise, by what is read now. */
-async function resolve(config: StackConfig, known: Lock, reader: EvidenceReader): Promise<Resolution[]> {
-  const releases = await resolveReleases(config, known, reader);
+/** Judges the stack's releases. If locked evidence breaks the promise, the release is read again. */
+async function resolve(config: StackConfig, known: Lock, reader: EvidenceReader): Promise<ResolvedTenant[]> {
+  const { tenants } = await resolveStack(config, known, reader);
   return Promise.all(
-    config.tenants.map(async (tenant, index) => {
-      const release = releases[index];
-      if (release === undefined) throw new TypeError(`${tenant.name} was not resolved`);
-      const { source, evidence, reasons } = release;
-      return source === "lock" && evidence !== undefined && reasons.length > 0
+    tenants.map(async (release) => {
+      const { tenant, source, evidence, reasons } = release;
+      const isBroken = source === "lock" && reasons.length > 0;
+      return isBroken && evidence !== undefined && isRelease(evidence)
         ? resolveAgain(tenant, evidence, reader)
         : release;
     }),

@@ -2,7 +2,7 @@ import type { EvidenceReader, ReadResult } from "../release/evidence-reader";
 
 const nothing = { missing: ["nothing is read with `--offline`"] } satisfies ReadResult;
 
-/** A reader that leaves the network alone: no fact can be read. */
+/** A reader for `--offline`: it uses no network and reads no fact. */
 export const offlineReader: EvidenceReader = {
   readRelease: () => Promise.resolve(nothing),
   readBranch: () => Promise.resolve(nothing),

@@ -1,10 +1,12 @@
 import type { StackConfig, Tenant } from "../config/stack-config";
+import { isRelease } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { readLock } from "../release/lock";
+import { newestAllowed, type ResolvedTenant, resolveStack } from "../release/resolve";
 import { type ExitCode, exitCode } from "./exit-code";
 import { offlineReader } from "./offline-reader";
 import { readStacks } from "./project";
-import { type AnyResolution, describeReasons, resolveStack } from "./releases";
+import { describeStackReasons } from "./releases";
 import type { Session } from "./session";
 import { type Cell, table } from "./table";
 import { type Colors, printable } from "./terminal";
@@ -13,29 +15,29 @@ import { type Colors, printable } from "./terminal";
 export interface PlanOptions {
   readonly stack?: string;
   readonly json?: boolean;
-  /** Whether the network is left alone. */
+  /** Whether to use no network. */
   readonly offline?: boolean;
 }
 
-/** What one tenant would run, and why. A fact that does not exist is `null`. */
+/** What one tenant would run, and why. A missing fact is `null`. */
 export interface PlannedTenant {
   readonly tenant: string;
-  /** Without prefix; where a branch is followed, the `version` of the chart at its head. */
+  /** Without prefix. With `follow: branch`, the `version` of the chart at the branch's head. */
   readonly version: string | null;
-  /** The image tag; where a branch is followed, that of the commit whose image runs, and `null` where none is named. */
+  /** The image tag. With `follow: branch`, that of the commit whose image runs, or `null` if the stack names none. */
   readonly tag: string | null;
-  /** The branch that is followed; `null` where releases are. */
+  /** The branch that the tenant follows; `null` with `follow: tags`. */
   readonly branch: string | null;
   readonly commit: string | null;
   /** Where the evidence comes from. */
   readonly source: "lock" | "read" | "none";
-  /** Whether the promise is kept; `null` where nobody looked, as with `--offline`. */
+  /** Whether the promise is kept; `null` if it was not checked, as with `--offline`. */
   readonly valid: boolean | null;
-  /** Why it may not run, each in one sentence. */
+  /** Why it may not run, one sentence each. */
   readonly reasons: readonly string[];
   readonly automation: Tenant["policy"]["automation"];
   readonly pinned: { readonly by: string; readonly reason: string; readonly until: string | null } | null;
-  /** The newest version, or tag of a commit, in the registry that the policy allows; `null` where the registry did not say. */
+  /** The newest version, or tag of a commit, in the registry that the policy allows; `null` if the registry did not answer. */
   readonly newestAllowed: string | null;
 }
 
@@ -46,10 +48,10 @@ export interface PlannedStack {
   readonly tenants: readonly PlannedTenant[];
 }
 
-/** How long the registry has to say which version is the newest allowed; nothing is decided by it. */
+/** How long the registry has to answer which version is the newest allowed; nothing depends on the answer. */
 const newestAllowedMs = 3_000;
 
-/** Tells for each tenant what it would run, and why. */
+/** Shows for each tenant what it would run, and why. */
 export async function plan(options: PlanOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
   const offline = options.offline === true;
@@ -59,14 +61,16 @@ export async function plan(options: PlanOptions, session: Session): Promise<Exit
   const stacks: PlannedStack[] = [];
   const messages: string[] = [];
   for (const config of configs) {
-    const releases = await resolveStack(config, lock, reader);
-    const newest = await Promise.all(config.tenants.map((tenant) => newestAllowed(tenant, reader)));
-    const unasked = offline && config.follow === "branch";
-    const tenants = config.tenants.map((tenant, index) =>
-      plannedTenant(config, tenant, releases[index], newest[index] ?? null, unasked),
+    const resolved = await resolveStack(config, lock, reader);
+    const unchecked = offline && config.follow === "branch";
+    const tenants = await Promise.all(
+      resolved.tenants.map(async (release) => ({
+        ...plannedTenant(config, release, unchecked),
+        newestAllowed: await newestInTime(release.tenant, reader),
+      })),
     );
     stacks.push({ stack: config.stack, follow: config.follow, tenants });
-    if (!unasked) messages.push(...releases.flatMap((release) => describeReasons(config.stack, release)));
+    if (!unchecked) messages.push(...describeStackReasons(resolved));
   }
   terminal.done();
   if (options.json === true) terminal.printJson({ stacks });
@@ -77,39 +81,31 @@ export async function plan(options: PlanOptions, session: Session): Promise<Exit
 }
 
 function plannedTenant(
-  config: StackConfig,
-  tenant: Tenant,
-  release: AnyResolution | undefined,
-  newest: string | null,
-  unasked: boolean,
-): PlannedTenant {
-  if (release === undefined) throw new TypeError(`${tenant.name} was not resolved`);
-  const { evidence, source, reasons } = release;
+  { follow }: StackConfig,
+  { tenant, evidence, source, reasons }: ResolvedTenant,
+  unchecked: boolean,
+): Omit<PlannedTenant, "newestAllowed"> {
   const { pin, automation } = tenant.policy;
+  const version = evidence !== undefined && isRelease(evidence) ? evidence.version : evidence?.chartVersion;
   return {
     tenant: tenant.name,
-    version: (evidence !== undefined && "version" in evidence ? evidence.version : evidence?.chartVersion) ?? null,
+    version: version ?? null,
     tag: tenant.tag ?? null,
-    branch: config.follow === "branch" ? tenant.branch : null,
+    branch: follow === "branch" ? tenant.branch : null,
     commit: evidence?.commit ?? null,
     source,
-    valid: unasked ? null : reasons.length === 0,
-    reasons: unasked ? [] : reasons,
+    valid: unchecked ? null : reasons.length === 0,
+    reasons: unchecked ? [] : reasons,
     automation,
     pinned: pin === undefined ? null : { by: pin.by, reason: pin.reason, until: pin.until ?? null },
-    newestAllowed: newest,
   };
 }
 
-async function newestAllowed(tenant: Tenant, reader: EvidenceReader): Promise<string | null> {
-  if (tenant.tag === undefined) return null;
+async function newestInTime(tenant: Tenant, reader: EvidenceReader): Promise<string | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, newestAllowedMs, undefined)));
   try {
-    return (await Promise.race([reader.newestAllowed(tenant), late])) ?? null;
-  } catch {
-    // The registry decides nothing here: what is in the lock can be planned without it.
-    return null;
+    return (await Promise.race([newestAllowed(tenant, reader), late])) ?? null;
   } finally {
     clearTimeout(timer);
   }
@@ -117,7 +113,7 @@ async function newestAllowed(tenant: Tenant, reader: EvidenceReader): Promise<st
 
 function describePlan(stacks: readonly PlannedStack[], colors: Colors): string {
   const rows = stacks.flatMap(({ stack, tenants }) => tenants.map((tenant) => row(stack, tenant, colors)));
-  if (rows.length === 0) return "There is no tenant.";
+  if (rows.length === 0) return "The stacks have no tenants.";
   const head = ["STACK", "TENANT", "RUNS", "PROMISE", "EVIDENCE", "AUTOMATION", "PINNED", "NEWEST ALLOWED"];
   return table(head, rows, colors);
 }
@@ -126,7 +122,7 @@ function row(stack: string, planned: PlannedTenant, colors: Colors): Cell[] {
   const { tenant, valid, reasons, source, automation, pinned, newestAllowed: newest } = planned;
   const promise: Cell =
     valid === null
-      ? { text: "not asked", paint: colors.dim }
+      ? { text: "not checked", paint: colors.dim }
       : valid
         ? { text: "kept", paint: colors.green }
         : { text: source === "none" ? "not verified" : `broken (${reasons.length})`, paint: colors.red };

@@ -1,41 +1,18 @@
-import type { StackConfig } from "../config/stack-config";
-import { resolvedSource, stackManifests, tenantManifests, tenantSpecs } from "../manifests/stack-objects";
-import type { KubernetesObject } from "../manifests/object";
-import type { BranchEvidence, Evidence } from "../release/evidence";
-import type { EvidenceReader } from "../release/evidence-reader";
-import type { Lock } from "../release/lock";
-import { type Resolution, resolveBranches, resolveReleases, hint } from "../release/resolve";
+import { reasonsWithHint, type ResolvedStack, type ResolvedTenant } from "../release/resolve";
 
-/** What one tenant would run: a release, or the head of a branch. */
-export type AnyResolution = Resolution<Evidence | BranchEvidence>;
-
-/** What each tenant of the stack would run, in the fleet's order. */
-export function resolveStack(config: StackConfig, lock: Lock, reader: EvidenceReader): Promise<AnyResolution[]> {
-  return config.follow === "tags" ? resolveReleases(config, lock, reader) : resolveBranches(config, reader);
-}
-
-/**
- * The objects of the stack in the order in which the program registers them, one by one, so that a large fleet's are
- * never all in memory. A tenant without evidence has none.
- */
-export function* stackObjects(config: StackConfig, releases: readonly AnyResolution[]): Generator<KubernetesObject> {
-  yield* stackManifests(config);
-  for (const [index, tenant] of config.tenants.entries()) {
-    const evidence = releases[index]?.evidence;
-    if (evidence !== undefined) yield* tenantManifests(tenantSpecs(config, tenant, resolvedSource(evidence)));
-  }
-}
-
-/** One line for each reason, and for the way out where there is one, under the names of stack and tenant. */
+/** Why a tenant may not run: a title with the names of stack and tenant, and one line for each reason and the hint. */
 export function describeReasons(
   stack: string,
-  release: Pick<AnyResolution, "tenant" | "source" | "reasons">,
+  tenant: string,
+  resolved: Pick<ResolvedTenant, "source" | "reasons">,
 ): string[] {
-  const { tenant, source, reasons } = release;
+  const { source, reasons } = resolved;
   if (reasons.length === 0) return [];
   const title = source === "none" ? "cannot be verified" : "the promise is broken";
-  return [
-    `${stack}/${tenant}: ${title}`,
-    ...[...reasons, hint(stack, release) ?? []].flat().map((line) => `  - ${line}`),
-  ];
+  return [`${stack}/${tenant}: ${title}`, ...reasonsWithHint(stack, resolved).map((line) => `  - ${line}`)];
+}
+
+/** Why tenants of a stack may not run; empty if all of them may. */
+export function describeStackReasons({ config, tenants }: ResolvedStack): string[] {
+  return tenants.flatMap((resolved) => describeReasons(config.stack, resolved.tenant.name, resolved));
 }

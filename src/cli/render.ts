@@ -1,11 +1,11 @@
 import { readStackConfig } from "../config/read-stack-config";
 import { type RenderedFile, renderedFile } from "../manifests/rendered-file";
-import type { KubernetesObject } from "../manifests/object";
+import { stackObjects } from "../manifests/stack-objects";
 import { readLock } from "../release/lock";
+import { type ResolvedStack, resolveStack } from "../release/resolve";
 import { type ExitCode, exitCode } from "./exit-code";
-import { InputError } from "./input-error";
 import { requireStack } from "./project";
-import { type AnyResolution, describeReasons, resolveStack, stackObjects } from "./releases";
+import { describeStackReasons } from "./releases";
 import { RenderedFolder } from "./rendered-folder";
 import type { Session } from "./session";
 import { printable } from "./terminal";
@@ -17,33 +17,24 @@ export interface RenderOptions {
   readonly out: string;
 }
 
-/** Writes the objects of a stack as YAML, the same files that the engine writes; whole, or not at all. */
+/** Writes the objects of a stack as YAML, the same objects that the engine renders: all of them, or none. */
 export async function render(options: RenderOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
   const config = readStackConfig({ root, stack: requireStack(root, "render", options.stack) });
   const folder = new RenderedFolder(session.path(options.out));
-  const releases: AnyResolution[] = await resolveStack(config, readLock(root), session.reader());
-  const reasons = releases.flatMap((release) => describeReasons(config.stack, release));
+  const stack = await resolveStack(config, readLock(root), session.reader());
+  const reasons = describeStackReasons(stack);
   if (reasons.length > 0) {
     terminal.tell([...reasons.map(printable), "Nothing was written."].join("\n"));
     return exitCode.blocked;
   }
-  const count = await folder.replace(files(stackObjects(config, releases)), (written) => {
+  const count = await folder.replace(renderedFiles(stack), (written) => {
     terminal.count(`writing ${options.out}: ${written} files`);
   });
   terminal.print(`${options.out}: ${count} ${count === 1 ? "object" : "objects"} of the stack ${config.stack}`);
   return exitCode.fine;
 }
 
-function* files(objects: Iterable<KubernetesObject>): Generator<RenderedFile> {
-  for (const object of objects) {
-    try {
-      yield renderedFile(object);
-    } catch (error) {
-      const { name, namespace = "" } = object.metadata;
-      throw new InputError(
-        `${object.kind} ${namespace}/${name} cannot be written as YAML: ${(error as Error).message}`,
-      );
-    }
-  }
+function* renderedFiles(stack: ResolvedStack): Generator<RenderedFile> {
+  for (const { object } of stackObjects(stack)) yield renderedFile(object);
 }

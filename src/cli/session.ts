@@ -4,11 +4,11 @@ import { findProject } from "./project";
 import type { Terminal } from "./terminal";
 import { watchedReader } from "./watched-reader";
 
-/** What every verb works with. */
+/** The folder and the terminal that a command works with. */
 export class Session {
   /**
-   * @param directory absolute path of the folder that the verb runs in: the current one, or that of `--cwd`
-   * @param terminal where result and messages go
+   * @param directory absolute path of the folder that the command runs in: the current one, or that of `--cwd`
+   * @param terminal prints results and messages
    */
   constructor(
     readonly directory: string,
@@ -16,9 +16,9 @@ export class Session {
   ) {}
 
   /**
-   * The folder that holds `Pulumi.yaml`.
+   * The folder of `Pulumi.yaml`.
    *
-   * @throws InputError where there is none
+   * @throws InputError if there is none
    */
   get root(): string {
     return findProject(this.directory);
@@ -29,7 +29,7 @@ export class Session {
     return resolve(this.directory, path);
   }
 
-  /** A reader that shows how far it is. */
+  /** A reader that reports its progress on the terminal. */
   reader(): EvidenceReader {
     return watchedReader(createEvidenceReader(), this.terminal);
   }

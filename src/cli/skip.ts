@@ -1,39 +1,39 @@
 import type { SkippedTenant } from "../program/skipped-tenants";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { annotation } from "../manifests/annotation";
-import { imagePolicySpec } from "../manifests/stack-objects";
+import { hasImagePolicy } from "../manifests/stack-objects";
 import { allows } from "../version/range";
 import { versionOfTag } from "../version/version";
 import { exportState, type StateResource } from "./engine-state";
 
-/** Tenants that an `up` leaves as they are. */
+/** Tenants that an `up` does not change. */
 export interface Skip {
   readonly tenants: readonly SkippedTenant[];
-  /** The URNs of all that the engine must not touch. */
+  /** The URNs of the resources that the engine must not change. */
   readonly excluded: readonly string[];
 }
 
 /**
- * Looks up in the state what is to stay as it is: all that these tenants have, but the ImageRepository and the
- * ImagePolicy. Those hold the platform team's decision and need no evidence; while Flux does not know of a denied
- * version, it writes that version again and again.
+ * Finds in the state the resources of skipped tenants that must not change: all but ImageRepository and ImagePolicy.
+ * These two carry the platform team's decision and need no evidence: until Flux knows that a version is denied, it keeps
+ * writing it.
  *
- * @param names the held tenants
+ * @param names the skipped tenants
  */
 export async function skip(config: StackConfig, names: readonly string[]): Promise<Skip> {
   if (names.length === 0) return { tenants: [], excluded: [] };
   const { resources = [] } = (await exportState(config.root, config.stack)).deployment;
   const owned = resources.map((resource) => ({ ...resource, tenant: tenantOf(resource) }));
-  const told = config.tenants.filter((tenant) => imagePolicySpec(config, tenant) !== undefined).map(({ name }) => name);
+  const updated = config.tenants.filter((tenant) => hasImagePolicy(config, tenant)).map(({ name }) => name);
   return {
     tenants: names.map((name) => ({ name, isNew: !owned.some(({ tenant }) => tenant === name) })),
     excluded: owned
-      .filter(({ tenant = "", type }) => names.includes(tenant) && !(told.includes(tenant) && isDecision.test(type)))
+      .filter(({ tenant = "", type }) => names.includes(tenant) && !(updated.includes(tenant) && isDecision.test(type)))
       .map(({ urn }) => urn),
   };
 }
 
-/** What will become of the held tenants whose version Flux itself corrects, one sentence each. */
+/** What happens to the skipped tenants whose version Flux corrects, one sentence each. */
 export function outlook(config: StackConfig, { tenants }: Skip): string[] {
   return config.tenants
     .filter(({ name }) => tenants.some((skipped) => skipped.name === name && !skipped.isNew))
@@ -41,13 +41,13 @@ export function outlook(config: StackConfig, { tenants }: Skip): string[] {
     .map(({ name, tag, policy }) => {
       const branch = policy.automation === "auto" ? "the main branch" : "the promotion branch";
       return (
-        `${name}: its policy does not allow ${tag ?? ""}. Flux learns of the policy by this run and commits the newest ` +
-        `version that it allows to ${branch}; \`authority up\` deploys that commit.`
+        `${name}: its policy does not allow ${tag ?? ""}. This run updates the policy in the cluster; Flux then commits ` +
+        `the newest version that it allows to ${branch}, and \`authority up\` deploys that commit.`
       );
     });
 }
 
-/** The component that holds the decision, and the two objects that tell Flux of it. */
+/** The component that carries the decision, and the two objects by which Flux gets it. */
 const isDecision =
   /^(?:shared-authority:index:ReleasePolicy|kubernetes:image\.toolkit\.fluxcd\.io\/\w+:Image(?:Repository|Policy))$/;
 
@@ -57,7 +57,7 @@ function isCorrectedByFlux({ tag = "", prefix, policy }: Tenant): boolean {
   return isCommitted && version !== undefined && !allows(policy, version);
 }
 
-/** An object names its tenant by its annotation, a component by its own name. */
+/** An object has its tenant's name in an annotation; a component has it as its own name. */
 function tenantOf({ urn, inputs }: StateResource): string | undefined {
   return inputs?.metadata?.annotations?.[annotation.tenant] ?? componentName.exec(urn)?.[1];
 }

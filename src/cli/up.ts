@@ -16,14 +16,14 @@ export interface UpOptions {
 }
 
 /**
- * Runs `pulumi up` with the policy pack, for every tenant that may be deployed. A tenant whose release breaks the
- * promise, cannot be verified or is blocked by a policy is held: what runs of it stays as it is, and the others go on.
- * What no single tenant is to blame for holds everything.
+ * Runs `pulumi up` with the policy pack for every tenant that may be deployed. A tenant whose release breaks the promise,
+ * cannot be verified or is blocked by a policy is skipped: its objects stay as they are. A violation that belongs to no
+ * tenant blocks the whole run.
  *
- * What an interrupted `up` has made and not written down is taken over first.
+ * Objects that an interrupted `up` created but did not record are taken over first.
  *
- * @param flags further flags for `pulumi up`, none that names another stack or folder
- * @returns fine; blocked where a tenant is held; what Pulumi ended with where it failed
+ * @param flags further flags for `pulumi up`, except those that name another stack or folder
+ * @returns fine; blocked if a tenant was skipped; internal if Pulumi failed
  */
 export async function up({ stack }: UpOptions, flags: readonly string[], session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
@@ -36,8 +36,8 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
   if (names === undefined) return exitCode.blocked;
   if (names.length > 0) {
     terminal.tell(
-      `held: ${names.join(", ")}; ${config.tenants.length - names.length} of ${config.tenants.length} go on. What is held ` +
-        "stays as it is; run this again once what is said of it above is fixed, or can be read.",
+      `skipped: ${names.join(", ")}; deploying ${config.tenants.length - names.length} of ${config.tenants.length} tenants. ` +
+        "The objects of skipped tenants stay as they are; run this again when the problems above are fixed.",
     );
   }
   const recovered = await takeOver(config, terminal);
@@ -54,23 +54,23 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
     names.length === 0 ? {} : { [skippedVariable]: skippedText(stack, skipped.tenants) },
   );
   if (code !== 0) {
-    terminal.tell("`pulumi up` has failed. What its messages mean and what to do then is in docs/recovery.md.");
+    terminal.tell("`pulumi up` failed. docs/recovery.md explains its messages and what to do.");
     return exitCode.internal;
   }
   return names.length === 0 ? exitCode.fine : exitCode.blocked;
 }
 
-/** What is judged, held and deployed is one stack of one project. @throws InputError where a flag names another */
+/** Only the stack that was judged may be deployed. @throws InputError if a flag names another stack or folder */
 function refuseOtherStack(flags: readonly string[]): void {
   const other = flags.find((flag) => /^(?:-[sC]|--stack(?:=|$)|--cwd(?:=|$))/.test(flag));
   if (other === undefined) return;
   throw new InputError(
-    `\`${other}\` stands behind \`--\`, and would have another stack deployed than the one that was judged. ` +
+    `\`${other}\` after \`--\` would deploy another stack than the one that was judged. ` +
       "Name the stack before it: `authority up --stack prod -- --yes`.",
   );
 }
 
-/** The tenants that may not be deployed, or nothing where a policy blocks something that belongs to none of them. */
+/** The tenants that must not be deployed; `undefined` if a violation belongs to no tenant. */
 function skippedOf({ releases, violations }: CheckedStack): string[] | undefined {
   const blocked = violations.filter(({ enforcement }) => enforcement === "mandatory").map(({ tenant }) => tenant);
   const tenants = [...releases.map(({ tenant }) => tenant), ...blocked];

@@ -1,18 +1,18 @@
 import type { EvidenceReader } from "../release/evidence-reader";
 import type { Terminal } from "./terminal";
 
-/** The reader, telling the terminal how many facts have been asked for and how many of them are there. */
+/** A reader that reports on the terminal how many facts were requested and how many of them have been read. */
 export function watchedReader(reader: EvidenceReader, terminal: Terminal): EvidenceReader {
-  let asked = 0;
+  let requested = 0;
   let read = 0;
   const watch = async <Result>(reading: Promise<Result>): Promise<Result> => {
-    if (asked === 0) terminal.step("reading from Git and registries");
-    asked += 1;
+    if (requested === 0) terminal.step("reading from Git and registries");
+    requested += 1;
     try {
       return await reading;
     } finally {
       read += 1;
-      terminal.count(`reading from Git and registries: ${read} of ${asked}`);
+      terminal.count(`reading from Git and registries: ${read} of ${requested}`);
     }
   };
   return {

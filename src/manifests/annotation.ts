@@ -1,27 +1,42 @@
+/** Every object of a tenant has the label `tenant`. The automations select image policies by the other two. */
+export const label = {
+  tenant: "shared-authority/tenant",
+  automation: "shared-authority/automation",
+  stack: "shared-authority/stack",
+} as const;
+
 /**
- * The annotations by which an object carries its evidence. Components write them, policies judge them, people read
- * them with `kubectl describe`. A fact that does not exist has no annotation.
+ * The annotations that carry an object's evidence. Components write them, policies judge them, and people read them
+ * with `kubectl describe`. A missing fact has no annotation.
  */
 export const annotation = {
-  /** The tenant's name, on every object that the program makes for it. */
+  /** The tenant's name, on every object of the tenant. */
   tenant: "shared-authority/tenant",
   /** `tags` or `branch`. */
   follow: "shared-authority/follow",
-  /** The version without prefix. Only where tags are followed. */
+  /** The version without prefix. Only with `follow: tags`. */
   version: "shared-authority/version",
   repository: "shared-authority/repository",
   gitTag: "shared-authority/git-tag",
-  /** Where a branch is followed, only the commit whose image runs: Flux moves any other by itself. */
+  /** With `follow: branch` only the commit whose image runs: Flux moves every other commit without an `up`. */
   commit: "shared-authority/commit",
-  /** The release branch that holds the commit, or the branch that is followed. */
+  /** The release branch that contains the commit, or the branch that the stack follows. */
   branch: "shared-authority/branch",
   chart: "shared-authority/chart",
   chartDigest: "shared-authority/chart-digest",
   chartVersion: "shared-authority/chart-version",
   appVersion: "shared-authority/app-version",
-  /** What is wrong with the chart, one sentence a line. Such a release breaks the promise, and the gate blocks it. */
+  /** The chart's problems, one sentence per line. They break the promise, so the policy pack blocks the release. */
   chartProblems: "shared-authority/chart-problems",
-  /** Every image as `repository:tag@sha256:...`, separated by one blank. */
+  /** Every image as `repository:tag@sha256:...`, separated by single spaces. */
   images: "shared-authority/images",
   revision: "shared-authority/revision",
 } as const;
+
+/** The label and the annotation of a tenant's object. */
+export function tenantMarks(tenant: string): {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+} {
+  return { labels: { [label.tenant]: tenant }, annotations: { [annotation.tenant]: tenant } };
+}

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 
-/** What a ConfigMap holds: text, and as base64 what is not UTF-8. */
+/** The content of a ConfigMap: text, and base64 of what is not UTF-8. */
 export interface ConfigMapContent {
   readonly data?: Readonly<Record<string, string>>;
   readonly binaryData?: Readonly<Record<string, string>>;
 }
 
-/** kustomize replaces these so that a hash never spells a word. */
+/** kustomize replaces these digits so that no hash spells a word. */
 const replacedDigits: Readonly<Record<string, string>> = { "0": "g", "1": "h", "3": "k", a: "m", e: "t" };
 
-/** Go's JSON encoder escapes these so that JSON can stand in HTML and JavaScript. */
+/** Go's JSON encoder escapes these so that JSON is safe in HTML and JavaScript. */
 const escapedByGo: Readonly<Record<string, string>> = {
   "<": "\\u003c",
   ">": "\\u003e",
@@ -21,8 +21,8 @@ const escapedByGo: Readonly<Record<string, string>> = {
 /**
  * The ten characters that kustomize appends to the name of a ConfigMap that it generates.
  *
- * Source of the rule: kustomize's own hasher (`api/hasher`), whose names `kubectl kustomize` gives. The hash covers
- * the content only, never the name, so one content has one hash in every tenant.
+ * Source of the rule: kustomize's hasher (`api/hasher`), which `kubectl kustomize` uses. The hash covers the content but
+ * not the name, so equal content has the same hash in every tenant.
  */
 export function contentHash(content: ConfigMapContent): string {
   const hashed = {
@@ -44,7 +44,7 @@ function isEmpty(map: Readonly<Record<string, string>> | undefined): map is unde
   return map === undefined || Object.keys(map).length === 0;
 }
 
-/** Go sorts map keys by their UTF-8 bytes; JavaScript's own order is by UTF-16 units. */
+/** Go sorts map keys by their UTF-8 bytes; JavaScript sorts by UTF-16 units. */
 function sorted(map: Readonly<Record<string, string>>): [string, string][] {
   return Object.entries(map).sort(([left], [right]) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
 }
@@ -55,7 +55,7 @@ function goJson(value: string | [string, string][] | Record<string, string | [st
   return `{${entries.map(([key, item]) => `${goString(key)}:${goJson(item)}`).join(",")}}`;
 }
 
-/** Go writes `\b` and `\f` short since 1.22, as JavaScript does; what is left are the five characters above. */
+/** Since 1.22 Go writes `\b` and `\f` as JavaScript does, so only the five characters above differ. */
 function goString(text: string): string {
   return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (char) => escapedByGo[char] ?? char);
 }

@@ -3,7 +3,7 @@ import { isVersion } from "../version/version";
 import { annotation } from "./annotation";
 import { defined } from "./object";
 
-/** The annotations of an object that belongs to one release of a tenant. A fact that is not known has none. */
+/** The annotations of an object of one release. A missing fact has no annotation. */
 export function releaseAnnotations(tenant: string, evidence: Evidence): Record<string, string> {
   return defined({
     [annotation.tenant]: tenant,
@@ -23,14 +23,13 @@ export function releaseAnnotations(tenant: string, evidence: Evidence): Record<s
   });
 }
 
-/** Stands for the version of the chart of a followed branch, which moves without any `up`. */
+/** Replaces the version of a branch's chart, which changes without an `up`. */
 const movingVersion = "<version>";
 
 /**
- * The annotations of an object that follows a branch. What Flux moves without any `up` is left out on purpose, for a
- * preview must show no change when nothing was decided here: the commit, unless its image runs, and the version. What
- * stays of `Chart.yaml` is that both of its fields hold the same version, and what stands before it in each; where they
- * do not, they are carried as they are.
+ * The annotations of an object that follows a branch. They omit what Flux moves without an `up`, so that a preview shows
+ * only decided changes: the commit, unless its image runs, and the version. If both fields of `Chart.yaml` end in the
+ * same version, it is replaced in them and their prefixes stay; otherwise they are written unchanged.
  */
 export function branchAnnotations(tenant: string, evidence: BranchEvidence): Record<string, string> {
   const { chartVersion, appVersion } = withoutMovingVersion(evidence);
@@ -57,22 +56,22 @@ function withoutMovingVersion({ chartVersion, appVersion, ...evidence }: BranchE
   return { chartVersion: abstracted(chartVersion), appVersion: abstracted(appVersion) };
 }
 
-/** The longest version that a text ends in. */
+/** The longest version at the end of a text. */
 function versionAtEnd(text: string): string | undefined {
   return Array.from(text, (_, start) => text.slice(start)).find(isVersion);
 }
 
 /**
- * Reads back what `branchAnnotations` wrote of `Chart.yaml`.
+ * Reads the fields of `Chart.yaml` that `branchAnnotations` wrote.
  *
- * @param version takes the place of the version that was left out
+ * @param version replaces the omitted version
  */
 export function chartFieldsOfBranch(annotations: Readonly<Record<string, string>>, version: string): ChartFields {
   const read = (key: string) => annotations[key]?.replace(movingVersion, version);
   return { chartVersion: read(annotation.chartVersion), appVersion: read(annotation.appVersion) };
 }
 
-/** Reads back what `releaseAnnotations` wrote; `undefined` where the object carries no evidence of a release. */
+/** Reads the evidence that `releaseAnnotations` wrote; `undefined` if there is no evidence of a release. */
 export function evidenceOfAnnotations(annotations: Readonly<Record<string, string>>): Evidence | undefined {
   const version = annotations[annotation.version];
   const chart = annotations[annotation.chart];
@@ -93,12 +92,12 @@ export function evidenceOfAnnotations(annotations: Readonly<Record<string, strin
   };
 }
 
-/** What the annotations say is wrong with the chart; nothing where they say nothing. */
+/** The chart's problems in the annotations, if there are any. */
 export function chartProblemsOfAnnotations(annotations: Readonly<Record<string, string>>): string[] | undefined {
   return annotations[annotation.chartProblems]?.split("\n");
 }
 
-/** The images that an object's annotations name; nothing where they name none. */
+/** The images in the annotations, if there are any. */
 export function imagesOfAnnotations(annotations: Readonly<Record<string, string>>): ImageEvidence[] | undefined {
   return annotations[annotation.images]?.split(" ").map(imageOfText);
 }

@@ -1,4 +1,4 @@
-/** A plain Kubernetes object, as it is registered with the engine and as it is rendered. */
+/** A plain Kubernetes object, as the program registers it and as `authority render` writes it. */
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -6,7 +6,7 @@ export interface KubernetesObject {
   readonly [field: string]: unknown;
 }
 
-/** The parts of `ObjectMeta` that we set. Empty maps are left out: on a custom resource they are a diff for ever. */
+/** The fields of `ObjectMeta` that we set. Empty maps are omitted: on a custom resource they are a permanent diff. */
 export interface ObjectMeta {
   readonly name: string;
   readonly namespace?: string;
@@ -14,7 +14,21 @@ export interface ObjectMeta {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** The map without what is not known: an object never has a field that is `undefined`. */
+/** One object of a component. */
+export interface ComponentObject {
+  readonly object: KubernetesObject;
+  /** The object of the same component that must exist first. */
+  readonly dependsOn?: KubernetesObject;
+  /** How long `up` waits for each operation on the object, a Go duration. Default: Pulumi's own, ten minutes. */
+  readonly waitFor?: string;
+}
+
+/** The map without undefined values. */
 export function defined<Value>(map: Readonly<Record<string, Value | undefined>>): Record<string, Value> {
   return Object.fromEntries(Object.entries(map).filter((entry): entry is [string, Value] => entry[1] !== undefined));
+}
+
+/** `secretRef` of a Flux object, if there is a Secret. */
+export function secretRef<Text>(name: Text | undefined): { readonly secretRef?: { readonly name: Text } } {
+  return name === undefined ? {} : { secretRef: { name } };
 }

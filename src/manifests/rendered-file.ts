@@ -1,5 +1,5 @@
-import { goYaml } from "./go-yaml";
 import type { KubernetesObject } from "./object";
+import { yamlText } from "./yaml-text";
 
 /** One file of rendered manifests. */
 export interface RenderedFile {
@@ -9,14 +9,12 @@ export interface RenderedFile {
 }
 
 /**
- * The file of one object: path and bytes are those that the Pulumi Kubernetes provider 4.32.0 writes with
- * `renderYamlToDirectory`.
- *
- * @throws Error where the object holds a character that the provider cannot write
+ * The file of one object. The path is the one that the Pulumi Kubernetes provider writes with `renderYamlToDirectory`,
+ * and the content is the same object.
  */
 export function renderedFile(object: KubernetesObject): RenderedFile {
   const { apiVersion, kind, metadata } = object;
   const isDefinition = kind === "CustomResourceDefinition" && apiVersion.startsWith("apiextensions.k8s.io/");
   const name = [apiVersion.replace(/[/:]/g, "_"), kind.toLowerCase(), metadata.namespace ?? "default", metadata.name];
-  return { path: `${isDefinition ? "0-crd" : "1-manifest"}/${name.join("-")}.yaml`, content: goYaml(object) };
+  return { path: `${isDefinition ? "0-crd" : "1-manifest"}/${name.join("-")}.yaml`, content: yamlText(object) };
 }

@@ -1,6 +1,6 @@
 /**
- * Roles of our own. The built-in `edit` and `admin` will not do: Flux's ClusterRole `flux-edit` is aggregated into both,
- * so whoever is bound to one of them can move a release.
+ * Our own roles. Kubernetes' `edit` and `admin` are not safe: Flux's ClusterRole `flux-edit` is aggregated into both, so
+ * anyone bound to one of them can move a release.
  */
 
 /** One rule of a Kubernetes Role. */
@@ -14,8 +14,8 @@ const read = ["get", "list", "watch"];
 const write = [...read, "create", "update", "patch", "delete", "deletecollection"];
 
 /**
- * What Flux may do in a tenant's namespace on behalf of the tenant's chart: the workload, and nothing that fences it
- * in. Quota, limits, network policies, roles and Flux's own objects are the platform's.
+ * What Flux may do in a tenant's namespace on behalf of the tenant's chart: it may manage the workload, but none of the
+ * guardrails. Quota, limits, network policies, roles and Flux's objects belong to the platform.
  */
 export const deployerRules: readonly RoleRule[] = [
   {
@@ -23,7 +23,7 @@ export const deployerRules: readonly RoleRule[] = [
     resources: ["configmaps", "persistentvolumeclaims", "pods", "secrets", "serviceaccounts", "services"],
     verbs: write,
   },
-  // Who writes endpoints leads an ingress to any pod of the cluster, past its network policies (CVE-2021-25740).
+  // Writing endpoints can route an ingress to any pod of the cluster, bypassing network policies (CVE-2021-25740).
   { apiGroups: [""], resources: ["endpoints", "events", "pods/log", "replicationcontrollers"], verbs: read },
   {
     apiGroups: ["apps"],
@@ -39,9 +39,9 @@ export const deployerRules: readonly RoleRule[] = [
 ];
 
 /**
- * What the application team may do in its namespace: see everything that its chart made, Helm's own record of the
- * release included, and restart by deleting pods. It may not patch a Deployment: that would run another image than the
- * one that was released.
+ * What the application team may do in its namespace: see everything that its chart created, including Helm's record of
+ * the release, and restart pods by deleting them. It may not patch a Deployment, which could run an image that was not
+ * released.
  */
 export const teamRules: readonly RoleRule[] = [
   {
@@ -63,7 +63,7 @@ export const teamRules: readonly RoleRule[] = [
     verbs: read,
   },
   { apiGroups: [""], resources: ["pods"], verbs: ["delete", "deletecollection"] },
-  // Clients forward through WebSockets, which is a get, or through SPDY, which is a create.
+  // Clients forward through WebSockets, which need `get`, or through SPDY, which needs `create`.
   { apiGroups: [""], resources: ["pods/portforward"], verbs: ["get", "create"] },
   { apiGroups: ["apps"], resources: ["daemonsets", "deployments", "replicasets", "statefulsets"], verbs: read },
   { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: read },

@@ -1,25 +1,21 @@
-import type { Limits, Network } from "../config/stack-config";
-import { annotation } from "./annotation";
-import { label } from "./name";
-import { networkPolicies } from "./network-policy";
-import type { KubernetesObject, ObjectMeta } from "./object";
+import type { Limits, Network, NetworkRule } from "../config/stack-config";
+import { tenantMarks } from "./annotation";
+import { type ComponentObject, defined, type KubernetesObject, type ObjectMeta } from "./object";
 import { deployerRules, type RoleRule, teamRules } from "./role";
 
-/** What decides a tenant's place in the cluster. All of it is plain: it decides names or is judged by a policy. */
-export interface TenantSpec {
-  /** The tenant's name: a DNS label of at most 53 characters, since Helm's release bears it. */
-  readonly name: string;
+/** A tenant's namespace setup. All arguments are plain: they are parts of names, or a policy judges them. */
+export interface TenantArgs {
   /** The namespace in which the tenant's workload runs. */
   readonly namespace: string;
   /** The namespace of the platform's Flux objects, in which the tenant has no rights. */
   readonly authorityNamespace: string;
-  /** Kubernetes groups of the application team. None: nobody but the platform sees the namespace. */
+  /** Kubernetes groups of the application team. Empty: only the platform team has access to the namespace. */
   readonly team: readonly string[];
   /** `spec.hard` of the ResourceQuota. */
   readonly quota: Readonly<Record<string, string>>;
-  /** Defaults and bounds of one container. */
+  /** Default and maximum resources of a container. */
   readonly limits: Limits;
-  /** What is open beyond the same namespace and DNS. */
+  /** Connections that are allowed besides those within the namespace and to the cluster's DNS. */
   readonly network: Network;
   /** The Pod Security level that the namespace enforces. */
   readonly podSecurity: "restricted" | "baseline" | "privileged";
@@ -28,76 +24,120 @@ export interface TenantSpec {
 const rbacGroup = "rbac.authorization.k8s.io";
 const rbacVersion = `${rbacGroup}/v1`;
 
-/** The Namespace first, then account, roles, quota, limits and network policies, each of which needs it. */
-export function tenantObjects(spec: TenantSpec): [KubernetesObject, ...KubernetesObject[]] {
-  const marks = { labels: { [label.tenant]: spec.name }, annotations: { [annotation.tenant]: spec.name } };
-  const meta = (name: string): ObjectMeta => ({ name, namespace: spec.namespace, ...marks });
-  return [
-    namespace(spec, marks),
-    {
-      apiVersion: "v1",
-      kind: "ServiceAccount",
-      metadata: { name: spec.name, namespace: spec.authorityNamespace, ...marks },
-      automountServiceAccountToken: false,
-    },
-    role(meta("deployer"), deployerRules),
-    roleBinding(meta("deployer"), [{ kind: "ServiceAccount", name: spec.name, namespace: spec.authorityNamespace }]),
-    ...teamAccess(meta, spec.team),
-    { apiVersion: "v1", kind: "ResourceQuota", metadata: meta("tenant"), spec: { hard: { ...spec.quota } } },
-    {
-      apiVersion: "v1",
-      kind: "LimitRange",
-      metadata: meta("tenant"),
-      spec: { limits: [containerLimits(spec.limits)] },
-    },
-    ...networkPolicies(meta, spec.network),
-  ];
-}
+/** The label that Kubernetes sets on every namespace, with its name. */
+const namespaceNameLabel = "kubernetes.io/metadata.name";
 
-function namespace(spec: TenantSpec, marks: Pick<ObjectMeta, "labels" | "annotations">): KubernetesObject {
-  const level = spec.podSecurity;
-  return {
+/** The Namespace first, then account, roles, quota, limits and network policies, which depend on it. */
+export function tenantObjects(tenant: string, args: TenantArgs): ComponentObject[] {
+  const { labels, annotations } = tenantMarks(tenant);
+  const meta = (name: string): ObjectMeta => ({ name, namespace: args.namespace, labels, annotations });
+  const level = args.podSecurity;
+  const namespace = {
     apiVersion: "v1",
     kind: "Namespace",
     metadata: {
-      name: spec.namespace,
+      name: args.namespace,
       labels: {
-        ...marks.labels,
+        ...labels,
         "pod-security.kubernetes.io/audit": level,
         "pod-security.kubernetes.io/enforce": level,
         "pod-security.kubernetes.io/warn": level,
       },
-      annotations: marks.annotations,
+      annotations,
     },
   };
+  const account = { name: tenant, namespace: args.authorityNamespace };
+  const guardrails = [
+    {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { ...account, labels, annotations },
+      automountServiceAccountToken: false,
+    },
+    ...access(meta("deployer"), deployerRules, [{ kind: "ServiceAccount", ...account }]),
+    ...(args.team.length === 0 ? [] : access(meta("team"), teamRules, args.team.map(groupSubject))),
+    { apiVersion: "v1", kind: "ResourceQuota", metadata: meta("tenant"), spec: { hard: { ...args.quota } } },
+    {
+      apiVersion: "v1",
+      kind: "LimitRange",
+      metadata: meta("tenant"),
+      spec: { limits: [{ type: "Container", ...defined({ ...args.limits }) }] },
+    },
+    ...networkPolicies(meta, args.network),
+  ];
+  return [{ object: namespace }, ...guardrails.map((object) => ({ object, dependsOn: namespace }))];
 }
 
-function role(metadata: ObjectMeta, rules: readonly RoleRule[]): KubernetesObject {
-  return { apiVersion: rbacVersion, kind: "Role", metadata, rules };
+type Subject = Readonly<Record<string, string>>;
+
+function groupSubject(group: string): Subject {
+  return { kind: "Group", name: group, apiGroup: rbacGroup };
 }
 
-/** Binds the role of the same name. */
-function roleBinding(metadata: ObjectMeta, subjects: readonly Readonly<Record<string, string>>[]): KubernetesObject {
-  return {
-    apiVersion: rbacVersion,
-    kind: "RoleBinding",
-    metadata,
-    roleRef: { apiGroup: rbacGroup, kind: "Role", name: metadata.name },
-    subjects,
+/** A Role, and the RoleBinding of the same name. */
+function access(metadata: ObjectMeta, rules: readonly RoleRule[], subjects: readonly Subject[]): KubernetesObject[] {
+  return [
+    { apiVersion: rbacVersion, kind: "Role", metadata, rules },
+    {
+      apiVersion: rbacVersion,
+      kind: "RoleBinding",
+      metadata,
+      roleRef: { apiGroup: rbacGroup, kind: "Role", name: metadata.name },
+      subjects,
+    },
+  ];
+}
+
+/**
+ * All traffic is denied except within the namespace, to the cluster's DNS, and as the tenant's entry declares. Network
+ * policies only add permissions, so the tenant's role does not let its chart create any.
+ */
+function networkPolicies(meta: (name: string) => ObjectMeta, { ingress, egress }: Network): KubernetesObject[] {
+  const everyPod = {};
+  const policy = (name: string, policyTypes: readonly string[], rules: Readonly<Record<string, unknown>> = {}) => ({
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: meta(name),
+    spec: { podSelector: everyPod, policyTypes, ...rules },
+  });
+  const dns = {
+    to: [{ namespaceSelector: { matchLabels: { [namespaceNameLabel]: "kube-system" } } }],
+    ports: ["UDP", "TCP"].map((protocol) => ({ port: 53, protocol })),
   };
+  return [
+    policy("default-deny", ["Ingress", "Egress"]),
+    policy("allow-same-namespace", ["Ingress", "Egress"], {
+      ingress: [{ from: [{ podSelector: everyPod }] }],
+      egress: [{ to: [{ podSelector: everyPod }] }],
+    }),
+    policy("allow-dns", ["Egress"], { egress: [dns] }),
+    ...(ingress.length === 0
+      ? []
+      : [
+          policy("allow-declared-ingress", ["Ingress"], {
+            ingress: ingress.map((rule) => ({ from: peers(rule), ...ports(rule) })),
+          }),
+        ]),
+    ...(egress.length === 0
+      ? []
+      : [
+          policy("allow-declared-egress", ["Egress"], {
+            egress: egress.map((rule) => ({ to: peers(rule), ...ports(rule) })),
+          }),
+        ]),
+  ];
 }
 
-function teamAccess(meta: (name: string) => ObjectMeta, team: readonly string[]): KubernetesObject[] {
-  if (team.length === 0) return [];
-  const subjects = team.map((group) => ({ kind: "Group", name: group, apiGroup: rbacGroup }));
-  return [role(meta("team"), teamRules), roleBinding(meta("team"), subjects)];
+function peers(rule: NetworkRule): unknown[] {
+  return [
+    ...rule.namespaces.map((namespace) => ({
+      namespaceSelector: { matchLabels: { [namespaceNameLabel]: namespace } },
+    })),
+    ...rule.cidrs.map((cidr) => ({ ipBlock: { cidr } })),
+  ];
 }
 
-function containerLimits(limits: Limits): Record<string, unknown> {
-  return {
-    type: "Container",
-    default: { ...limits.default },
-    defaultRequest: { ...limits.defaultRequest },
-    ...(limits.max === undefined ? {} : { max: { ...limits.max } }),
-  };
+/** A missing `ports` means all ports; an empty list would be a permanent diff. */
+function ports(rule: NetworkRule): { ports?: unknown[] } {
+  return rule.ports.length === 0 ? {} : { ports: rule.ports.map(({ port, protocol }) => ({ port, protocol })) };
 }

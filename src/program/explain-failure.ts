@@ -10,13 +10,13 @@ import {
 } from "./flux-conditions";
 
 /**
- * Lets every Kubernetes object of the stack say, when an operation on it fails, what the raw message leaves out: whose
- * it is, why it failed, and what to do. To be called once, before the first object is registered.
+ * Adds to the message of every failed operation on a Kubernetes object what the raw message omits: the tenant, the
+ * reason, and the fix. To be called once, before the first object is registered.
  *
- * It is the program's business and not the components': Pulumi's mocks know no hooks, and whoever tests a program of
- * their own with our components would wait for ever.
+ * The program does this, not the components: Pulumi's mocks do not support hooks, so tests of programs with our
+ * components would hang.
  *
- * @param cluster the cluster that the objects are in
+ * @param cluster the cluster of the objects
  */
 export function explainFailures(cluster: ClusterAccess<pulumi.Output<string>>): void {
   const explain = new pulumi.ErrorHook("explain-failure", async (args) => {
@@ -25,7 +25,7 @@ export function explainFailures(cluster: ClusterAccess<pulumi.Output<string>>): 
       readConditions({ kubeconfig: await known(cluster.kubeconfig), context }, object),
     );
     if (explanation !== undefined) await pulumi.log.error(explanation);
-    // What failed here fails for a reason that somebody has to fix: no other try.
+    // Somebody has to fix the reason first, so the engine must not retry.
     return false;
   });
   pulumi.runtime.registerStackTransformation(({ type, props, opts }) =>
@@ -37,17 +37,17 @@ function known<T>(output: pulumi.Output<T> | undefined): Promise<T> | undefined 
   return output === undefined ? undefined : new Promise((resolve) => output.apply(resolve));
 }
 
-/** What of the hook's arguments an explanation is made of. */
+/** The arguments of the hook that an explanation needs. */
 export type Failure = Pick<
   pulumi.ErrorHookArgs,
   "urn" | "name" | "type" | "failedOperation" | "errors" | "newInputs" | "oldInputs"
 >;
 
 /**
- * What to tell of a failed operation, in sentences; nothing where the raw message says it all.
+ * Explains a failed operation, in sentences; `undefined` if the raw message is sufficient.
  *
- * @param context the context of the kubeconfig, for the command that people are told
- * @param read gives what Flux says of an object; it may fail
+ * @param context the context of the kubeconfig, for the commands in the explanation
+ * @param read reads the conditions of an object; it may fail
  */
 export async function explainFailure(
   failure: Failure,
@@ -61,37 +61,59 @@ export async function explainFailure(
   const tenant = object?.metadata.annotations?.[annotation.tenant];
   const title = `${tenant === undefined ? "" : `${tenant}: `}${kind} ${name}`;
   const argument = kubectlArguments(kind, name, context);
-  if (error.includes("cluster is unreachable")) return unreachable(title, urn);
-  if (error.includes("already exists")) return existing(title, argument, urn);
-  if (!isOthers.test(error)) {
-    if (forbidden.test(error)) return refused(title, urn);
-    if (serverFailed.test(error)) return failed(title, context, urn);
+  const stack = urn.split(":")[2] ?? "";
+  const again = `run \`npx authority up --stack ${stack}\` again to deploy the rest`;
+  const show = `\`kubectl get ${argument} --output yaml\``;
+  if (error.includes("cluster is unreachable")) {
+    return (
+      `${title} was not changed: the cluster does not answer, or does not accept the credentials. Check that it runs, ` +
+      "and that `kubernetes:kubeconfig` and `kubernetes:context` name the right file, context and credentials. " +
+      `Then ${again}.`
+    );
+  }
+  if (error.includes("already exists")) {
+    return (
+      `${title} already exists, and this program does not overwrite objects that it did not create. If an \`up\` was ` +
+      `interrupted, run \`npx authority recover --stack ${stack}\`, which takes over what it created. Otherwise look at ` +
+      `the object with ${show}, then either delete it, or take it over with ` +
+      `\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack ${stack} --target '${urn}'\`. Then run \`pulumi up\` again.`
+    );
+  }
+  if (!quotes.test(error)) {
+    if (forbidden.test(error)) {
+      return (
+        `${title} was refused: these credentials do not have the permission. Use the platform team's credentials ` +
+        "(`kubernetes:kubeconfig`, `kubernetes:context`), or grant their user the permission that the message names. " +
+        `Then ${again}.`
+      );
+    }
+    if (serverFailed.test(error)) {
+      const ready = `kubectl get --raw /readyz${context === undefined ? "" : ` --context ${context}`}`;
+      return (
+        `${title} failed because the API server failed or the connection to it was lost. Everything that was created ` +
+        `before is in the state. When \`${ready}\` prints \`ok\`, ${again}.`
+      );
+    }
   }
   if (!/timed out|timeout|condition .*Ready|not ready/i.test(error)) return undefined;
-  if (failedOperation === "delete") return notDeleted(title, argument);
+  if (failedOperation === "delete") {
+    return (
+      `${title} was not deleted in time. A finalizer may block it until its controller runs: look at it with ${show}. ` +
+      "When it is gone, run `pulumi up` again."
+    );
+  }
   const why = object !== undefined && isFlux(object) ? ` ${await reason(read(object))}` : "";
   return (
-    `${title} did not become ready in time; what ran before goes on running.${why} See more with ` +
-    `\`kubectl describe ${argument}\`, then fix it with a commit: a better release, other values, or a revert of the ` +
-    "promotion together with a `deny` of its version."
+    `${title} did not become ready in time; what ran before keeps running.${why} See \`kubectl describe ${argument}\` ` +
+    "for more, then fix it with a commit: a better release, other values, or a revert of the promotion together with a " +
+    "`deny` of its version."
   );
 }
 
-/** The API server's rights, and not a quota or an admission plugin, whose messages begin alike. */
+/** Matches RBAC denials only: quota and admission errors start with the same words. */
 const forbidden = /is forbidden: User "[^"]*" cannot /;
 
-function refused(title: string, urn: string): string {
-  return (
-    `${title} was refused: these credentials may not do this. Use those of the platform team ` +
-    "(`kubernetes:kubeconfig`, `kubernetes:context`), or have their user given the right that the message names. Then " +
-    `${again(urn)}, which does the rest.`
-  );
-}
-
-/**
- * An answer 5xx, in the words of the API server, of etcd behind it, and of Kubernetes' client where the answer had none;
- * and a connection that was lost, or that there was none.
- */
+/** A response 5xx of the API server, an error of etcd or of Kubernetes' client, and a lost or missing connection. */
 const serverFailed = new RegExp(
   [
     "Internal error occurred",
@@ -111,51 +133,8 @@ const serverFailed = new RegExp(
   "i",
 );
 
-/** What Flux says of its own requests in the message of a wait, and the API server of a webhook, in the same words. */
-const isOthers = /become live|timed out waiting|failed calling webhook/;
-
-function failed(title: string, context: string | undefined, urn: string): string {
-  const ready = `kubectl get --raw /readyz${context === undefined ? "" : ` --context ${context}`}`;
-  return (
-    `${title} failed since the API server did, or since the connection to it was lost. What was made before is in the ` +
-    `state. Once \`${ready}\` says \`ok\`, ${again(urn)}, which does the rest.`
-  );
-}
-
-function again(urn: string): string {
-  return `run \`npx authority up --stack ${stackOf(urn)}\` again`;
-}
-
-function stackOf(urn: string): string {
-  const [, , stack = ""] = urn.split(":");
-  return stack;
-}
-
-/** Said before anything is asked for, so nothing of this object is half done. */
-function unreachable(title: string, urn: string): string {
-  return (
-    `${title} was not touched: the cluster does not answer, or does not know who asks. See whether it runs, and whether ` +
-    "`kubernetes:kubeconfig` and `kubernetes:context` name the right file, context and credentials. What was " +
-    `made before is in the state; ${again(urn)}, which does the rest.`
-  );
-}
-
-function existing(title: string, argument: string, urn: string): string {
-  const stack = stackOf(urn);
-  return (
-    `${title} exists already, and what this program did not make it does not overwrite. If an \`up\` was interrupted ` +
-    `before, \`npx authority recover --stack ${stack}\` takes over what that one made. Otherwise look at it with ` +
-    `\`kubectl get ${argument} --output yaml\`; then either delete it, or take it over with ` +
-    `\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack ${stack} --target '${urn}'\`. Then run \`pulumi up\` again.`
-  );
-}
-
-function notDeleted(title: string, argument: string): string {
-  return (
-    `${title} was not gone in time. A finalizer may hold it until its controller runs; look at it with ` +
-    `\`kubectl get ${argument} --output yaml\`, and run \`pulumi up\` again when it is gone.`
-  );
-}
+/** Messages that quote such an error of somebody else: of Flux in the message of a wait, or of a webhook. */
+const quotes = /become live|timed out waiting|failed calling webhook/;
 
 function isFlux(object: KubernetesObject): object is KubernetesObject & FluxObject {
   return hasConditions(object.kind) && object.metadata.namespace !== undefined;
@@ -171,11 +150,8 @@ function kubectlArguments(kind: string, name: string, context: string | undefine
   ].join(" ");
 }
 
-/**
- * Ready says how it ended, such as by a rollback; the others say what came before. While Flux tries again, Ready says no
- * more than that.
- */
-const tellingConditions = [
+/** The conditions that name the reason, in the order of events. `Ready` reports the end, such as a rollback. */
+const conditionsWithReason = [
   { type: "FetchFailed", good: "False" },
   { type: "Released", good: "True" },
   { type: "Ready", good: "True" },
@@ -186,11 +162,11 @@ async function reason(reading: Promise<readonly FluxCondition[]>): Promise<strin
   try {
     conditions = await reading;
   } catch (error) {
-    return `Why could not be read (${error instanceof Error ? error.message : String(error)}).`;
+    return `Cannot read the reason (${error instanceof Error ? error.message : String(error)}).`;
   }
-  const told = tellingConditions
+  const reasons = conditionsWithReason
     .flatMap(({ type, good }) => conditions.filter((condition) => condition.type === type && condition.status !== good))
     .map(({ reason = "", message = "" }) => `${reason}: ${message.trim().replace(/\s+/g, " ")}`);
-  if (told.length === 0) return "Flux has not got to it; see whether its controllers run.";
-  return `Flux says: ${[...new Set(told)].join("; ")}.`.replace(/\.\.$/, ".");
+  if (reasons.length === 0) return "Flux has not processed it yet: check that its controllers run.";
+  return `Flux reports: ${[...new Set(reasons)].join("; ")}.`.replace(/\.\.$/, ".");
 }

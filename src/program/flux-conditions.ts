@@ -1,25 +1,22 @@
-import { once } from "node:events";
-import http from "node:http";
-import https, { type RequestOptions } from "node:https";
 import { homedir } from "node:os";
-import { text } from "node:stream/consumers";
+import type { CustomObjectsApi, RequestContext, ResponseContext } from "@kubernetes/client-node";
 
 /** How a cluster is reached, as the Kubernetes provider takes it. */
 export interface ClusterAccess<Text = string> {
-  /** A kubeconfig, or the path of one. Default: the one that `kubectl` takes. */
+  /** A kubeconfig, or the path of one. Default: `kubectl`'s default. */
   readonly kubeconfig?: Text;
-  /** Default: the kubeconfig's current one. */
+  /** Default: the kubeconfig's current context. */
   readonly context?: string;
 }
 
-/** A Flux object, as it is asked for. */
+/** The identity of a Flux object. */
 export interface FluxObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace: string };
 }
 
-/** One of an object's conditions, as far as people want to know it. */
+/** A condition of an object. */
 export interface FluxCondition {
   readonly type: string;
   readonly status: string;
@@ -27,33 +24,34 @@ export interface FluxCondition {
   readonly message?: string;
 }
 
-/** The name of each kind in the API's paths: of the kinds that an `up` waits for. */
+/** The kinds that an `up` waits for, with their names in the API's paths. */
 const plurals = new Map([
   ["GitRepository", "gitrepositories"],
   ["OCIRepository", "ocirepositories"],
   ["HelmRelease", "helmreleases"],
 ]);
 
-/** How long the API server has to answer. A message waits on it, and nothing else. */
+/** How long the API server has to answer. Only a message depends on the answer. */
 const answerMs = 10_000;
 
-/** Whether an `up` waits for objects of this kind, so that their conditions say why it waits in vain. */
+/** Whether an `up` waits for objects of this kind, so that their conditions explain a time-out. */
 export function hasConditions(kind: string): boolean {
   return plurals.has(kind);
 }
 
 /**
- * What Flux says of the newest generation of an object; empty where it has not got to it.
+ * Reads the conditions of an object's newest generation; empty if Flux has not processed it yet.
  *
- * The provider in use knows it too, but keeps it: its error says only that the time is up, and what it shows in between
- * may be of the release before.
+ * The Kubernetes provider knows them but does not report them: its error only says that the time is up.
  *
- * @throws Error where the cluster cannot be asked: it does not answer, it refuses, or it has no such object
+ * @throws Error if the cluster does not answer, refuses the request, or has no such object
  */
 export async function readConditions(cluster: ClusterAccess, object: FluxObject): Promise<FluxCondition[]> {
   const { apiVersion, kind, metadata } = object;
-  const path = `/apis/${apiVersion}/namespaces/${metadata.namespace}/${plurals.get(kind) ?? ""}/${metadata.name}`;
-  const live = JSON.parse(await get(cluster, path)) as LiveObject;
+  const [group = "", version = ""] = apiVersion.split("/");
+  const api = await customObjects(cluster);
+  const request = { group, version, plural: plurals.get(kind) ?? "", ...metadata };
+  const live = (await api.getNamespacedCustomObject(request).catch(fail)) as LiveObject;
   const { generation = 0 } = live.metadata;
   const { conditions = [], observedGeneration } = live.status ?? {};
   return conditions.filter((condition) => (condition.observedGeneration ?? observedGeneration ?? 0) >= generation);
@@ -67,21 +65,10 @@ interface LiveObject {
   };
 }
 
-async function get(cluster: ClusterAccess, path: string): Promise<string> {
-  const { server, options } = await connectionOf(cluster);
-  const url = new URL(server.replace(/\/$/, "") + path);
-  const { request } = url.protocol === "http:" ? http : https;
-  const outgoing = request(url, { ...options, signal: AbortSignal.timeout(answerMs) });
-  outgoing.end();
-  const [response] = (await once(outgoing, "response")) as [http.IncomingMessage];
-  const body = await text(response);
-  if (response.statusCode !== 200) throw new Error(`the API server answered ${String(response.statusCode)}`);
-  return body;
-}
-
-/** The official client reads a kubeconfig with every kind of credentials that there is. It is large, so not before. */
-async function connectionOf({ kubeconfig, context }: ClusterAccess): Promise<Connection> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
+/** The client is large, so it is loaded only when something has failed. */
+async function customObjects({ kubeconfig, context }: ClusterAccess): Promise<CustomObjectsApi> {
+  const { CustomObjectsApi, KubeConfig, ServerConfiguration, createConfiguration } =
+    await import("@kubernetes/client-node");
   const config = new KubeConfig();
   if (kubeconfig === undefined) config.loadFromDefault();
   else if (/[\n{]/.test(kubeconfig)) config.loadFromString(kubeconfig);
@@ -89,12 +76,25 @@ async function connectionOf({ kubeconfig, context }: ClusterAccess): Promise<Con
   if (context !== undefined) config.setCurrentContext(context);
   const server = config.getCurrentCluster()?.server;
   if (server === undefined) throw new Error("the kubeconfig names no cluster");
-  const options: RequestOptions = {};
-  await config.applyToHTTPSOptions(options);
-  return { server, options };
+  const bound = {
+    pre: (request: RequestContext) => {
+      request.setSignal(AbortSignal.timeout(answerMs));
+      return Promise.resolve(request);
+    },
+    post: (response: ResponseContext) => Promise.resolve(response),
+  };
+  return new CustomObjectsApi(
+    createConfiguration({
+      baseServer: new ServerConfiguration(server.replace(/\/$/, ""), {}),
+      authMethods: { default: config },
+      promiseMiddleware: [bound],
+    }),
+  );
 }
 
-interface Connection {
-  readonly server: string;
-  readonly options: RequestOptions;
+/** The client's messages have headers and body of the response, and `fetch` puts the reason into the cause. */
+function fail(error: unknown): never {
+  if (!(error instanceof Error)) throw error;
+  if ("body" in error && "code" in error) throw new Error(`the API server answered ${String(error.code)}`);
+  throw error.cause instanceof Error ? error.cause : error;
 }

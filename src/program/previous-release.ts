@@ -5,45 +5,64 @@ import { expectationsOf, promiseReasons } from "../release/promise";
 import { allows } from "../version/range";
 import { refusal } from "./refusal";
 
-/** What the last `up` of the stack said of one tenant, in the stack's outputs. */
+/** One tenant in the stack's outputs of the last `up`. */
 export interface LastOutput {
   /** The evidence of the release that it deployed. */
   readonly evidence?: Evidence;
-  /** The evidence of the release whose source it kept. */
+  /** The evidence of the release before, whose source stayed. */
   readonly previous?: Evidence;
 }
 
+/** By tenant. */
+export type LastOutputs = Readonly<Record<string, LastOutput>>;
+
 /**
- * Whether the stack keeps the source of the release that ran before: not where objects are rendered and no source runs,
- * nor where a branch is followed and there is no release to go back to.
+ * Whether the stack keeps the source of the release that ran before. It does not if it renders manifests, where no source
+ * runs, or if it follows a branch, where there is no release to go back to.
  */
 export function keepsPreviousSources(config: StackConfig): boolean {
   return config.follow === "tags" && config.delivery.kind === "cluster";
 }
 
 /**
- * Reads what the last `up` of this very stack put out for each tenant; nothing before the first one.
+ * Reads the outputs of the stack's last `up`, by tenant; empty before the first one.
  *
- * @throws pulumi.RunError where the engine cannot read it, as without room for its state
+ * @throws pulumi.RunError if the engine cannot read them, for example because the disk is full
  */
-export async function readLastOutputs(config: StackConfig): Promise<Readonly<Record<string, LastOutput>>> {
+export async function readLastOutputs(config: StackConfig): Promise<LastOutputs> {
   const self = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${config.stack}`);
   const output = await self.getOutputDetails("tenants").catch(() => {
-    // The SDK only finds that there are no outputs at all; why, the engine has said before.
-    throw refusal("What the last `up` of this stack put out cannot be read. The engine says why, above.");
+    // The engine has reported the cause; the SDK does not know it.
+    throw refusal("Cannot read the outputs of the last `up` of this stack. The engine reports the cause above.");
   });
-  return (output.value ?? {}) as Readonly<Record<string, LastOutput>>;
+  return withPrevious((output.value ?? {}) as Readonly<Record<string, LastOutput & OldOutput>>);
+}
+
+/** Version 0.1 named the output `kept`. */
+interface OldOutput {
+  readonly kept?: Evidence;
+}
+
+/** The outputs in today's form, also if version 0.1 wrote them: without it the next `up` would delete a source. */
+export function withPrevious(outputs: Readonly<Record<string, LastOutput & OldOutput>>): LastOutputs {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { kept, ...output }]) => [
+      name,
+      kept === undefined ? output : { previous: kept, ...output },
+    ]),
+  );
 }
 
 /**
- * The release whose source stays beside the current one: the one that ran before, until the next promotion. Flux has its
+ * The release whose source stays beside the current one until the next promotion: the one that ran before. Flux has its
  * artifact, so a rollback needs neither the Git host nor the registry.
  *
- * A release that the policy no longer allows, or that is none by what the tenant declares now (another repository, chart,
- * prefix, image or branch), is not kept: nobody will go back to it, and the policy pack would block its source.
+ * A release that the policy no longer allows, or that breaks the promise by what the tenant declares now (another
+ * repository, chart, prefix, image or branch), does not stay: nobody can roll back to it, and the policy pack would
+ * block its source.
  *
  * @param current the release that runs from now on
- * @param last what the last `up` said of the tenant
+ * @param last the tenant's output of the last `up`
  */
 export function previousRelease(tenant: Tenant, current: Evidence, last: LastOutput | undefined): Evidence | undefined {
   const previous = last?.evidence?.version === current.version ? last.previous : last?.evidence;

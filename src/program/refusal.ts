@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 
 /**
- * An end of the program that is no fault of the program: its message is for people, whole as it stands.
+ * An error of the input or the environment, not of the program: the engine prints the message as it is.
  *
- * It has no stack. The engine would not show it, but inspects it all the same, and Node 20 was seen to take a hundred
- * seconds and gigabytes for that (`util.inspect` with colours, on a stack whose paths lie in `node_modules`).
+ * It has no stack: the engine does not print it but inspects it, and Node 20 took a hundred seconds and gigabytes for
+ * that (`util.inspect` with colours, on a stack with paths in `node_modules`).
  */
 export function refusal(message: string): pulumi.RunError {
   const error = new pulumi.RunError(message);
@@ -12,12 +12,9 @@ export function refusal(message: string): pulumi.RunError {
   return error;
 }
 
-/**
- * Ends the program by whatever was thrown. What is no refusal is a fault of our own; its stack is told as text, for the
- * reason that a refusal has none.
- */
+/** Ends the program with an error. Every error that is not a refusal is a bug; its message has the stack as text. */
 export function endBy(error: unknown): never {
   if (pulumi.RunError.isInstance(error)) throw error;
-  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  throw refusal(`Shared Authority has failed, and this is its own fault, not yours. Please report it:\n${told}`);
+  const details = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  throw refusal(`This is a bug in Shared Authority. Please report it:\n${details}`);
 }

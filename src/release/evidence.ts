@@ -59,3 +59,8 @@ export interface BranchEvidence extends Pick<
 export function imageCommit({ images, commit }: BranchEvidence): string | undefined {
   return images === undefined ? undefined : commit;
 }
+
+/** Whether the evidence is that of a release; otherwise it is that of a branch. */
+export function isRelease(evidence: Evidence | BranchEvidence): evidence is Evidence {
+  return "version" in evidence;
+}

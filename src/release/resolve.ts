@@ -1,107 +1,124 @@
-/** What each tenant of a stack would run, with the evidence for it: from the lock, or read. */
 import type { StackConfig, Tenant } from "../config/stack-config";
+import { versionOfTag } from "../version/version";
 import type { BranchEvidence, Evidence } from "./evidence";
 import type { EvidenceReader, ReadResult } from "./evidence-reader";
 import { lockedEvidence, lockFile, type Lock } from "./lock";
 import { branchReasons, expectationsOf, promiseReasons } from "./promise";
 import { movedFacts } from "./verify";
-import { versionOfTag } from "../version/version";
 
-/** Whether a tenant's release may run. */
-export interface Resolution<Facts = Evidence> {
-  /** The tenant's name. */
-  readonly tenant: string;
-  /** Where the evidence comes from; `none`: there is none, and `reasons` say which fact is missing. */
+/** A stack with the evidence of what its tenants run. */
+export interface ResolvedStack {
+  readonly config: StackConfig;
+  /** In the order of the config. */
+  readonly tenants: readonly ResolvedTenant[];
+}
+
+/** What one tenant runs, and whether it may. */
+export interface ResolvedTenant<Facts extends Evidence | BranchEvidence = Evidence | BranchEvidence> {
+  readonly tenant: Tenant;
+  /** Where the evidence comes from. `none`: a fact is missing, and `reasons` name it. */
   readonly source: "lock" | "read" | "none";
   readonly evidence?: Facts;
-  /** Why it may not run, each in one sentence. Empty: it may. */
+  /** Why it may not run, one sentence each. Empty: it may. */
   readonly reasons: readonly string[];
 }
 
-/** Judges the tenant's release. What the lock holds is not read again: no network is asked then. */
-export async function resolveRelease(tenant: Tenant, lock: Lock, reader: EvidenceReader): Promise<Resolution> {
+/**
+ * Finds the evidence of what each tenant of a stack runs, and judges it. Evidence of a release comes from the lock, or
+ * else from the reader. Evidence of a branch, which moves, always comes from the reader.
+ */
+export async function resolveStack(config: StackConfig, lock: Lock, reader: EvidenceReader): Promise<ResolvedStack> {
+  const { follow, tenants } = config;
+  const resolved = tenants.map((tenant) =>
+    follow === "tags" ? resolveRelease(tenant, lock, reader) : resolveBranch(tenant, reader),
+  );
+  return { config, tenants: await Promise.all(resolved) };
+}
+
+/** Judges a tenant's release by the evidence in the lock, which needs no network, or else by what the reader finds. */
+export async function resolveRelease(
+  tenant: Tenant,
+  lock: Lock,
+  reader: EvidenceReader,
+): Promise<ResolvedTenant<Evidence>> {
   const expectations = expectationsOf(tenant);
-  const judge = (source: "lock" | "read", evidence: Evidence): Resolution => ({
-    tenant: tenant.name,
-    source,
-    evidence,
-    reasons: promiseReasons(evidence, expectations),
-  });
   if (versionOfTag(expectations.imageTag, tenant.prefix.image) === undefined) {
     const nothing: Evidence = { version: "", chart: "", images: [] };
-    return { tenant: tenant.name, source: "none", reasons: promiseReasons(nothing, expectations) };
+    return { tenant, source: "none", reasons: promiseReasons(nothing, expectations) };
   }
   const locked = lockedEvidence(lock, tenant);
   if (locked !== undefined) {
-    return judge("lock", locked);
+    return { tenant, source: "lock", evidence: locked, reasons: promiseReasons(locked, expectations) };
   }
-  const read = await reader.readRelease(tenant);
-  return "evidence" in read
-    ? judge("read", read.evidence)
-    : unread(tenant, [
-        `release ${expectations.imageTag} is not in ${lockFile}, and not all of its facts can be read`,
-        ...read.missing,
-      ]);
+  const missing = `release ${expectations.imageTag} is not in ${lockFile}, and not all of its facts can be read`;
+  return judged(tenant, await reader.readRelease(tenant), (read) => promiseReasons(read, expectations), [missing]);
+}
+
+/** Judges what a tenant runs of the branch that its stack follows. */
+export async function resolveBranch(tenant: Tenant, reader: EvidenceReader): Promise<ResolvedTenant<BranchEvidence>> {
+  return judged(tenant, await reader.readBranch(tenant), (read) => branchReasons(read, tenant));
 }
 
 /**
- * Judges by what is read now a release whose locked evidence breaks the promise: the tenant's declaration has changed
- * since. Of a release that has itself changed since, the reasons say so, whatever is declared.
+ * Reads a release again whose locked evidence breaks the promise, because the tenant's declaration has changed since.
+ * If the release itself has changed, the reasons report that, whatever the declaration is.
  */
-export async function resolveAgain(tenant: Tenant, locked: Evidence, reader: EvidenceReader): Promise<Resolution> {
+export async function resolveAgain(
+  tenant: Tenant,
+  locked: Evidence,
+  reader: EvidenceReader,
+): Promise<ResolvedTenant<Evidence>> {
   const expectations = expectationsOf(tenant);
-  const read = await reader.readRelease(tenant);
-  if (!("evidence" in read)) {
-    return unread(tenant, [...promiseReasons(locked, expectations), ...read.missing]);
-  }
-  const moved = movedFacts(locked, read.evidence);
-  const reasons =
-    moved.length === 0
-      ? promiseReasons(read.evidence, expectations)
-      : [
-          ...moved,
-          "`authority verify` tells all that has changed since it was locked: ask the team for a new release; or, where " +
-            `the change is meant, take ${tenant.name} "${locked.version}" out of ${lockFile}, and lock it again`,
-        ];
-  return { tenant: tenant.name, source: "read", evidence: read.evidence, reasons };
+  const judge = (read: Evidence): string[] => {
+    const moved = movedFacts(locked, read);
+    if (moved.length === 0) return promiseReasons(read, expectations);
+    return [
+      ...moved,
+      "`authority verify` lists everything that changed since it was locked: ask the team for a new release; or, if " +
+        `the change is intended, remove ${tenant.name} "${locked.version}" from ${lockFile} and lock it again`,
+    ];
+  };
+  return judged(tenant, await reader.readRelease(tenant), judge, promiseReasons(locked, expectations));
+}
+
+function judged<Facts extends Evidence | BranchEvidence>(
+  tenant: Tenant,
+  read: ReadResult<Facts>,
+  judge: (evidence: Facts) => readonly string[],
+  unread: readonly string[] = [],
+): ResolvedTenant<Facts> {
+  return "evidence" in read
+    ? { tenant, source: "read", evidence: read.evidence, reasons: judge(read.evidence) }
+    : { tenant, source: "none", reasons: [...unread, ...read.missing] };
 }
 
 /**
- * How people get on where the lock's evidence breaks the promise, in one sentence: only what kept it is locked, so that
- * the declaration has changed since. Nothing for any other release.
+ * What to do if locked evidence breaks the promise, in one sentence: only releases that kept it are locked, so the
+ * tenant's declaration has changed since. `undefined` for every other release.
  */
-export function hint(stack: string, { source, reasons }: Pick<Resolution, "source" | "reasons">): string | undefined {
+export function hint(
+  stack: string,
+  { source, reasons }: Pick<ResolvedTenant, "source" | "reasons">,
+): string | undefined {
   return source === "lock" && reasons.length > 0
-    ? `the evidence is that of ${lockFile}; where the stack file has changed since, \`authority lock --stack ${stack}\` reads it again`
+    ? `the evidence is from ${lockFile}; if the stack file has changed since, \`authority lock --stack ${stack}\` reads it again`
     : undefined;
 }
 
-/** Judges what the tenant runs of the branch that is followed. It moves, so no lock holds it. */
-export async function resolveBranch(tenant: Tenant, reader: EvidenceReader): Promise<Resolution<BranchEvidence>> {
-  const read: ReadResult<BranchEvidence> = await reader.readBranch(tenant);
-  return "evidence" in read
-    ? {
-        tenant: tenant.name,
-        source: "read",
-        evidence: read.evidence,
-        reasons: branchReasons(read.evidence, tenant),
-      }
-    : unread(tenant, read.missing);
+/** The reasons, and the hint if there is one. */
+export function reasonsWithHint(stack: string, resolved: Pick<ResolvedTenant, "source" | "reasons">): string[] {
+  return [...resolved.reasons, ...[hint(stack, resolved) ?? []].flat()];
 }
 
-/** Judges all tenants of a stack that follows tags, in the fleet's order. The reader bounds what is read at once. */
-export async function resolveReleases(config: StackConfig, lock: Lock, reader: EvidenceReader): Promise<Resolution[]> {
-  return Promise.all(config.tenants.map((tenant) => resolveRelease(tenant, lock, reader)));
-}
-
-/** Judges the branch's head for all tenants of a stack that follows a branch, in the fleet's order. */
-export async function resolveBranches(
-  config: StackConfig,
-  reader: EvidenceReader,
-): Promise<Resolution<BranchEvidence>[]> {
-  return Promise.all(config.tenants.map((tenant) => resolveBranch(tenant, reader)));
-}
-
-function unread(tenant: Tenant, reasons: readonly string[]): Resolution<never> {
-  return { tenant: tenant.name, source: "none", reasons };
+/**
+ * The newest version, or tag of a commit, in the registry that the policy allows. `undefined` if the tenant has no tag
+ * or the registry does not answer: this is information for people, and nothing depends on it.
+ */
+export async function newestAllowed(tenant: Tenant, reader: EvidenceReader): Promise<string | undefined> {
+  if (tenant.tag === undefined) return undefined;
+  try {
+    return await reader.newestAllowed(tenant);
+  } catch {
+    return undefined;
+  }
 }

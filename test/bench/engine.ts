@@ -2,7 +2,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { resolveStack, stackObjects } from "../../src/cli/releases";
 import { readStackConfig } from "../../src/config/read-stack-config";
 import { serveRegistry } from "../../demo/embedded-registry";
 import { findEngine, type Engine } from "../../demo/engine";
@@ -10,8 +9,10 @@ import { type EngineSession, openEngineSession } from "../../demo/engine-session
 import { pushImage } from "../../demo/push";
 import { copyProject } from "../../demo/scratch-project";
 import type { KubernetesObject } from "../../src/manifests/object";
+import { stackObjects } from "../../src/manifests/stack-objects";
 import { createEvidenceReader } from "../../src/release/evidence-reader";
 import { readLock } from "../../src/release/lock";
+import { resolveStack } from "../../src/release/resolve";
 import { release, renderedFolder, tenantName, writeStack } from "./synthetic-stack";
 import type { Run } from "./measure";
 
@@ -50,8 +51,8 @@ export class ProgramFolder {
     writeStack({ directory, tenants, registry: new URL(url).host });
     writeFileSync(join(directory, "Pulumi.yaml"), pulumiYaml);
     const config = readStackConfig({ root: directory, stack: "prod" });
-    const releases = await resolveStack(config, readLock(directory), createEvidenceReader());
-    return { ...(await this.#program(directory)), objects: [...stackObjects(config, releases)] };
+    const resolved = await resolveStack(config, readLock(directory), createEvidenceReader());
+    return { ...(await this.#program(directory)), objects: Array.from(stackObjects(resolved), ({ object }) => object) };
   }
 
   /** A compiled program that only registers the objects. */

@@ -9,14 +9,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
-import { resolveStack, stackObjects } from "../../src/cli/releases";
 import { readStackConfig } from "../../src/config/read-stack-config";
 import { findExecutable } from "../../demo/executable";
-import { goYaml } from "../../src/manifests/go-yaml";
-import { label } from "../../src/manifests/name";
+import { label } from "../../src/manifests/annotation";
 import type { KubernetesObject } from "../../src/manifests/object";
+import { renderedFile } from "../../src/manifests/rendered-file";
+import { stackObjects } from "../../src/manifests/stack-objects";
+import { yamlText } from "../../src/manifests/yaml-text";
 import { createEvidenceReader } from "../../src/release/evidence-reader";
 import { readLock } from "../../src/release/lock";
+import { resolveStack } from "../../src/release/resolve";
 import { writeStack } from "./synthetic-stack";
 import {
   alternate,
@@ -44,7 +46,8 @@ const nameReference = {
 
 async function objectsOf(root: string): Promise<KubernetesObject[]> {
   const config = readStackConfig({ root, stack: "prod" });
-  return [...stackObjects(config, await resolveStack(config, readLock(root), createEvidenceReader()))];
+  const resolved = await resolveStack(config, readLock(root), createEvidenceReader());
+  return Array.from(stackObjects(resolved), ({ object }) => object);
 }
 
 /** Writes the same objects for kustomize: one folder per tenant, with a generated ConfigMap. */
@@ -73,7 +76,7 @@ function writeKustomization(directory: string, objects: readonly KubernetesObjec
         options: { immutable: true, labels: metadata.labels, annotations: metadata.annotations },
       };
     });
-    const written = others.map((object) => goYaml(maps.reduce(referToGenerated, object)));
+    const written = others.map((object) => yamlText(maps.reduce(referToGenerated, object)));
     writeFileSync(join(folder, "objects.yaml"), written.join("---\n"));
     writeFileSync(
       join(folder, "kustomization.yaml"),
@@ -88,8 +91,10 @@ function writeKustomization(directory: string, objects: readonly KubernetesObjec
 /** @throws AssertionError if kustomize and render give different objects */
 function assertSameObjects(directory: string, objects: readonly KubernetesObject[]): void {
   const printed = execFileSync("kubectl", ["kustomize", directory], { encoding: "utf8", maxBuffer: 1 << 30 });
-  const made = parseAllDocuments(printed).map((document) => goYaml(document.toJS() as KubernetesObject));
-  assert.deepEqual(made.sort(), objects.map(goYaml).sort());
+  const byIdentity = (made: readonly KubernetesObject[]) =>
+    new Map(made.map((object) => [renderedFile(object).path, object]));
+  const made = parseAllDocuments(printed).map((document) => document.toJS() as KubernetesObject);
+  assert.deepEqual(byIdentity(made), byIdentity(objects));
 }
 
 function withoutHash(name: string): string {

@@ -11,7 +11,7 @@ describe("authority check", () => {
   const world = scratchWorld();
   const check = (...args: string[]) => authority(["check", ...args], { cwd: world().root });
 
-  it("says that all is well", async () => {
+  it("reports stacks without problems", async () => {
     const { application, tenant, write, root } = world();
     await application.publish({ version: "1.0.0", message: "First" });
     write({ "Pulumi.dev.yaml": branchStack(tenant()), "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
@@ -21,14 +21,14 @@ describe("authority check", () => {
     assert.deepEqual(world().files(), ["Pulumi.dev.yaml", "Pulumi.prod.yaml", "Pulumi.yaml"]);
   });
 
-  it("tells a broken promise, with the policy that blocks it", async () => {
+  it("reports a broken promise, with the policy that blocks it", async () => {
     const { application, tenant, write, root } = world();
     await application.publish({ version: "1.0.0", appVersion: "0.9.0", message: "Forgotten" });
     write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
     const { code, stdout } = await authorityProcess(["check"], { cwd: root });
     assert.equal(code, 3);
     assert.match(stdout, /release-synced: .*\n[^]*appVersion of Chart\.yaml is "0\.9\.0", must be "1\.0\.0"/);
-    assert.doesNotMatch(stdout, /the promise is broken/, "told by the policy already");
+    assert.doesNotMatch(stdout, /the promise is broken/, "already reported by the policy");
     assert.match(stdout, /\nprod: blocked, 1 tenant, \d+ objects\n$/);
     const found = JSON.parse((await check("--json")).stdout) as CheckResult;
     assert.deepEqual(found.problems, []);
@@ -45,7 +45,7 @@ describe("authority check", () => {
     );
   });
 
-  it("tells a policy's violation without its secret", async () => {
+  it("reports a violation without the secret", async () => {
     const { application, tenant, write } = world();
     await application.publish({ version: "1.0.0", message: "First" });
     const secret = "hunter2-Zq8kLw03xN";
@@ -59,7 +59,7 @@ describe("authority check", () => {
     assert.ok(!`${stdout}${stderr}`.includes(secret));
   });
 
-  it("reports an expired pin, and lets it pass", async () => {
+  it("reports an expired pin, and exits with 0", async () => {
     const { application, tenant, write } = world();
     await application.publish({ version: "1.0.0", message: "First" });
     const policy = 'policy: { range: ">=1.0.0", pin: { reason: "audit week", by: alice, until: "2020-01-02" } }';
@@ -69,7 +69,7 @@ describe("authority check", () => {
     assert.equal(code, 0);
   });
 
-  it("tells what cannot be verified", async () => {
+  it("reports a release that cannot be verified", async () => {
     const { tenant, write, cutNetwork } = world();
     write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
     await cutNetwork();
@@ -78,7 +78,7 @@ describe("authority check", () => {
     assert.match(stdout, /prod\/shop: cannot be verified\n {2}- release 1\.0\.0 is not in releases\.lock\.yaml/);
   });
 
-  it("tells all problems of all files at once, and judges the stacks that are in order", async () => {
+  it("reports all problems of all files at once, and checks the other stacks", async () => {
     const { application, tenant, write } = world();
     await application.publish({ version: "1.0.0", message: "First" });
     write({
@@ -100,7 +100,7 @@ describe("authority check", () => {
     );
   });
 
-  it("tells what is wrong with the lock", async () => {
+  it("reports problems of the lock", async () => {
     const { tenant, write } = world();
     write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))), "releases.lock.yaml": "shop: [1]\n" });
     const { code, stdout } = await check();
@@ -113,7 +113,7 @@ describe("authority check of bad input", () => {
   const root = temporaryDirectory();
 
   for (const input of badInputs) {
-    it(`ends with 2 on ${input.title}`, async () => {
+    it(`exits with 2 on ${input.title}`, async () => {
       writeFileSync(join(root(), "Pulumi.yaml"), "name: shared-authority\nruntime: nodejs\n");
       writeInput(root(), input);
       const { code, stdout, stderr } = await authority(["check", "--stack", input.stack], { cwd: root() });
@@ -129,7 +129,7 @@ describe("authority check of bad input", () => {
   }
 
   for (const input of badInputs.filter((_, index) => index % 40 === 0)) {
-    it(`ends the process with 2 on ${input.title}, and a render writes nothing`, async () => {
+    it(`exits the process with 2 on ${input.title}, and a render writes nothing`, async () => {
       writeFileSync(join(root(), "Pulumi.yaml"), "name: shared-authority\nruntime: nodejs\n");
       writeInput(root(), input);
       const checked = await authorityProcess(["check", "--stack", input.stack], { cwd: root() });

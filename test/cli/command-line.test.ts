@@ -56,9 +56,13 @@ describe("the command line of authority", () => {
     [
       "another stack behind `--`",
       ["up", "--stack", "prod", "--", "--stack=dev"],
-      /`--stack=dev` stands behind `--`.*Name the stack before it/,
+      /`--stack=dev` after `--` would deploy another stack.*Name the stack before it/,
     ],
-    ["another folder behind `--`", ["up", "--stack", "prod", "--", "--yes", "-C", "x"], /`-C` stands behind `--`/],
+    [
+      "another folder behind `--`",
+      ["up", "--stack", "prod", "--", "--yes", "-C", "x"],
+      /`-C` after `--` would deploy another stack/,
+    ],
     ["a render without a stack", ["render", "--out", "x"], /works on one stack.*There are: dev, prod\./],
   ];
   for (const [title, args, expected] of mistakes) {

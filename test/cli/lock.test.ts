@@ -240,7 +240,7 @@ describe("authority lock, after the declaration changed", () => {
   it("is named by plan, check and render as the way out", async () => {
     await lockThenRename();
     const hint =
-      "the evidence is that of releases.lock.yaml; where the stack file has changed since, `authority lock --stack prod` reads it again";
+      "the evidence is from releases.lock.yaml; if the stack file has changed since, `authority lock --stack prod` reads it again";
     for (const verb of ["plan", "check", "render"]) {
       const { code, stdout, stderr } = await run(verb, "--stack", "prod", ...(verb === "render" ? ["-o", "out"] : []));
       assert.equal(code, 3);
@@ -299,7 +299,7 @@ describe("authority lock, after the declaration changed", () => {
     assert.match(
       tagMoved.stderr,
       new RegExp(
-        `Not locked:\\nprod/shop: the promise is broken\\n {2}- the Git tag "1\\.0\\.0" moved from ${String(before.commit)} to ${moved}\\n {2}- \`authority verify\` tells all that has changed`,
+        `Not locked:\\nprod/shop: the promise is broken\\n {2}- the Git tag "1\\.0\\.0" moved from ${String(before.commit)} to ${moved}\\n {2}- \`authority verify\` lists everything that changed`,
       ),
     );
     await application.tag("1.0.0", before.commit);

@@ -14,7 +14,7 @@ describe("authority plan", () => {
     return { code, stderr, stacks: (JSON.parse(stdout) as Planned).stacks };
   }
 
-  it("tells what each stack runs, and why, as a table and as JSON", async () => {
+  it("shows what each stack runs, and why, as a table and as JSON", async () => {
     const { application, tenant, write, root } = world();
     const { commit } = await application.publish({ version: "1.0.0", message: "First" });
     const head = await application.commit({ version: "1.1.0", message: "Next" });
@@ -53,7 +53,7 @@ describe("authority plan", () => {
     assert.equal(stderr, "reading from Git and registries\n");
   });
 
-  it("tells which commit's image runs, and the newest there is; check agrees", async () => {
+  it("shows which commit's image runs and the newest one, and check agrees", async () => {
     const { application, tenant, write, root } = world();
     const commit = await application.commit({ version: "1.0.0", message: "First" });
     await application.commit({ version: "1.1.0", message: "Next" });
@@ -76,7 +76,7 @@ describe("authority plan", () => {
     assert.match(JSON.stringify(refused.stacks), /the id of no commit on the branch/);
   });
 
-  it("tells the pin", async () => {
+  it("shows the pin", async () => {
     const { application, tenant, write, root } = world();
     await application.publish({ version: "1.0.0", message: "First" });
     const policy = 'policy: { range: ">=1.0.0", pin: { reason: "audit week", by: alice, until: "2999-01-02" } }';
@@ -87,7 +87,7 @@ describe("authority plan", () => {
     assert.match(stdout, /by alice until 2999-01-02: audit week/);
   });
 
-  it("ends with 3 and the reasons where the promise is broken", async () => {
+  it("exits with 3 and the reasons if the promise is broken", async () => {
     const { application, tenant, write, root } = world();
     await application.publish({ version: "1.0.0", appVersion: "0.9.0", message: "Forgotten" });
     write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
@@ -102,7 +102,7 @@ describe("authority plan", () => {
     assert.ok(table.stderr.includes(`prod/shop: the promise is broken\n  - ${reason}\n`), table.stderr);
   });
 
-  it("leaves the network alone with --offline: the lock is enough, and what is not in it is not verified", async () => {
+  it("uses no network with --offline: releases that are not in the lock are not verified", async () => {
     const { application, tenant, write, cutNetwork, root } = world();
     await application.publish({ version: "1.0.0", message: "First" });
     write({ "Pulumi.dev.yaml": branchStack(tenant()), "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
@@ -128,6 +128,6 @@ describe("authority plan", () => {
     world().write({ "Pulumi.prod.yaml": "config:\n  shared-authority:follow: tags\n  shared-authority:tenants: {}\n" });
     const { code, stdout } = await authority(["plan"], { cwd: world().root });
     assert.equal(code, 0);
-    assert.equal(stdout, "There is no tenant.\n");
+    assert.equal(stdout, "The stacks have no tenants.\n");
   });
 });

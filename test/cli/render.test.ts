@@ -11,11 +11,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { readStackConfig } from "../../src/config/read-stack-config";
-import { stackObjects } from "../../src/cli/releases";
 import { RenderedFolder } from "../../src/cli/rendered-folder";
 import { renderedFile } from "../../src/manifests/rendered-file";
+import { stackObjects } from "../../src/manifests/stack-objects";
 import { createEvidenceReader } from "../../src/release/evidence-reader";
-import { resolveReleases } from "../../src/release/resolve";
+import { resolveStack } from "../../src/release/resolve";
 import { authority, authorityProcess } from "./command-line";
 import { branchStack, running, scratchWorld, tagsStack } from "./scratch-world";
 
@@ -38,14 +38,14 @@ describe("authority render", () => {
     return readdirSync(join(out(), "1-manifest")).sort();
   }
 
-  it("writes every object of the stack, each in the file and with the bytes of the provider", async () => {
+  it("writes every object of the stack, each into its own file", async () => {
     await releaseRuns("1.0.0");
     const { code, stdout } = await authorityProcess(arguments_, { cwd: world().root });
     assert.equal(code, 0);
 
     const config = readStackConfig({ root: world().root, stack: "prod" });
-    const releases = await resolveReleases(config, { releases: new Map() }, createEvidenceReader());
-    const files = [...stackObjects(config, releases)].map(renderedFile);
+    const stack = await resolveStack(config, { releases: new Map() }, createEvidenceReader());
+    const files = Array.from(stackObjects(stack), ({ object }) => renderedFile(object));
     assert.equal(stdout, `rendered/prod: ${files.length} objects of the stack prod\n`);
     assert.deepEqual(
       Object.fromEntries(renderedNames().map((name) => [name, readFileSync(join(out(), "1-manifest", name), "utf8")])),
@@ -64,7 +64,7 @@ describe("authority render", () => {
     assert.ok(renderedNames().includes("source.toolkit.fluxcd.io_v1-gitrepository-flux-system-shop.yaml"));
   });
 
-  it("replaces the former render, and takes out what is no more", async () => {
+  it("replaces the former render, and removes files of objects that are gone", async () => {
     await releaseRuns("1.0.0");
     await render();
     const before = renderedNames();
@@ -84,7 +84,7 @@ describe("authority render", () => {
     assert.deepEqual(contents(), first);
   });
 
-  it("writes a file that has changed anew, and takes one that has not over", async () => {
+  it("writes changed files, and reuses unchanged ones", async () => {
     await releaseRuns("1.0.0");
     await render();
     const file = (kind: string) => join(out(), "1-manifest", `${kind}-flux-system-shop.yaml`);
@@ -116,7 +116,7 @@ describe("authority render", () => {
     ["among the manifests", "1-manifest/kustomization.yaml"],
     ["in a folder of its own", ".git/config"],
   ] as const) {
-    it(`refuses to replace a folder with somebody's file ${title}`, async () => {
+    it(`refuses to replace a folder with a foreign file ${title}`, async () => {
       await releaseRuns("1.0.0");
       await render();
       const before = renderedNames();
@@ -135,7 +135,7 @@ describe("authority render", () => {
     });
   }
 
-  it("refuses a file in the folder's place", async () => {
+  it("refuses to replace a file", async () => {
     await releaseRuns("1.0.0");
     world().write({ "rendered/prod": "mine\n" });
     const { code, stderr } = await render();
@@ -143,7 +143,7 @@ describe("authority render", () => {
     assert.match(stderr, /rendered\/prod is no folder/);
   });
 
-  it("writes nothing where the promise is broken", async () => {
+  it("writes nothing if the promise is broken", async () => {
     await releaseRuns("1.0.0");
     await render();
     const before = world().files();
@@ -156,7 +156,7 @@ describe("authority render", () => {
     assert.deepEqual(world().files(), before);
   });
 
-  it("writes nothing where a fact cannot be read, and needs no network for what is in the lock", async () => {
+  it("writes nothing if a fact cannot be read, and needs no network for releases in the lock", async () => {
     await releaseRuns("1.0.0");
     await authority(["lock"], { cwd: world().root });
     await world().cutNetwork();
@@ -169,7 +169,7 @@ describe("authority render", () => {
     assert.deepEqual(world().files(), before);
   });
 
-  it("writes nothing where two objects would have one file", async () => {
+  it("writes nothing if two objects have the same file", async () => {
     const file = { path: "1-manifest/v1-configmap-a-b.yaml", content: "a: 1\n" };
     const folder = new RenderedFolder(out());
     await assert.rejects(

@@ -24,7 +24,7 @@ const evidence: Evidence = {
   images: [{ reference: "ghcr.io/stefanprodan/podinfo:6.14.1", digest: `sha256:${"a".repeat(64)}` }],
 };
 
-const place = {
+const setup = {
   namespace: "podinfo",
   authorityNamespace: "flux-system",
   team: ["podinfo-team"],
@@ -64,8 +64,8 @@ describe("components", () => {
   const types = (): string[] => registered.map(({ type }) => type).sort();
   const ofKind = (kind: string): Registered | undefined => registered.find(({ type }) => type.endsWith(`:${kind}`));
 
-  it("Tenant registers the place of the team and its fences, under the names that they have in the cluster", async () => {
-    const tenant = new components.Tenant("podinfo", place);
+  it("Tenant registers the namespace and its guardrails under their names in the cluster", async () => {
+    const tenant = new components.Tenant("podinfo", setup);
     const [namespace, account] = await settle(tenant.namespace, tenant.serviceAccountName);
     assert.equal(namespace, "podinfo");
     assert.equal(account, "podinfo");
@@ -86,8 +86,8 @@ describe("components", () => {
     assert.equal(ofKind("ServiceAccount")?.inputs.automountServiceAccountToken, false);
   });
 
-  it("Tenant makes nothing cluster-wide but the Namespace, and binds no role of Kubernetes' own", async () => {
-    const tenant = new components.Tenant("podinfo", place);
+  it("Tenant creates nothing cluster-wide except the Namespace, and binds none of Kubernetes' own roles", async () => {
+    const tenant = new components.Tenant("podinfo", setup);
     await settle(tenant.namespace);
     assert.ok(!types().some((type) => type.includes("ClusterRole")));
     for (const { type, inputs } of registered) {
@@ -95,33 +95,34 @@ describe("components", () => {
     }
   });
 
-  it("Tenant without a team makes no role for one", async () => {
-    const tenant = new components.Tenant("podinfo", { ...place, team: [] });
+  it("Tenant without a team creates no role for it", async () => {
+    const tenant = new components.Tenant("podinfo", { ...setup, team: [] });
     await settle(tenant.namespace);
     assert.ok(!registered.some(({ name }) => name === "podinfo/team"));
   });
 
-  const source = {
-    authorityNamespace: "flux-system",
-    resolved: { kind: "tags" as const, evidence },
-    insecureRegistry: false,
-    interval: "1m0s",
-    timeout: "1m0s",
-  };
+  const common = { authorityNamespace: "flux-system", insecureRegistry: false };
+
+  const source = { resolved: components.resolvedSource("podinfo", evidence), interval: "1m0s", timeout: "1m0s" };
 
   const images = {
     stack: "prod",
-    authorityNamespace: "flux-system",
     image: "ghcr.io/stefanprodan/podinfo",
     choice: { kind: "version" as const, prefix: "", range: ">=6.0.0", deny: ["6.13.5"] },
     automation: "auto" as const,
     pinned: false,
-    insecureRegistry: false,
     interval: pulumi.output("5m0s"),
   };
 
+  const previous = components.resolvedSource("podinfo", {
+    ...evidence,
+    version: "6.14.0",
+    gitTag: "6.14.0",
+    commit: "9".repeat(40),
+  });
+
   it("ReleasePolicy names the source after the version and pins the commit of the evidence", async () => {
-    const policy = new components.ReleasePolicy("podinfo", { source, images });
+    const policy = new components.ReleasePolicy("podinfo", { ...common, source, images });
     const [name] = await settle(policy.sourceName);
     assert.equal(name, "podinfo-6.14.1");
     const repository = ofKind("GitRepository");
@@ -130,9 +131,8 @@ describe("components", () => {
     assert.equal((ofKind("ImageRepository")?.inputs.spec as { interval: string }).interval, "5m0s");
   });
 
-  it("ReleasePolicy keeps the source of the release that ran before, with that release's own evidence", async () => {
-    const previous = { ...evidence, version: "6.14.0", gitTag: "6.14.0", commit: "9".repeat(40) };
-    const policy = new components.ReleasePolicy("podinfo", { source, previous });
+  it("ReleasePolicy keeps the source of the previous release, with that release's own evidence", async () => {
+    const policy = new components.ReleasePolicy("podinfo", { ...common, source, previous });
     const [name] = await settle(policy.sourceName);
     assert.equal(name, "podinfo-6.14.1");
     const sources = registered.filter(({ type }) => type.endsWith(":GitRepository"));
@@ -141,14 +141,13 @@ describe("components", () => {
         .map(({ name: source, inputs }) => [source, (inputs.spec as { ref: { commit: string } }).ref.commit])
         .sort(),
       [
-        ["flux-system/podinfo-6.14.0", previous.commit],
+        ["flux-system/podinfo-6.14.0", "9".repeat(40)],
         ["flux-system/podinfo-6.14.1", evidence.commit],
       ],
     );
   });
 
-  it("ReleasePolicy bounds the wait for a source, and for the kept one, where it is told to", async () => {
-    const previous = { ...evidence, version: "6.14.0", gitTag: "6.14.0", commit: "9".repeat(40) };
+  it("ReleasePolicy bounds the wait for both sources if it has a bound", async () => {
     const waits = async (waitFor?: string) => {
       const seen: unknown[] = [];
       const see: pulumi.ResourceTransformation = ({ type, opts }) => {
@@ -156,7 +155,7 @@ describe("components", () => {
         return undefined;
       };
       const opts = { transformations: [see] };
-      await settle(new components.ReleasePolicy("podinfo", { source, previous, waitFor }, opts).sourceName);
+      await settle(new components.ReleasePolicy("podinfo", { ...common, source, previous, waitFor }, opts).sourceName);
       return seen;
     };
     const bound = { create: "3m0s", update: "3m0s", delete: "3m0s" };
@@ -164,8 +163,8 @@ describe("components", () => {
     assert.deepEqual(await waits(), [undefined, undefined]);
   });
 
-  it("ReleasePolicy without a source tells Flux's automation of the decision, and moves nothing", async () => {
-    const policy = new components.ReleasePolicy("podinfo", { images });
+  it("ReleasePolicy without a source only has the image policy", async () => {
+    const policy = new components.ReleasePolicy("podinfo", { ...common, images });
     const [name] = await settle(policy.sourceName);
     assert.equal(name, undefined);
     const kinds = registered.map(({ type }) => type.slice(type.lastIndexOf(":") + 1)).sort();
@@ -174,9 +173,8 @@ describe("components", () => {
 
   it("ReleasePolicy that follows a branch scans no image", async () => {
     const branch = { repository: evidence.repository, branch: "master", chart: evidence.chart };
-    const policy = new components.ReleasePolicy("podinfo", {
-      source: { ...source, resolved: { kind: "branch", evidence: branch } },
-    });
+    const resolved = components.resolvedSource("podinfo", branch);
+    const policy = new components.ReleasePolicy("podinfo", { ...common, source: { ...source, resolved } });
     const [name] = await settle(policy.sourceName);
     assert.equal(name, "podinfo");
     assert.deepEqual((ofKind("GitRepository")?.inputs.spec as { ref: unknown }).ref, { branch: "master" });
@@ -187,7 +185,7 @@ describe("components", () => {
   const release = {
     namespace: "podinfo",
     authorityNamespace: "flux-system",
-    resolved: { kind: "tags" as const, evidence },
+    resolved: components.resolvedSource("podinfo", evidence),
     secrets: [],
     interval: "5m0s",
     timeout: "5m0s",
@@ -211,7 +209,7 @@ describe("components", () => {
     ]);
   });
 
-  it("HelmReleaseWithValues without special config makes no ConfigMap and refers to none", async () => {
+  it("HelmReleaseWithValues without special config has no ConfigMap", async () => {
     const component = new components.HelmReleaseWithValues("podinfo", { ...release, files: [] });
     const [name] = await settle(component.valuesName);
     assert.equal(name, undefined);

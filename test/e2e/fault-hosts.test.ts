@@ -80,7 +80,10 @@ describe("an `up` without its hosts", () => {
     });
     const result = await fixture().authorityUp("prod");
     assert.equal(result.code, 3, said(result));
-    assert.match(said(result), new RegExp(`held: ${promoted.name}; 1 of 2 go on\\. .* run this again once`));
+    assert.match(
+      said(result),
+      new RegExp(`skipped: ${promoted.name}; deploying 1 of 2 tenants\\. .* run this again when`),
+    );
     assert.deepEqual(
       (await fixture().history(locked)).map(({ values: given }) => given.replicaCount),
       [undefined, 2],

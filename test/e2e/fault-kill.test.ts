@@ -155,7 +155,7 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
 
     const plain = await fixture().tryUp("prod", "--skip-preview");
     assert.notEqual(plain.code, 0);
-    assert.match(said(plain), /exists already[^]*`npx authority recover --stack prod` takes over/);
+    assert.match(said(plain), /already exists[^]*`npx authority recover --stack prod`, which takes over/);
     await assertKeptWhereTheClusterIsGone(path);
     const recovered = await runTold(fixture(), "npx authority recover --stack prod");
     assert.equal(recovered.code, 3, said(recovered));

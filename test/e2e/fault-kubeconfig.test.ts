@@ -73,13 +73,13 @@ describe("a wrong kubeconfig", () => {
   it("fails if the file does not exist", async () => {
     await rm(kubeconfig);
     await assertRefused([
-      /`kubernetes:kubeconfig` names \S+, and there is no such file\. Nothing was changed\. Put the kubeconfig there, or/,
+      /`kubernetes:kubeconfig` names \S+, and there is no such file\. Nothing was changed\. Create the file, or name another one/,
     ]);
   });
 
   it("fails if the file is not a kubeconfig", async () => {
     await writeFile(kubeconfig, "token: s3cr3t-of-a-broken-file\n  - : {");
-    await assertRefused([/failed to parse kubeconfig data/, /was not touched/], "s3cr3t-of-a-broken-file");
+    await assertRefused([/failed to parse kubeconfig data/, /was not changed/], "s3cr3t-of-a-broken-file");
   });
 
   it("fails if its token has expired", async () => {
@@ -87,7 +87,7 @@ describe("a wrong kubeconfig", () => {
       kubeconfig,
       changed(({ users: [{ user }] }) => (user.token = "expired-0123456789")),
     );
-    await assertRefused([/asked for the client to provide credentials/, /was not touched/], "expired-0123456789");
+    await assertRefused([/asked for the client to provide credentials/, /was not changed/], "expired-0123456789");
   });
 
   it("fails if its user has no permission", async () => {
@@ -104,7 +104,7 @@ describe("a wrong kubeconfig", () => {
     await assertRefused(
       [
         /is forbidden: User "system:serviceaccount:default:default" cannot create/,
-        /was refused: these credentials may not do this\. Use those of the platform team .* run `npx authority up --stack prod` again/,
+        /was refused: these credentials do not have the permission\. Use the platform team's credentials .* run `npx authority up --stack prod` again/,
       ],
       weak,
     );
@@ -117,7 +117,7 @@ describe("a wrong kubeconfig", () => {
     );
     await assertRefused([
       /cluster is unreachable/,
-      /was not touched: the cluster does not answer/,
+      /was not changed: the cluster does not answer/,
       /run `npx authority up --stack prod` again/,
     ]);
   });
@@ -130,7 +130,7 @@ describe("a wrong kubeconfig", () => {
     try {
       await assertRefused([
         /context "nowhere" does not exist/,
-        /was not touched/,
+        /was not changed/,
         /`kubernetes:context` name the right file, context and credentials/,
       ]);
     } finally {

@@ -60,7 +60,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
   const names = () => [plain.name, packaged.name];
 
   const heldWithAdvice = () =>
-    new RegExp(`held: ${packaged.name}; 1 of 2 go on\\. .* run this again once .* is fixed, or can be read`);
+    new RegExp(`skipped: ${packaged.name}; deploying 1 of 2 tenants\\. .* run this again when .* are fixed`);
 
   async function lock(): Promise<void> {
     const locked = await fixture().authority("lock", "--stack", "prod");

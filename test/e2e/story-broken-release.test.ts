@@ -116,8 +116,8 @@ describe("a release that fails", () => {
     const before = await Promise.all(applications().map((application) => fixture().release(application)));
     await failingUp(
       sourceOf("6.15.0"),
-      /Flux says: GitOperationFailed: .*commit/,
-      /Flux says: OCI\w*Failed: .*manifest/i,
+      /Flux reports: GitOperationFailed: .*commit/,
+      /Flux reports: OCI\w*Failed: .*manifest/i,
     );
     const after = await Promise.all(applications().map((application) => fixture().release(application)));
     assert.deepEqual(
@@ -130,7 +130,7 @@ describe("a release that fails", () => {
   it("does not replace the previous release if its chart does not render", async () => {
     await release("6.15.1", { [path]: `${template}\n{{ fail "a mistake in the chart" }}\n` });
     await promote("6.15.1");
-    await failingUp(releaseOf, /Flux says: UpgradeFailed: .*6\.15\.1.*a mistake in the chart/);
+    await failingUp(releaseOf, /Flux reports: UpgradeFailed: .*6\.15\.1.*a mistake in the chart/);
     assert.deepEqual(await servingPods(), servingAtFirst);
   });
 
@@ -140,7 +140,7 @@ describe("a release that fails", () => {
     await control.keepUnready(...applications().map(({ name }) => `${name}:6.15.2`));
     await promote("6.15.2");
     // Helm has several messages for a timeout.
-    await failingUp(releaseOf, /Flux says: UpgradeFailed: .*6\.15\.2.*(?:timeout|not ready|deadline)/i);
+    await failingUp(releaseOf, /Flux reports: UpgradeFailed: .*6\.15\.2.*(?:timeout|not ready|deadline)/i);
     const serving = await servingPods();
     for (const [index, atFirst] of servingAtFirst.entries()) {
       assert.ok(

@@ -97,7 +97,7 @@ describe("a rollback", () => {
     const blocked = await fixture().authorityUp("prod");
     assert.equal(blocked.code, 3, said(blocked));
     assert.match(said(blocked), /the version 6\.14\.1 is denied by the policy/);
-    assert.match(said(blocked), /its policy does not allow 6\.14\.1\. Flux learns of the policy by this run/);
+    assert.match(said(blocked), /its policy does not allow 6\.14\.1\. This run updates the policy in the cluster/);
     assert.equal((await running()).revision, 4);
 
     await fixture().waitForStackFile("prod", "Flux has taken its undo back", (text) => text === rollback);

@@ -112,7 +112,7 @@ describe("twenty tenants", function () {
     // One tenant is skipped and another one failed. The failure is first.
     assert.equal(result.code, 1, output);
     assert.match(output, /appVersion of Chart\.yaml is "6\.14\.1", must be "6\.14\.2"/);
-    assert.match(output, new RegExp(`held: ${blocked.name}; 19 of 20 go on`));
+    assert.match(output, new RegExp(`skipped: ${blocked.name}; deploying 19 of 20 tenants`));
     assertToldFailure(result, failing, fixture().flux("HelmRelease", failing.name), /a mistake in the chart/);
 
     const expected = applications.map((application) =>

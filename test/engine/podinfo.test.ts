@@ -199,12 +199,13 @@ describe("the program on the real engine, with podinfo's tags", function () {
   });
 
   it("blocks a HelmRelease that somebody adds by hand, without evidence", async () => {
-    const program = await project.read("index.ts");
+    const program = await project.read("src/program/deploy.ts");
     const added = program.replace(
-      "  return { follow",
+      "  const releases = registerComponents",
       [
-        '  const { registerObject } = await import("./components/register");',
-        "  registerObject(",
+        '  const { CustomResource } = await import("@pulumi/kubernetes/apiextensions/customResource");',
+        "  new CustomResource(",
+        '    "flux-system/by-hand",',
         "    {",
         '      apiVersion: "helm.toolkit.fluxcd.io/v2",',
         '      kind: "HelmRelease",',
@@ -213,14 +214,14 @@ describe("the program on the real engine, with podinfo's tags", function () {
         "    },",
         "    { provider },",
         "  );",
-        "  return { follow",
+        "  const releases = registerComponents",
       ].join("\n"),
     );
     assert.notEqual(added, program);
-    await project.commit("A release by hand", { "index.ts": added });
+    await project.commit("A release by hand", { "src/program/deploy.ts": added });
     const before = rendered("prod");
     const result = await deploy("up", "prod");
-    await project.commit("Take it out again", { "index.ts": program });
+    await project.commit("Take it out again", { "src/program/deploy.ts": program });
     assert.notEqual(result.code, 0, said(result));
     assert.match(said(result), /flux-system\/by-hand[^]*carries no evidence/);
     assert.deepEqual(rendered("prod"), before);

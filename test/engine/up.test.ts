@@ -102,7 +102,7 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.0.0", "shop-1.0.0"]);
   });
 
-  it("holds one whose appVersion was forgotten and one whose image is missing, and deploys the third", async () => {
+  it("skips one whose appVersion was forgotten and one whose image is missing, and deploys the third", async () => {
     const [cart, pay, shop] = names.map((name) => applications.get(name));
     await cart?.publish({ version: "1.1.0", appVersion: "1.0.0", message: "Forgot the appVersion" });
     await pay?.tag("1.1.0", await pay.commit({ version: "1.1.0", message: "Its image build fails" }));
@@ -112,11 +112,11 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.equal(code, 3, output);
     assert.match(output, /appVersion of Chart\.yaml is "1\.0\.0", must be "1\.1\.0"/);
     assert.match(output, /the image .*\/pay:1\.1\.0 is not in the registry/);
-    assert.match(output, /held: cart, pay; 1 of 3 go on/);
+    assert.match(output, /skipped: cart, pay; deploying 1 of 3 tenants/);
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.0.0", "shop-1.1.0"]);
   });
 
-  it("lets the held ones go on when their teams have fixed it, without anybody's help", async () => {
+  it("deploys the skipped ones when their teams have fixed their releases", async () => {
     await applications.get("cart")?.publish({ version: "1.1.1", message: "Fixed" });
     await applications.get("pay")?.pushImage("1.1.0");
     await promote({ cart: "1.1.1", pay: "1.1.0", shop: "1.1.0" });
@@ -125,7 +125,7 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.deepEqual(sources(), ["cart-1.1.1", "pay-1.1.0", "shop-1.1.0"]);
   });
 
-  it("holds a tenant that only a policy blocks, and tells Flux of that policy all the same", async () => {
+  it("skips a tenant that a policy blocks, and still updates its image policy", async () => {
     await applications.get("shop")?.publish({ version: "1.3.0", message: "Denied by the platform team" });
     await promote({ cart: "1.0.0", pay: "1.1.0", shop: "1.3.0" }, ["1.2.0", "1.3.0"]);
     const { code, output } = await up();
@@ -136,7 +136,7 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.match(await project.read(policy), /!=1\.2\.0/);
   });
 
-  it("changes nothing where the same tenant is held again", async () => {
+  it("changes nothing if the same tenant is skipped again", async () => {
     const { code, output } = await up();
     assert.equal(code, 3, output);
     assert.match(output, /^Resources:\n\s+\d+ unchanged\n/m);
@@ -144,21 +144,21 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.1.0", "shop-1.1.0"]);
   });
 
-  it("deletes nothing where somebody runs `pulumi up` with the names of tenants to hold", async () => {
+  it("deletes nothing if somebody runs `pulumi up` with the names of tenants to skip", async () => {
     const before = files();
     const { code, stdout, stderr } = await session.run(["up", "--stack", "prod", "--yes", "--skip-preview"], {
       directory: project.directory,
-      environment: { SHARED_AUTHORITY_HELD: "cart,shop" },
+      environment: { SHARED_AUTHORITY_SKIPPED: "cart,shop" },
     });
     assert.notEqual(code, 0);
     assert.match(
       stdout + stderr,
-      /SHARED_AUTHORITY_HELD is "cart,shop", and no `authority up --stack prod` runs[^]*Unset it/,
+      /SHARED_AUTHORITY_SKIPPED is "cart,shop", but no running `authority up --stack prod`[^]*Unset it/,
     );
     assert.deepEqual(files(), before);
   });
 
-  it("holds a new tenant that is broken from the start: nothing of it is made", async () => {
+  it("creates nothing for a new tenant that is broken from the start", async () => {
     await promote({ cart: "1.1.0", pay: "1.1.0", shop: "1.1.0" });
     await session.run(["destroy", "--stack", "prod", "--yes"], { directory: project.directory });
     const { code, output } = await up();

@@ -4,11 +4,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { stringify } from "yaml";
+import type { KubernetesObject } from "../../src/manifests/object";
 import { contentHash, isContentHash, type ConfigMapContent } from "../../src/manifests/content-hash";
-import { valuesConfigMap } from "../../src/manifests/values";
 import { temporaryDirectory } from "../support/directory";
 import { requireTools } from "../support/tools";
 import { awkwardText, awkwardTexts } from "./awkward-text";
+import { manifestsOf, only } from "./example-stack";
 
 /** The files of one generated ConfigMap, by key; each content in base64, since not all of it is text. */
 type GeneratedFiles = Readonly<Record<string, string>>;
@@ -131,11 +132,10 @@ describe("contentHash", () => {
   });
 
   it("names the ConfigMap of special config", () => {
-    const map = valuesConfigMap({
-      tenant: "podinfo",
-      authorityNamespace: "flux-system",
-      files: [{ path: "tenants/podinfo/values.yaml", content: "replicaCount: 2\n" }],
+    const objects = manifestsOf({
+      values: [{ path: "tenants/podinfo/values.yaml", content: "replicaCount: 2\n" }],
     });
-    assert.equal(map?.metadata.name, "podinfo-values-857mh2h2h8");
+    const map = only(objects, "ConfigMap") as KubernetesObject;
+    assert.equal(map.metadata.name, "podinfo-values-857mh2h2h8");
   });
 });

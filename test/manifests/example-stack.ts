@@ -1,6 +1,6 @@
 import type { StackConfig, Tenant } from "../../src/config/stack-config";
-import { resolvedSource, stackManifests, tenantManifests, tenantSpecs } from "../../src/manifests/stack-objects";
 import type { KubernetesObject } from "../../src/manifests/object";
+import { stackObjects } from "../../src/manifests/stack-objects";
 import type { BranchEvidence, Evidence } from "../../src/release/evidence";
 
 export const digest = `sha256:${"ec73780a".repeat(8)}`;
@@ -76,7 +76,17 @@ export function manifestsOf(
   const tenant = { ...exampleTenant, ...changes };
   const follow = "version" in evidence ? "tags" : "branch";
   const config: StackConfig = { ...exampleStack, follow, tenants: [tenant], ...stackChanges };
-  return [...stackManifests(config), ...tenantManifests(tenantSpecs(config, tenant, resolvedSource(evidence)))];
+  return objectsOf(config, tenant, evidence);
+}
+
+/** The objects of a stack of which one tenant has evidence. */
+export function objectsOf(
+  config: StackConfig,
+  tenant: Tenant,
+  evidence: Evidence | BranchEvidence,
+): KubernetesObject[] {
+  const tenants = [{ tenant, source: "lock" as const, evidence, reasons: [] }];
+  return Array.from(stackObjects({ config, tenants }), ({ object }) => object);
 }
 
 /** The only object of a kind, as the loosely typed value that a test looks into. */

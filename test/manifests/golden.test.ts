@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { resolveStack, stackObjects } from "../../src/cli/releases";
+import { parse } from "yaml";
 import { readStackConfig } from "../../src/config/read-stack-config";
 import { serveRegistry } from "../../demo/embedded-registry";
 import { openEngineSession } from "../../demo/engine-session";
@@ -12,14 +12,16 @@ import { pushChart } from "../../demo/push";
 import { createApplication } from "../../demo/scratch-application";
 import type { ScratchProject } from "../../demo/scratch-project";
 import { renderedFile } from "../../src/manifests/rendered-file";
+import { stackObjects } from "../../src/manifests/stack-objects";
 import { createEvidenceReader } from "../../src/release/evidence-reader";
 import { readLock } from "../../src/release/lock";
+import { resolveStack } from "../../src/release/resolve";
 import { scratchProject } from "../support/project";
 import { requireEngine } from "../support/pulumi";
 
 /**
- * Each folder of test/golden is a case: a stack file, a lock and special config, and in `rendered` the YAML that they
- * must give. To write `rendered` anew: UPDATE_GOLDEN=1 npx mocha test/manifests/golden.test.ts
+ * Each folder of test/golden is a case: a stack file, a lock and special config, and in `rendered` the expected YAML.
+ * To update `rendered`: UPDATE_GOLDEN=1 npx mocha test/manifests/golden.test.ts
  */
 const golden = join(__dirname, "../golden");
 const rendered = "rendered";
@@ -27,7 +29,7 @@ const rendered = "rendered";
 interface GoldenCase {
   readonly name: string;
   readonly stack: string;
-  /** What was given, by path. */
+  /** The input files, by path. */
   readonly given: Readonly<Record<string, string>>;
 }
 
@@ -53,12 +55,12 @@ function readCases(): GoldenCase[] {
 }
 
 /**
- * What a case names of an application that is made at each run: the host of its registry, which is another each time,
- * and the commit that an image or a chart was made for.
+ * Names in a case for facts of the application that each run creates: the host of its registry, which differs, and the
+ * commit that an image or a chart was built for.
  */
 const named = { registry: "registry.example.net", commit: "0123456789abcdef0123456789abcdef01234567" } as const;
 
-/** What stands in this run for what a case names. */
+/** The facts of this run. */
 type Made = Readonly<Record<keyof typeof named, string>>;
 
 function withMade(files: Readonly<Record<string, string>>, { registry, commit }: Made): Record<string, string> {
@@ -84,22 +86,26 @@ function writeFiles(folder: string, files: Readonly<Record<string, string>>): vo
   }
 }
 
-/** As `authority render` does it, over the folder of the case. */
+/** Renders the folder of a case as `authority render` does. */
 async function render({ stack }: GoldenCase, root: string): Promise<Record<string, string>> {
   const config = readStackConfig({ root, stack });
-  const releases = await resolveStack(config, readLock(root), createEvidenceReader());
+  const resolved = await resolveStack(config, readLock(root), createEvidenceReader());
   assert.deepEqual(
-    releases.flatMap(({ reasons }) => reasons),
+    resolved.tenants.flatMap(({ reasons }) => reasons),
     [],
   );
-  const files = [...stackObjects(config, releases)].map(renderedFile);
+  const files = Array.from(stackObjects(resolved), ({ object }) => renderedFile(object));
   return Object.fromEntries(files.map(({ path, content }) => [path, content]));
 }
 
-/** As `assert.deepEqual`, with the file's name where only one differs. */
-function assertSameFiles(actual: Readonly<Record<string, string>>, expected: Readonly<Record<string, string>>): void {
+type Files = Readonly<Record<string, string>>;
+
+/** Compares files by their text, or by the objects in them if two writers wrote them; the message has the file's name. */
+function assertSame(actual: Files, expected: Files, read: (text: string) => unknown = (text) => text): void {
   assert.deepEqual(Object.keys(actual).sort(), Object.keys(expected).sort());
-  for (const [path, content] of Object.entries(expected)) assert.equal(actual[path], content, path);
+  for (const [path, content] of Object.entries(expected)) {
+    assert.deepEqual(read(actual[path] ?? ""), read(content), path);
+  }
 }
 
 describe("golden cases", () => {
@@ -120,7 +126,7 @@ describe("golden cases", () => {
       "Chart.yaml": "apiVersion: v2\nname: podinfo\nversion: 0.0.0-master.17\nappVersion: 0.0.0-master.17\n",
     });
     await application.commit({ version: "6.14.1", message: "Nobody has built this" });
-    // What a stack with `follow: branch` reads of git.example.com comes from this machine.
+    // A stack with `follow: branch` reads git.example.com from this machine.
     process.env.GIT_CONFIG_COUNT = "1";
     process.env.GIT_CONFIG_KEY_0 = `url.${pathToFileURL(directory).href}/podinfo.git.insteadOf`;
     process.env.GIT_CONFIG_VALUE_0 = "https://git.example.com/podinfo";
@@ -143,7 +149,7 @@ describe("golden cases", () => {
           rmSync(folder, { recursive: true, force: true });
           writeFiles(folder, files);
         }
-        assertSameFiles(files, readFiles(folder));
+        assertSame(files, readFiles(folder));
       });
     }
   });
@@ -165,9 +171,9 @@ describe("golden cases", () => {
           rmSync(join(scratch.directory, left), { recursive: true, force: true });
         }
         writeFiles(scratch.directory, withMade(one.given, made));
-        const place = join(directory, `engine-${one.name}`);
-        mkdirSync(place);
-        const session = openEngineSession(engine, place);
+        const home = join(directory, `engine-${one.name}`);
+        mkdirSync(home);
+        const session = openEngineSession(engine, home);
         const environment = Object.fromEntries(variables.map((variable) => [variable, process.env[variable] ?? ""]));
         const pulumi = async (...parameters: string[]): Promise<void> => {
           const result = await session.run(parameters, { directory: scratch.directory, environment });
@@ -178,7 +184,7 @@ describe("golden cases", () => {
         await scratch.commit(`The case ${one.name}`, {});
         await pulumi("up", "--yes", "--skip-preview", "--suppress-outputs");
         const files = withNamed(readFiles(join(scratch.directory, rendered)), made);
-        assertSameFiles(files, readFiles(join(golden, one.name, rendered)));
+        assertSame(files, readFiles(join(golden, one.name, rendered)), parse);
       });
     }
   });

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
-import type { ImagePolicy } from "../../src/manifests/flux";
-import { imagePolicyObjects, type ImagePolicySpec } from "../../src/manifests/image-policy";
+import { type ImageArgs, releasePolicyObjects } from "../../src/manifests/release-policy";
 import { commitOfTag, tagPatternError } from "../../src/version/tag-pattern";
 import { isVersion } from "../../src/version/version";
 import { requireTools } from "../support/tools";
@@ -17,19 +16,18 @@ function filterOf(prefix: string): Filter {
   return policyOf({ kind: "version", prefix, range: "*", deny: [] }).filterTags;
 }
 
-function policyOf(choice: ImagePolicySpec["choice"]): ImagePolicy["spec"] {
-  const [, policy] = imagePolicyObjects({
-    tenant: "podinfo",
-    stack: "prod",
-    authorityNamespace: "flux-system",
-    image: "ghcr.io/stefanprodan/podinfo",
-    choice,
-    automation: "auto",
-    pinned: false,
-    insecureRegistry: false,
-    interval: "5m0s",
-  });
-  return policy.spec;
+interface ImagePolicySpec {
+  readonly filterTags: Filter;
+  readonly policy: unknown;
+  readonly digestReflectionPolicy: string;
+}
+
+function policyOf(choice: ImageArgs["choice"]): ImagePolicySpec {
+  const image = "ghcr.io/stefanprodan/podinfo";
+  const images = { stack: "prod", image, choice, automation: "auto", pinned: false, interval: "5m0s" } as const;
+  const args = { authorityNamespace: "flux-system", insecureRegistry: false, images };
+  const policy = releasePolicyObjects("podinfo", args).find(({ object }) => object.kind === "ImagePolicy");
+  return policy?.object.spec as ImagePolicySpec;
 }
 
 /** What Flux would hold against the range: by tag, the version. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { sourceName, stackObjectName } from "../../src/manifests/name";
+import { stackObjectName } from "../../src/manifests/automation";
+import { sourceName } from "../../src/manifests/source";
 
 /** RFC 1123 subdomain, which the names of Flux's objects must be. */
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;

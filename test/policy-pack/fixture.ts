@@ -1,8 +1,8 @@
 import { unknownCheckingProxy } from "@pulumi/policy";
 import { runtime } from "@pulumi/pulumi";
 import type { ConfigRepository, StackConfig, Tenant } from "../../src/config/stack-config";
-import { resolvedSource, stackManifests, tenantManifests, tenantSpecs } from "../../src/manifests/stack-objects";
 import type { KubernetesObject } from "../../src/manifests/object";
+import { stackObjects as allObjects } from "../../src/manifests/stack-objects";
 import type { Policy } from "../../policy-pack/gate";
 import { judgeObjects, type PackConfig, type Violation } from "../../policy-pack/judge";
 import type { BranchEvidence, Evidence } from "../../src/release/evidence";
@@ -92,11 +92,13 @@ export function objectsOf(
   evidence: Evidence | BranchEvidence = evidenceOf(tenant),
   stack: StackConfig = config,
 ): KubernetesObject[] {
-  return tenantManifests(tenantSpecs(stack, tenant, resolvedSource(evidence)));
+  const tenants = [{ tenant, source: "lock" as const, evidence, reasons: [] }];
+  const config = { ...stack, configRepository: undefined };
+  return Array.from(allObjects({ config, tenants }), ({ object }) => object);
 }
 
 export function stackObjects(stack: StackConfig = config): KubernetesObject[] {
-  return stackManifests(stack);
+  return Array.from(allObjects({ config: stack, tenants: [] }), ({ object }) => object);
 }
 
 /** The stack's config, as a stack file holds it. */

@@ -49,7 +49,7 @@ describe("the cluster of a stack", () => {
     return providers[0];
   };
 
-  it("is the one that another stack exports the kubeconfig of", async () => {
+  it("is the one whose kubeconfig another stack exports", async () => {
     const inputs = await provider({ kubeconfigFrom: { stack: "example/clusters/prod", output: "kubeconfig" } });
     assert.deepEqual(inputs?.kubeconfig, secret("the kubeconfig of example/clusters/prod"));
   });
@@ -64,7 +64,7 @@ describe("the cluster of a stack", () => {
     assert.deepEqual((await provider({}))?.kubeconfig, secret("the stack's own"));
   });
 
-  it("is named by a path only where there is such a file", async () => {
+  it("is named by a path only if the file exists", async () => {
     pulumi.runtime.setAllConfig({ "kubernetes:kubeconfig": "./cluster-provider.test.ts" });
     assert.deepEqual((await provider({}))?.kubeconfig, secret("./cluster-provider.test.ts"));
     pulumi.runtime.setAllConfig({ "kubernetes:kubeconfig": "/nowhere/kubeconfig" });
@@ -74,7 +74,7 @@ describe("the cluster of a stack", () => {
     );
   });
 
-  it("takes back what was changed by hand, whoever owns the field now", async () => {
+  it("reverts manual changes, whoever owns the field now", async () => {
     pulumi.runtime.setAllConfig({ "kubernetes:context": "production" });
     assert.equal((await provider({}))?.enablePatchForce, "true");
     providers = [];
@@ -84,12 +84,12 @@ describe("the cluster of a stack", () => {
     );
   });
 
-  it("is none where manifests are rendered", async () => {
+  it("is missing if the stack renders manifests", async () => {
     const inputs = await provider({}, { kind: "manifests", directory: "rendered/prod" });
     assert.equal(inputs?.renderYamlToDirectory, "rendered/prod");
   });
 
-  it("is never whatever the shell points at: without a name the program ends, and says how to give one", () => {
+  it("is never the shell's current context: without a name the program fails with the fix", () => {
     assert.throws(
       () =>
         stackCluster({

@@ -22,14 +22,14 @@ describe("commit before deploy", () => {
   const reasons = () => uncommittedReasons(readStackConfig({ root: project.directory, stack: "prod" }));
   const at = (path: string) => join(project.directory, path);
 
-  it("lets an `up` run when all is committed, whatever else was changed", async () => {
+  it("allows an `up` if all of its files are committed, whatever else was changed", async () => {
     assert.deepEqual(await reasons(), []);
     await writeFile(at("tenants/podinfo/values.dev.yaml"), "replicaCount: 9\n");
     await appendFile(at("README.md"), "\nA note.\n");
     assert.deepEqual(await reasons(), []);
   });
 
-  it("names the stack file, special config, lock and program that were changed", async () => {
+  it("reports changes of the stack file, special config, lock and program", async () => {
     for (const path of ["Pulumi.prod.yaml", own, shared, "releases.lock.yaml", "index.ts", "src/manifests/source.ts"]) {
       await appendFile(at(path), path.endsWith(".ts") ? "// A change.\n" : "# A change.\n");
     }
@@ -43,21 +43,21 @@ describe("commit before deploy", () => {
     ]);
   });
 
-  it("names special config that was deleted: the release would run without it", async () => {
+  it("reports deleted special config: the release would run without it", async () => {
     rmSync(at(own));
     assert.deepEqual(await reasons(), [`${own} is changed since the last commit`]);
     rmSync(at("tenants/podinfo"), { recursive: true });
     assert.deepEqual((await reasons()).length, 2);
   });
 
-  it("names special config that is not in Git, also where Git is told to ignore it", async () => {
+  it("reports special config that is not in Git, also if .gitignore excludes it", async () => {
     await project.git("rm", "--quiet", "--cached", own);
     await project.commit("Ignore it", { ".gitignore": "values.prod.yaml\n" });
     assert.deepEqual(await reasons(), [`${own} is not in Git`]);
   });
 
-  it("says so where there is no Git to ask", async () => {
+  it("reports a missing Git repository", async () => {
     rmSync(at(".git"), { recursive: true });
-    assert.match((await reasons()).join(), /whether the files are committed cannot be told/);
+    assert.match((await reasons()).join(), /cannot check whether the files are committed/);
   });
 });

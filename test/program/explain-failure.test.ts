@@ -17,21 +17,21 @@ const late: Failure = {
   newInputs: helmRelease,
 };
 
-describe("what is told of a failed operation", () => {
+describe("the explanation of a failed operation", () => {
   const told = (conditions: readonly FluxCondition[], failure = late) =>
     explainFailure(failure, undefined, () => Promise.resolve(conditions));
 
-  it("is the tenant, the object and why, in Flux's own words", async () => {
+  it("names the tenant and the object, and quotes Flux's reason", async () => {
     assert.equal(
       await told([{ type: "Ready", status: "False", reason: "UpgradeFailed", message: "pods never got ready" }]),
-      "podinfo: HelmRelease flux-system/podinfo did not become ready in time; what ran before goes on running. " +
-        "Flux says: UpgradeFailed: pods never got ready. See more with " +
-        "`kubectl describe helmrelease/podinfo --namespace flux-system`, then fix it with a commit: a better " +
-        "release, other values, or a revert of the promotion together with a `deny` of its version.",
+      "podinfo: HelmRelease flux-system/podinfo did not become ready in time; what ran before keeps running. " +
+        "Flux reports: UpgradeFailed: pods never got ready. " +
+        "See `kubectl describe helmrelease/podinfo --namespace flux-system` for more, then fix it with a commit: a " +
+        "better release, other values, or a revert of the promotion together with a `deny` of its version.",
     );
   });
 
-  it("is first why the upgrade failed, and then that it was rolled back", async () => {
+  it("has the reason of the failed upgrade first, then the rollback", async () => {
     const message = await told([
       { type: "Ready", status: "False", reason: "RollbackSucceeded", message: "rolled back to podinfo.v1" },
       { type: "Released", status: "False", reason: "UpgradeFailed", message: "pods never got ready" },
@@ -39,61 +39,61 @@ describe("what is told of a failed operation", () => {
     ]);
     assert.match(
       message ?? "",
-      /Flux says: UpgradeFailed: pods never got ready; RollbackSucceeded: rolled back to podinfo\.v1\. See/,
+      /Flux reports: UpgradeFailed: pods never got ready; RollbackSucceeded: rolled back to podinfo\.v1\. See/,
     );
   });
 
-  it("is not that the API server has failed or refused, where Flux says so of its own requests", async () => {
+  it("does not blame the API server for errors that Flux reports about its own requests", async () => {
     for (const words of ["dial tcp 10.0.0.3:443: connect: connection refused", 'is forbidden: User "f" cannot get']) {
       const errors = [`${late.errors[0] ?? ""}: ${words}`];
       assert.match((await told([], { ...late, errors })) ?? "", /did not become ready in time/);
     }
   });
 
-  it("is why a source could not be fetched, also in the moment in which Flux tries it again", async () => {
+  it("has the reason why a source was not fetched, also while Flux retries", async () => {
     const failed = { type: "FetchFailed", status: "True", reason: "GitOperationFailed", message: "no such commit" };
     const trying = { type: "Ready", status: "Unknown", reason: "Progressing", message: "building artifact" };
     assert.match(
       (await told([trying, failed])) ?? "",
-      /Flux says: GitOperationFailed: no such commit; Progressing: building artifact\. See/,
+      /Flux reports: GitOperationFailed: no such commit; Progressing: building artifact\. See/,
     );
     const over = { ...trying, status: "False", reason: failed.reason, message: failed.message };
-    assert.match((await told([over, failed])) ?? "", /Flux says: GitOperationFailed: no such commit\. See/);
+    assert.match((await told([over, failed])) ?? "", /Flux reports: GitOperationFailed: no such commit\. See/);
   });
 
-  it("is that Flux has not got to the object, where it says nothing of it", async () => {
-    assert.match((await told([])) ?? "", /Flux has not got to it; see whether its controllers run\./);
+  it("says that Flux has not processed an object without conditions", async () => {
+    assert.match((await told([])) ?? "", /Flux has not processed it yet: check that its controllers run\./);
   });
 
-  it("is the command that shows why, in the right cluster, where the cluster cannot be asked", async () => {
+  it("has the command for the right cluster if the cluster does not answer", async () => {
     const message = await explainFailure(late, "production", () => Promise.reject(new Error("connect ECONNREFUSED")));
     assert.match(
       message ?? "",
-      /Why could not be read \(connect ECONNREFUSED\)\. .*`kubectl describe helmrelease\/podinfo --namespace flux-system --context production`/,
+      /Cannot read the reason \(connect ECONNREFUSED\)\. .*`kubectl describe helmrelease\/podinfo --namespace flux-system --context production`/,
     );
   });
 
   const urn = "urn:pulumi:prod::shared-authority::shared-authority:index:Tenant$kubernetes:core/v1:Namespace::podinfo";
   const home = { urn, name: "podinfo", type: "kubernetes:core/v1:Namespace", failedOperation: "create" };
 
-  it("is what to do with an object that exists already: ours, or somebody else's", async () => {
+  it("has the fix for an object that already exists, ours or somebody else's", async () => {
     const message = await told([], { ...home, errors: ['namespaces "podinfo" already exists'] });
-    assert.match(message ?? "", /interrupted before, `npx authority recover --stack prod` takes over/);
-    assert.match(message ?? "", /`kubectl get namespace\/podinfo --output yaml`; then either delete it/);
+    assert.match(message ?? "", /interrupted, run `npx authority recover --stack prod`, which takes over/);
+    assert.match(message ?? "", /`kubectl get namespace\/podinfo --output yaml`, then either delete it/);
     assert.ok(
       message?.includes(`\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack prod --target '${urn}'\``),
       message,
     );
   });
 
-  it("is that nothing was touched, where the cluster does not answer", async () => {
+  it("says that nothing was changed if the cluster does not answer", async () => {
     const errors = [
       "configured Kubernetes cluster is unreachable: Get https://10.0.0.1/openapi/v2?timeout=32s: refused",
     ];
     const message = await told([], { ...home, errors });
-    assert.match(message ?? "", /^Namespace podinfo was not touched: the cluster does not answer/);
+    assert.match(message ?? "", /^Namespace podinfo was not changed: the cluster does not answer/);
     assert.match(message ?? "", /`kubernetes:kubeconfig` and `kubernetes:context`/);
-    assert.match(message ?? "", /made before is in the state; run `npx authority up --stack prod` again/);
+    assert.match(message ?? "", /Then run `npx authority up --stack prod` again to deploy the rest/);
   });
 
   const failures = [
@@ -109,34 +109,34 @@ describe("what is told of a failed operation", () => {
     'Patch "https://10.0.0.1/api/v1/namespaces/podinfo": net/http: TLS handshake timeout',
   ];
   for (const error of failures) {
-    it(`is that what was made is in the state, and what does the rest, after: ${error}`, async () => {
+    it(`says what is in the state and how to deploy the rest after: ${error}`, async () => {
       const message = await explainFailure({ ...home, errors: [error] }, "production", () => Promise.resolve([]));
       assert.equal(
         message,
-        "Namespace podinfo failed since the API server did, or since the connection to it was lost. What was made " +
-          "before is in the state. Once `kubectl get --raw /readyz --context production` says `ok`, run " +
-          "`npx authority up --stack prod` again, which does the rest.",
+        "Namespace podinfo failed because the API server failed or the connection to it was lost. Everything that was " +
+          "created before is in the state. When `kubectl get --raw /readyz --context production` prints `ok`, run " +
+          "`npx authority up --stack prod` again to deploy the rest.",
       );
     });
   }
 
-  it("is whose credentials to use, where these may not do this", async () => {
+  it("says whose credentials to use if these have no permission", async () => {
     const errors = ['namespaces is forbidden: User "jo" cannot create resource "namespaces" in API group ""'];
     assert.match(
       (await told([], { ...home, errors })) ?? "",
-      /^Namespace podinfo was refused: .* Use those of the platform team .* `npx authority up --stack prod` again/,
+      /^Namespace podinfo was refused: .* Use the platform team's credentials .* `npx authority up --stack prod` again/,
     );
   });
 
-  it("is what may hold an object that is not gone", async () => {
+  it("says what may block a deletion", async () => {
     const { newInputs: oldInputs, ...deleted } = { ...late, failedOperation: "delete" };
     assert.match(
       (await told([], { ...deleted, oldInputs })) ?? "",
-      /^podinfo: HelmRelease flux-system\/podinfo was not gone in time\. A finalizer may hold it/,
+      /^podinfo: HelmRelease flux-system\/podinfo was not deleted in time\. A finalizer may block it/,
     );
   });
 
-  it("is nothing more than the raw message, where that says it all", async () => {
+  it("is missing if the raw message is sufficient", async () => {
     const errors = [
       "admission webhook denied the request",
       'Internal error occurred: failed calling webhook "v.example.com": dial tcp: connect: connection refused',

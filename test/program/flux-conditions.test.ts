@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConditions } from "../../src/program/flux-conditions";
 
-describe("what Flux says of an object", () => {
+describe("readConditions", () => {
   const object = {
     apiVersion: "source.toolkit.fluxcd.io/v1",
     kind: "GitRepository",
@@ -33,7 +33,7 @@ describe("what Flux says of an object", () => {
       "current-context": "elsewhere",
       clusters: [
         { name: "lab", cluster: { server: `http://127.0.0.1:${port}/base/`, "insecure-skip-tls-verify": true } },
-        { name: "elsewhere", cluster: { server: "https://127.0.0.1:9" } },
+        { name: "elsewhere", cluster: { server: "https://127.0.0.1:2" } },
       ],
       users: [{ name: "deployer", user: { token: "t0k3n" } }],
       contexts: [
@@ -45,7 +45,7 @@ describe("what Flux says of an object", () => {
 
   after(() => server.close());
 
-  it("is read with the credentials and the context that the provider has", async () => {
+  it("uses the credentials and the context of the provider", async () => {
     answer = {
       status: 200,
       body: { metadata: { generation: 1 }, status: { observedGeneration: 1, conditions: [failed] } },
@@ -57,7 +57,7 @@ describe("what Flux says of an object", () => {
     });
   });
 
-  it("is read by a kubeconfig that is named by its path, too", async () => {
+  it("takes a kubeconfig by its path", async () => {
     const folder = await mkdtemp(join(tmpdir(), "shared-authority-"));
     try {
       const path = join(folder, "config");
@@ -68,7 +68,7 @@ describe("what Flux says of an object", () => {
     }
   });
 
-  it("is nothing as long as it says it of what was before", async () => {
+  it("omits conditions of an older generation", async () => {
     const conditions = [{ ...failed, observedGeneration: 1 }];
     answer = { status: 200, body: { metadata: { generation: 2 }, status: { observedGeneration: 1, conditions } } };
     assert.deepEqual(await readConditions({ kubeconfig, context: "lab" }, object), []);
@@ -76,7 +76,7 @@ describe("what Flux says of an object", () => {
     assert.deepEqual(await readConditions({ kubeconfig, context: "lab" }, object), []);
   });
 
-  it("is an error that says why, where it cannot be read", async () => {
+  it("fails with the reason", async () => {
     answer = { status: 403, body: { message: "no" } };
     await assert.rejects(readConditions({ kubeconfig, context: "lab" }, object), /the API server answered 403/);
     await assert.rejects(readConditions({ kubeconfig }, object), /ECONNREFUSED/);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { previousRelease } from "../../src/program/previous-release";
+import { previousRelease, withPrevious } from "../../src/program/previous-release";
 import type { Tenant } from "../../src/config/stack-config";
 import type { Evidence } from "../../src/release/evidence";
 import { exampleTenant } from "../manifests/example-stack";
@@ -14,13 +14,13 @@ const tenant = (deny: readonly string[] = [], declared: Partial<Tenant> = {}): T
   ...declared,
 });
 
-describe("the release whose source is kept", () => {
-  it("is none at the first deploy", () => {
+describe("previousRelease", () => {
+  it("is undefined at the first deploy", () => {
     assert.equal(previousRelease(tenant(), release("6.14.0"), undefined), undefined);
     assert.equal(previousRelease(tenant(), release("6.14.0"), {}), undefined);
   });
 
-  it("is the one that ran before a promotion, and before a rollback", () => {
+  it("is the release that ran before a promotion or a rollback", () => {
     const promoted = previousRelease(tenant(), release("6.14.1"), { evidence: release("6.14.0") });
     assert.equal(promoted?.version, "6.14.0");
     const back = previousRelease(tenant(), release("6.14.0"), {
@@ -38,12 +38,12 @@ describe("the release whose source is kept", () => {
     assert.deepEqual(previous, release("6.14.0"));
   });
 
-  it("is none when the policy denies it: nobody will go back to it", () => {
+  it("is undefined if the policy no longer allows it", () => {
     assert.equal(previousRelease(tenant(["6.14.1"]), release("6.14.0"), { evidence: release("6.14.1") }), undefined);
     assert.equal(previousRelease(tenant(), release("6.14.0"), { evidence: release("5.0.0") }), undefined);
   });
 
-  it("is none by what the tenant declares now: the policy pack would block its source at every `up`", () => {
+  it("is undefined if it breaks the promise by what the tenant declares now", () => {
     const last = { evidence: release("6.14.0") };
     assert.deepEqual(previousRelease(tenant(), release("6.14.1"), last), release("6.14.0"));
     for (const declared of [
@@ -55,10 +55,24 @@ describe("the release whose source is kept", () => {
     }
   });
 
-  it("is none of another repository or chart, which the tenant no longer declares", () => {
+  it("is undefined if it has another repository or chart than the tenant declares", () => {
     const moved = release("6.14.0", { repository: "https://github.com/elsewhere/podinfo" });
     assert.equal(previousRelease(tenant(), release("6.14.1"), { evidence: moved }), undefined);
     const other = release("6.14.0", { chart: "./charts/other" });
     assert.equal(previousRelease(tenant(), release("6.14.1"), { evidence: other }), undefined);
+  });
+});
+
+describe("withPrevious", () => {
+  it("reads the outputs of version 0.1, so that the first `up` after the upgrade deletes no source", () => {
+    const [current, before] = [release("6.14.1"), release("6.14.0")];
+    const outputs = withPrevious({ podinfo: { evidence: current, kept: before }, cart: { evidence: current } });
+    assert.deepEqual(outputs, { podinfo: { evidence: current, previous: before }, cart: { evidence: current } });
+    assert.deepEqual(previousRelease(tenant(), current, outputs.podinfo), before);
+  });
+
+  it("leaves today's outputs as they are", () => {
+    const outputs = { podinfo: { evidence: release("6.14.1"), previous: release("6.14.0") } };
+    assert.deepEqual(withPrevious(outputs), outputs);
   });
 });

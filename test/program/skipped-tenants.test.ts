@@ -2,18 +2,18 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { skippedTenants, skippedText, skippedVariable } from "../../src/program/skipped-tenants";
 
-describe("the tenants that an `up` leaves as they are", () => {
+describe("skippedTenants", () => {
   afterEach(() => {
     Reflect.deleteProperty(process.env, skippedVariable);
   });
 
-  it("are none where nobody says so", () => {
+  it("is empty without the variable", () => {
     assert.deepEqual(skippedTenants("prod"), []);
     process.env[skippedVariable] = "";
     assert.deepEqual(skippedTenants("prod"), []);
   });
 
-  it("are those that were written down, with what is known of them", () => {
+  it("reads what skippedText wrote", () => {
     const tenants = [
       { name: "cart", isNew: false },
       { name: "new", isNew: true },
@@ -24,14 +24,14 @@ describe("the tenants that an `up` leaves as they are", () => {
     assert.deepEqual(skippedTenants("prod"), tenants);
   });
 
-  it("are refused where no `authority up` of this stack runs that says so: the engine would delete what they have", () => {
+  it("refuses a value that no running `authority up` of this stack has set", () => {
     const { pid: ended } = spawnSync(process.execPath, ["--version"]);
     const others = [`${process.pid}@test,cart`, `${process.pid},cart`, `${ended}@prod,cart`];
     for (const text of ["cart", "cart,pay", "prod,cart", "@prod,cart", "0@prod,cart", "-1@prod,cart", ...others]) {
       process.env[skippedVariable] = text;
       assert.throws(
         () => skippedTenants("prod"),
-        new RegExp(`^Error: SHARED_AUTHORITY_HELD is "${text}".*Unset it;`),
+        new RegExp(`^Error: SHARED_AUTHORITY_SKIPPED is "${text}".*Unset it;`),
         text,
       );
     }

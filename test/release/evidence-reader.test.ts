@@ -11,13 +11,7 @@ import { pushChart, pushImage } from "../../demo/push";
 import type { Evidence } from "../../src/release/evidence";
 import { createEvidenceReader, type EvidenceReader } from "../../src/release/evidence-reader";
 import { withEvidence, type Lock } from "../../src/release/lock";
-import {
-  resolveAgain,
-  resolveBranch,
-  resolveBranches,
-  resolveReleases,
-  resolveRelease,
-} from "../../src/release/resolve";
+import { resolveAgain, resolveBranch, resolveRelease, resolveStack } from "../../src/release/resolve";
 import { verifyLock } from "../../src/release/verify";
 import { temporaryDirectory } from "../support/directory";
 import { chartAt, makeRepository } from "./scratch-repository";
@@ -91,7 +85,7 @@ describe("releases on a Git server and in a registry", () => {
       images: [{ reference: `${host}/team/app:1.0.0`, digest: evidence.images[0]?.digest }],
     });
     assert.deepEqual(await resolveRelease(tenant(), noLock, makeReader()), {
-      tenant: "app",
+      tenant: tenant(),
       source: "read",
       evidence,
       reasons: [],
@@ -178,7 +172,7 @@ describe("releases on a Git server and in a registry", () => {
     );
     assert.equal(resolution.reasons.length, 2);
     assert.deepEqual(await resolveRelease(tenant(), lock, noReader), {
-      tenant: "app",
+      tenant: tenant(),
       source: "lock",
       evidence,
       reasons: [],
@@ -212,11 +206,11 @@ describe("releases on a Git server and in a registry", () => {
     const tenants = Array.from({ length: 30 }, (_, index) =>
       tenant({ name: `app-${index}`, tag: ["1.0.0", "1.1.0", "1.3.0"][index % 3] }),
     );
-    const config = { tenants, branch: "master" } as unknown as StackConfig;
+    const config = { tenants, follow: "tags" } as unknown as StackConfig;
     const reader = makeReader();
-    const resolutions = await resolveReleases(config, noLock, reader);
+    const { tenants: resolutions } = await resolveStack(config, noLock, reader);
     assert.deepEqual(
-      resolutions.map((one) => one.tenant),
+      resolutions.map((one) => one.tenant.name),
       tenants.map(({ name }) => name),
     );
     assert.deepEqual(
@@ -225,7 +219,7 @@ describe("releases on a Git server and in a registry", () => {
     );
     await gitServer.close();
     await registry.close();
-    assert.deepEqual(await resolveReleases(config, noLock, reader), resolutions);
+    assert.deepEqual((await resolveStack(config, noLock, reader)).tenants, resolutions);
     registry = await serveRegistry();
     gitServer = await serveGit({ root: directory() });
   });
@@ -267,7 +261,7 @@ describe("releases on a Git server and in a registry", () => {
     await push("1.0.0", "0123");
     assert.match(
       (await resolveAgain(tenant({ chart }), evidence, makeReader())).reasons.join("\n"),
-      /^the chart's digest was "sha256:\w+", and is "sha256:\w+"\n`authority verify` tells [^\n]*, and lock it again$/,
+      /^the chart's digest was "sha256:\w+", and is "sha256:\w+"\n`authority verify` lists [^\n]* and lock it again$/,
     );
     assert.match(
       (await resolveRelease(tenant({ chart }), noLock, makeReader())).reasons.join(),
@@ -289,9 +283,9 @@ describe("releases on a Git server and in a registry", () => {
     );
     const config = {
       tenants: [tenant(), tenant({ name: "b", repository: `${gitServer.url}/none.git` })],
-      branch: "master",
+      follow: "branch",
     } as unknown as StackConfig;
-    const [good, bad] = await resolveBranches(config, makeReader());
+    const [good, bad] = (await resolveStack(config, noLock, makeReader())).tenants;
     assert.deepEqual([good?.source, bad?.source], ["read", "none"]);
     assert.match(bad?.reasons.join() ?? "", /the branch "master" in .*none\.git cannot be read/);
   });

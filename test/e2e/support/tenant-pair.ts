@@ -7,7 +7,7 @@ import type { Cluster, LiveObject, ObjectReference } from "../../lab/cluster";
 import type { Lab } from "../../lab/lab";
 import { exampleChart } from "../../../demo/example-chart";
 import { pushImage } from "../../../demo/push";
-import { resolvedSource, tenantManifests, tenantSpecs } from "../../../src/manifests/stack-objects";
+import { stackObjects } from "../../../src/manifests/stack-objects";
 import type { KubernetesObject } from "../../../src/manifests/object";
 import type { Evidence } from "../../../src/release/evidence";
 import { podinfoTags } from "../../support/podinfo-repository";
@@ -181,9 +181,9 @@ export class TenantPair {
     const declared = config.tenants.find(({ name }) => name === tenant.name);
     if (declared === undefined) throw new Error(`The stack file declares no tenant ${tenant.name}.`);
     const evidence = await tenant.evidence(version);
-    const objects = tenantManifests(tenantSpecs(config, { ...declared, tag: version }, resolvedSource(evidence)));
+    const resolved = { tenant: { ...declared, tag: version }, source: "read" as const, evidence, reasons: [] };
     let last: LiveObject | undefined;
-    for (const object of objects) {
+    for (const { object } of stackObjects({ config, tenants: [resolved] })) {
       this.applied.set(`${object.kind}/${object.metadata.name}`, object);
       last = await this.cluster.apply(object);
     }
