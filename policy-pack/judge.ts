@@ -28,7 +28,7 @@ let runs = 0;
  * Runs policies over objects without an engine, as the engine would: each object by itself, in the order in which the
  * program registers them, and then the stack as a whole.
  *
- * The stack's decisions are read from the config of the Pulumi runtime; the caller sets it first
+ * The stack's config is read from the Pulumi runtime; the caller sets it first
  * (`pulumi.runtime.setAllConfig`), as the engine does.
  *
  * @param config enforcement levels and settings by the policy's name

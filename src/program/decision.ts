@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { engineConfigProblems } from "../config/engine-config";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { describeProblem, ProblemsError } from "../config/problem";
-import { stackConfigOf, readStackFile } from "../config/read-stack-config";
+import { readConfigFiles, stackConfigOf } from "../config/read-stack-config";
 import { resolvedSource, imagePolicySpec } from "../manifests/stack-objects";
 import type { ImagePolicySpec } from "../manifests/image-policy";
 import type { ResolvedSource } from "../manifests/source";
@@ -63,9 +63,9 @@ const newestAllowedMs = 10_000;
  */
 export async function decide(root: string, stack: string): Promise<Decision> {
   try {
-    const file = readStackFile(root, stack);
-    const config = stackConfigOf(root, file);
-    refuse("The stack's config", engineConfigProblems(file, pulumi.runtime.allConfig()).map(describeProblem));
+    const files = readConfigFiles(root, stack);
+    const config = stackConfigOf(files);
+    refuse("The stack's config", engineConfigProblems(files, pulumi.runtime.allConfig()).map(describeProblem));
     if (!pulumi.runtime.isDryRun()) await refuseUncommitted(config);
     const reader = createEvidenceReader();
     const skipped = skippedTenants(stack);

@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { StackConfig } from "../../src/config/stack-config";
 import { ProblemsError } from "../../src/config/problem";
-import { listStacks, readAllStackConfigs, readStackConfig, readStackFile } from "../../src/config/read-stack-config";
+import { listStacks, readAllStackConfigs, readConfigFiles, readStackConfig } from "../../src/config/read-stack-config";
 import { defaultQuota } from "../../src/config/tenant-schema";
 import { temporaryDirectory } from "../support/directory";
 import { goodStack, writeInput } from "./bad-inputs";
 
 const project = resolve(".");
 
-describe("readFleet", () => {
+describe("readStackConfig", () => {
   const root = temporaryDirectory();
 
   function read(text: string, files: Readonly<Record<string, string>> = {}): StackConfig {
@@ -93,7 +93,6 @@ describe("readFleet", () => {
       root: root(),
       file: "Pulumi.prod.yaml",
       follow: "tags",
-      branch: "master",
       authorityNamespace: "flux-system",
       delivery: { kind: "cluster" },
       cluster: {},
@@ -108,6 +107,7 @@ describe("readFleet", () => {
           images: ["registry.example.com/shop"],
           insecureRegistry: false,
           tag: "1.4.0",
+          branch: "master",
           prefix: { git: "", chart: "", image: "" },
           releasedFrom: ["master"],
           policy: { range: ">=1.0.0 <2.0.0", automation: "manual", deny: [] },
@@ -153,11 +153,6 @@ describe("readFleet", () => {
       const [, shop] = read(`${goodStack}      registrySecret: ${secret}\n${bank}`).tenants;
       assert.equal(shop?.registrySecret, secret);
     }
-  });
-
-  it("takes line separators between quotes, which every reader of YAML reads alike", () => {
-    const content = 'a: "x\u2028y"\nb: \'x\u2029y\'\nc: "\\x85"\n';
-    assert.equal(read(goodStack, { "tenants/shop/values.yaml": content }).tenants[0]?.values[0]?.content, content);
   });
 
   it("takes CRLF, a byte order mark, and a stack without tenants", () => {
@@ -238,9 +233,9 @@ describe("readFleet", () => {
   });
 });
 
-describe("readStackFile", () => {
+describe("readConfigFiles", () => {
   it("keeps the text, the comments and the ranges of the file", () => {
-    const { text, document, config } = readStackFile(project, "prod");
+    const { text, document, config } = readConfigFiles(project, "prod").stack;
     assert.equal(text, readFileSync("Pulumi.prod.yaml", "utf8"));
     assert.match(document.toString(), /\{"\$imagepolicy": "flux-system:podinfo:tag"\}/);
     assert.ok(config?.range);

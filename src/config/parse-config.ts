@@ -1,0 +1,116 @@
+/** The one parser of our settings, whether they come from files or from the engine. */
+import type { z } from "zod";
+import { mergeTenant, type MergedTenant } from "./merge-tenant";
+import { isMapping, type Report } from "./report";
+import { checkRules } from "./rules";
+import {
+  applicationSchema,
+  defaultsSchema,
+  namesSchema,
+  stackSchema,
+  type StackSettings,
+  tenantSchema,
+} from "./schema";
+import { checkSchema } from "./schema-problems";
+import type { ConfigRepository, StackConfig, Tenant, ValuesFile } from "./stack-config";
+
+/** What a stack's settings do not say. */
+export interface StackFacts extends Pick<StackConfig, "stack" | "root" | "file"> {
+  /** Reads a tenant's special config. Problems go to the report. */
+  valuesOf(tenant: string, declared: unknown): readonly ValuesFile[];
+  /** The line of a tenant's entry, 1-based. */
+  lineOf(tenant: string): number;
+}
+
+/** A stack's settings, parsed. */
+export interface ParsedConfig {
+  /** The stack's own keys; absent where one of them has a problem. */
+  readonly settings?: StackSettings;
+  /** Absent where anything has a problem. */
+  readonly config?: StackConfig;
+  /** The tenants whose own entry, application and defaults have no problem. */
+  readonly tenants: readonly MergedTenant[];
+}
+
+/** Turns settings into a stack's config. Everything that is wrong goes to the report, at once. */
+export function parseConfig(report: Report, facts: StackFacts): ParsedConfig {
+  const { applications, defaults = {}, tenants, ...own } = report.settings;
+  const settings = checkSchema(report, stackSchema(), own, []);
+  const inherited = {
+    follow: own.follow === "tags" || own.follow === "branch" ? own.follow : undefined,
+    branch: settings?.branch,
+    defaults: checkSchema(report, defaultsSchema(), defaults, ["defaults"]),
+    applications: parseEntries(report, "applications", applications, applicationSchema()),
+  } as const;
+  const entries = parseEntries(report, "tenants", tenants, tenantSchema());
+  const values = new Map<string, readonly ValuesFile[]>();
+  const merged: MergedTenant[] = [];
+  for (const [name, entry] of entries) {
+    const raw = isMapping(tenants) ? tenants[name] : undefined;
+    values.set(name, facts.valuesOf(name, isMapping(raw) ? raw.values : undefined));
+    const tenant = entry && mergeTenant(report, inherited, name, entry);
+    if (tenant !== undefined) merged.push(tenant);
+  }
+  checkRules(report, { stack: facts.stack, follow: inherited.follow, settings, tenants: merged });
+  if (settings === undefined || report.problems.length > 0) return { settings, tenants: merged };
+  const complete = merged.map((tenant) => toTenant(tenant, values.get(tenant.name) ?? [], facts.lineOf(tenant.name)));
+  return { settings, tenants: merged, config: toStackConfig(settings, facts, complete) };
+}
+
+/** Each entry by itself, so that the problems of one hide no other's: `undefined` where it has problems. */
+function parseEntries<S extends z.ZodType>(
+  report: Report,
+  key: keyof typeof namesSchema,
+  value: unknown,
+  schema: S,
+): ReadonlyMap<string, z.output<S> | undefined> {
+  if (value === undefined) return new Map();
+  checkSchema(report, namesSchema[key](), value, [key]);
+  const names = isMapping(value) ? Object.keys(value) : [];
+  return new Map(
+    // A name that is not a DNS label could lead anywhere in the file system.
+    names
+      .filter((name) => !report.has([key, name]))
+      .map((name) => [name, checkSchema(report, schema, (value as Record<string, unknown>)[name], [key, name])]),
+  );
+}
+
+function toStackConfig(
+  { delivery, configRepository, branch: _branch, ...settings }: StackSettings,
+  { stack, root, file }: StackFacts,
+  tenants: readonly Tenant[],
+): StackConfig {
+  return {
+    stack,
+    root,
+    file,
+    ...settings,
+    ...(configRepository && { configRepository: toConfigRepository(stack, configRepository) }),
+    delivery: delivery === "cluster" ? { kind: "cluster" } : { kind: "manifests", directory: delivery.manifests },
+    tenants: tenants.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+  };
+}
+
+function toConfigRepository(
+  stack: string,
+  { secret, promotionBranch = `promotions/${stack}`, ...rest }: NonNullable<StackSettings["configRepository"]>,
+): ConfigRepository {
+  return { ...rest, promotionBranch, ...(secret !== undefined && { secretName: secret }) };
+}
+
+/** Where a branch is followed, the range decides nothing. */
+const anyVersion = "*";
+
+function toTenant({ name, settings }: MergedTenant, values: readonly ValuesFile[], line: number): Tenant {
+  const { namespace = name, chart = "", image = [], policy, ...rest } = settings;
+  return {
+    ...rest,
+    name,
+    namespace,
+    chart: chart.startsWith("oci://") ? { kind: "oci", url: chart } : { kind: "git", path: chart },
+    images: image as readonly [string, ...string[]],
+    policy: { ...policy, range: policy.range ?? anyVersion },
+    values,
+    line,
+  };
+}
