@@ -1,7 +1,7 @@
 /** Config as Pulumi's engine gives it to programs and policies: by full key, texts, and JSON for mappings and lists. */
 import { isDeepStrictEqual } from "node:util";
 import { parseConfig } from "./parse-config";
-import { type Problem, ProblemsError } from "./problem";
+import type { Problem } from "./problem";
 import { pathText, projectPrefix, Report, type Settings } from "./report";
 import { settingsOfFiles } from "./read-stack-config";
 import type { StackConfig } from "./stack-config";
@@ -19,18 +19,15 @@ export function engineConfigOf(files: ConfigFiles): EngineConfig {
 }
 
 /**
- * A stack's config as the engine gives it, without values files: `values` is empty for each tenant. A program that has
- * no config of ours follows tags and has no tenants.
+ * A stack's config as the engine gives it, without values files: `values` is empty for each tenant. The rules between keys
+ * are left to the policies. A program that has no config of ours follows tags and has no tenants.
  *
  * @throws ProblemsError with everything that is wrong, at once
  */
 export function stackConfigOfEngine(stack: string, engine: EngineConfig): StackConfig {
   const file = stackFilePath(stack);
   const report = new Report({ follow: "tags", ...settingsOfEngine(engine) }, { at: () => ({ file }) });
-  const facts = { stack, root: "", file, valuesOf: () => [], lineOf: () => 1 };
-  const { config } = parseConfig(report, facts);
-  if (config === undefined) throw new ProblemsError(report.problems);
-  return config;
+  return parseConfig(report, { stack, root: "", file, valuesOf: () => [], lineOf: () => 1 }).config();
 }
 
 function settingsOfEngine(engine: EngineConfig): Settings {

@@ -5,6 +5,7 @@
 import { isScalar } from "yaml";
 import type { MergedTenant } from "./merge-tenant";
 import { isMapping, type Report } from "./report";
+import type { ParsedConfig } from "./parse-config";
 import { isAutomated } from "./rules";
 import { entryAt, type StackFile } from "./stack-file";
 
@@ -23,12 +24,8 @@ interface Marker {
  * Flux writes every value that has its marker. So the values of an automated tenant need the markers, and nothing else
  * may have one.
  */
-export function checkMarkers(
-  report: Report,
-  file: StackFile,
-  authorityNamespace: string,
-  tenants: readonly MergedTenant[],
-): void {
+export function checkMarkers(report: Report, file: StackFile, { settings, tenants }: ParsedConfig): void {
+  if (settings === undefined) return;
   const markers = new Map(markersOf(file).map((marker) => [marker.line, marker]));
   const checked = new Map(tenants.map((tenant) => [tenant.name, tenant]));
   for (const name of isMapping(report.settings.tenants) ? Object.keys(report.settings.tenants) : []) {
@@ -38,7 +35,7 @@ export function checkMarkers(
       // The comment is on the line on which the value ends.
       const { line } = file.lineCounter.linePos(node.range[1]);
       const tenant = checked.get(name);
-      const target = `${authorityNamespace}:${name}:${field}`;
+      const target = `${settings.authorityNamespace}:${name}:${field}`;
       const [message, fix] = (tenant && markerProblem(tenant, target, markers.get(line))) ?? [];
       if (message !== undefined) report.add(["tenants", name, field], message, fix);
       markers.delete(line);

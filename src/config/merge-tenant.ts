@@ -1,4 +1,5 @@
 import { type ConfigPath, type Report, valueAt } from "./report";
+import { applicationSchema } from "./schema";
 import type { Follow, Policy, Tenant } from "./stack-config";
 import { suggestion } from "./suggestion";
 import { type ApplicationEntry, builtInDefaults, type DefaultsEntry, type TenantEntry } from "./tenant-schema";
@@ -8,8 +9,8 @@ type Derived = "name" | "namespace" | "chart" | "images" | "values" | "line" | "
 /** What a tenant's own entry, its application and the defaults say together. */
 export interface TenantSettings extends Omit<Tenant, Derived> {
   readonly namespace?: string;
-  readonly chart?: string;
-  readonly image?: readonly string[];
+  readonly chart: string;
+  readonly image: readonly string[];
   readonly policy: Omit<Policy, "range"> & { readonly range?: string };
 }
 
@@ -36,7 +37,7 @@ const mergedKeys = ["policy", "prefix", "limits", "network"] as const;
 /**
  * Merges a tenant's entry over its application, the defaults, the stack's branch and the built-in defaults.
  *
- * @returns nothing where an entry that it inherits from has problems or is unknown
+ * @returns nothing where an entry that it inherits from has problems or is unknown, or where chart or image is missing
  */
 export function mergeTenant(
   report: Report,
@@ -64,6 +65,17 @@ export function mergeTenant(
   const layers = [{ branch }, defaults, inherited, entry] as readonly TenantEntry[];
   let settings: Readonly<Record<string, unknown>> = builtInDefaults;
   for (const layer of layers) settings = mergeOver(settings, layer);
+  for (const key of ["chart", "image"] as const) {
+    if (settings[key] !== undefined) continue;
+    const expected = applicationSchema().shape[key].safeParse(null).error?.issues[0]?.message ?? key;
+    const message = `This key is missing; expected ${expected}.`;
+    report.add(
+      ["tenants", name, key],
+      message,
+      isDeclared ? undefined : applicationHint(name, [...applications.keys()]),
+    );
+  }
+  if (settings.chart === undefined || settings.image === undefined) return undefined;
   const merged = settings as unknown as TenantSettings;
   // A default automation concerns the tenants that have a version to change.
   const hasVersion = follow !== "branch" || merged.branchImage !== undefined;
@@ -73,6 +85,13 @@ export function mergeTenant(
     settings: { ...merged, policy: { ...merged.policy, automation } },
     entries: [["tenants", name], ...(isDeclared ? [["applications", application]] : []), ["defaults"], []],
   };
+}
+
+/** A tenant without a chart or an image was meant to have an application. */
+function applicationHint(name: string, applications: readonly string[]): string | undefined {
+  return applications.length === 0
+    ? undefined
+    : `\`Pulumi.yaml\` declares no application \`${name}\`: name one with \`application\`. ${suggestion(name, applications)}`;
 }
 
 function mergeOver(below: Readonly<Record<string, unknown>>, layer: TenantEntry): Readonly<Record<string, unknown>> {

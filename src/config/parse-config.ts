@@ -1,8 +1,8 @@
 /** The one parser of our settings, whether they come from files or from the engine. */
 import type { z } from "zod";
 import { mergeTenant, type MergedTenant } from "./merge-tenant";
-import { isMapping, type Report } from "./report";
-import { checkRules } from "./rules";
+import { ProblemsError } from "./problem";
+import { isMapping, type Report, valueAt } from "./report";
 import {
   applicationSchema,
   defaultsSchema,
@@ -12,7 +12,7 @@ import {
   tenantSchema,
 } from "./schema";
 import { checkSchema } from "./schema-problems";
-import type { ConfigRepository, StackConfig, Tenant, ValuesFile } from "./stack-config";
+import type { ConfigRepository, Follow, StackConfig, Tenant, ValuesFile } from "./stack-config";
 
 /** What a stack's settings do not say. */
 export interface StackFacts extends Pick<StackConfig, "stack" | "root" | "file"> {
@@ -24,37 +24,50 @@ export interface StackFacts extends Pick<StackConfig, "stack" | "root" | "file">
 
 /** A stack's settings, parsed. */
 export interface ParsedConfig {
+  readonly stack: string;
+  readonly follow?: Follow;
   /** The stack's own keys; absent where one of them has a problem. */
   readonly settings?: StackSettings;
-  /** Absent where anything has a problem. */
-  readonly config?: StackConfig;
   /** The tenants whose own entry, application and defaults have no problem. */
   readonly tenants: readonly MergedTenant[];
+  /**
+   * The whole config.
+   *
+   * @throws ProblemsError with all problems of the report, if there are any
+   */
+  config(): StackConfig;
 }
 
-/** Turns settings into a stack's config. Everything that is wrong goes to the report, at once. */
+/** Parses a stack's settings against the schema and merges its tenants. Everything that is wrong goes to the report. */
 export function parseConfig(report: Report, facts: StackFacts): ParsedConfig {
   const { applications, defaults = {}, tenants, ...own } = report.settings;
   const settings = checkSchema(report, stackSchema(), own, []);
+  const follow: Follow | undefined = own.follow === "tags" || own.follow === "branch" ? own.follow : undefined;
   const inherited = {
-    follow: own.follow === "tags" || own.follow === "branch" ? own.follow : undefined,
+    follow,
     branch: settings?.branch,
     defaults: checkSchema(report, defaultsSchema(), defaults, ["defaults"]),
     applications: parseEntries(report, "applications", applications, applicationSchema()),
-  } as const;
+  };
   const entries = parseEntries(report, "tenants", tenants, tenantSchema());
   const values = new Map<string, readonly ValuesFile[]>();
   const merged: MergedTenant[] = [];
   for (const [name, entry] of entries) {
-    const raw = isMapping(tenants) ? tenants[name] : undefined;
-    values.set(name, facts.valuesOf(name, isMapping(raw) ? raw.values : undefined));
+    values.set(name, facts.valuesOf(name, valueAt(tenants, [name, "values"])));
     const tenant = entry && mergeTenant(report, inherited, name, entry);
     if (tenant !== undefined) merged.push(tenant);
   }
-  checkRules(report, { stack: facts.stack, follow: inherited.follow, settings, tenants: merged });
-  if (settings === undefined || report.problems.length > 0) return { settings, tenants: merged };
-  const complete = merged.map((tenant) => toTenant(tenant, values.get(tenant.name) ?? [], facts.lineOf(tenant.name)));
-  return { settings, tenants: merged, config: toStackConfig(settings, facts, complete) };
+  return {
+    stack: facts.stack,
+    follow,
+    settings,
+    tenants: merged,
+    config() {
+      if (settings === undefined || report.problems.length > 0) throw new ProblemsError(report.problems);
+      const whole = merged.map((tenant) => toTenant(tenant, values.get(tenant.name) ?? [], facts.lineOf(tenant.name)));
+      return toStackConfig(settings, facts, whole);
+    },
+  };
 }
 
 /** Each entry by itself, so that the problems of one hide no other's: `undefined` where it has problems. */
@@ -102,7 +115,7 @@ function toConfigRepository(
 const anyVersion = "*";
 
 function toTenant({ name, settings }: MergedTenant, values: readonly ValuesFile[], line: number): Tenant {
-  const { namespace = name, chart = "", image = [], policy, ...rest } = settings;
+  const { namespace = name, chart, image, policy, ...rest } = settings;
   return {
     ...rest,
     name,

@@ -4,6 +4,7 @@ import { checkMarkers } from "./marker";
 import { parseConfig } from "./parse-config";
 import { type Problem, ProblemsError } from "./problem";
 import { Report } from "./report";
+import { checkRules } from "./rules";
 import type { StackConfig } from "./stack-config";
 import { type ConfigFiles, entryAt, listStacks, placesOf, readConfigFiles } from "./stack-file";
 import { checkStructure, settingsOf } from "./structure";
@@ -40,16 +41,16 @@ export function stackConfigOf(files: ConfigFiles): StackConfig {
   const report = new Report(settingsOfFiles(files), placesOf(files));
   for (const file of [project, stack]) if (file !== undefined) checkStructure(report, file);
   const values = new ValuesReader(root, stack.stack, report);
-  const { settings, config, tenants } = parseConfig(report, {
+  const parsed = parseConfig(report, {
     stack: stack.stack,
     root,
     file: stack.path,
     valuesOf: (tenant, declared) => values.read(tenant, declared),
     lineOf: (tenant) => startOf(stack, entryAt(stack, ["tenants", tenant])?.key)?.line ?? 1,
   });
-  if (settings !== undefined) checkMarkers(report, stack, settings.authorityNamespace, tenants);
-  if (config === undefined || report.problems.length > 0) throw new ProblemsError(report.problems);
-  return config;
+  checkRules(report, parsed);
+  checkMarkers(report, stack, parsed);
+  return parsed.config();
 }
 
 /** What the files say together: as the engine does it, a stack's key replaces the project's. */

@@ -5,28 +5,18 @@ import { parseVersion, versionOfTag } from "../version/version";
 import { isClusterNamespace, isPlatformName } from "./kubernetes-name";
 import { type MergedTenant, type TenantSettings, writtenAt } from "./merge-tenant";
 import { parseQuantity } from "./quantity";
-import { type ConfigPath, isMapping, quoteShown, type Report, valueAt } from "./report";
-import { applicationSchema, type StackSettings } from "./schema";
-import type { Follow } from "./stack-config";
-import { suggestion } from "./suggestion";
+import { type ConfigPath, quoteShown, type Report, valueAt } from "./report";
+import type { StackSettings } from "./schema";
+import type { ParsedConfig } from "./parse-config";
 
 /** A container registry accepts no longer tag. */
 const longestTag = 128;
 
-/** What the rules apply to. */
-export interface CheckedStack {
-  readonly stack: string;
-  readonly follow?: Follow;
-  /** Absent where one of the stack's own keys has a problem. */
-  readonly settings?: StackSettings;
-  readonly tenants: readonly MergedTenant[];
-}
-
 /** Checks everything that more than one key decides. */
-export function checkRules(report: Report, checked: CheckedStack): void {
+export function checkRules(report: Report, checked: ParsedConfig): void {
   for (const tenant of checked.tenants) {
     const rules = new TenantRules(report, checked, tenant);
-    rules.checkRequired();
+    rules.checkRepository();
     rules.checkImages();
     if (checked.follow === "tags") rules.checkReleases();
     if (checked.follow === "branch") rules.checkBranch();
@@ -53,7 +43,7 @@ class TenantRules {
 
   constructor(
     readonly report: Report,
-    readonly checked: CheckedStack,
+    readonly checked: ParsedConfig,
     readonly tenant: MergedTenant,
   ) {
     this.#settings = tenant.settings;
@@ -68,35 +58,18 @@ class TenantRules {
     return valueAt(this.report.settings, writtenAt(this.report, this.tenant, path)) !== undefined;
   }
 
-  checkRequired(): void {
+  checkRepository(): void {
     const { chart, repository } = this.#settings;
-    for (const key of ["chart", "image"] as const) {
-      if (this.#settings[key] !== undefined) continue;
-      const expected = applicationSchema().shape[key].safeParse(null).error?.issues[0]?.message ?? key;
-      this.#add([key], `This key is missing; expected ${expected}.`, this.#applicationHint());
-    }
-    if (chart !== undefined && !chart.includes("://") && repository === undefined) {
-      this.#add(
-        ["repository"],
-        `The chart ${quoteShown(chart)} is a path in a Git repository, but \`repository\` is missing.`,
-        "Name the application's Git repository, or an OCI chart (`oci://...`).",
-      );
-    }
-  }
-
-  /** A tenant without a chart was meant to have an application. */
-  #applicationHint(): string | undefined {
-    const { applications } = this.report.settings;
-    const names = isMapping(applications) ? Object.keys(applications) : [];
-    if (this.tenant.entries.some(([first]) => first === "applications")) {
-      return "Write it into the application in `Pulumi.yaml`, or here.";
-    }
-    if (names.length === 0) return undefined;
-    return `\`Pulumi.yaml\` declares no application \`${this.#name}\`; name another one with \`application\`. ${suggestion(this.#name, names)}`;
+    if (chart.includes("://") || repository !== undefined) return;
+    this.#add(
+      ["repository"],
+      `The chart ${quoteShown(chart)} is a path in a Git repository, but \`repository\` is missing.`,
+      "Name the application's Git repository, or an OCI chart (`oci://...`).",
+    );
   }
 
   checkImages(): void {
-    const { image = [] } = this.#settings;
+    const { image } = this.#settings;
     for (const [index, one] of image.entries()) {
       if (image.indexOf(one) === index) continue;
       this.#add(["image", index], `The image ${quoteShown(one)} appears twice.`, "Remove one of the two.");
@@ -151,7 +124,7 @@ class TenantRules {
   }
 
   checkBranch(): void {
-    const { chart = "", branchImage, branchChart, tag } = this.#settings;
+    const { chart, branchImage, branchChart, tag } = this.#settings;
     const isOci = chart.startsWith("oci://");
     if (isOci && branchImage !== undefined) {
       this.#add(
@@ -313,7 +286,7 @@ class TenantRules {
   }
 }
 
-function checkNamespaces(report: Report, { tenants, settings }: CheckedStack): void {
+function checkNamespaces(report: Report, { tenants, settings }: ParsedConfig): void {
   const first = new Map<string, string>();
   for (const { name, settings: tenant } of tenants) {
     const { namespace = name } = tenant;
@@ -336,7 +309,7 @@ function checkNamespaces(report: Report, { tenants, settings }: CheckedStack): v
   }
 }
 
-function checkConfigRepository(report: Report, { stack, tenants }: CheckedStack, settings: StackSettings): void {
+function checkConfigRepository(report: Report, { stack, tenants }: ParsedConfig, settings: StackSettings): void {
   const { configRepository } = settings;
   const automated = tenants.find(isAutomated);
   if (configRepository === undefined) {
