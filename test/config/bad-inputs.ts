@@ -1,6 +1,6 @@
 /** A hundred and more kinds of bad input, each with what a user must be told. The tests of `cli/` run them too. */
 import assert from "node:assert/strict";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 /** One kind of bad input. */
@@ -35,6 +35,7 @@ export function writeInput(root: string, input: Pick<BadInput, "files" | "links"
   }
   for (const [path, target] of Object.entries(input.links ?? {})) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
+    rmSync(join(root, path), { force: true });
     symlinkSync(target, join(root, path));
   }
 }
@@ -1191,6 +1192,270 @@ const values: BadInput[] = [
   badValues("the name __proto__", "__proto__: { a: 1 }\n", 1, ["refused"]),
 ];
 
+const projectFile = "Pulumi.yaml";
+
+/** What the good stack's tenant states, as an application in `Pulumi.yaml`. */
+const goodProject = `name: fleet
+runtime: nodejs
+config:
+  shared-authority:applications:
+    value:
+      shop:
+        repository: https://git.example.com/shop.git
+        chart: ./charts/shop
+        image: registry.example.com/shop
+  shared-authority:defaults:
+    value:
+      releasedFrom: [main]
+`;
+
+/** A stack whose tenant inherits all it can. */
+const shortStack = `config:
+  shared-authority:follow: tags
+  shared-authority:tenants:
+    shop: { tag: "1.4.0", policy: { range: ">=1.0.0 <2.0.0" } }
+`;
+
+/** A problem of `Pulumi.yaml`. */
+function badProject(
+  title: string,
+  text: string,
+  at: string,
+  path: string | undefined,
+  words: readonly string[],
+  stack = shortStack,
+): BadInput {
+  const line = text.split("\n").findIndex((one) => one.includes(at)) + 1;
+  assert.notEqual(line, 0, `${title}: no line has ${at}`);
+  const files = { [projectFile]: text, [file]: stack };
+  return { title: `project: ${title}`, stack: "prod", files, expect: { file: projectFile, line, path, words } };
+}
+
+/** The good project with one text in it replaced. */
+function inProject(old: string, by: string): string {
+  assert.ok(goodProject.includes(old), old);
+  return goodProject.replace(old, () => by);
+}
+
+/** A problem of a stack whose project declares the application `shop`. */
+function badShort(
+  title: string,
+  old: string,
+  by: string,
+  path: string,
+  words: readonly string[],
+  at = by.trim(),
+): BadInput {
+  assert.ok(shortStack.includes(old), old);
+  const text = shortStack.replace(old, () => by);
+  return bad(`short stack: ${title}`, text, at, `shared-authority:${path}`, words, {
+    files: { [projectFile]: goodProject, [file]: text },
+  });
+}
+
+const applications = "shared-authority:applications";
+
+const projects: BadInput[] = [
+  badProject("a list at the top", "- a\n", "- a", undefined, ["not a mapping"]),
+  badProject("config misspelt", inProject("config:", "confg:"), "confg", "confg", ["unknown", "`config`"]),
+  badProject(
+    "applications without `value:`",
+    inProject("    value:\n      shop:", "      shop:"),
+    "applications",
+    applications,
+    ["no `value:`", "`shared-authority:applications: { value: { ... } }`"],
+  ),
+  badProject(
+    "defaults without `value:`",
+    inProject("    value:\n      releasedFrom", "      releasedFrom"),
+    "defaults",
+    "shared-authority:defaults",
+    ["no `value:`"],
+  ),
+  badProject(
+    "an empty `value:`",
+    inProject("      releasedFrom: [main]\n", ""),
+    "defaults",
+    "shared-authority:defaults",
+    ["got nothing"],
+  ),
+  ...["follow: { value: tags }", "tenants: { value: {} }", "branch: main"].map((line) =>
+    badProject(
+      `a key of a stack: ${line}`,
+      `${goodProject}  shared-authority:${line}\n`,
+      line,
+      `shared-authority:${line.split(":")[0] ?? ""}`,
+      ["only `applications` and `defaults`", "Move it to the stack file"],
+    ),
+  ),
+  badProject(
+    "an unknown key of ours",
+    `${goodProject}  shared-authority:aplications: { value: {} }\n`,
+    "aplications",
+    "shared-authority:aplications",
+    ["only `applications` and `defaults`", "Did you mean `applications`?"],
+  ),
+  badProject(
+    "a key without prefix in a project of our name",
+    `${goodProject.replace("fleet", "shared-authority")}  follow: { value: tags }\n`,
+    "follow",
+    "shared-authority:follow",
+    ["Move it to the stack file"],
+  ),
+  badProject("a prefix misspelt", inProject("authority:defaults", "authorty:defaults"), "authorty", undefined, [
+    "Did you mean `shared-authority:defaults`?",
+  ]),
+  badProject(
+    "applications twice",
+    `${goodProject}  shared-authority:applications: { value: {} }\n`,
+    "applications: {",
+    applications,
+    ["appears twice", "line 4"],
+  ),
+  badProject("an alias", inProject("./charts/shop", "*chart"), "*chart", `${applications}.shop.chart`, ["alias"]),
+  badProject(
+    "an encrypted value",
+    inProject("./charts/shop", "{ secure: x }"),
+    "secure",
+    `${applications}.shop.chart`,
+    ["Encrypted values"],
+  ),
+  badProject("applications as a list", inProject("      shop:", "      - shop:"), "- shop", applications, [
+    "never a list",
+  ]),
+  badProject("an application in upper case", inProject("      shop:", "      Shop:"), "Shop:", `${applications}.Shop`, [
+    "name of an application",
+    "Call it `shop`",
+  ]),
+  ...["tag: '1.0.0'", "namespace: shop", "policy: {}", "quota: {}"].map((line) =>
+    badProject(
+      `a key of a tenant in an application: ${line}`,
+      inProject("        chart:", `        ${line}\n        chart:`),
+      line,
+      `${applications}.shop.${line.split(":")[0] ?? ""}`,
+      ["is unknown"],
+    ),
+  ),
+  ...["range: 1.x", "deny: []", "pin: {}"].map((line) =>
+    badProject(
+      `a decision among the defaults: ${line}`,
+      inProject("releasedFrom: [main]", `policy: { ${line} }`),
+      line,
+      `shared-authority:defaults.policy.${line.split(":")[0] ?? ""}`,
+      ["is unknown", "`automation`"],
+    ),
+  ),
+  badProject(
+    "a key of an application among the defaults",
+    inProject("releasedFrom: [main]", "chart: ./x"),
+    "chart: ./x",
+    "shared-authority:defaults.chart",
+    ["is unknown"],
+  ),
+  badProject(
+    "a bad value that a tenant inherits",
+    inProject("./charts/shop", "../x"),
+    "../x",
+    `${applications}.shop.chart`,
+    ["without `..`"],
+  ),
+  badProject(
+    "an application that no tenant runs",
+    inProject("      shop:\n", "      bank: { image: bank }\n      shop:\n"),
+    "bank:",
+    `${applications}.bank.image`,
+    ["with its registry"],
+  ),
+  badProject(
+    "a rule broken by what a tenant inherits from its application",
+    inProject("image: registry.example.com/shop", "image: [a.example.com/x, a.example.com/x]"),
+    "image:",
+    `${applications}.shop.image[1]`,
+    ["appears twice"],
+  ),
+  badProject(
+    "a rule broken by what a tenant inherits from the defaults",
+    inProject("releasedFrom: [main]", "limits: { max: { cpu: 100m } }"),
+    "limits",
+    "shared-authority:defaults.limits.max.cpu",
+    ["`default` (500m)", "(100m)"],
+  ),
+  badProject(
+    "another tenant's Secret in an application",
+    inProject("        chart:", "        registrySecret: bank-registry\n        chart:"),
+    "registrySecret",
+    `${applications}.shop.registrySecret`,
+    ["belongs to the tenant bank"],
+    `${shortStack}    bank: { application: shop, tag: "1.4.0", policy: { range: 1.x } }\n`,
+  ),
+  badProject(
+    "an OCI chart without `branchChart`, where a stack follows a branch",
+    inProject("./charts/shop", "oci://registry.example.com/charts/shop"),
+    "chart:",
+    `${applications}.shop.chart`,
+    ["follows a branch"],
+    "config:\n  shared-authority:follow: branch\n  shared-authority:tenants: { shop: {} }\n",
+  ),
+  badShort("an unknown application", "{ tag", "{ application: shopp, tag", "tenants.shop.application", [
+    "declares no application `shopp`",
+    "Did you mean `shop`?",
+  ]),
+  badShort("an application whose name is a number", "{ tag", "{ application: 7, tag", "tenants.shop.application", [
+    "the name of an application",
+  ]),
+  badShort("a tenant whose name is no application", "    shop:", "    shops:", "tenants.shops.chart", [
+    "is missing",
+    "declares no application `shops`",
+    "Did you mean `shop`?",
+  ]),
+  badShort(
+    "a tenant that inherits everything but the tag",
+    'tag: "1.4.0", ',
+    "",
+    "tenants.shop.tag",
+    ["no `tag`"],
+    "shop:",
+  ),
+  badShort(
+    "automation by default, without marker",
+    "config:\n",
+    `config:\n${configRepository}  shared-authority:defaults: { policy: { automation: auto } }\n`,
+    "tenants.shop.tag",
+    ["carries no marker"],
+    "tag:",
+  ),
+  badShort(
+    "applications in a stack file",
+    "config:\n",
+    "config:\n  shared-authority:applications: {}\n",
+    "applications",
+    ["expected none in a stack file", "Move the key to `Pulumi.yaml`"],
+    "applications: {}",
+  ),
+  badShort(
+    "bad defaults in a stack file",
+    "config:\n",
+    "config:\n  shared-authority:defaults: { podSecurity: open }\n",
+    "defaults.podSecurity",
+    ["`restricted`"],
+    "podSecurity",
+  ),
+  {
+    title: "a stack file that is a link",
+    stack: "prod",
+    files: { "stack.yaml": goodStack },
+    links: { [file]: "stack.yaml" },
+    expect: { file, words: ["symbolic link"] },
+  },
+  {
+    title: "a project file that is a link",
+    stack: "prod",
+    files: { [file]: goodStack, "project.yaml": goodProject },
+    links: { [projectFile]: "project.yaml" },
+    expect: { file: projectFile, words: ["symbolic link"] },
+  },
+];
+
 /** All of them. */
 export const badInputs: readonly BadInput[] = [
   ...files,
@@ -1201,4 +1466,5 @@ export const badInputs: readonly BadInput[] = [
   ...namespaces,
   ...policies,
   ...values,
+  ...projects,
 ];
