@@ -32,7 +32,7 @@ export interface Inherited {
 }
 
 /** These mappings of our schema are merged key by key. Lists and free mappings such as `quota` are replaced. */
-const mergedKeys = ["policy", "prefix", "limits", "network"] as const;
+const mergedKeys: ReadonlySet<string> = new Set(["policy", "prefix", "limits", "network"]);
 
 /**
  * Merges a tenant's entry over its application, the defaults, the stack's branch and the built-in defaults.
@@ -62,9 +62,7 @@ export function mergeTenant(
     ...always,
     ...(follow === "tags" ? { pinDigest } : follow === "branch" ? { branchImage, branchChart } : {}),
   };
-  const layers = [{ branch }, defaults, inherited, entry] as readonly TenantEntry[];
-  let settings: Readonly<Record<string, unknown>> = builtInDefaults;
-  for (const layer of layers) settings = mergeOver(settings, layer);
+  const settings = [{ branch }, defaults, inherited, entry].reduce<Entry>(mergeOver, builtInDefaults);
   for (const key of ["chart", "image"] as const) {
     if (settings[key] !== undefined) continue;
     const expected = applicationSchema().shape[key].safeParse(null).error?.issues[0]?.message ?? key;
@@ -94,12 +92,15 @@ function applicationHint(name: string, applications: readonly string[]): string 
     : `\`Pulumi.yaml\` declares no application \`${name}\`: name one with \`application\`. ${suggestion(name, applications)}`;
 }
 
-function mergeOver(below: Readonly<Record<string, unknown>>, layer: TenantEntry): Readonly<Record<string, unknown>> {
-  const written = Object.entries(layer).filter(([, value]) => value !== undefined);
-  const merged = written.map(([key, value]) =>
-    mergedKeys.some((one) => one === key) ? [key, { ...(below[key] as object), ...(value as object) }] : [key, value],
-  );
-  return { ...below, ...(Object.fromEntries(merged) as object) };
+type Entry = Readonly<Record<string, unknown>>;
+
+function mergeOver(below: Entry, above: Entry): Entry {
+  const written = Object.entries(above).filter(([, value]) => value !== undefined);
+  const merged = written.map(([key, value]) => [
+    key,
+    mergedKeys.has(key) ? { ...(below[key] as Entry), ...(value as Entry) } : value,
+  ]);
+  return { ...below, ...(Object.fromEntries(merged) as Entry) };
 }
 
 /** Where a tenant's setting is written: in its own entry, or in the one that it is inherited from. */

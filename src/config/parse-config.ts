@@ -88,19 +88,20 @@ function parseEntries<S extends z.ZodType>(
   );
 }
 
-function toStackConfig(
-  { delivery, configRepository, branch: _branch, ...settings }: StackSettings,
-  { stack, root, file }: StackFacts,
-  tenants: readonly Tenant[],
-): StackConfig {
+function toStackConfig(settings: StackSettings, { stack, root, file }: StackFacts, tenants: Tenant[]): StackConfig {
+  const { follow, authorityNamespace, cluster, intervals, timeouts, delivery, configRepository } = settings;
   return {
     stack,
     root,
     file,
-    ...settings,
+    follow,
+    authorityNamespace,
     ...(configRepository && { configRepository: toConfigRepository(stack, configRepository) }),
     delivery: delivery === "cluster" ? { kind: "cluster" } : { kind: "manifests", directory: delivery.manifests },
-    tenants: tenants.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+    cluster,
+    intervals,
+    timeouts,
+    tenants: tenants.sort((one, other) => (one.name < other.name ? -1 : 1)),
   };
 }
 

@@ -56,7 +56,7 @@ export class Report {
       this.add(path, `This key is missing; expected ${expected}.`);
       return;
     }
-    const source = this.places.source?.(path) ?? (typeof value === "object" ? "" : String(value));
+    const source = this.places.source?.(path) ?? JSON.stringify(value);
     const quote =
       ["number", "bigint", "boolean"].includes(typeof value) && /tag|version|range|quoted|digest/i.test(expected);
     this.add(

@@ -38,6 +38,11 @@ export function text(expected: string, check: Check = /\S/): z.ZodString {
     : printable.refine(check, { error: expected });
 }
 
+/** The value of a key that may be missing, with its documentation. */
+export function key<S extends z.ZodType>(schema: S, description: string, more: z.GlobalMeta = {}) {
+  return schema.optional().meta({ description, ...more });
+}
+
 /** A mapping with these keys and no others. */
 export function keys<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
   return z.strictObject(shape, {

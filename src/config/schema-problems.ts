@@ -33,30 +33,20 @@ function reportIssue(report: Report, checked: Checked, issue: Issue, above: Conf
   const path = [...above, ...issue.path.map((part) => (typeof part === "number" ? part : String(part)))];
   // An alias or a duplicate key has its own problem, and no value that could be checked.
   if (report.has(path)) return;
-  switch (issue.code) {
-    case "unrecognized_keys":
-      for (const key of issue.keys) reportUnknownKey(report, path, key, knownKeys(checked, path));
-      return;
-    case "invalid_key": {
-      const message = `Expected ${issue.issues[0]?.message ?? issue.message}, got ${JSON.stringify(path.at(-1))}.`;
-      report.add(path, message, nameHint(String(path.at(-1))), "key");
-      return;
-    }
-    case "invalid_union": {
-      const meant = meantAlternative(issue.errors);
-      if (meant === undefined) report.expected(path, issue.message);
-      else for (const inner of meant) reportIssue(report, checked, inner, path);
-      return;
-    }
-    case "invalid_value": {
-      const value = valueAt(report.settings, path);
-      const meant = typeof value === "string" ? nearest(value, issue.values.map(String)) : undefined;
-      report.expected(path, meant === undefined ? issue.message : `${issue.message} (did you mean \`${meant}\`?)`);
-      return;
-    }
-    default:
-      report.expected(path, issue.message);
-  }
+  if (issue.code === "unrecognized_keys") {
+    for (const key of issue.keys) reportUnknownKey(report, path, key, knownKeys(checked, path));
+  } else if (issue.code === "invalid_key") {
+    const message = `Expected ${issue.issues[0]?.message ?? issue.message}, got ${JSON.stringify(path.at(-1))}.`;
+    report.add(path, message, nameHint(String(path.at(-1))), "key");
+  } else if (issue.code === "invalid_union") {
+    const meant = meantAlternative(issue.errors);
+    if (meant === undefined) report.expected(path, issue.message);
+    else for (const inner of meant) reportIssue(report, checked, inner, path);
+  } else if (issue.code === "invalid_value") {
+    const value = valueAt(report.settings, path);
+    const meant = typeof value === "string" ? nearest(value, issue.values.map(String)) : undefined;
+    report.expected(path, meant === undefined ? issue.message : `${issue.message} (did you mean \`${meant}\`?)`);
+  } else report.expected(path, issue.message);
 }
 
 /** The alternative of a union that was probably meant: one whose problem is deeper, else one of the right type. */

@@ -9,6 +9,7 @@ import {
   duration,
   folder,
   gitUrl,
+  key,
   keys,
   namespace,
   oneOf,
@@ -38,49 +39,48 @@ function buildStackSchema() {
       description:
         "What the stack follows. `branch`: the latest commit of each tenant's branch (dev). `tags`: releases only (production).",
     }),
-    branch: branchName().optional().meta({
-      description:
-        "The branch of all tenants for which neither the tenant, its application nor `defaults` names one. Only where the stack follows a branch.",
-      fallback: "`master`",
-    }),
+    branch: key(
+      branchName(),
+      "The branch of all tenants for which neither the tenant, its application nor `defaults` names one. Only where the stack follows a branch.",
+      { fallback: "`master`" },
+    ),
     authorityNamespace: namespace().default("flux-system").meta({
       description: "The namespace of the platform's Flux objects. A tenant has no rights there.",
     }),
-    configRepository: keys({
-      url: gitUrl().meta({
-        description:
-          "The address of this repository: `https://`, `ssh://` or, for labs, `http://`, without credentials.",
-        examples: ["https://github.com/example/shared-authority.git"],
+    configRepository: key(
+      keys({
+        url: gitUrl().meta({
+          description:
+            "The address of this repository: `https://`, `ssh://` or, for labs, `http://`, without credentials.",
+          examples: ["https://github.com/example/shared-authority.git"],
+        }),
+        branch: branchName().default("main").meta({ description: "The main branch: automation `auto` commits here." }),
+        promotionBranch: key(
+          branchName(),
+          "The branch that automation `pull-request` commits to. It must differ from `branch`.",
+          { fallback: "`promotions/<stack>`" },
+        ),
+        path: folder("a folder of the repository without `..`, `.` for its top").default(".").meta({
+          description:
+            "The folder of this project in the repository; automation edits the stack file in it, and nothing else. `.`: the top.",
+        }),
+        secret: key(secretName(), "The name of a Secret in the authority namespace with the credentials to push.", {
+          fallback: "none",
+        }),
+        author: keys({
+          name: text("the name of the author, on one line", /^[^\p{Cc}<>]*[^\s\p{Cc}<>][^\p{Cc}<>]*$/u)
+            .default("Shared Authority")
+            .meta({ description: "The name of the author." }),
+          email: text("an e-mail address", /^[^\s<>@]+@[^\s<>@]+$/)
+            .default("shared-authority@localhost")
+            .meta({ description: "The e-mail address of the author." }),
+        })
+          .prefault({})
+          .meta({ description: "The author of the automation's commits." }),
       }),
-      branch: branchName().default("main").meta({ description: "The main branch: automation `auto` commits here." }),
-      promotionBranch: branchName().optional().meta({
-        description: "The branch that automation `pull-request` commits to. It must differ from `branch`.",
-        fallback: "`promotions/<stack>`",
-      }),
-      path: folder("a folder of the repository without `..`, `.` for its top").default(".").meta({
-        description:
-          "The folder of this project in the repository; automation edits the stack file in it, and nothing else. `.`: the top.",
-      }),
-      secret: secretName().optional().meta({
-        description: "The name of a Secret in the authority namespace with the credentials to push.",
-        fallback: "none",
-      }),
-      author: keys({
-        name: text("the name of the author, on one line", /^[^\p{Cc}<>]*[^\s\p{Cc}<>][^\p{Cc}<>]*$/u)
-          .default("Shared Authority")
-          .meta({ description: "The name of the author." }),
-        email: text("an e-mail address", /^[^\s<>@]+@[^\s<>@]+$/)
-          .default("shared-authority@localhost")
-          .meta({ description: "The e-mail address of the author." }),
-      })
-        .prefault({})
-        .meta({ description: "The author of the automation's commits." }),
-    })
-      .optional()
-      .meta({
-        description: "This repository, as Flux's automation reads and writes it.",
-        fallback: "none; required where a tenant's automation is `auto` or `pull-request`",
-      }),
+      "This repository, as Flux's automation reads and writes it.",
+      { fallback: "none; required where a tenant's automation is `auto` or `pull-request`" },
+    ),
     delivery: z
       .union(
         [
@@ -100,20 +100,19 @@ function buildStackSchema() {
         examples: ["cluster", { manifests: "rendered/prod" }],
       }),
     cluster: keys({
-      kubeconfigFrom: keys({
-        stack: text(
-          "the name of a stack: `<organization>/<project>/<stack>`",
-          /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+){0,2}$/,
-        ).meta({ description: "The stack, as a StackReference names it.", examples: ["example/clusters/prod"] }),
-        output: text("the name of the stack's output")
-          .default("kubeconfig")
-          .meta({ description: "The output of that stack that is the kubeconfig." }),
-      })
-        .optional()
-        .meta({
-          description: "A stack whose output is the kubeconfig.",
-          fallback: "`kubernetes:kubeconfig` or `kubernetes:context` of this stack",
+      kubeconfigFrom: key(
+        keys({
+          stack: text(
+            "the name of a stack: `<organization>/<project>/<stack>`",
+            /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+){0,2}$/,
+          ).meta({ description: "The stack, as a StackReference names it.", examples: ["example/clusters/prod"] }),
+          output: text("the name of the stack's output")
+            .default("kubeconfig")
+            .meta({ description: "The output of that stack that is the kubeconfig." }),
         }),
+        "A stack whose output is the kubeconfig.",
+        { fallback: "`kubernetes:kubeconfig` or `kubernetes:context` of this stack" },
+      ),
     })
       .prefault({})
       .meta({ description: "How the cluster is chosen where the delivery is `cluster`." }),
@@ -168,19 +167,20 @@ export const namesSchema = {
 } as const;
 
 const withDefaults = () =>
-  defaultsSchema().optional().meta({
-    description:
-      "What applies to all tenants that say nothing else, and whose application says nothing else. A stack's `defaults` replace those of `Pulumi.yaml` as a whole.",
-    fallback: "none",
-  });
+  key(
+    defaultsSchema(),
+    "What applies to all tenants that say nothing else, and whose application says nothing else. A stack's `defaults` replace those of `Pulumi.yaml` as a whole.",
+    { fallback: "none" },
+  );
 
 /** Everything that `Pulumi.yaml` may hold under our prefix. */
 export const projectFileSchema = lazily(() =>
   keys({
-    applications: byName("an application", applicationSchema()).optional().meta({
-      description: "The applications by name, each declared once for all stacks.",
-      fallback: "none",
-    }),
+    applications: key(
+      byName("an application", applicationSchema()),
+      "The applications by name, each declared once for all stacks.",
+      { fallback: "none" },
+    ),
     defaults: withDefaults(),
   }),
 );
@@ -190,11 +190,11 @@ export const stackFileSchema = lazily(() =>
   keys({
     ...stackSchema().shape,
     defaults: withDefaults(),
-    tenants: byName("a tenant", tenantSchema()).optional().meta({
-      description:
-        "The tenants by name: lower-case letters, digits and `-`, at most 53 characters, and no name of Flux's own accounts or of this program's objects.",
-      fallback: "none",
-    }),
+    tenants: key(
+      byName("a tenant", tenantSchema()),
+      "The tenants by name: lower-case letters, digits and `-`, at most 53 characters, and no name of Flux's own accounts or of this program's objects.",
+      { fallback: "none" },
+    ),
   }),
 );
 

@@ -7,7 +7,7 @@ import { isAlias, isMap, isNode, isScalar, isSeq, type Node, type Scalar, type Y
 import { type ConfigPath, pathText, projectPrefix, type Report, type Settings } from "./report";
 import { projectFileSchema, stackFileSchema } from "./schema";
 import { type ConfigFile, projectFilePath } from "./stack-file";
-import { nearest } from "./suggestion";
+import { nearest, suggestion } from "./suggestion";
 import { keyText, reportDuplicateKeys, startOf } from "./yaml-file";
 
 /** The file's settings by key, without prefix, as plain values. */
@@ -71,7 +71,7 @@ class StructureCheck {
           key,
           path,
           `Of our keys, \`Pulumi.yaml\` holds only \`applications\` and \`defaults\`; got \`${name}\`.`,
-          inStack ? "Move it to the stack file." : `Did you mean \`${nearest(name, ["applications"]) ?? "defaults"}\`?`,
+          inStack ? "Move it to the stack file." : suggestion(name, ["applications", "defaults"]),
         );
       } else if (value === undefined) {
         this.#add(

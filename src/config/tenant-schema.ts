@@ -15,6 +15,7 @@ import {
   gitUrl,
   isCalendarDay,
   isCidr,
+  key,
   keys,
   list,
   namespace,
@@ -64,69 +65,61 @@ const image = () =>
 
 /** The keys that may stand in `defaults`, but for `policy`, which holds fewer keys there. */
 const commonShape = () => ({
-  branch: branchName().optional().meta({
-    description: "The branch that is deployed where the stack follows a branch.",
+  branch: key(branchName(), "The branch that is deployed where the stack follows a branch.", {
     fallback: "`shared-authority:branch` of the stack, or `master`",
   }),
-  releasedFrom: list(
-    text("the name of a branch, or a pattern with `*`, `**` and `?`", (value) =>
-      isBranchName(value.replaceAll("**", "x").replaceAll("*", "x").replaceAll("?", "x")),
+  releasedFrom: key(
+    list(
+      text("the name of a branch, or a pattern with `*`, `**` and `?`", (value) =>
+        isBranchName(value.replaceAll("**", "x").replaceAll("*", "x").replaceAll("?", "x")),
+      ),
+      "branches",
+    ).min(1, { error: "at least one branch" }),
+    "Branches, as patterns. A release's commit must be on one of them. `*` matches anything but `/`, `**` anything, `?` one character.",
+    { examples: [["master", "release/*"]], default: builtInDefaults.releasedFrom },
+  ),
+  prefix: key(
+    keys({
+      git: key(gitPrefix(), "The prefix of a Git tag.", { default: "" }),
+      chart: key(prefix(), "The prefix of the chart's `version`.", { default: "" }),
+      image: key(prefix(), "The prefix of an image tag.", { default: "" }),
+    }),
+    "What precedes the version in each of the three places. Declared, never guessed.",
+  ),
+  team: key(
+    list(
+      text(
+        "a Kubernetes group of the application team, and none of the cluster's own (`system:...`)",
+        (value) => /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u.test(value) && !value.startsWith("system:"),
+      ),
+      "groups",
     ),
-    "branches",
-  )
-    .min(1, { error: "at least one branch" })
-    .optional()
-    .meta({
-      description:
-        "Branches, as patterns. A release's commit must be on one of them. `*` matches anything but `/`, `**` anything, `?` one character.",
-      examples: [["master", "release/*"]],
-      default: builtInDefaults.releasedFrom,
-    }),
-  prefix: keys({
-    git: gitPrefix().optional().meta({ description: "The prefix of a Git tag.", default: "" }),
-    chart: prefix().optional().meta({ description: "The prefix of the chart's `version`.", default: "" }),
-    image: prefix().optional().meta({ description: "The prefix of an image tag.", default: "" }),
-  })
-    .optional()
-    .meta({ description: "What precedes the version in each of the three places. Declared, never guessed." }),
-  team: list(
-    text(
-      "a Kubernetes group of the application team, and none of the cluster's own (`system:...`)",
-      (value) => /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u.test(value) && !value.startsWith("system:"),
-    ),
-    "groups",
-  )
-    .optional()
-    .meta({
-      description:
-        "The Kubernetes groups of the application team. They may work in the namespace, but cannot change which release runs.",
-      examples: [["podinfo-developers"]],
-      default: builtInDefaults.team,
-    }),
-  repositorySecret: secretName()
-    .optional()
-    .meta({
-      description: `A Secret in the authority namespace with the credentials of the Git repository. ${credentials}`,
-      fallback: "none: the repository is public",
-    }),
-  registrySecret: secretName()
-    .optional()
-    .meta({
-      description: `A Secret in the authority namespace, of type \`kubernetes.io/dockerconfigjson\`, with the credentials of the registry. ${credentials}`,
-      fallback: "none: the registry is public",
-    }),
-  insecureRegistry: z.boolean({ error: "`true` or `false`" }).optional().meta({
-    description: "Whether the registry speaks plain HTTP. For labs, never in production.",
-    default: builtInDefaults.insecureRegistry,
-  }),
+    "The Kubernetes groups of the application team. They may work in the namespace, but cannot change which release runs.",
+    { examples: [["podinfo-developers"]], default: builtInDefaults.team },
+  ),
+  repositorySecret: key(
+    secretName(),
+    `A Secret in the authority namespace with the credentials of the Git repository. ${credentials}`,
+    { fallback: "none: the repository is public" },
+  ),
+  registrySecret: key(
+    secretName(),
+    `A Secret in the authority namespace, of type \`kubernetes.io/dockerconfigjson\`, with the credentials of the registry. ${credentials}`,
+    { fallback: "none: the registry is public" },
+  ),
+  insecureRegistry: key(
+    z.boolean({ error: "`true` or `false`" }),
+    "Whether the registry speaks plain HTTP. For labs, never in production.",
+    { default: builtInDefaults.insecureRegistry },
+  ),
 });
 
 const automation = () =>
-  oneOf("auto", "pull-request", "manual").optional().meta({
-    description:
-      'Who changes the version. `auto`: Flux commits to the main branch. `pull-request`: Flux commits to the promotion branch. `manual`: people. With the first two, the lines of `tag` and `digest` end in Flux\'s marker, `# {"$imagepolicy": "<authority namespace>:<tenant>:tag"}`. With `manual`, and while a pin holds, they have no marker. Where the stack follows a branch, only the tag of a `branchImage` can be automated.',
-    default: builtInDefaults.policy.automation,
-  });
+  key(
+    oneOf("auto", "pull-request", "manual"),
+    'Who changes the version. `auto`: Flux commits to the main branch. `pull-request`: Flux commits to the promotion branch. `manual`: people. With the first two, the lines of `tag` and `digest` end in Flux\'s marker, `# {"$imagepolicy": "<authority namespace>:<tenant>:tag"}`. With `manual`, and while a pin holds, they have no marker. Where the stack follows a branch, only the tag of a `branchImage` can be automated.',
+    { default: builtInDefaults.policy.automation },
+  );
 
 const port = () => {
   const error = "a port from 1 to 65535";
@@ -167,164 +160,138 @@ const networkRule = () =>
   });
 
 const networkRules = (description: string) =>
-  list(networkRule(), "rules with `namespaces`, `cidrs` and `ports`").optional().meta({ description, default: [] });
+  key(list(networkRule(), "rules with `namespaces`, `cidrs` and `ports`"), description, { default: [] });
 
 /** What bounds a tenant in the cluster. */
 const boundsShape = () => ({
-  quota: amounts(
-    quotaResource,
-    "a resource that a ResourceQuota bounds, such as `requests.cpu`, `limits.memory` or `pods`",
-  )
-    .optional()
-    .meta({
-      description:
-        "What the tenant's namespace may use in total: `spec.hard` of its ResourceQuota. A quota that is given replaces the default as a whole.",
-      default: defaultQuota,
+  quota: key(
+    amounts(quotaResource, "a resource that a ResourceQuota bounds, such as `requests.cpu`, `limits.memory` or `pods`"),
+    "What the tenant's namespace may use in total: `spec.hard` of its ResourceQuota. A quota that is given replaces the default as a whole.",
+    { default: defaultQuota },
+  ),
+  limits: key(
+    keys({
+      default: key(containerAmounts(), "The limits of a container that names none.", {
+        default: builtInDefaults.limits.default,
+      }),
+      defaultRequest: key(containerAmounts(), "The requests of a container that names none.", {
+        default: builtInDefaults.limits.defaultRequest,
+      }),
+      max: key(containerAmounts(), "The highest limits that a container may name.", {
+        fallback: "only the quota applies",
+      }),
     }),
-  limits: keys({
-    default: containerAmounts().optional().meta({
-      description: "The limits of a container that names none.",
-      default: builtInDefaults.limits.default,
+    "What one container gets: the LimitRange of the namespace.",
+  ),
+  network: key(
+    keys({
+      ingress: networkRules("Who may reach the tenant's pods."),
+      egress: networkRules("What the tenant's pods may reach."),
     }),
-    defaultRequest: containerAmounts().optional().meta({
-      description: "The requests of a container that names none.",
-      default: builtInDefaults.limits.defaultRequest,
-    }),
-    max: containerAmounts()
-      .optional()
-      .meta({ description: "The highest limits that a container may name.", fallback: "only the quota applies" }),
-  })
-    .optional()
-    .meta({ description: "What one container gets: the LimitRange of the namespace." }),
-  network: keys({
-    ingress: networkRules("Who may reach the tenant's pods."),
-    egress: networkRules("What the tenant's pods may reach."),
-  })
-    .optional()
-    .meta({
-      description:
-        "What the network allows beyond the tenant's own namespace and DNS. Everything else is closed. Each rule names at least one namespace or address block.",
-    }),
-  podSecurity: oneOf("restricted", "baseline", "privileged")
-    .optional()
-    .meta({ description: "The Pod Security level that the namespace enforces.", default: builtInDefaults.podSecurity }),
+    "What the network allows beyond the tenant's own namespace and DNS. Everything else is closed. Each rule names at least one namespace or address block.",
+  ),
+  podSecurity: key(
+    oneOf("restricted", "baseline", "privileged"),
+    "The Pod Security level that the namespace enforces.",
+    { default: builtInDefaults.podSecurity },
+  ),
 });
 
 /** What an application publishes. */
 const applicationShape = () => ({
-  repository: gitUrl()
-    .optional()
-    .meta({
-      description:
-        "The application's Git repository: `https://`, `ssh://` or, for labs, `http://`, without credentials. Required for a chart in Git. With an OCI chart, it lets the promise be checked against the Git tag as well.",
-      examples: ["https://github.com/stefanprodan/podinfo"],
-      fallback: "none (OCI charts only)",
-    }),
-  chart: text(
-    "a path in the Git repository without `..`, such as `./charts/podinfo`, or an OCI artifact without tag and digest, such as `oci://ghcr.io/stefanprodan/charts/podinfo`",
-    (value) => (/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\//.test(value) ? ociRepository.test(value) : isInnerPath(value)),
-  )
-    .optional()
-    .meta({
-      description:
-        "The chart: its path in the Git repository, without `..`, or an OCI artifact, `oci://` with registry and path, without tag and digest. Required, here or in the other entry.",
-      examples: ["./charts/podinfo", "oci://ghcr.io/stefanprodan/charts/podinfo"],
-    }),
-  image: z
-    .union([image(), list(image(), "image repositories").min(1, { error: "at least one image repository" })], {
-      error: "one image repository or a list of them",
-    })
-    .transform((value) => (typeof value === "string" ? [value] : value))
-    .optional()
-    .meta({
-      description:
-        "The image repository or a list of them, with the registry, without tag and digest. Each must have the tag; Flux scans the first one for new tags. Required, here or in the other entry.",
-      examples: ["ghcr.io/stefanprodan/podinfo"],
-    }),
+  repository: key(
+    gitUrl(),
+    "The application's Git repository: `https://`, `ssh://` or, for labs, `http://`, without credentials. Required for a chart in Git. With an OCI chart, it lets the promise be checked against the Git tag as well.",
+    { examples: ["https://github.com/stefanprodan/podinfo"], fallback: "none (OCI charts only)" },
+  ),
+  chart: key(
+    text(
+      "a path in the Git repository without `..`, such as `./charts/podinfo`, or an OCI artifact without tag and digest, such as `oci://ghcr.io/stefanprodan/charts/podinfo`",
+      (value) => (/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\//.test(value) ? ociRepository.test(value) : isInnerPath(value)),
+    ),
+    "The chart: its path in the Git repository, without `..`, or an OCI artifact, `oci://` with registry and path, without tag and digest. Required, here or in the other entry.",
+    { examples: ["./charts/podinfo", "oci://ghcr.io/stefanprodan/charts/podinfo"] },
+  ),
+  image: key(
+    z
+      .union([image(), list(image(), "image repositories").min(1, { error: "at least one image repository" })], {
+        error: "one image repository or a list of them",
+      })
+      .transform((value) => (typeof value === "string" ? [value] : value)),
+    "The image repository or a list of them, with the registry, without tag and digest. Each must have the tag; Flux scans the first one for new tags. Required, here or in the other entry.",
+    { examples: ["ghcr.io/stefanprodan/podinfo"] },
+  ),
   ...commonShape(),
-  branchImage: keys({
-    pattern: textWithout(commitPatternError, "a pattern of image tags").meta({
-      description:
-        "The image tags of commits: a regular expression from `^` to `$` that Flux (`filterTags.pattern`) and this program read alike. Its group `sha` is the commit's id or the beginning of it. Its group `ts` is a number of up to 15 digits that grows: Flux uses the tag with the highest.",
-      examples: ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$"],
+  branchImage: key(
+    keys({
+      pattern: textWithout(commitPatternError, "a pattern of image tags").meta({
+        description:
+          "The image tags of commits: a regular expression from `^` to `$` that Flux (`filterTags.pattern`) and this program read alike. Its group `sha` is the commit's id or the beginning of it. Its group `ts` is a number of up to 15 digits that grows: Flux uses the tag with the highest.",
+        examples: ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$"],
+      }),
+      value: valuesPath().meta({
+        description: "The path in the chart's values that gets `<tag>@<digest>`.",
+        examples: ["image.tag"],
+      }),
     }),
-    value: valuesPath().meta({
-      description: "The path in the chart's values that gets `<tag>@<digest>`.",
-      examples: ["image.tag"],
+    "For an application that publishes an image for each commit: where the stack follows a branch, the tenant runs that image with the chart of the same commit. `policy.automation` says who changes `tag` and `digest`. Only for a chart in Git. A stack that follows tags does not inherit it.",
+    { fallback: "none: the chart's own image runs" },
+  ),
+  branchChart: key(
+    keys({
+      range: text("a SemVer range in Flux's syntax, such as `>=0.0.0-0`").default(">=0.0.0-0").meta({
+        description:
+          "The SemVer range of the chart's versions, in Flux's syntax (`ref.semver`). A range without a pre-release excludes all pre-releases.",
+      }),
+      pattern: textWithout(tagPatternError, "a pattern of chart tags").meta({
+        description:
+          "The chart's tags: a regular expression from `^` to `$` that Flux (`ref.semverFilter`) and this program read alike.",
+        examples: ["^0\\.0\\.0-master\\.[0-9]+$"],
+      }),
     }),
-  })
-    .optional()
-    .meta({
-      description:
-        "For an application that publishes an image for each commit: where the stack follows a branch, the tenant runs that image with the chart of the same commit. `policy.automation` says who changes `tag` and `digest`. Only for a chart in Git. A stack that follows tags does not inherit it.",
-      fallback: "none: the chart's own image runs",
-    }),
-  branchChart: keys({
-    range: text("a SemVer range in Flux's syntax, such as `>=0.0.0-0`").default(">=0.0.0-0").meta({
-      description:
-        "The SemVer range of the chart's versions, in Flux's syntax (`ref.semver`). A range without a pre-release excludes all pre-releases.",
-    }),
-    pattern: textWithout(tagPatternError, "a pattern of chart tags").meta({
-      description:
-        "The chart's tags: a regular expression from `^` to `$` that Flux (`ref.semverFilter`) and this program read alike.",
-      examples: ["^0\\.0\\.0-master\\.[0-9]+$"],
-    }),
-  })
-    .optional()
-    .meta({
-      description:
-        "For an application that publishes an OCI chart for each commit: where the stack follows a branch, Flux runs the newest one that range and pattern allow, without an `up` or a commit here. A stack that follows tags does not inherit it.",
-      fallback: "none; required for an OCI chart where the stack follows a branch",
-    }),
-  pinDigest: valuesPath()
-    .optional()
-    .meta({
-      description:
-        "The path in the chart's values that gets `<tag>@<digest>`, so that pods run exactly the image that was checked. Only where the stack follows tags; a stack that follows a branch does not inherit it.",
-      examples: ["image.tag"],
-      fallback: "none: the chart's own tag applies",
-    }),
+    "For an application that publishes an OCI chart for each commit: where the stack follows a branch, Flux runs the newest one that range and pattern allow, without an `up` or a commit here. A stack that follows tags does not inherit it.",
+    { fallback: "none; required for an OCI chart where the stack follows a branch" },
+  ),
+  pinDigest: key(
+    valuesPath(),
+    "The path in the chart's values that gets `<tag>@<digest>`, so that pods run exactly the image that was checked. Only where the stack follows tags; a stack that follows a branch does not inherit it.",
+    { examples: ["image.tag"], fallback: "none: the chart's own tag applies" },
+  ),
 });
 
 const pin = () =>
   keys({
     reason: text("why the version stays").meta({ description: "Why the version stays." }),
     by: text("who decided").meta({ description: "Who decided it." }),
-    until: text("a day of the calendar, quoted: `YYYY-MM-DD`", isCalendarDay)
-      .optional()
-      .meta({
-        description: "The last day of the pin, quoted. After it the pin is reported as expired.",
-        examples: ["2027-01-31"],
-        fallback: "no end",
-      }),
+    until: key(
+      text("a day of the calendar, quoted: `YYYY-MM-DD`", isCalendarDay),
+      "The last day of the pin, quoted. After it the pin is reported as expired.",
+      { examples: ["2027-01-31"], fallback: "no end" },
+    ),
   });
 
 const policy = () =>
-  keys({
-    range: text("a SemVer range in Flux's syntax, such as `>=6.0.0 <7.0.0`")
-      .optional()
-      .meta({
-        description:
-          "The SemVer range of the versions that may run, without prefix, in Flux's syntax (Masterminds/semver 3): `,` or a blank means and, `||` means or, `!=` excludes one. Required where the stack follows tags, unused where it follows a branch.",
-        examples: [">=6.0.0 <7.0.0"],
-        fallback: "none where the stack follows tags, `*` where it follows a branch",
-      }),
-    automation: automation(),
-    deny: list(text('a quoted SemVer version without prefix, such as `"6.13.5"`', isVersion), "versions")
-      .optional()
-      .meta({
-        description: "Versions, quoted and without prefix, that never run, whatever the range says.",
-        examples: [["6.13.5"]],
-        default: [],
-      }),
-    pin: pin().optional().meta({
-      description:
+  key(
+    keys({
+      range: key(
+        text("a SemVer range in Flux's syntax, such as `>=6.0.0 <7.0.0`"),
+        "The SemVer range of the versions that may run, without prefix, in Flux's syntax (Masterminds/semver 3): `,` or a blank means and, `||` means or, `!=` excludes one. Required where the stack follows tags, unused where it follows a branch.",
+        { examples: [">=6.0.0 <7.0.0"], fallback: "none where the stack follows tags, `*` where it follows a branch" },
+      ),
+      automation: automation(),
+      deny: key(
+        list(text('a quoted SemVer version without prefix, such as `"6.13.5"`', isVersion), "versions"),
+        "Versions, quoted and without prefix, that never run, whatever the range says.",
+        { examples: [["6.13.5"]], default: [] },
+      ),
+      pin: key(
+        pin(),
         "Keeps the version as it is. A pinned tenant has no marker, because suspending the ImagePolicy does not stop Flux.",
-      fallback: "no pin",
+        { fallback: "no pin" },
+      ),
     }),
-  })
-    .optional()
-    .meta({ description: "Which release may run, and who changes it." });
+    "Which release may run, and who changes it.",
+  );
 
 const secret = () =>
   z
@@ -344,45 +311,38 @@ const secret = () =>
 
 /** The keys of a tenant that an application does not have. */
 const placeShape = () => ({
-  application: text("the name of an application in `Pulumi.yaml`", releaseName).optional().meta({
-    description: "The application in `Pulumi.yaml` that the tenant runs. The tenant may override each of its keys.",
-    fallback: "the application of the tenant's own name, if there is one",
-  }),
-  tag: text("an image tag, quoted")
-    .optional()
-    .meta({
-      description:
-        "The image tag that runs: image prefix and SemVer version, quoted. Required where the stack follows tags. Where it follows a branch, only with `branchImage`. Flux writes it where `policy.automation` allows it.",
-      examples: ["6.15.0"],
-      fallback: "none",
-    }),
-  digest: text("a digest: `sha256:` and 64 hexadecimal digits", /^sha256:[0-9a-f]{64}$/)
-    .optional()
-    .meta({
-      description: "The digest of the first image at `tag`, as Flux writes it. Only with a `tag`.",
-      fallback: "none: the evidence alone says which image was checked",
-    }),
+  application: key(
+    text("the name of an application in `Pulumi.yaml`", releaseName),
+    "The application in `Pulumi.yaml` that the tenant runs. The tenant may override each of its keys.",
+    { fallback: "the application of the tenant's own name, if there is one" },
+  ),
+  tag: key(
+    text("an image tag, quoted"),
+    "The image tag that runs: image prefix and SemVer version, quoted. Required where the stack follows tags. Where it follows a branch, only with `branchImage`. Flux writes it where `policy.automation` allows it.",
+    { examples: ["6.15.0"], fallback: "none" },
+  ),
+  digest: key(
+    text("a digest: `sha256:` and 64 hexadecimal digits", /^sha256:[0-9a-f]{64}$/),
+    "The digest of the first image at `tag`, as Flux writes it. Only with a `tag`.",
+    { fallback: "none: the evidence alone says which image was checked" },
+  ),
   policy: policy(),
-  namespace: namespace().optional().meta({
-    description: "The tenant's own namespace, where its workload runs. No two tenants share one.",
+  namespace: key(namespace(), "The tenant's own namespace, where its workload runs. No two tenants share one.", {
     fallback: "the tenant's name",
   }),
-  values: list(text("the name of a values file below `tenants/`", isInnerPath), "values files")
-    .optional()
-    .meta({
-      description:
-        "The values files of the special config, merged in this order over the chart's defaults: names in the folder `tenants/<tenant>/`, or paths from the project's folder that begin with `tenants/`. Each ends in `.yaml`, `.yml` or `.json`.",
+  values: key(
+    list(text("the name of a values file below `tenants/`", isInnerPath), "values files"),
+    "The values files of the special config, merged in this order over the chart's defaults: names in the folder `tenants/<tenant>/`, or paths from the project's folder that begin with `tenants/`. Each ends in `.yaml`, `.yml` or `.json`.",
+    {
       examples: [["values.yaml", "values.prod.yaml"]],
       fallback: "`values.yaml` and `values.<stack>.yaml` of the tenant's folder, where they exist",
-    }),
-  secrets: list(secret(), "Secrets")
-    .optional()
-    .meta({
-      description:
-        "Secrets in the authority namespace that values are read from, merged last: a name, or `{name, key}`. The name is `<tenant>` or begins with `<tenant>-`, so that no tenant reads another's. If it fits two tenants, it belongs to the longer name.",
-      fallback: "`[]`",
-      examples: [["podinfo-values"]],
-    }),
+    },
+  ),
+  secrets: key(
+    list(secret(), "Secrets"),
+    "Secrets in the authority namespace that values are read from, merged last: a name, or `{name, key}`. The name is `<tenant>` or begins with `<tenant>-`, so that no tenant reads another's. If it fits two tenants, it belongs to the longer name.",
+    { fallback: "`[]`", examples: [["podinfo-values"]] },
+  ),
 });
 
 /** Builds the schema of an application in `Pulumi.yaml`. */
@@ -392,7 +352,7 @@ export const buildApplicationSchema = () => keys(applicationShape());
 export const buildDefaultsSchema = () =>
   keys({
     ...commonShape(),
-    policy: keys({ automation: automation() }).optional().meta({ description: "Who changes versions." }),
+    policy: key(keys({ automation: automation() }), "Who changes versions."),
     ...boundsShape(),
   });
 
