@@ -119,13 +119,8 @@ export function configurationReference(): string {
 # Configuration
 
 \`Pulumi.yaml\` declares what each application publishes, once. A stack is an environment: its file \`Pulumi.<stack>.yaml\`
-holds the decisions. Our keys are below \`config:\` and have the prefix \`${projectPrefix}:\`. With these first lines editors
-complete and check what you write:
-
-\`\`\`yaml
-# yaml-language-server: $schema=./project.schema.json    (Pulumi.yaml)
-# yaml-language-server: $schema=./stack.schema.json      (Pulumi.<stack>.yaml)
-\`\`\`
+holds the decisions. Our keys are below \`config:\` and have the prefix \`${projectPrefix}:\`. The first line of each example
+lets editors complete and check what you write.
 
 All problems of these files and of the values files are reported at once, each with file, line and path. Quote versions, tags
 and dates: unquoted, \`1.10\` is a number and \`2027-01-31\` a point in time. Anchors, aliases, YAML tags and encrypted values
@@ -136,6 +131,7 @@ and dates: unquoted, \`1.10\` is a number and \`2027-01-31\` a point in time. An
 In \`Pulumi.yaml\`, where Pulumi expects the content of a key below \`value:\`:
 
 \`\`\`yaml
+# yaml-language-server: $schema=./project.schema.json
 config:
   shared-authority:applications:
     value:
@@ -151,6 +147,7 @@ config:
 In \`Pulumi.prod.yaml\`, which runs releases only. A stack with \`follow: branch\` needs no more than \`podinfo: {}\`:
 
 \`\`\`yaml
+# yaml-language-server: $schema=./stack.schema.json
 config:
   shared-authority:follow: tags
   shared-authority:tenants:
@@ -165,7 +162,9 @@ override each key of its application, and one without an application states ever
 ## Set defaults for all tenants
 
 \`${projectPrefix}:defaults\` in \`Pulumi.yaml\` (below \`value:\`) or in a stack, which then replaces that of \`Pulumi.yaml\` as a
-whole. It takes ${inDefaults.join(", ")}.
+whole. It may hold these keys:
+
+${inDefaults.join(", ")}.
 
 A value comes from the tenant, else from its application, else from the defaults, else (\`branch\` only) from
 \`${projectPrefix}:branch\` of the stack, else from the default below. \`policy\`, \`prefix\`, \`limits\` and \`network\` are merged key by
@@ -173,7 +172,7 @@ key; lists and \`quota\` are replaced.
 
 ## Keys of an application: \`applications\` → \`<name>\` → \`<key>\`
 
-A tenant may have them too.
+A tenant may have the same keys. \`chart\` and \`image\` are required in one of the two.
 
 ${entries(application, "").join("\n")}
 

@@ -40,7 +40,9 @@ export function text(expected: string, check: Check = /\S/): z.ZodString {
 
 /** The value of a key that may be missing, with its documentation. */
 export function key<S extends z.ZodType>(schema: S, description: string, more: z.GlobalMeta = {}) {
-  return schema.optional().meta({ description, ...more });
+  // JSON Schema drops the default of what is transformed; the reference shows it all the same.
+  const fallback = more.default === undefined ? undefined : `\`${JSON.stringify(more.default)}\``;
+  return schema.optional().meta({ description, ...(fallback !== undefined && { fallback }), ...more });
 }
 
 /** A mapping with these keys and no others. */
@@ -48,11 +50,6 @@ export function keys<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Sha
   return z.strictObject(shape, {
     error: (issue) => (issue.code === "invalid_type" ? `a mapping with ${nameList(Object.keys(shape))}` : undefined),
   });
-}
-
-/** A default as the documentation shows it. */
-export function constant(value: unknown): string {
-  return `\`${JSON.stringify(value)}\``;
 }
 
 function nameList(names: readonly string[]): string {

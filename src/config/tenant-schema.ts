@@ -209,7 +209,7 @@ const applicationShape = () => ({
       "a path in the Git repository without `..`, such as `./charts/podinfo`, or an OCI artifact without tag and digest, such as `oci://ghcr.io/stefanprodan/charts/podinfo`",
       (value) => (/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\//.test(value) ? ociRepository.test(value) : isInnerPath(value)),
     ),
-    "The chart: its path in the Git repository, without `..`, or an OCI artifact, `oci://` with registry and path, without tag and digest. Required, here or in the other entry.",
+    "The chart: its path in the Git repository, without `..`, or an OCI artifact, `oci://` with registry and path, without tag and digest.",
     { examples: ["./charts/podinfo", "oci://ghcr.io/stefanprodan/charts/podinfo"] },
   ),
   image: key(
@@ -218,7 +218,7 @@ const applicationShape = () => ({
         error: "one image repository or a list of them",
       })
       .transform((value) => (typeof value === "string" ? [value] : value)),
-    "The image repository or a list of them, with the registry, without tag and digest. Each must have the tag; Flux scans the first one for new tags. Required, here or in the other entry.",
+    "The image repository or a list of them, with the registry, without tag and digest. Each must have the tag; Flux scans the first one for new tags.",
     { examples: ["ghcr.io/stefanprodan/podinfo"] },
   ),
   ...commonShape(),
@@ -341,7 +341,7 @@ const placeShape = () => ({
   secrets: key(
     list(secret(), "Secrets"),
     "Secrets in the authority namespace that values are read from, merged last: a name, or `{name, key}`. The name is `<tenant>` or begins with `<tenant>-`, so that no tenant reads another's. If it fits two tenants, it belongs to the longer name.",
-    { fallback: "`[]`", examples: [["podinfo-values"]] },
+    { default: builtInDefaults.secrets, examples: [["podinfo-values"]] },
   ),
 });
 

@@ -233,6 +233,96 @@ describe("readStackConfig", () => {
   });
 });
 
+describe("applications and defaults", () => {
+  const root = temporaryDirectory();
+  const project = `name: fleet
+runtime: nodejs
+config:
+  shared-authority:applications:
+    value:
+      shop:
+        repository: https://git.example.com/shop.git
+        chart: ./charts/shop
+        image: registry.example.com/shop
+        prefix: { git: v }
+        branch: trunk
+        branchImage: { pattern: '^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$', value: image.tag }
+        pinDigest: image.tag
+  shared-authority:defaults:
+    value: { branch: main, team: [everyone], policy: { automation: auto }, prefix: { image: v, git: x }, quota: { pods: 1 } }
+`;
+  const prod = `config:
+  shared-authority:follow: tags
+  shared-authority:configRepository: { url: https://git.example.com/config.git }
+  shared-authority:tenants:
+    shop: { tag: "v1.4.0", policy: { range: 1.x, pin: { reason: r, by: me } } }
+`;
+  const dev = "config:\n  shared-authority:follow: branch\n  shared-authority:tenants:\n";
+
+  function read(stack: string, files: Readonly<Record<string, string>>): StackConfig {
+    writeInput(root(), { files: { "Pulumi.yaml": project, ...files } });
+    return readStackConfig({ root: root(), stack });
+  }
+
+  it("gives a tenant what its application and the defaults say, mappings key by key", () => {
+    const [shop] = read("prod", { "Pulumi.prod.yaml": prod }).tenants;
+    assert.deepEqual(
+      [shop?.branch, shop?.team, shop?.quota, shop?.prefix, shop?.policy.automation],
+      ["trunk", ["everyone"], { pods: "1" }, { git: "v", chart: "", image: "v" }, "auto"],
+    );
+    assert.deepEqual([shop?.pinDigest, shop?.branchImage], ["image.tag", undefined]);
+  });
+
+  it("lets a tenant run an application under another name, and override its keys", () => {
+    const { tenants } = read("dev", {
+      "Pulumi.dev.yaml": `${dev}    store: { application: shop, image: b.example.com/x, tag: master-0a1b2c3-1, policy: { automation: manual } }\n`,
+    });
+    const [store] = tenants;
+    assert.deepEqual(
+      [store?.name, store?.namespace, store?.repository, store?.images],
+      ["store", "store", "https://git.example.com/shop.git", ["b.example.com/x"]],
+    );
+    assert.deepEqual([store?.pinDigest, store?.branchImage?.value], [undefined, "image.tag"]);
+  });
+
+  it("lets defaults of the stack replace those of the project as a whole", () => {
+    const own = "  shared-authority:defaults: { releasedFrom: [main] }\n  shared-authority:branch: next\n";
+    const text = prod.replace("v1.4.0", "1.4.0").replace("config:\n", `config:\n${own}`);
+    const [shop] = read("prod", { "Pulumi.prod.yaml": text }).tenants;
+    assert.deepEqual([shop?.team, shop?.releasedFrom, shop?.policy.automation], [[], ["main"], "manual"]);
+  });
+
+  it("takes the branch from the tenant, its application, the defaults, the stack, or `master`", () => {
+    const entry = "{ chart: ./x, repository: https://git.example.com/x, image: a.example.com/x }";
+    const branchOf = (tenant: string, defaults: string, stack = "") => {
+      const text = `${dev}    x: ${tenant}\n  shared-authority:defaults: ${defaults}\n${stack}`;
+      return read("dev", { "Pulumi.dev.yaml": text }).tenants[0]?.branch;
+    };
+    const branch = "  shared-authority:branch: next\n";
+    assert.equal(branchOf(entry.replace("{", "{ branch: own,"), "{ branch: main }", branch), "own");
+    assert.equal(branchOf(entry, "{ branch: main }", branch), "main");
+    assert.equal(branchOf(entry, "{}", branch), "next");
+    assert.equal(branchOf(entry, "{}"), "master");
+  });
+
+  it("applies a default automation only where there is a version to change", () => {
+    const entry = "{ chart: ./x, repository: https://git.example.com/x, image: a.example.com/x }";
+    const [tenant] = read("dev", { "Pulumi.dev.yaml": `${dev}    x: ${entry}\n` }).tenants;
+    assert.equal(tenant?.policy.automation, "manual");
+  });
+
+  it("reports a problem that several tenants inherit once", () => {
+    const text = project.replace("quota: { pods: 1 }", "limits: { max: { cpu: 100m } }");
+    writeInput(root(), {
+      files: { "Pulumi.yaml": text, "Pulumi.prod.yaml": `${prod}    two: { application: shop }\n` },
+    });
+    assert.throws(
+      () => readAllStackConfigs(root()),
+      (error: unknown) => error instanceof ProblemsError && error.message.split("limits.max.cpu").length === 2,
+    );
+  });
+});
+
 describe("readConfigFiles", () => {
   it("keeps the text, the comments and the ranges of the file", () => {
     const { text, document, config } = readConfigFiles(project, "prod").stack;
