@@ -80,7 +80,7 @@ function markerProblem(tenant: MergedTenant, target: string, marker: Marker | un
 
 /**
  * All markers of a stack file. A line that is commented out as a whole has none, unless the comment is the marker itself:
- * Flux takes that for a marker of the next value.
+ * Flux treats that as a marker of the next value.
  */
 function markersOf(file: StackFile): Marker[] {
   const token = '"$imagepolicy"';

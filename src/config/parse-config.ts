@@ -70,7 +70,7 @@ export function parseConfig(report: Report, facts: StackFacts): ParsedConfig {
   };
 }
 
-/** Each entry by itself, so that the problems of one hide no other's: `undefined` where it has problems. */
+/** Parses each entry on its own, so that the problems of one hide no other's. An entry with problems is `undefined`. */
 function parseEntries<S extends z.ZodType>(
   report: Report,
   key: keyof typeof namesSchema,

@@ -144,7 +144,7 @@ class TenantRules {
     if (!isOci && branchChart !== undefined) {
       this.#add(
         ["branchChart"],
-        "The chart lies in Git, but the tenant has `branchChart`; expected it only for an OCI chart.",
+        "The chart is in Git, but the tenant has `branchChart`; expected it only for an OCI chart.",
         "Remove it, or name an OCI chart (`oci://...`).",
         "key",
       );
@@ -201,9 +201,9 @@ class TenantRules {
       if (text === undefined) continue;
       const parsed = parseRange(text);
       const whole = "error" in parsed ? undefined : policyError(text, denied);
-      if ("error" in parsed) this.#add(path, `This is no range that Flux takes: ${parsed.error}.`);
+      if ("error" in parsed) this.#add(path, `This is not a range that Flux accepts: ${parsed.error}.`);
       else if (whole !== undefined) {
-        this.#add(path, `Without the denied versions, this is no range that Flux takes: ${whole}.`);
+        this.#add(path, `Without the denied versions, this is not a range that Flux accepts: ${whole}.`);
       }
     }
   }

@@ -169,7 +169,7 @@ export const namesSchema = {
 const withDefaults = () =>
   key(
     defaultsSchema(),
-    "What applies to all tenants that say nothing else, and whose application says nothing else. A stack's `defaults` replace those of `Pulumi.yaml` as a whole.",
+    "Values for all tenants that are set neither by the tenant nor by its application. A stack's `defaults` replace those of `Pulumi.yaml` as a whole.",
     { fallback: "none" },
   );
 

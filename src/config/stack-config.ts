@@ -86,7 +86,7 @@ export interface Tenant
 /** The chart in the tenant's Git repository (a path such as `./charts/podinfo`), or an OCI artifact (`oci://...`). */
 export type Chart = { readonly kind: "git"; readonly path: string } | { readonly kind: "oci"; readonly url: string };
 
-/** How an application tags the image that it publishes for each commit, and where the chart takes it. */
+/** How an application tags the image that it publishes for each commit, and which of the chart's values gets it. */
 export type BranchImage = NonNullable<Entry["branchImage"]>;
 
 /** Which of the charts that an application publishes for its commits are followed: the newest that both allow. */

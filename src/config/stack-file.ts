@@ -1,5 +1,5 @@
 /** The Pulumi files that hold our settings: `Pulumi.<stack>.yaml` and `Pulumi.yaml`. */
-import { existsSync, readdirSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isMap, isScalar, isSeq, type YAMLMap } from "yaml";
 import { ProblemsError, type Problem } from "./problem";
@@ -81,7 +81,8 @@ export function readConfigFiles(root: string, stack: string): ConfigFiles {
       },
     ]);
   }
-  const project = existsSync(join(root, projectFilePath))
+  // A link that leads nowhere exists, and is refused.
+  const project = lstatSync(join(root, projectFilePath), { throwIfNoEntry: false })
     ? parseProjectFile(readTextFile(join(root, projectFilePath), projectFilePath, largestFile))
     : undefined;
   return { root, stack: parseStackFile(stack, readTextFile(join(root, path), path, largestFile)), project };

@@ -1,5 +1,5 @@
 /**
- * What a Pulumi file may not contain, whatever its values: each rule keeps Pulumi, Flux and this program from reading
+ * What a Pulumi file may not contain. Each rule keeps Pulumi, Flux and this program from reading
  * the same text in different ways.
  */
 import { distance } from "fastest-levenshtein";

@@ -38,7 +38,7 @@ export const defaultQuota: Readonly<Record<string, string>> = {
   "services.nodeports": "0",
 };
 
-/** What applies where no entry says anything. */
+/** The values of keys that no entry sets. */
 export const builtInDefaults = {
   branch: "master",
   releasedFrom: ["master"],
@@ -56,7 +56,6 @@ export const builtInDefaults = {
 const credentials =
   "It is the platform's, or named like the tenant's own (see `secrets`). A name that belongs to another tenant, or that is `configRepository.secret`, is refused.";
 
-/** A list whose elements may have a short form. */
 const image = () =>
   text(
     "an image repository with its registry, without tag and digest, such as `ghcr.io/stefanprodan/podinfo`",
@@ -281,7 +280,7 @@ const policy = () =>
       automation: automation(),
       deny: key(
         list(text('a quoted SemVer version without prefix, such as `"6.13.5"`', isVersion), "versions"),
-        "Versions, quoted and without prefix, that never run, whatever the range says.",
+        "Versions, quoted and without prefix, that never run, even if the range includes them.",
         { examples: [["6.13.5"]], default: [] },
       ),
       pin: key(

@@ -170,7 +170,7 @@ function valuesProblems(file: YamlFile): Problem[] {
   } catch (error) {
     const isExcessive = error instanceof ReferenceError && /excessive/i.test(error.message);
     const message = isExcessive
-      ? `The aliases of the file expand to more than ${mostAliases} values, which would exhaust whoever reads it.`
+      ? `The aliases of the file expand to more than ${mostAliases} values, which would exhaust its readers.`
       : "An alias of the file cannot be resolved.";
     problems.push({ file: file.path, message, fix: "Write the values out." });
   }

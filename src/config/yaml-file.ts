@@ -40,7 +40,7 @@ export function readTextFile(absolute: string, path: string, limit: number): str
     if (!stat.isFile())
       throw problem(
         path,
-        `This is ${stat.isSymbolicLink() ? "a symbolic link" : "no regular file"}; expected a regular file.`,
+        `This is ${stat.isSymbolicLink() ? "a symbolic link" : "not a regular file"}; expected a regular file.`,
       );
     if (stat.size > limit) throw problem(path, `The file has ${stat.size} bytes; expected at most ${limit}.`);
     const bytes = readFileSync(absolute);
@@ -71,7 +71,7 @@ export function parseYaml(path: string, text: string, report: (problem: Problem)
   if (document === undefined) return undefined;
   const wrong = [...document.errors, ...document.warnings];
   for (const one of wrong.slice(0, mostSyntaxProblems)) {
-    report({ ...place(one.pos[0]), message: `This is no valid YAML: ${withoutText(firstSentence(one.message))}.` });
+    report({ ...place(one.pos[0]), message: `This is not valid YAML: ${withoutText(firstSentence(one.message))}.` });
   }
   if (second !== undefined) {
     report({

@@ -170,10 +170,13 @@ const files: BadInput[] = [
   bad("a text at the top", "tags\n", "tags", undefined, ["not a mapping"]),
   bad("config that is a list", "config:\n  - a\n", "- a", "config", ["a list"]),
   bad("config that is a text", "config: tags\n", "tags", "config", ["Expected a mapping"]),
-  bad("an unclosed bracket", "config:\n  shared-authority:tenants: [\n", undefined, undefined, ["no valid YAML"], {
-    expect: { file, line: 3, words: ["no valid YAML"] },
+  bad("an unclosed bracket", "config:\n  shared-authority:tenants: [\n", undefined, undefined, ["not valid YAML"], {
+    expect: { file, line: 3, words: ["not valid YAML"] },
   }),
-  bad("a tab as indentation", "config:\n\tshared-authority:follow: tags\n", "\t", undefined, ["no valid YAML", "Tabs"]),
+  bad("a tab as indentation", "config:\n\tshared-authority:follow: tags\n", "\t", undefined, [
+    "not valid YAML",
+    "Tabs",
+  ]),
   bad("two documents", `${goodStack}---\n${goodStack}`, "---", undefined, ["more than one YAML document"]),
   bad("not UTF-8", "", undefined, undefined, ["not UTF-8"], {
     files: { [file]: Uint8Array.of(0x63, 0xff, 0xfe, 0x0a) },
@@ -189,7 +192,7 @@ const files: BadInput[] = [
     title: "a folder in the file's place",
     stack: "prod",
     files: { [`${file}/x`]: "" },
-    expect: { file, words: ["no regular file"] },
+    expect: { file, words: ["not a regular file"] },
   },
   bad("a key twice at the top", `${goodStack}config: {}\n`, "config: {}", "config", ["twice", "line 1"]),
   bad("config misspelt", goodStack.replace("config:", "confg:"), "confg", "confg", ["unknown", "`config`"]),
@@ -835,7 +838,7 @@ const policies: BadInput[] = [
     "no `policy.range`",
   ]),
   bad("a range that is none", replaced(">=1.0.0 <2.0.0", ">=1.0.0 <<2"), "range", `${shop}.policy.range`, [
-    "no range that Flux takes",
+    "not a range that Flux accepts",
   ]),
   bad("a range that is a number", replaced('">=1.0.0 <2.0.0"', "1.0"), "range", `${shop}.policy.range`, [
     "the number 1.0",
@@ -967,7 +970,7 @@ const policies: BadInput[] = [
     "`branchChart: { pattern:",
   ]),
   ...[
-    { key: "range", entry: "{ range: '>>1', pattern: '^a$' }", words: ["no range that Flux takes"] },
+    { key: "range", entry: "{ range: '>>1', pattern: '^a$' }", words: ["not a range that Flux accepts"] },
     { key: "pattern", entry: "{ pattern: 'master.*' }", words: ["from `^` to `$`", '"master.*"'] },
     { key: "pattern", entry: "{ range: '*' }", words: ["is missing", "a pattern of chart tags"] },
     { key: "patterns", entry: "{ patterns: '^a$' }", words: ["unknown", "Did you mean `pattern`"] },
@@ -985,7 +988,7 @@ const policies: BadInput[] = [
     `${branchStack}      branchChart: { pattern: '^a$' }\n`,
     "branchChart:",
     `${shop}.branchChart`,
-    ["lies in Git"],
+    ["is in Git"],
   ),
   bad(
     "images of commits for an OCI chart",
@@ -1166,11 +1169,11 @@ const values: BadInput[] = [
     title: "values that are a folder",
     stack: "prod",
     files: { [file]: goodStack, "tenants/shop/values.yaml/x": "" },
-    expect: { file: "tenants/shop/values.yaml", words: ["no regular file"] },
+    expect: { file: "tenants/shop/values.yaml", words: ["not a regular file"] },
   },
   badValues("a list", "- a\n", 1, ["Expected a mapping"]),
   badValues("a text", "hello\n", 1, ["Expected a mapping"]),
-  badValues("no YAML", "a: [\n", 2, ["no valid YAML"]),
+  badValues("no YAML", "a: [\n", 2, ["not valid YAML"]),
   badValues("two documents", "a: 1\n---\nb: 2\n", 2, ["more than one YAML document"]),
   badValues("not UTF-8", Uint8Array.of(0x61, 0x3a, 0x20, 0xff), undefined, ["not UTF-8"]),
   badValues("larger than a ConfigMap", `a: ${"x".repeat(1024 * 1024)}\n`, undefined, ["bytes", "at most 1048576"]),
