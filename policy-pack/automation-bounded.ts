@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { stackFilePath } from "../src/config/stack-file";
-import type { Decisions } from "./decisions";
+import type { StackConfig } from "../src/config/stack-config";
 import { isSet, textAt, valueAt } from "./field";
 import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
@@ -24,25 +24,25 @@ export const automationBounded = definePolicy(
     judge: (object, context) => {
       if (object.kind === "GitRepository") return sourceOfAutomationFaults(object, context);
       if (object.isPatch) return ["it is a patch, which shows only a part of what will run; register the whole object"];
-      const { configRepository } = context.decisions;
+      const { configRepository } = context.config;
       if (configRepository === undefined) return ["the stack names no configRepository, so nothing may be committed"];
       return [
-        ...mustBe("its namespace", object.namespace, context.decisions.authorityNamespace),
+        ...mustBe("its namespace", object.namespace, context.config.authorityNamespace),
         ...selectorFaults(object),
-        ...updateFaults(object, posix.join(configRepository.path, stackFilePath(context.decisions.stack))),
-        ...gitFaults(object, configRepository, context.decisions),
+        ...updateFaults(object, posix.join(configRepository.path, stackFilePath(context.config.stack))),
+        ...gitFaults(object, configRepository, context.config),
         ...sourceFaults(object, configRepository.url, context),
       ];
     },
     judgeStack: (context) =>
       context.run
-        .all("ImageUpdateAutomation", context.decisions.authorityNamespace)
+        .all("ImageUpdateAutomation", context.config.authorityNamespace)
         .filter((automation) => sourceOf(automation, context) === undefined)
         .map((automation) => `${automation.title} has a source that this stack does not make`),
   },
 );
 
-type ConfigRepository = NonNullable<Decisions["configRepository"]>;
+type ConfigRepository = NonNullable<StackConfig["configRepository"]>;
 
 function selectorFaults(object: JudgedObject): string[] {
   const selector = valueAt(object.content, "spec", "policySelector");
@@ -61,7 +61,7 @@ function updateFaults(object: JudgedObject, file: string): string[] {
   ];
 }
 
-function gitFaults(object: JudgedObject, configRepository: ConfigRepository, decisions: Decisions): string[] {
+function gitFaults(object: JudgedObject, configRepository: ConfigRepository, config: StackConfig): string[] {
   const git = valueAt(object.content, "spec", "git");
   const { author, branch } = configRepository;
   const authorAt = ["commit", "author"] as const;
@@ -69,7 +69,7 @@ function gitFaults(object: JudgedObject, configRepository: ConfigRepository, dec
     ...mustBe("spec.git.checkout.ref.branch", textAt(git, "checkout", "ref", "branch"), branch),
     ...mustBe("spec.git.commit.author.email", textAt(git, ...authorAt, "email"), author.email),
     ...mustBe("spec.git.commit.author.name", textAt(git, ...authorAt, "name"), author.name),
-    ...pushFaults(textAt(git, "push", "branch"), configRepository, decisions),
+    ...pushFaults(textAt(git, "push", "branch"), configRepository, config),
     ...(isSet(git, "push", "refspec")
       ? ["spec.git.push.refspec is set, which pushes past the branch that the stack names"]
       : []),
@@ -80,8 +80,8 @@ function gitFaults(object: JudgedObject, configRepository: ConfigRepository, dec
 }
 
 /** Without a push branch Flux pushes to the branch that it checked out. */
-function pushFaults(branch: string | undefined, configRepository: ConfigRepository, decisions: Decisions): string[] {
-  const modes = new Set([...decisions.tenants.values()].map((tenant) => tenant.policy.automation));
+function pushFaults(branch: string | undefined, configRepository: ConfigRepository, config: StackConfig): string[] {
+  const modes = new Set(config.tenants.map((tenant) => tenant.policy.automation));
   const allowed = [
     ...(modes.has("auto") ? [configRepository.branch] : []),
     ...(modes.has("pull-request") ? [configRepository.promotionBranch] : []),
@@ -105,10 +105,10 @@ function sourceFaults(object: JudgedObject, url: string, context: PolicyContext)
 
 /** The source may be registered before the automation or after it; the later of the two is judged with the other. */
 function sourceOfAutomationFaults(object: JudgedObject, context: PolicyContext): string[] {
-  const { run, decisions } = context;
-  const automations = run.all("ImageUpdateAutomation", decisions.authorityNamespace);
+  const { run, config } = context;
+  const automations = run.all("ImageUpdateAutomation", config.authorityNamespace);
   const isSource = automations.some((automation) => sourceOf(automation, context) === object);
-  return isSource ? addressFaults(object, decisions.configRepository?.url ?? "") : [];
+  return isSource ? addressFaults(object, config.configRepository?.url ?? "") : [];
 }
 
 function sourceOf(automation: JudgedObject, { run }: PolicyContext): JudgedObject | undefined {

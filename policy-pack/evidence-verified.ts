@@ -44,8 +44,8 @@ export function evidenceVerifiedBy(createReader: () => EvidenceReader, isContinu
     {
       applies: (object, { settings }) =>
         object.isFluxKind("HelmRelease") && (settings.mode ?? (isContinuousIntegration() ? "on" : "off")) === "on",
-      judge: async (object, { decisions }) => {
-        const carried = carriedEvidence(object, decisions);
+      judge: async (object, { config }) => {
+        const carried = carriedEvidence(object, config);
         if (typeof carried === "string") return [carried];
         return readAndCompare((reader ??= createReader()), carried, object.annotations);
       },

@@ -8,13 +8,16 @@ import {
   type StackValidationPolicy,
   UnknownValueError,
 } from "@pulumi/policy";
-import { type Decisions, readDecisions, UnreadableConfigError } from "./decisions";
+import { runtime } from "@pulumi/pulumi";
+import { stackConfigOfEngine } from "../src/config/engine-config";
+import { describeProblem, ProblemsError } from "../src/config/problem";
+import type { StackConfig } from "../src/config/stack-config";
 import { type JudgedObject, judgedObjects } from "./judged-object";
 import { type Run, runOf, stackOf } from "./run";
 
-/** What a policy may know besides the object: the stack's own decisions, what came before it, its own settings. */
+/** What a policy may know besides the object: the stack's own config, what came before it, its own settings. */
 export interface PolicyContext<Settings extends object = object> {
-  readonly decisions: Decisions;
+  readonly config: StackConfig;
   readonly run: Run;
   readonly settings: Settings;
 }
@@ -94,14 +97,14 @@ export function definePolicy<Settings extends object = object>(description: Desc
   };
 }
 
-/** The decisions are read when they are asked for: config that cannot be read concerns only objects that it decides. */
+/** The config is read when a rule asks for it: config that cannot be read concerns only objects that it decides. */
 function contextOf<Settings extends object>(
   args: Pick<ResourceValidationArgs, "urn" | "getConfig">,
   run: Run,
 ): PolicyContext<Settings> {
   return {
-    get decisions() {
-      return (run.decisions ??= readDecisions(stackOf(args.urn)));
+    get config() {
+      return (run.config ??= stackConfigOfEngine(stackOf(args.urn), runtime.allConfig()));
     },
     run,
     settings: args.getConfig<Settings>(),
@@ -113,8 +116,10 @@ type Fixable = Pick<Description, "remediationSteps">;
 /** @throws whatever is no reason why something could not be judged, but a fault of the policy */
 function reportUnjudged(error: unknown, resource: string, report: ReportViolation): void {
   if (error instanceof UnknownValueError) report(unknownMessage(resource, error as UnknownValue));
-  else if (error instanceof UnreadableConfigError) report(message(readableConfig, resource, [error.message]));
-  else throw error;
+  else if (error instanceof ProblemsError) {
+    const faults = error.problems.map((problem) => `the stack's config cannot be read: ${describeProblem(problem)}`);
+    report(message(readableConfig, resource, faults));
+  } else throw error;
 }
 
 const plainValue: Fixable = {

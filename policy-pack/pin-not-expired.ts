@@ -20,9 +20,9 @@ export function pinNotExpiredAt(today: () => Date) {
         "unpin the tenant (`policy.pin` in the stack file), or give the pin a new `until` and its reason.",
     },
     {
-      applies: (object, context) => object.isFluxKind("HelmRelease") && context.decisions.follow === "tags",
-      judge: (object, { decisions }) => {
-        const tenant = tenantOf(object, decisions);
+      applies: (object, context) => object.isFluxKind("HelmRelease") && context.config.follow === "tags",
+      judge: (object, { config }) => {
+        const tenant = tenantOf(object, config);
         const pin = tenant?.policy.pin;
         if (tenant === undefined || pin?.until === undefined || pin.until >= today().toISOString().slice(0, 10))
           return [];

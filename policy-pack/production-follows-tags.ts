@@ -2,7 +2,7 @@ import { annotation } from "../src/manifests/annotation";
 import { isDenied, parseRange, rangeAllows, rangeAsksForPrerelease } from "../src/version/range";
 import { isPrerelease, versionOfTag } from "../src/version/version";
 import type { Tenant } from "../src/config/stack-config";
-import type { Decisions } from "./decisions";
+import type { StackConfig } from "../src/config/stack-config";
 import { textAt, valueAt } from "./field";
 import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
@@ -28,13 +28,13 @@ export const productionFollowsTags = definePolicy(
     applies: (object, context) =>
       (object.isFlux || isHelmInstall(object)) &&
       !harmlessKinds.includes(object.kind) &&
-      context.decisions.follow === "tags",
+      context.config.follow === "tags",
     judge: (object, context) => {
       if (isHelmInstall(object))
         return ["it installs a chart past Flux, so no release is judged; declare a tenant instead"];
       switch (object.kind) {
         case "GitRepository":
-          return isConfigSource(object, context.decisions) ? [] : gitFaults(object);
+          return isConfigSource(object, context.config) ? [] : gitFaults(object);
         case "OCIRepository":
           return ociFaults(object);
         case "HelmRelease":
@@ -52,7 +52,7 @@ function isHelmInstall(object: JudgedObject): boolean {
 }
 
 /** The shared repository itself, which the automation commits to: it follows the main branch, and runs no workload. */
-function isConfigSource(object: JudgedObject, { configRepository }: Decisions): boolean {
+function isConfigSource(object: JudgedObject, { configRepository }: StackConfig): boolean {
   if (configRepository === undefined || object.annotations[annotation.tenant] !== undefined) return false;
   const url = textAt(object.content, "spec", "url");
   const ref = valueAt(object.content, "spec", "ref");
@@ -89,7 +89,7 @@ function ociFaults(object: JudgedObject): string[] {
   ];
 }
 
-function helmReleaseFaults(object: JudgedObject, { decisions, run }: PolicyContext): string[] {
+function helmReleaseFaults(object: JudgedObject, { config, run }: PolicyContext): string[] {
   const chart = valueAt(object.content, "spec", "chart", "spec", "sourceRef");
   const reference = chart ?? valueAt(object.content, "spec", "chartRef");
   const kind = textAt(reference, "kind") ?? "";
@@ -101,12 +101,12 @@ function helmReleaseFaults(object: JudgedObject, { decisions, run }: PolicyConte
           `its source is a ${kind === "" ? "thing of no kind" : kind}, which names no release; use a GitRepository or an OCIRepository`,
         ];
   const source = run.find(kind, textAt(reference, "namespace") ?? object.namespace, name);
-  if (source !== undefined && isConfigSource(source, decisions)) {
+  if (source !== undefined && isConfigSource(source, config)) {
     faults.push(
-      `its source "${name}" is the shared repository on its branch "${decisions.configRepository?.branch ?? ""}"`,
+      `its source "${name}" is the shared repository on its branch "${config.configRepository?.branch ?? ""}"`,
     );
   }
-  const tenant = tenantOf(object, decisions);
+  const tenant = tenantOf(object, config);
   return tenant === undefined
     ? [...faults, "no tenant of the stack declares it"]
     : [...faults, ...versionFaults(tenant)];

@@ -9,8 +9,9 @@ import {
 import type { Tenant } from "../src/config/stack-config";
 import { branchReasons, chartReference, expectationsOf, promiseReasons } from "../src/release/promise";
 import type { BranchEvidence, Evidence } from "../src/release/evidence";
-import type { Decisions } from "./decisions";
+import type { StackConfig } from "../src/config/stack-config";
 import type { JudgedObject } from "./judged-object";
+import { tenantNamed } from "./tenants";
 
 /** Evidence that an object carries, for the tenant that it names. */
 export type Carried =
@@ -18,21 +19,21 @@ export type Carried =
   | { readonly kind: "branch"; readonly tenant: Tenant; readonly evidence: BranchEvidence };
 
 /** The tenant whose object this is, as its annotation says; nothing when the stack declares no such tenant. */
-export function tenantOf(object: JudgedObject, decisions: Decisions): Tenant | undefined {
+export function tenantOf(object: JudgedObject, config: StackConfig): Tenant | undefined {
   const name = object.annotations[annotation.tenant];
-  return name === undefined ? undefined : decisions.tenants.get(name);
+  return name === undefined ? undefined : tenantNamed(config, name);
 }
 
 /** The evidence that an object carries, or what is wrong with it, in one sentence. */
-export function carriedEvidence(object: JudgedObject, decisions: Decisions): Carried | string {
+export function carriedEvidence(object: JudgedObject, config: StackConfig): Carried | string {
   const { annotations } = object;
   const name = annotations[annotation.tenant];
   if (name === undefined) return `it carries no evidence: there is no annotation \`${annotation.tenant}\``;
-  const tenant = decisions.tenants.get(name);
+  const tenant = tenantNamed(config, name);
   if (tenant === undefined) return `it belongs to "${name}", and the stack declares no such tenant`;
   const follow = annotations[annotation.follow];
-  if (follow !== decisions.follow) {
-    return `its annotation \`${annotation.follow}\` is ${quoted(follow)}, but the stack follows "${decisions.follow}"`;
+  if (follow !== config.follow) {
+    return `its annotation \`${annotation.follow}\` is ${quoted(follow)}, but the stack follows "${config.follow}"`;
   }
   if (follow === "tags") {
     const evidence = evidenceOfAnnotations(annotations);

@@ -29,13 +29,13 @@ export const releaseSynced = definePolicy(
       (object.isFluxKind("GitRepository", "OCIRepository") && object.annotations[annotation.tenant] !== undefined),
     judge: (object, context) => {
       if (object.isPatch) return ["it is a patch, which shows only a part of what will run; register the whole object"];
-      const carried = carriedEvidence(object, context.decisions);
+      const carried = carriedEvidence(object, context.config);
       if (typeof carried === "string") return [carried];
       const broken = brokenPromise(object, carried);
       const own =
         object.kind === "HelmRelease"
           ? helmReleaseFaults(object, carried, context)
-          : sourceFaults(object, carried, context.decisions.authorityNamespace);
+          : sourceFaults(object, carried, context.config.authorityNamespace);
       return [...broken, ...own];
     },
   },
@@ -90,9 +90,9 @@ function ociFaults(object: JudgedObject, carried: Carried): string[] {
   ];
 }
 
-function helmReleaseFaults(object: JudgedObject, carried: Carried, { decisions, run }: PolicyContext): string[] {
+function helmReleaseFaults(object: JudgedObject, carried: Carried, { config, run }: PolicyContext): string[] {
   const { tenant } = carried;
-  const { authorityNamespace } = decisions;
+  const { authorityNamespace } = config;
   const source = run.find(
     tenant.chart.kind === "oci" ? "OCIRepository" : "GitRepository",
     authorityNamespace,

@@ -1,5 +1,5 @@
 import { UnknownValueError } from "@pulumi/policy";
-import type { Decisions } from "./decisions";
+import type { StackConfig } from "../src/config/stack-config";
 import type { JudgedObject } from "./judged-object";
 
 /**
@@ -11,8 +11,8 @@ import type { JudgedObject } from "./judged-object";
  * seen counts as missing.
  */
 export class Run {
-  /** What the stack decides, once it was read: every policy asks for it, for every object. */
-  decisions: Decisions | undefined;
+  /** The stack's config, once it has been read: every policy asks for it, for every object. */
+  config: StackConfig | undefined;
 
   /** By kind and namespace, then by name: a tenant's objects are found without a look at all the others'. */
   readonly #objects = new Map<string, Map<string, JudgedObject>>();

@@ -1,5 +1,5 @@
 import { annotation } from "../src/manifests/annotation";
-import type { Decisions } from "./decisions";
+import type { StackConfig } from "../src/config/stack-config";
 import { isSet, textAt } from "./field";
 import type { JudgedObject } from "./judged-object";
 import { mustBe, tenantOf } from "./release-evidence";
@@ -14,13 +14,13 @@ const lendingFields = ["certSecretRef", "proxySecretRef", "serviceAccountName"];
  * Whose credentials a host is sent. Every Secret of the authority namespace can be named there, another tenant's and the
  * platform's own too; so it must be just the one that the stack names for this tenant, or for the shared repository.
  */
-export function credentialFaults(object: JudgedObject, decisions: Decisions): string[] {
+export function credentialFaults(object: JudgedObject, config: StackConfig): string[] {
   const provider = textAt(object.content, "spec", "provider");
   return [
     ...mustBe(
       "spec.secretRef.name",
       textAt(object.content, "spec", "secretRef", "name"),
-      declaredSecret(object, decisions),
+      declaredSecret(object, config),
     ),
     ...lendingFields
       .filter((field) => isSet(object.content, "spec", field))
@@ -31,11 +31,11 @@ export function credentialFaults(object: JudgedObject, decisions: Decisions): st
   ];
 }
 
-function declaredSecret(object: JudgedObject, decisions: Decisions): string | undefined {
+function declaredSecret(object: JudgedObject, config: StackConfig): string | undefined {
   if (object.annotations[annotation.tenant] === undefined) {
-    const { configRepository } = decisions;
+    const { configRepository } = config;
     return textAt(object.content, "spec", "url") === configRepository?.url ? configRepository?.secretName : undefined;
   }
-  const tenant = tenantOf(object, decisions);
+  const tenant = tenantOf(object, config);
   return object.kind === "GitRepository" ? tenant?.repositorySecret : tenant?.registrySecret;
 }

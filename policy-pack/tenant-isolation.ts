@@ -1,12 +1,13 @@
 import type { Tenant } from "../src/config/stack-config";
 import { isClusterNamespace, isPlatformName } from "../src/config/kubernetes-name";
-import type { Decisions } from "./decisions";
+import type { StackConfig } from "../src/config/stack-config";
 import { isMap, isSet, listAt, mapAt, textAt, textsAt, valueAt } from "./field";
 import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
 import { mustBe, tenantOf } from "./release-evidence";
 import type { Run } from "./run";
 import { callingKinds, credentialFaults } from "./source-credentials";
+import { tenantIn } from "./tenants";
 
 const rbacGroup = "rbac.authorization.k8s.io";
 const enforceLabel = "pod-security.kubernetes.io/enforce";
@@ -29,22 +30,22 @@ export const tenantIsolation = definePolicy(
     applies: () => true,
     judge: (object, context) => [
       ...(object.contradiction === undefined ? [] : [object.contradiction]),
-      ...placeFaults(object, context.decisions),
+      ...placeFaults(object, context.config),
       ...kindFaults(object, context),
     ],
-    judgeStack: ({ decisions, run }) =>
-      [...decisions.tenants.values()]
-        .filter((tenant) => run.find("HelmRelease", decisions.authorityNamespace, tenant.name) === undefined)
+    judgeStack: ({ config, run }) =>
+      config.tenants
+        .filter((tenant) => run.find("HelmRelease", config.authorityNamespace, tenant.name) === undefined)
         .filter((tenant) => run.find("Namespace", undefined, tenant.namespace) !== undefined)
         .flatMap((tenant) => missingGuardrails(tenant, run)),
   },
 );
 
 /** Where the object may lie. A custom resource of unknown scope counts as one for the whole cluster. */
-function placeFaults(object: JudgedObject, decisions: Decisions): string[] {
+function placeFaults(object: JudgedObject, config: StackConfig): string[] {
   const { namespace } = object;
   if (object.isCoreKind("Namespace")) {
-    return object.name === decisions.authorityNamespace || decisions.tenantsByNamespace.get(object.name) !== undefined
+    return object.name === config.authorityNamespace || tenantIn(config, object.name) !== undefined
       ? []
       : [`no tenant of the stack has the namespace "${object.name}"`];
   }
@@ -52,14 +53,12 @@ function placeFaults(object: JudgedObject, decisions: Decisions): string[] {
   if (namespace === undefined) {
     return ["it names no namespace, so it is for the whole cluster, or lands wherever the provider points"];
   }
-  if (namespace === decisions.authorityNamespace) return authorityFaults(object);
-  if (decisions.tenantsByNamespace.get(namespace) === undefined) {
+  if (namespace === config.authorityNamespace) return authorityFaults(object);
+  if (tenantIn(config, namespace) === undefined) {
     return [`the namespace "${namespace}" is neither a tenant's nor the authority namespace`];
   }
   return object.isFlux
-    ? [
-        `a ${object.kind} in a tenant's namespace lets the tenant move it; it belongs in "${decisions.authorityNamespace}"`,
-      ]
+    ? [`a ${object.kind} in a tenant's namespace lets the tenant move it; it belongs in "${config.authorityNamespace}"`]
     : [];
 }
 
@@ -81,27 +80,27 @@ function authorityFaults(object: JudgedObject): string[] {
 }
 
 function kindFaults(object: JudgedObject, context: PolicyContext): string[] {
-  const { decisions } = context;
+  const { config } = context;
   if (object.isFluxKind("HelmRelease")) return helmReleaseFaults(object, context);
-  if (object.isFluxKind(...callingKinds)) return credentialFaults(object, decisions);
-  if (object.isCoreKind("Namespace")) return namespaceFaults(object, decisions);
-  if (object.isCoreKind("ServiceAccount")) return serviceAccountFaults(object, decisions);
+  if (object.isFluxKind(...callingKinds)) return credentialFaults(object, config);
+  if (object.isCoreKind("Namespace")) return namespaceFaults(object, config);
+  if (object.isCoreKind("ServiceAccount")) return serviceAccountFaults(object, config);
   if (object.isCoreKind("ResourceQuota") && !isSet(object.content, "spec", "hard")) return ["spec.hard sets no bound"];
   if (object.isCoreKind("LimitRange") && !isSet(object.content, "spec", "limits")) return ["spec.limits sets no limit"];
   if (object.group === "networking.k8s.io" && object.kind === "NetworkPolicy") return networkPolicyFaults(object);
   if (object.group !== rbacGroup) return [];
   switch (object.kind) {
     case "Role":
-      return roleFaults(object, decisions);
+      return roleFaults(object, config);
     case "RoleBinding":
-      return roleBindingFaults(object, decisions);
+      return roleBindingFaults(object, config);
     default:
       return [`a ${object.kind} reaches beyond the tenant's namespace; use a Role and a RoleBinding in it`];
   }
 }
 
-function namespaceFaults(object: JudgedObject, decisions: Decisions): string[] {
-  const tenant = decisions.tenantsByNamespace.get(object.name);
+function namespaceFaults(object: JudgedObject, config: StackConfig): string[] {
+  const tenant = tenantIn(config, object.name);
   if (tenant === undefined) return [];
   return [
     ...(isClusterNamespace(object.name)
@@ -111,7 +110,7 @@ function namespaceFaults(object: JudgedObject, decisions: Decisions): string[] {
   ];
 }
 
-function serviceAccountFaults(object: JudgedObject, { authorityNamespace }: Decisions): string[] {
+function serviceAccountFaults(object: JudgedObject, { authorityNamespace }: StackConfig): string[] {
   return [
     ...(object.namespace === authorityNamespace ? platformNameFaults(object.name) : []),
     ...(valueAt(object.content, "automountServiceAccountToken") === false
@@ -137,7 +136,7 @@ const guardrails: Readonly<Record<string, readonly string[]>> = {
   [rbacGroup]: ["roles", "rolebindings"],
 };
 
-function roleFaults(object: JudgedObject, { authorityNamespace }: Decisions): string[] {
+function roleFaults(object: JudgedObject, { authorityNamespace }: StackConfig): string[] {
   const faults =
     object.namespace === authorityNamespace ? ["a role in the authority namespace is a right that no tenant has"] : [];
   for (const rule of listAt(object.content, "rules")) {
@@ -163,11 +162,11 @@ function roleFaults(object: JudgedObject, { authorityNamespace }: Decisions): st
   return faults;
 }
 
-function roleBindingFaults(object: JudgedObject, decisions: Decisions): string[] {
-  const { authorityNamespace } = decisions;
+function roleBindingFaults(object: JudgedObject, config: StackConfig): string[] {
+  const { authorityNamespace } = config;
   if (object.namespace === authorityNamespace)
     return ["a role binding in the authority namespace gives rights that no tenant has"];
-  const tenant = decisions.tenantsByNamespace.get(object.namespace ?? "");
+  const tenant = tenantIn(config, object.namespace ?? "");
   const role = textAt(object.content, "roleRef", "name") ?? "";
   const faults = mustBe("roleRef.kind", textAt(object.content, "roleRef", "kind"), "Role").map(
     (fault) =>
@@ -205,11 +204,11 @@ function isEveryNamespace(peer: unknown): boolean {
  * The HelmRelease is the last object of a tenant, so here is judged whether the tenant's place is ready: what comes
  * after the steps could block nothing.
  */
-function helmReleaseFaults(object: JudgedObject, { decisions, run }: PolicyContext): string[] {
-  const tenant = tenantOf(object, decisions);
+function helmReleaseFaults(object: JudgedObject, { config, run }: PolicyContext): string[] {
+  const tenant = tenantOf(object, config);
   if (tenant === undefined) return ["no tenant of the stack declares it"];
   const { content } = object;
-  const { authorityNamespace } = decisions;
+  const { authorityNamespace } = config;
   const account = run.find("ServiceAccount", authorityNamespace, tenant.name);
   return [
     ...mustBe("its namespace", object.namespace, authorityNamespace),

@@ -5,6 +5,7 @@ import { isSet, listAt, mapAt, textAt, textMapAt, valueAt } from "./field";
 import { type PolicyContext, definePolicy } from "./gate";
 import type { JudgedObject } from "./judged-object";
 import { mustBe, tenantOf } from "./release-evidence";
+import { tenantNamed } from "./tenants";
 
 /** Special config is named by its content, so that the same name always means the same values. */
 export const valuesContentAddressed = definePolicy(
@@ -29,14 +30,14 @@ export const valuesContentAddressed = definePolicy(
 export function isValuesConfigMap(object: JudgedObject, context: PolicyContext): boolean {
   if (!object.isCoreKind("ConfigMap")) return false;
   if (object.annotations[annotation.tenant] !== undefined) return true;
-  const { authorityNamespace, tenants } = context.decisions;
-  const { name } = object;
-  return object.namespace === authorityNamespace && tenants.has(name.replace(/-values-[^-]*$/, ""));
+  const { config } = context;
+  const owner = tenantNamed(config, object.name.replace(/-values-[^-]*$/, ""));
+  return object.namespace === config.authorityNamespace && owner !== undefined;
 }
 
-function configMapFaults(object: JudgedObject, { decisions }: PolicyContext): string[] {
+function configMapFaults(object: JudgedObject, { config }: PolicyContext): string[] {
   if (object.isPatch) return ["it is a patch, which changes values under the same name; register the whole object"];
-  const tenant = tenantOf(object, decisions);
+  const tenant = tenantOf(object, config);
   if (tenant === undefined) {
     return [`its annotation \`${annotation.tenant}\` must name a tenant of the stack`];
   }
@@ -46,13 +47,13 @@ function configMapFaults(object: JudgedObject, { decisions }: PolicyContext): st
   });
   return [
     ...mustBe("its name", object.name, valuesNamePrefix(tenant.name) + hash),
-    ...mustBe("its namespace", object.namespace, decisions.authorityNamespace),
+    ...mustBe("its namespace", object.namespace, config.authorityNamespace),
     ...(valueAt(object.content, "immutable") === true ? [] : ["`immutable` must be true"]),
   ];
 }
 
-function referenceFaults(object: JudgedObject, { decisions, run }: PolicyContext): string[] {
-  const owner = tenantOf(object, decisions)?.name ?? object.name;
+function referenceFaults(object: JudgedObject, { config, run }: PolicyContext): string[] {
+  const owner = tenantOf(object, config)?.name ?? object.name;
   const prefix = valuesNamePrefix(owner);
   return listAt(object.content, "spec", "valuesFrom").flatMap((reference) => {
     if (textAt(reference, "kind") !== "ConfigMap") return [];

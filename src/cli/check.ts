@@ -1,9 +1,8 @@
 import { runtime } from "@pulumi/pulumi";
 import type { StackConfig } from "../config/stack-config";
 import { describeProblem, type Problem, ProblemsError } from "../config/problem";
-import { readAllStackConfigs, readStackConfig, readStackFile } from "../config/read-stack-config";
-import { projectPrefix } from "../config/schema";
-import { settingsOf } from "../config/structure";
+import { engineConfigOf } from "../config/engine-config";
+import { readAllStackConfigs, readConfigFiles, readStackConfig } from "../config/read-stack-config";
 import { judgeObjects, type Violation } from "../../policy-pack/judge";
 import { policies } from "../../policy-pack/policies";
 import { stackObjects } from "../manifests/stack-objects";
@@ -103,7 +102,7 @@ function readableConfigs(
 
 /** Judges one stack: the promise of each release, and all policies over its objects. */
 export async function checkStack(config: StackConfig, lock: Lock, reader: EvidenceReader): Promise<CheckedStack> {
-  runtime.setAllConfig(engineConfig(config));
+  runtime.setAllConfig(engineConfigOf(readConfigFiles(config.root, config.stack)));
   const resolved = await resolveStack(config, lock, reader);
   const objects = Array.from(stackObjects(resolved), ({ object }) => object);
   const violations = await judgeObjects(objects, policies, {}, config.stack);
@@ -116,17 +115,6 @@ export async function checkStack(config: StackConfig, lock: Lock, reader: Eviden
       .map(({ tenant, source, reasons }) => ({ tenant: tenant.name, source, reasons })),
     violations,
   };
-}
-
-/** The stack's config as the engine passes it to the policies: texts unchanged, everything else as JSON. */
-function engineConfig({ root, stack }: StackConfig): Record<string, string> {
-  const settings = settingsOf(readStackFile(root, stack));
-  return Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [
-      `${projectPrefix}:${key}`,
-      typeof value === "string" ? value : JSON.stringify(value),
-    ]),
-  );
 }
 
 function isBlocked({ releases, violations }: CheckedStack): boolean {

@@ -1,4 +1,4 @@
-/** Addresses of Git repositories, images and charts, as Flux takes them. */
+/** Addresses of Git repositories, images and charts, as Flux reads them. */
 
 /** A registry's host: with a dot, with a port, or `localhost`, so that it cannot be taken for a part of the path. */
 const registryHost =
@@ -23,13 +23,13 @@ export function withoutCredentials(text: string): string {
 }
 
 /**
- * What is wrong with the address of a Git repository, in the words that follow `expected`, or nothing.
+ * What is expected of the address of a Git repository that this text is not, as a phrase; nothing where it is valid.
  * Flux's source-controller reads `https://`, `http://` and `ssh://`, and nothing else.
  */
 export function gitUrlError(text: string): string | undefined {
   const scpLike = /^([\w.-]+@[\w.-]+):(?!\/\/)(.+)$/.exec(text);
   if (scpLike !== null && !text.includes("://")) {
-    return `an address with a scheme, since Flux takes no other: write \`ssh://${scpLike[1] ?? ""}/${scpLike[2] ?? ""}\``;
+    return `an address with a scheme, because Flux reads no other: write \`ssh://${scpLike[1] ?? ""}/${scpLike[2] ?? ""}\``;
   }
   if (!/^(?:https?|ssh):\/\//.test(text)) {
     return "an `https://`, `ssh://` or (for labs) `http://` address of a Git repository: Flux reads no other";
@@ -39,7 +39,7 @@ export function gitUrlError(text: string): string | undefined {
     return "the address of a Git repository, such as `https://github.com/stefanprodan/podinfo`";
   }
   if (url.password !== "" || (url.protocol !== "ssh:" && url.username !== "")) {
-    return "an address without credentials: put them into a Secret in the authority namespace and name it beside the address";
+    return "an address without credentials: put them into a Secret in the authority namespace and name it next to the address";
   }
   if (url.search !== "" || url.hash !== "") {
     return "an address without `?` and `#`";
@@ -47,7 +47,7 @@ export function gitUrlError(text: string): string | undefined {
   return undefined;
 }
 
-/** Whether the path stays below the folder that it starts from, in any file system's reading. */
+/** Whether the path stays below its starting folder on any file system. */
 export function isInnerPath(path: string): boolean {
   return (
     path !== "" &&
@@ -58,7 +58,7 @@ export function isInnerPath(path: string): boolean {
   );
 }
 
-/** Whether Git takes it as the name of a branch (the rules of `git check-ref-format --branch`). */
+/** Whether Git accepts it as the name of a branch (the rules of `git check-ref-format --branch`). */
 export function isBranchName(name: string): boolean {
   return (
     /^[^\s~^:?*[\\\p{Cc}]+$/u.test(name) &&

@@ -1,13 +1,21 @@
-/** What is generated from the schema: the JSON Schema for editors, and the documentation of every key. */
+/** What is generated from the schema: JSON Schemas for editors, and the reference of all keys. */
 import * as z from "zod";
-import { projectPrefix, stackSchema } from "./schema";
+import { projectPrefix } from "./report";
+import {
+  applicationSchema,
+  defaultsSchema,
+  projectFileSchema,
+  stackFileSchema,
+  stackSchema,
+  tenantSchema,
+} from "./schema";
 
-/** As much of JSON Schema as our schema comes out in. */
+/** The part of JSON Schema that our schema uses. `fallback` is ours. */
 interface JsonSchema {
   readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
-  readonly fallback?: string;
+  fallback?: string;
   readonly examples?: readonly unknown[];
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
@@ -20,105 +28,199 @@ interface JsonSchema {
   readonly [keyword: string]: unknown;
 }
 
-/** The JSON Schema of a whole stack file, as text. Other projects' config passes; an unknown key of ours does not. */
+const generated = "Generated from src/config/schema.ts by src/config/generate-schema.ts. Do not edit.";
+
+/** The JSON Schema of a stack file, as text. Other projects' config passes; an unknown key of ours does not. */
 export function stackFileJsonSchema(): string {
-  const { properties = {}, required = [] } = withoutFallback(settingsSchema());
-  const prefixed = Object.fromEntries(
-    Object.entries(properties).map(([key, value]) => [`${projectPrefix}:${key}`, value]),
-  );
-  const schema: JsonSchema = {
-    $schema: "http://json-schema.org/draft-07/schema#",
-    title: "A stack file of Shared Authority",
-    description: "Generated from src/config/schema.ts by src/config/generate-schema.ts. Do not edit.",
+  const schema = withEntries(jsonSchema(stackFileSchema()), "tenants", gitNeedsRepository(["chart", "image"]));
+  const follow = `${projectPrefix}:follow`;
+  const config = {
     type: "object",
-    required: ["config"],
-    properties: {
-      config: {
-        type: "object",
-        description: "The decisions of this stack. Every key carries the prefix of its project or provider.",
-        required: required.map((key) => `${projectPrefix}:${key}`),
-        properties: prefixed,
-        propertyNames: {
-          anyOf: [{ enum: Object.keys(prefixed) }, { type: "string", pattern: `^(?!${projectPrefix}:)[^:]+:` }],
-        },
-      },
+    description: "The decisions of this stack. Each key has the prefix of its project or provider.",
+    required: [follow],
+    ...properties(schema.properties, `^(?!${projectPrefix}:)[^:]+:`),
+    if: { type: "object", required: [follow], properties: { [follow]: { const: "tags" } } },
+    then: {
+      type: "object",
+      properties: { [`${projectPrefix}:tenants`]: { type: "object", additionalProperties: releaseNeeds } },
     },
   };
-  return `${JSON.stringify(schema, undefined, 2)}\n`;
+  return fileSchema("A stack file of Shared Authority", { required: ["config"], properties: { config } });
+}
+
+/** The JSON Schema of `Pulumi.yaml`, as text. Everything that is not ours passes. */
+export function projectFileJsonSchema(): string {
+  const schema = withEntries(jsonSchema(projectFileSchema()), "applications", gitNeedsRepository(["chart"]));
+  const declared = Object.entries(schema.properties ?? {}).map(([key, value]): [string, JsonSchema] => [
+    key,
+    needs("value", "Pulumi expects the content of this key below `value:`.", { properties: { value } }),
+  ]);
+  const config = { type: "object", ...properties(Object.fromEntries(declared), `^(?!${projectPrefix}:)`) };
+  return fileSchema("The project file of Shared Authority", { properties: { config } });
+}
+
+function fileSchema(title: string, rest: JsonSchema): string {
+  const $schema = "http://json-schema.org/draft-07/schema#";
+  return `${JSON.stringify({ $schema, title, description: generated, type: "object", ...rest }, undefined, 2)}\n`;
+}
+
+/** Our keys with their prefix, and a pattern for those of others. */
+function properties(schemas: JsonSchema["properties"] = {}, others: string): JsonSchema {
+  const prefixed = Object.entries(schemas).map(([key, schema]) => [`${projectPrefix}:${key}`, schema] as const);
+  const names = { anyOf: [{ enum: prefixed.map(([key]) => key) }, { type: "string", pattern: others }] };
+  return { properties: Object.fromEntries(prefixed), propertyNames: names };
+}
+
+/** A mapping that must have a key. The YAML language server shows `errorMessage` where it is missing. */
+function needs(key: string, errorMessage: string, rest: JsonSchema = {}): JsonSchema {
+  return { type: "object", required: [key], errorMessage, properties: { [key]: {} }, ...rest };
+}
+
+const rangeMissing =
+  'The stack follows tags: write which versions may run, such as `policy: { range: ">=6.0.0 <7.0.0" }`.';
+
+/** What a tenant says itself where the stack follows tags: nothing that it could inherit. */
+const releaseNeeds: JsonSchema = {
+  type: "object",
+  allOf: [
+    needs("tag", 'The stack follows tags: name the release to run, such as `tag: "6.15.0"`.'),
+    needs("policy", rangeMissing),
+  ],
+  properties: { policy: needs("range", rangeMissing) },
+};
+
+/** A chart in Git needs a repository; a tenant that does not state all of `stated` may inherit it. */
+function gitNeedsRepository(stated: readonly string[]): JsonSchema {
+  const inGit = { type: "string", not: { pattern: "^[a-zA-Z][a-zA-Z0-9+.-]*://" } };
+  const properties = { image: {}, chart: inGit, application: { not: {} } };
+  return {
+    if: { type: "object", required: stated, properties },
+    then: needs("repository", "The chart is a path in a Git repository: name it with `repository`."),
+  };
+}
+
+/** The schema with rules for each entry of one of its mappings. */
+function withEntries(schema: JsonSchema, key: string, rules: JsonSchema): JsonSchema {
+  const map = schema.properties?.[key] ?? {};
+  const entry = { ...(map.additionalProperties as JsonSchema), ...rules };
+  return { ...schema, properties: { ...schema.properties, [key]: { ...map, additionalProperties: entry } } };
 }
 
 /** The reference of all keys in Markdown. */
 export function configurationReference(): string {
-  const settings = settingsSchema();
-  const tenants = settings.properties?.tenants;
-  const tenant = typeof tenants?.additionalProperties === "object" ? tenants.additionalProperties : {};
-  return [
-    "<!-- Generated from src/config/schema.ts by `node --require tsx/cjs src/config/generate-schema.ts`. Do not edit. -->",
-    "",
-    "# Configuration",
-    "",
-    "A stack is an environment, and its file `Pulumi.<stack>.yaml` holds the decisions. Every key of ours stands below",
-    `\`config:\` and carries the prefix \`${projectPrefix}:\`. With this first line editors complete and check what you write:`,
-    "",
-    "```yaml",
-    "# yaml-language-server: $schema=./stack.schema.json",
-    "```",
-    "",
-    "All problems of a stack file and of the values files are reported at once, each with file, line and path. Write versions,",
-    "tags and dates in quotes: unquoted, `1.10` is a number and `2027-01-31` a point in time. Anchors, aliases, YAML tags and",
-    "encrypted values (`secure:`) are refused below our keys: each decision must be readable in its own place.",
-    "",
-    `## The stack: \`${projectPrefix}:<key>\``,
-    "",
-    ...entries(settings, "", (path) => path === "tenants"),
-    "",
-    `## A tenant: \`${projectPrefix}:tenants\` → \`<name>\` → \`<key>\``,
-    "",
-    "The name of a tenant is what its namespace and its release are called, unless `namespace` says otherwise. The namespace",
-    "may not be the authority namespace, `default`, or one of the cluster's own (`kube-system`, `kube-public`,",
-    "`kube-node-lease`).",
-    "",
-    ...entries(tenant, "", () => false),
-    "",
-    "## Values files",
-    "",
-    "A values file is a regular file of this repository (reached by no symbolic link): UTF-8, one YAML document, a mapping or",
-    "empty, without duplicate keys. All files of a tenant together fit into a ConfigMap: 1 MiB. The key in it is the file's path",
-    "below the tenant's folder, with `__` for `/`; so `eu/a.yaml` and `eu__a.yaml` cannot stand together, and `pinned-image.yaml`",
-    "is kept for the values by which the program pins the image.",
-    "",
-    "In a stack file and in a values file no character may stand that one reader of YAML takes and another refuses, or takes for a",
-    "line break: control characters, U+0085, a carriage return alone, and outside of quotes U+2028 and U+2029.",
-    "",
-  ].join("\n");
+  const application = jsonSchema(applicationSchema(), true);
+  const { properties: tenant = {} } = jsonSchema(tenantSchema(), true);
+  const ofTenant = Object.entries(tenant).filter(([key]) => application.properties?.[key] === undefined);
+  const inDefaults = Object.keys(defaultsSchema().shape).map((key) =>
+    code(key === "policy" ? "policy.automation" : key),
+  );
+  return `<!-- Generated from src/config/schema.ts by \`node --require tsx/cjs src/config/generate-schema.ts\`. Do not edit. -->
+
+# Configuration
+
+\`Pulumi.yaml\` declares what each application publishes, once. A stack is an environment: its file \`Pulumi.<stack>.yaml\`
+holds the decisions. Our keys are below \`config:\` and have the prefix \`${projectPrefix}:\`. The first line of each example
+lets editors complete and check what you write.
+
+All problems of these files and of the values files are reported at once, each with file, line and path. Quote versions, tags
+and dates: unquoted, \`1.10\` is a number and \`2027-01-31\` a point in time. Anchors, aliases, YAML tags and encrypted values
+(\`secure:\`) are refused below our keys, because each decision must be readable in its own place.
+
+## Declare an application
+
+In \`Pulumi.yaml\`, where Pulumi expects the content of a key below \`value:\`:
+
+\`\`\`yaml
+# yaml-language-server: $schema=./project.schema.json
+config:
+  shared-authority:applications:
+    value:
+      podinfo:
+        repository: https://github.com/stefanprodan/podinfo
+        chart: ./charts/podinfo
+        image: ghcr.io/stefanprodan/podinfo
+        team: [podinfo-developers]
+\`\`\`
+
+## Run it in an environment
+
+In \`Pulumi.prod.yaml\`, which runs releases only. A stack with \`follow: branch\` needs no more than \`podinfo: {}\`:
+
+\`\`\`yaml
+# yaml-language-server: $schema=./stack.schema.json
+config:
+  shared-authority:follow: tags
+  shared-authority:tenants:
+    podinfo:
+      tag: "6.15.0"
+      policy: { range: ">=6.0.0 <7.0.0" }
+\`\`\`
+
+A tenant runs the application of its own name. To run one under another name, write \`application: podinfo\`. A tenant may
+override each key of its application, and one without an application states everything itself.
+
+## Set defaults for all tenants
+
+\`${projectPrefix}:defaults\` in \`Pulumi.yaml\` (below \`value:\`) or in a stack, which then replaces that of \`Pulumi.yaml\` as a
+whole. It may hold these keys:
+
+${inDefaults.join(", ")}.
+
+A value comes from the tenant, else from its application, else from the defaults, else (\`branch\` only) from
+\`${projectPrefix}:branch\` of the stack, else from the default below. \`policy\`, \`prefix\`, \`limits\` and \`network\` are merged key by
+key; lists and \`quota\` are replaced.
+
+## Keys of an application: \`applications\` → \`<name>\` → \`<key>\`
+
+A tenant may have the same keys. \`chart\` and \`image\` are required in one of the two.
+
+${entries(application, "").join("\n")}
+
+## Keys of a tenant: \`tenants\` → \`<name>\` → \`<key>\`
+
+The name of a tenant is that of its namespace and its release, unless \`namespace\` says otherwise. The namespace may not be the
+authority namespace, \`default\`, or one of the cluster's own (\`kube-system\`, \`kube-public\`, \`kube-node-lease\`).
+
+${entries({ properties: Object.fromEntries(ofTenant) }, "").join("\n")}
+
+## Keys of a stack: \`${projectPrefix}:<key>\`
+
+${entries(jsonSchema(stackSchema(), true), "").join("\n")}
+
+## Values files
+
+A values file is a regular file of this repository (no symbolic link leads to it): UTF-8, one YAML document, a mapping or empty,
+without duplicate keys. All files of a tenant together fit into a ConfigMap: 1 MiB. The key in it is the file's path below the
+tenant's folder, with \`__\` for \`/\`. So \`eu/a.yaml\` and \`eu__a.yaml\` exclude each other, and \`pinned-image.yaml\` is reserved
+for the values by which the program pins the image.
+`;
 }
 
-function settingsSchema(): JsonSchema {
-  return z.toJSONSchema(stackSchema(), { io: "input", target: "draft-7" }) as JsonSchema;
+/** `fallback` is ours, for the documentation; a JSON Schema has no such keyword. */
+function jsonSchema(schema: z.ZodType, withFallback = false): JsonSchema {
+  return z.toJSONSchema(schema, {
+    io: "input",
+    target: "draft-7",
+    override: ({ jsonSchema: one }) => {
+      if (!withFallback) delete (one as JsonSchema).fallback;
+    },
+  }) as JsonSchema;
 }
 
-/** `fallback` is ours, for the documentation; to a JSON Schema it would be an unknown keyword. */
-function withoutFallback<Value>(value: Value): Value {
-  if (Array.isArray(value)) return value.map(withoutFallback) as Value;
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).filter(([key, inner]) => key !== "fallback" || typeof inner !== "string");
-  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutFallback(inner)])) as Value;
-}
-
-/** One line a key, each before the keys inside it. */
-function entries(schema: JsonSchema, above: string, isLeaf: (path: string) => boolean): string[] {
+/** One line for each key, before the keys inside it. */
+function entries(schema: JsonSchema, above: string): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
     const path = above === "" ? key : `${above}.${key}`;
     const absent = defaultText(value, schema.required?.includes(key) ?? false);
     const entry = `- **${code(path)}**: ${typeText(value)}${absent === "" ? "" : `; ${absent}`}. ${meaning(value)}`;
-    return [entry, ...(isLeaf(path) ? [] : innerEntries(value, path, isLeaf))];
+    return [entry, ...innerEntries(value, path)];
   });
 }
 
-function innerEntries(schema: JsonSchema, path: string, isLeaf: (path: string) => boolean): string[] {
-  if (schema.properties !== undefined) return entries(schema, path, isLeaf);
-  if (schema.items !== undefined) return innerEntries(schema.items, `${path}[]`, isLeaf);
-  return (schema.anyOf ?? []).flatMap((one) => innerEntries(one, path, isLeaf));
+function innerEntries(schema: JsonSchema, path: string): string[] {
+  if (schema.properties !== undefined) return entries(schema, path);
+  if (schema.items !== undefined) return innerEntries(schema.items, `${path}[]`);
+  return (schema.anyOf ?? []).flatMap((one) => innerEntries(one, path));
 }
 
 function typeText(schema: JsonSchema): string {

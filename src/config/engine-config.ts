@@ -1,45 +1,74 @@
+/** Config as Pulumi's engine gives it to programs and policies: by full key, texts, and JSON for mappings and lists. */
 import { isDeepStrictEqual } from "node:util";
+import { parseConfig } from "./parse-config";
 import type { Problem } from "./problem";
-import { projectPrefix } from "./schema";
-import { positionOf, type StackFile } from "./stack-file";
-import { settingsOf } from "./structure";
+import { pathText, projectPrefix, Report, type Settings } from "./report";
+import { settingsOfFiles } from "./read-stack-config";
+import type { StackConfig } from "./stack-config";
+import { type ConfigFiles, placesOf, stackFilePath } from "./stack-file";
+
+/** Everything that the engine gives, such as `{"shared-authority:follow": "tags"}`. */
+export type EngineConfig = Readonly<Record<string, string>>;
+
+/** What the engine gives a stack's program and policies of the files' settings. */
+export function engineConfigOf(files: ConfigFiles): EngineConfig {
+  const settings = Object.entries(settingsOfFiles(files));
+  return Object.fromEntries(
+    settings.map(([key, value]) => [pathText([key]), typeof value === "string" ? value : JSON.stringify(value)]),
+  );
+}
 
 /**
- * Compares the config that Pulumi gives the program with the stack file. They differ when somebody used
- * `pulumi up -c` or `--config-file`, or when `Pulumi.yaml` holds config of ours: then what would be deployed is not the
- * decision that the commit holds. No value is printed, since it may be a secret.
+ * A stack's config as the engine gives it, without values files: `values` is empty for each tenant. The rules between keys
+ * are left to the policies. A program that has no config of ours follows tags and has no tenants.
  *
- * @param file the stack file, which the commit holds
- * @param allConfig everything that the engine gives: texts, and JSON for mappings and lists
+ * @throws ProblemsError with everything that is wrong, at once
+ */
+export function stackConfigOfEngine(stack: string, engine: EngineConfig): StackConfig {
+  const file = stackFilePath(stack);
+  const report = new Report({ follow: "tags", ...settingsOfEngine(engine) }, { at: () => ({ file }) });
+  return parseConfig(report, { stack, root: "", file, valuesOf: () => [], lineOf: () => 1 }).config();
+}
+
+function settingsOfEngine(engine: EngineConfig): Settings {
+  const ours = Object.entries(engine).filter(([key]) => key.startsWith(`${projectPrefix}:`));
+  return Object.fromEntries(ours.map(([key, text]) => [key.slice(projectPrefix.length + 1), valueOf(text)]));
+}
+
+function valueOf(text: string): unknown {
+  try {
+    return /^[{[]/.test(text) ? JSON.parse(text) : text;
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * Compares the config that the engine gives the program with the files. They differ after `pulumi up -c` or
+ * `--config-file`: then the commit does not hold the decision that would be deployed. Values may be secrets and are not
+ * printed.
+ *
  * @returns one problem for each key that differs
  */
-export function engineConfigProblems(file: StackFile, allConfig: Readonly<Record<string, string>>): Problem[] {
-  const declared = new Map(Object.entries(settingsOf(file)).map(([key, value]) => [`${projectPrefix}:${key}`, value]));
-  const given = new Map(Object.entries(allConfig).filter(([key]) => key.startsWith(`${projectPrefix}:`)));
-  const keys = [...new Set([...declared.keys(), ...given.keys()])].sort();
-  return keys.flatMap((key) => {
-    const message = difference(declared.has(key), declared.get(key), given.get(key));
+export function engineConfigProblems(files: ConfigFiles, engine: EngineConfig): Problem[] {
+  const declared = settingsOfFiles(files);
+  const given = settingsOfEngine(engine);
+  const places = placesOf(files);
+  return [...new Set([...Object.keys(declared), ...Object.keys(given)])].sort().flatMap((key) => {
+    const message = !Object.hasOwn(given, key)
+      ? "The engine does not have this key, but the files have it."
+      : !Object.hasOwn(declared, key)
+        ? "The engine has this key, but the files do not."
+        : isSame(declared[key], given[key])
+          ? undefined
+          : "The engine has another value for this key than the files.";
     if (message === undefined) return [];
-    return [{ file: file.path, ...positionOf(file, [key], "key"), path: key, message, fix }];
+    const fix = "Write the decision into the file and commit it; leave out `-c`, `--config` and `--config-file`.";
+    return [{ ...places.at([key], "key"), path: pathText([key]), message, fix }];
   });
 }
 
-const fix =
-  "Write the decision into the stack file and commit it; leave out `-c`, `--config` and `--config-file`, and keep keys of ours out of `Pulumi.yaml`.";
-
-function difference(isDeclared: boolean, value: unknown, given: string | undefined): string | undefined {
-  if (given === undefined) return "The engine does not have this key, but the stack file has it.";
-  if (!isDeclared) return "The engine has this key, but the stack file does not.";
-  return isSame(value, given) ? undefined : "The engine has another value for this key than the stack file.";
-}
-
-function isSame(value: unknown, given: string): boolean {
-  if (typeof value === "string") return value === given;
-  // Pulumi gives a key without value as an empty text.
-  if (value === null) return given === "" || given === "null";
-  try {
-    return isDeepStrictEqual(JSON.parse(given), value);
-  } catch {
-    return false;
-  }
+/** Pulumi gives a key without value as an empty text. */
+function isSame(declared: unknown, given: unknown): boolean {
+  return declared === null ? given === "" || given === "null" : isDeepStrictEqual(given, declared);
 }

@@ -1,4 +1,4 @@
-/** Names that Kubernetes takes. */
+/** Names that Kubernetes accepts. */
 
 /** RFC 1123 label: what a namespace is called. */
 export const dnsLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -9,10 +9,10 @@ export const releaseName = /^[a-z0-9](?:[a-z0-9-]{0,51}[a-z0-9])?$/;
 /** RFC 1123 subdomain, up to 253 characters: what a Secret is called. */
 export const dnsSubdomain = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
-/** A key of a Secret or a ConfigMap; Kubernetes takes none that begins with two points. */
+/** A key of a Secret or a ConfigMap. Kubernetes accepts none that begins with two points. */
 export const dataKey = /^(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}$/;
 
-/** Whether a namespace belongs to the cluster itself or to Flux's controllers; no tenant may be put there. */
+/** Whether a namespace belongs to the cluster itself or to Flux's controllers; no tenant may use it. */
 export function isClusterNamespace(name: string): boolean {
   return name === "default" || name === "flux-system" || name.startsWith("kube-");
 }
@@ -30,9 +30,9 @@ const fluxAccounts: readonly string[] = [
 ];
 
 /**
- * Whether a name may be taken in the authority namespace by what is there before any tenant: an account of Flux, the
- * source that `flux bootstrap` makes (`flux-system`), or an object of this program itself. A tenant's account, sources
- * and release bear the tenant's name there; under one of these names its chart would run with rights over the cluster.
+ * Whether the platform uses the name in the authority namespace: an account of Flux, the source that `flux bootstrap`
+ * creates (`flux-system`), or an object of this program. A tenant's account, sources and release have the tenant's name
+ * there, so under one of these names its chart would run with rights over the cluster.
  */
 export function isPlatformName(name: string): boolean {
   return (
@@ -40,7 +40,7 @@ export function isPlatformName(name: string): boolean {
   );
 }
 
-/** What a ResourceQuota may bound without a domain before the name. */
+/** What a ResourceQuota may limit without a domain before the name. */
 const quotaResources: readonly string[] = [
   "cpu",
   "memory",
@@ -65,7 +65,7 @@ const quotaResources: readonly string[] = [
 
 const domain = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*";
 
-/** Whether a ResourceQuota can bound it: `requests.cpu`, `pods`, `count/deployments.apps`, `requests.nvidia.com/gpu`. */
+/** Whether a ResourceQuota can limit it: `requests.cpu`, `pods`, `count/deployments.apps`, `requests.nvidia.com/gpu`. */
 export const quotaResource = new RegExp(
   `^(?:${quotaResources.map((name) => name.replaceAll(".", "\\.")).join("|")}` +
     `|(?:requests\\.)?hugepages-[0-9]+[KMG]i|count/${domain}|(?:requests\\.)?${domain}/[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)$`,

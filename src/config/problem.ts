@@ -1,15 +1,15 @@
-/** One thing that is wrong with what people wrote, with everything that is needed to fix it. */
+/** One thing that is wrong with the files, with everything needed to fix it. */
 export interface Problem {
   /** The file, relative to the project's folder. */
   readonly file: string;
-  /** 1-based; absent where the whole file is meant. */
+  /** 1-based. Absent where the problem concerns the whole file. */
   readonly line?: number;
   readonly column?: number;
   /** The path in the config, such as `shared-authority:tenants.podinfo.policy.range`. */
   readonly path?: string;
-  /** What was wrong, what came and what was expected, in one sentence. */
+  /** What is wrong, what was found and what was expected, in one sentence. */
   readonly message: string;
-  /** How to fix it, where that is not plain from the message. */
+  /** How to fix it, where the message does not make that plain. */
   readonly fix?: string;
 }
 
@@ -23,7 +23,7 @@ export function describeProblem(problem: Problem): string {
   return `${place}: ${path}${problem.message}${fix}`;
 }
 
-/** Bad input, all of it at once. Its message is fit to be shown as it is, without a stack trace. */
+/** Bad input, with all problems at once. Its message is for people and needs no stack trace. */
 export class ProblemsError extends Error {
   override readonly name = "ProblemsError";
 

@@ -19,10 +19,10 @@ const factors: Readonly<Record<string, number>> = {
   Ei: 2 ** 60,
 };
 
-/** A quantity that is not negative, as Kubernetes takes it. */
+/** A quantity that is not negative. */
 export const quantity = /^\+?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3}|[KMGTPE]i|[numkMGTPE]?)$/;
 
-/** The quantity as a number, for comparing; nothing when it is none. */
+/** The quantity as a number, for comparing; nothing when it is not a quantity. */
 export function parseQuantity(text: string): number | undefined {
   const match = quantity.exec(text);
   if (match === null) return undefined;

@@ -1,19 +1,19 @@
+/** Reads a stack's config from the project's files. */
 import { resolve } from "node:path";
-import { isMap } from "yaml";
-import type { Chart, ConfigRepository, StackConfig, Tenant, ValuesFile } from "./stack-config";
-import { ProblemsError } from "./problem";
-import { ours, Report } from "./report";
+import { checkMarkers } from "./marker";
+import { parseConfig } from "./parse-config";
+import { type Problem, ProblemsError } from "./problem";
+import { Report } from "./report";
 import { checkRules } from "./rules";
-import type { StackSettings, TenantSettings } from "./schema";
-import { checkSchema } from "./schema-problems";
-import { listStacks, nodeAt, readStackFile, type StackFile } from "./stack-file";
-import { readSettings } from "./structure";
+import type { StackConfig } from "./stack-config";
+import { type ConfigFiles, entryAt, listStacks, placesOf, readConfigFiles } from "./stack-file";
+import { checkStructure, settingsOf } from "./structure";
 import { ValuesReader } from "./values";
-import { keyText, startOf } from "./yaml-file";
+import { startOf } from "./yaml-file";
 
-export { listStacks, readStackFile, type StackFile } from "./stack-file";
+export { listStacks, readConfigFiles } from "./stack-file";
 
-/** Where a fleet is read from. */
+/** Which stack of which project is read. */
 export interface StackLocation {
   /** The folder that holds `Pulumi.yaml`. */
   readonly root: string;
@@ -22,29 +22,40 @@ export interface StackLocation {
 }
 
 /**
- * Reads the stack file and the tenants' values files into one checked value.
+ * Reads `Pulumi.yaml`, the stack file and the tenants' values files.
  *
  * @throws ProblemsError with everything that is wrong with them, at once
  */
 export function readStackConfig({ root, stack }: StackLocation): StackConfig {
-  return stackConfigOf(root, readStackFile(root, stack));
+  return stackConfigOf(readConfigFiles(root, stack));
 }
 
 /**
- * The fleet of a stack file that has been parsed already, such as one that is about to be written.
+ * The config of files that have been parsed already, such as a stack file that is about to be written.
  *
  * @throws ProblemsError with everything that is wrong, at once
  */
-export function stackConfigOf(root: string, file: StackFile): StackConfig {
-  const absolute = resolve(root);
-  const report = new Report(file);
-  const raw = readSettings(report);
-  const settings = checkSchema(report, raw);
-  checkRules(report, raw);
-  const values = readValues(absolute, report, raw.tenants);
-  const { problems } = report;
-  if (settings === undefined || problems.length > 0) throw new ProblemsError(problems);
-  return toStackConfig(absolute, file, settings, values);
+export function stackConfigOf(files: ConfigFiles): StackConfig {
+  const { stack, project } = files;
+  const root = resolve(files.root);
+  const report = new Report(settingsOfFiles(files), placesOf(files));
+  for (const file of [project, stack]) if (file !== undefined) checkStructure(report, file);
+  const values = new ValuesReader(root, stack.stack, report);
+  const parsed = parseConfig(report, {
+    stack: stack.stack,
+    root,
+    file: stack.path,
+    valuesOf: (tenant, declared) => values.read(tenant, declared),
+    lineOf: (tenant) => startOf(stack, entryAt(stack, ["tenants", tenant])?.key)?.line ?? 1,
+  });
+  checkRules(report, parsed);
+  checkMarkers(report, stack, parsed);
+  return parsed.config();
+}
+
+/** What the files say together: as the engine does it, a stack's key replaces the project's. */
+export function settingsOfFiles({ stack, project }: ConfigFiles): Readonly<Record<string, unknown>> {
+  return { ...settingsOf(project), ...settingsOf(stack) };
 }
 
 /**
@@ -54,130 +65,31 @@ export function stackConfigOf(root: string, file: StackFile): StackConfig {
  */
 export function readAllStackConfigs(root: string): StackConfig[] {
   const configs: StackConfig[] = [];
-  const problems = listStacks(root).flatMap((stack) => {
+  const problems = new Map<string, Problem>();
+  for (const stack of listStacks(root)) {
     try {
       configs.push(readStackConfig({ root, stack }));
-      return [];
     } catch (error) {
-      if (error instanceof ProblemsError) return error.problems;
-      throw error;
+      if (!(error instanceof ProblemsError)) throw error;
+      // All stacks share `Pulumi.yaml`: its problems count once.
+      for (const problem of error.problems) problems.set(JSON.stringify(problem), problem);
     }
-  });
-  const all = [...problems, ...sharedFolders(root, configs)];
+  }
+  const all = [...problems.values(), ...sharedFolders(root, configs)];
   if (all.length > 0) throw new ProblemsError(all);
   return configs;
 }
 
-function sharedFolders(root: string, configs: readonly StackConfig[]) {
-  const first = new Map<string, StackConfig>();
-  return configs.flatMap(({ file, delivery }, index) => {
+function sharedFolders(root: string, configs: readonly StackConfig[]): Problem[] {
+  const first = new Map<string, string>();
+  return configs.flatMap(({ file, stack, delivery }) => {
     if (delivery.kind !== "manifests") return [];
     const folder = resolve(root, delivery.directory);
     const other = first.get(folder);
-    const config = configs[index];
-    if (other === undefined) {
-      if (config !== undefined) first.set(folder, config);
-      return [];
-    }
-    return [
-      {
-        file,
-        path: "shared-authority:delivery.manifests",
-        message: `The folder \`${delivery.directory}\` is that of the stack ${other.stack} as well; each would overwrite the other's objects.`,
-        fix: "Give each stack a folder of its own, such as `rendered/<stack>`.",
-      },
-    ];
+    first.set(folder, other ?? stack);
+    if (other === undefined) return [];
+    const message = `The folder \`${delivery.directory}\` is that of the stack ${other} as well; each would overwrite the other's objects.`;
+    const fix = "Give each stack a folder of its own, such as `rendered/<stack>`.";
+    return [{ file, path: "shared-authority:delivery.manifests", message, fix }];
   });
-}
-
-function readValues(root: string, report: Report, tenants: unknown): ReadonlyMap<string, ValuesFile[]> {
-  const reader = new ValuesReader(root, report);
-  const found = new Map<string, ValuesFile[]>();
-  if (typeof tenants !== "object" || tenants === null || Array.isArray(tenants)) return found;
-  for (const [name, entry] of Object.entries(tenants)) {
-    // A name that is no DNS label could lead anywhere in the file system; the schema has reported it.
-    if (report.has(["tenants", name])) continue;
-    const declared: unknown =
-      typeof entry === "object" && entry !== null ? (entry as { values?: unknown }).values : undefined;
-    found.set(name, reader.read(name, declared));
-  }
-  return found;
-}
-
-function toStackConfig(
-  root: string,
-  file: StackFile,
-  settings: StackSettings,
-  values: ReadonlyMap<string, ValuesFile[]>,
-): StackConfig {
-  const { follow, authorityNamespace, delivery, cluster, intervals, timeouts, tenants } = settings;
-  const lines = tenantLines(file);
-  return {
-    stack: file.stack,
-    root,
-    file: file.path,
-    follow,
-    authorityNamespace,
-    ...(settings.configRepository && { configRepository: toConfigRepository(file.stack, settings.configRepository) }),
-    delivery: delivery === "cluster" ? { kind: "cluster" } : { kind: "manifests", directory: delivery.manifests },
-    cluster,
-    intervals,
-    timeouts,
-    tenants: Object.entries(tenants)
-      .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([name, entry]) =>
-        toTenant(
-          name,
-          { ...entry, branch: entry.branch ?? settings.branch },
-          values.get(name) ?? [],
-          lines.get(name) ?? 1,
-        ),
-      ),
-  };
-}
-
-/** The line of each tenant's key, read in one go: a look-up per tenant would search the whole map each time. */
-function tenantLines(file: StackFile): ReadonlyMap<string, number> {
-  const tenants = nodeAt(file, ours(["tenants"]));
-  const lines = new Map<string, number>();
-  if (!isMap(tenants)) return lines;
-  for (const pair of tenants.items) {
-    const name = keyText(pair);
-    const line = startOf(file, pair.key)?.line;
-    if (name !== undefined && line !== undefined) lines.set(name, line);
-  }
-  return lines;
-}
-
-function toConfigRepository(
-  stack: string,
-  { secret, promotionBranch = `promotions/${stack}`, ...rest }: NonNullable<StackSettings["configRepository"]>,
-): ConfigRepository {
-  return { ...rest, promotionBranch, ...(secret !== undefined && { secretName: secret }) };
-}
-
-function toTenant(
-  name: string,
-  entry: TenantSettings & { branch: string },
-  values: readonly ValuesFile[],
-  line: number,
-): Tenant {
-  const { namespace = name, chart, image, policy, ...rest } = entry;
-  return {
-    ...rest,
-    name,
-    namespace,
-    chart: toChart(chart),
-    images: image as [string, ...string[]],
-    policy: { ...policy, range: policy.range ?? anyVersion },
-    values,
-    line,
-  };
-}
-
-/** Where a branch is followed, no range decides anything. */
-const anyVersion = "*";
-
-function toChart(chart: string): Chart {
-  return chart.startsWith("oci://") ? { kind: "oci", url: chart } : { kind: "git", path: chart };
 }

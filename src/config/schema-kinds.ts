@@ -1,6 +1,6 @@
 /**
- * The kinds of values that the schema is made of. An `error` text says what is expected; who turns an issue into a
- * problem puts before it what came instead.
+ * The kinds of values that the schema uses. Each `error` text is a phrase that says what is expected; problems put
+ * what was found behind it.
  */
 import { isIP } from "node:net";
 import * as z from "zod";
@@ -10,16 +10,19 @@ import { quantity } from "./quantity";
 
 declare module "zod" {
   interface GlobalMeta {
-    /** What holds where the key is absent, where no constant can say it. */
+    /** What applies where the key is missing, in words, where no constant can say it. */
     fallback?: string;
   }
 }
 
-/** A text in which `errorOf` finds nothing wrong; what it finds is a phrase that says what is expected. */
+/** Control characters, which no rendered object or message may hold, and halves of characters. */
+const unprintable = /[^\P{Cc}\t\n\r]|[\p{Cs}\ufffe\uffff]/u;
+
+/** A text that `errorOf` accepts. Where it does not, it returns a phrase that says what is expected. */
 export function textWithout(errorOf: (text: string) => string | undefined, kind: string) {
   return z.string({ error: kind }).superRefine((value, context) => {
-    const expected = errorOf(value);
-    if (expected !== undefined) context.addIssue({ code: "custom", message: expected });
+    const message = unprintable.test(value) ? `${kind}, without control characters` : errorOf(value);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
   });
 }
 
@@ -27,20 +30,26 @@ type Check = RegExp | ((text: string) => boolean);
 
 /** A text; `expected` says in one phrase what it must be. */
 export function text(expected: string, check: Check = /\S/): z.ZodString {
-  const base = z.string({ error: expected });
-  return check instanceof RegExp ? base.regex(check, { error: expected }) : base.refine(check, { error: expected });
+  const printable = z
+    .string({ error: expected })
+    .refine((value) => !unprintable.test(value), { error: `${expected}, without control characters`, abort: true });
+  return check instanceof RegExp
+    ? printable.regex(check, { error: expected })
+    : printable.refine(check, { error: expected });
 }
 
-/** An object that takes no other keys than these. */
+/** The value of a key that may be missing, with its documentation. */
+export function key<S extends z.ZodType>(schema: S, description: string, more: z.GlobalMeta = {}) {
+  // JSON Schema drops the default of what is transformed; the reference shows it all the same.
+  const fallback = more.default === undefined ? undefined : `\`${JSON.stringify(more.default)}\``;
+  return schema.optional().meta({ description, ...(fallback !== undefined && { fallback }), ...more });
+}
+
+/** A mapping with these keys and no others. */
 export function keys<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
   return z.strictObject(shape, {
     error: (issue) => (issue.code === "invalid_type" ? `a mapping with ${nameList(Object.keys(shape))}` : undefined),
   });
-}
-
-/** A default as the documentation shows it, where the schema's own cannot be had: behind a transformation. */
-export function constant(value: unknown): string {
-  return `\`${JSON.stringify(value)}\``;
 }
 
 function nameList(names: readonly string[]): string {
@@ -76,35 +85,35 @@ export const secretName = () => text("the name of a Secret: lower-case letters, 
 /** A Go duration. */
 export const duration = () =>
   text(
-    "a Go duration longer than nothing, such as `1m0s`, `30s` or `1h30m`",
+    "a Go duration longer than zero, such as `1m0s`, `30s` or `1h30m`",
     /^(?=.*[1-9])(?:[0-9]{1,6}(?:\.[0-9]{1,6})?(?:ms|s|m|h))+$/,
   );
 
-/** A Go duration without hours: the definitions of Flux's sources take none as time-out. */
+/** A Go duration without hours: the definitions of Flux's sources accept none as a timeout. */
 export const sourceTimeout = () =>
   text(
-    "a Go duration in minutes, seconds or milliseconds (for sources Flux takes no hours), such as `1m0s`",
+    "a Go duration in minutes, seconds or milliseconds (Flux accepts no hours for sources), such as `1m0s`",
     /^(?=.*[1-9])(?:[0-9]{1,6}(?:\.[0-9]{1,6})?(?:ms|s|m))+$/,
   );
 
-/** A folder that stays below the one that it starts from. */
+/** A relative path that does not leave its starting folder. */
 export const folder = (expected: string) => text(expected, isInnerPath);
 
-/** What stands before a version in an image tag or a chart version; a digit at its end would run into the version. */
+/** The prefix of an image tag or a chart version. A digit at its end would run into the version. */
 export const prefix = () =>
   text(
     'a prefix of letters, digits, `.`, `_`, `-` that does not end in a digit, such as "v", or "" for none',
     /^(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,62})?(?<![0-9])$/,
   );
 
-/** What stands before a version in a Git tag. */
+/** The prefix of a Git tag. */
 export const gitPrefix = () =>
   text(
     'a prefix of letters, digits, `.`, `_`, `-`, `/` that does not end in a digit, such as "v", or "" for none',
     /^(?:[A-Za-z0-9_][A-Za-z0-9._/-]{0,99})?(?<![0-9])$/,
   );
 
-/** A Kubernetes quantity; a plain number is taken too. */
+/** A Kubernetes quantity. A plain number is accepted too. */
 export const amount = () => {
   const expected = "a quantity that is not negative, such as `500m`, `256Mi` or `2`";
   return z
@@ -116,7 +125,7 @@ export const amount = () => {
 export const amounts = (resource: RegExp, expected: string) =>
   z.record(text(expected, resource), amount(), { error: "a mapping from resource to quantity" });
 
-/** Quantities of what a container asks for. */
+/** Quantities by container resource. */
 export const containerAmounts = () =>
   amounts(containerResource, "a resource of a container, such as `cpu`, `memory` or `ephemeral-storage`");
 

@@ -1,135 +1,96 @@
 import * as z from "zod";
-import type { Report } from "./report";
-import { projectPrefix, stackSchema, type StackSettings } from "./schema";
+import { releaseName } from "./kubernetes-name";
+import { stackFileSchema } from "./schema";
+import { type ConfigPath, pathText, type Report, valueAt } from "./report";
 import { nearest, suggestion } from "./suggestion";
 
 type Issue = z.core.$ZodIssue;
-type Path = readonly (string | number)[];
+type Schema = z.core.$ZodType;
 
-/** Checks the settings against the schema; each issue becomes a problem with its place. */
-export function checkSchema(report: Report, settings: unknown): StackSettings | undefined {
-  const result = stackSchema().safeParse(settings);
-  if (result.success) return result.data;
-  for (const issue of result.error.issues) reportIssue(report, settings, issue, []);
-  return undefined;
+/**
+ * Checks the value at a path against its schema. Each issue becomes a problem with its place.
+ *
+ * @returns the parsed value, or nothing where anything in it has a problem
+ */
+export function checkSchema<S extends z.ZodType>(
+  report: Report,
+  schema: S,
+  value: unknown,
+  at: ConfigPath,
+): z.output<S> | undefined {
+  const result = schema.safeParse(value);
+  for (const issue of result.error?.issues ?? [])
+    reportIssue(report, { schema: at.length === 0 ? stackFileSchema() : schema, at }, issue, at);
+  return result.success && (at.length === 0 || report.isClean(at)) ? result.data : undefined;
 }
 
-function reportIssue(report: Report, settings: unknown, issue: Issue, above: Path): void {
+interface Checked {
+  readonly schema: Schema;
+  readonly at: ConfigPath;
+}
+
+function reportIssue(report: Report, checked: Checked, issue: Issue, above: ConfigPath): void {
   const path = [...above, ...issue.path.map((part) => (typeof part === "number" ? part : String(part)))];
-  // An alias or a duplicate key has its own problem, and no value that could be judged.
+  // An alias or a duplicate key has its own problem, and no value that could be checked.
   if (report.has(path)) return;
-  switch (issue.code) {
-    case "unrecognized_keys":
-      for (const key of issue.keys) reportUnknownKey(report, path, key);
-      return;
-    case "invalid_key":
-      report.add(
-        path,
-        `Expected ${issue.issues[0]?.message ?? issue.message}, got ${JSON.stringify(path.at(-1))}.`,
-        keyHint(path),
-        "key",
-      );
-      return;
-    case "invalid_union": {
-      const meant = meantAlternative(issue.errors);
-      if (meant === undefined) report.expected(path, issue.message);
-      else for (const inner of meant) reportIssue(report, settings, inner, path);
-      return;
-    }
-    case "invalid_value": {
-      const value = valueAt(settings, path);
-      const meant = typeof value === "string" ? nearest(value, issue.values.map(String)) : undefined;
-      report.expected(path, meant === undefined ? issue.message : `${issue.message} (did you mean \`${meant}\`?)`);
-      return;
-    }
-    case "custom":
-    case "invalid_element":
-    case "invalid_format":
-    case "invalid_type":
-    case "not_multiple_of":
-    case "too_big":
-    case "too_small":
-      report.expected(path, issue.message);
-  }
+  if (issue.code === "unrecognized_keys") {
+    for (const key of issue.keys) reportUnknownKey(report, path, key, knownKeys(checked, path));
+  } else if (issue.code === "invalid_key") {
+    const message = `Expected ${issue.issues[0]?.message ?? issue.message}, got ${JSON.stringify(path.at(-1))}.`;
+    report.add(path, message, nameHint(String(path.at(-1))), "key");
+  } else if (issue.code === "invalid_union") {
+    const meant = meantAlternative(issue.errors);
+    if (meant === undefined) report.expected(path, issue.message);
+    else for (const inner of meant) reportIssue(report, checked, inner, path);
+  } else if (issue.code === "invalid_value") {
+    const value = valueAt(report.settings, path);
+    const meant = typeof value === "string" ? nearest(value, issue.values.map(String)) : undefined;
+    report.expected(path, meant === undefined ? issue.message : `${issue.message} (did you mean \`${meant}\`?)`);
+  } else report.expected(path, issue.message);
 }
 
-/** The alternative of a union that was probably meant: one whose trouble lies deeper, else one of the right type. */
+/** The alternative of a union that was probably meant: one whose problem is deeper, else one of the right type. */
 function meantAlternative(alternatives: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
-  const deeper = alternatives.find((issues) =>
-    issues.every((issue) => issue.path.length > 0 || issue.code === "unrecognized_keys"),
-  );
-  return (
-    deeper ??
-    alternatives.find((issues) =>
-      issues.every((issue) => issue.code !== "invalid_type" && issue.code !== "invalid_value"),
-    )
-  );
+  const isDeeper = (issue: Issue) => issue.path.length > 0 || issue.code === "unrecognized_keys";
+  const hasType = (issue: Issue) => issue.code !== "invalid_type" && issue.code !== "invalid_value";
+  return alternatives.find((issues) => issues.every(isDeeper)) ?? alternatives.find((issues) => issues.every(hasType));
 }
 
-function reportUnknownKey(report: Report, path: Path, key: string): void {
-  const known = knownKeys(path);
-  if (path.length === 0) {
-    const nested = known.find((name) => key.startsWith(`${name}.`) || key.startsWith(`${name}[`));
-    report.add(
-      [key],
-      `The key \`${projectPrefix}:${key}\` is unknown.`,
-      nested === undefined
-        ? suggestion(key, known)
-        : `Write it as a mapping below \`${projectPrefix}:${nested}\`, as \`pulumi config set --path\` does.`,
-      "key",
-    );
-    return;
-  }
-  report.add([...path, key], `The key \`${key}\` is unknown.`, suggestion(key, known), "key");
+function reportUnknownKey(report: Report, path: ConfigPath, key: string, known: readonly string[]): void {
+  const shown = path.length === 0 ? pathText([key]) : key;
+  const nested =
+    path.length > 0 ? undefined : known.find((name) => key.startsWith(`${name}.`) || key.startsWith(`${name}[`));
+  const fix =
+    nested === undefined
+      ? suggestion(key, known)
+      : `Write it as a mapping below \`${pathText([nested])}\`, as \`pulumi config set --path\` does.`;
+  report.add([...path, key], `The key \`${shown}\` is unknown.`, fix, "key");
 }
 
-function keyHint(path: Path): string | undefined {
-  const name = String(path.at(-1));
+function nameHint(name: string): string | undefined {
   const lower = name.toLowerCase().replaceAll(/[_. ]/g, "-");
-  return path[0] === "tenants" &&
-    path.length === 2 &&
-    lower !== name &&
-    /^[a-z0-9](?:[a-z0-9-]{0,51}[a-z0-9])?$/.test(lower)
-    ? `Call it \`${lower}\`.`
-    : undefined;
+  return lower !== name && releaseName.test(lower) ? `Call it \`${lower}\`.` : undefined;
 }
 
-/** The keys that the object at the path takes. */
-function knownKeys(path: Path): string[] {
-  let schema: z.core.$ZodType | undefined = stackSchema();
-  for (const part of path) {
-    schema = inner(schema)
-      .map((one) => child(one, part))
-      .find((one) => one !== undefined);
-    if (schema === undefined) return [];
-  }
-  return inner(schema).flatMap((one) => (one instanceof z.ZodObject ? Object.keys(one.shape) : []));
+/** The keys that the mapping at the path may have. */
+function knownKeys({ schema, at }: Checked, path: ConfigPath): string[] {
+  const found = path
+    .slice(at.length)
+    .reduce<Schema[]>((schemas, part) => schemas.flatMap((one) => child(one, part)).flatMap(inner), inner(schema));
+  return found.flatMap((one) => (one instanceof z.ZodObject ? Object.keys(one.shape) : []));
 }
 
-function child(schema: z.core.$ZodType, part: string | number): z.core.$ZodType | undefined {
-  if (schema instanceof z.ZodObject)
-    return Object.hasOwn(schema.shape, part) ? (schema.shape[part] as z.core.$ZodType) : undefined;
-  if (schema instanceof z.ZodRecord) return schema.valueType;
-  if (schema instanceof z.ZodArray) return schema.element;
-  return undefined;
+function child(schema: Schema, part: string | number): Schema[] {
+  if (schema instanceof z.ZodObject) return Object.hasOwn(schema.shape, part) ? [schema.shape[part] as Schema] : [];
+  if (schema instanceof z.ZodRecord) return [schema.valueType];
+  return schema instanceof z.ZodArray ? [schema.element] : [];
 }
 
-/** What is left when defaults, optionality and transformations are taken off; of a union, its alternatives. */
-function inner(schema: z.core.$ZodType | undefined): z.core.$ZodType[] {
-  if (schema === undefined) return [];
+/** The schema without defaults, optionality and transformations; of a union, its alternatives. */
+function inner(schema: Schema): Schema[] {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
     return inner(schema.def.innerType);
   }
   if (schema instanceof z.ZodPipe) return inner(schema.def.in);
-  if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => inner(option));
-  return [schema];
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  let current = value;
-  for (const part of path) {
-    if (typeof current !== "object" || current === null || !Object.hasOwn(current, part)) return undefined;
-    current = (current as Record<string | number, unknown>)[part];
-  }
-  return current;
+  return schema instanceof z.ZodUnion ? schema.options.flatMap((option) => inner(option)) : [schema];
 }

@@ -1,86 +1,86 @@
 /**
- * The one source of truth of what may stand under `shared-authority:*`: from it come the checks of a stack file,
- * `stack.schema.json` for editors, and `docs/configuration.md`.
+ * The one source of what may stand under `shared-authority:*`: the checks, `stack.schema.json` and
+ * `project.schema.json` for editors, and `docs/configuration.md` come from it.
  */
 import * as z from "zod";
 import { releaseName } from "./kubernetes-name";
 import {
-  gitUrl,
   branchName,
-  namespace,
-  secretName,
   duration,
-  sourceTimeout,
   folder,
-  text,
+  gitUrl,
+  key,
   keys,
+  namespace,
   oneOf,
-  constant,
+  secretName,
+  sourceTimeout,
+  text,
 } from "./schema-kinds";
-import { buildTenantSchema } from "./tenant-schema";
+import { buildApplicationSchema, buildDefaultsSchema, buildTenantSchema } from "./tenant-schema";
 
-/** The prefix that every key of ours carries in a stack file. */
-export const projectPrefix = "shared-authority";
-
-function buildStackSchema() {
-  const tenants = z.record(
+/** A mapping by name. Lists are refused: their elements swap comments when one is removed, and markers are comments. */
+function byName<Entry extends z.ZodType>(kind: string, entry: Entry) {
+  return z.record(
     text(
-      "the name of a tenant: lower-case letters, digits and `-`, at most 53 characters (Helm's limit for a release)",
+      `the name of ${kind}: lower-case letters, digits and \`-\`, at most 53 characters (Helm's limit for a release)`,
       releaseName,
     ),
-    buildTenantSchema(),
+    entry,
     {
-      error:
-        "a mapping from tenant to entry, never a list: elements of a list swap their comments when one is removed, and Flux's markers are comments",
+      error: `a mapping from ${kind.replace(/^an? /, "")} to entry, never a list: elements of a list swap their comments when one is removed, and Flux's markers are comments`,
     },
   );
+}
 
+function buildStackSchema() {
   return keys({
     follow: oneOf("branch", "tags").meta({
       description:
-        "What the stack follows. `branch`: the latest commit of `branch` in every tenant's repository (dev). `tags`: releases only (production).",
+        "What the stack follows. `branch`: the latest commit of each tenant's branch (dev). `tags`: releases only (production).",
     }),
-    branch: branchName()
-      .default("master")
-      .meta({ description: "The branch that a stack with `follow: branch` follows, in every tenant's repository." }),
+    branch: key(
+      branchName(),
+      "The branch of all tenants for which neither the tenant, its application nor `defaults` names one. Only where the stack follows a branch.",
+      { fallback: "`master`" },
+    ),
     authorityNamespace: namespace().default("flux-system").meta({
       description: "The namespace of the platform's Flux objects. A tenant has no rights there.",
     }),
-    configRepository: keys({
-      url: gitUrl().meta({
-        description:
-          "The address of this repository: `https://`, `ssh://` or, for labs, `http://`; without credentials.",
-        examples: ["https://github.com/example/shared-authority.git"],
+    configRepository: key(
+      keys({
+        url: gitUrl().meta({
+          description:
+            "The address of this repository: `https://`, `ssh://` or, for labs, `http://`, without credentials.",
+          examples: ["https://github.com/example/shared-authority.git"],
+        }),
+        branch: branchName().default("main").meta({ description: "The main branch: automation `auto` commits here." }),
+        promotionBranch: key(
+          branchName(),
+          "The branch that automation `pull-request` commits to. It must differ from `branch`.",
+          { fallback: "`promotions/<stack>`" },
+        ),
+        path: folder("a folder of the repository without `..`, `.` for its top").default(".").meta({
+          description:
+            "The folder of this project in the repository; automation edits the stack file in it, and nothing else. `.`: the top.",
+        }),
+        secret: key(secretName(), "The name of a Secret in the authority namespace with the credentials to push.", {
+          fallback: "none",
+        }),
+        author: keys({
+          name: text("the name of the author, on one line", /^[^\p{Cc}<>]*[^\s\p{Cc}<>][^\p{Cc}<>]*$/u)
+            .default("Shared Authority")
+            .meta({ description: "The name of the author." }),
+          email: text("an e-mail address", /^[^\s<>@]+@[^\s<>@]+$/)
+            .default("shared-authority@localhost")
+            .meta({ description: "The e-mail address of the author." }),
+        })
+          .prefault({})
+          .meta({ description: "The author of the automation's commits." }),
       }),
-      branch: branchName().default("main").meta({ description: "The main branch: automation `auto` commits here." }),
-      promotionBranch: branchName().optional().meta({
-        description: "The branch that automation `pull-request` commits to. Another one than `branch`.",
-        fallback: "`promotions/<stack>`",
-      }),
-      path: folder("a folder of the repository without `..`, `.` for its top").default(".").meta({
-        description:
-          "The folder of this project in the repository; automation edits the stack file in it, and nothing else. `.`: the top.",
-      }),
-      secret: secretName().optional().meta({
-        description: "The name of a Secret in the authority namespace with the credentials to push.",
-        fallback: "none",
-      }),
-      author: keys({
-        name: text("the name of the author, on one line", /^[^\p{Cc}<>]*[^\s\p{Cc}<>][^\p{Cc}<>]*$/u)
-          .default("Shared Authority")
-          .meta({ description: "The name of the author." }),
-        email: text("an e-mail address", /^[^\s<>@]+@[^\s<>@]+$/)
-          .default("shared-authority@localhost")
-          .meta({ description: "The e-mail address of the author." }),
-      })
-        .prefault({})
-        .meta({ description: "Who the automation's commits are by." }),
-    })
-      .optional()
-      .meta({
-        description: "This repository, as Flux's automation reads and writes it.",
-        fallback: "none; required where a tenant's automation is `auto` or `pull-request`",
-      }),
+      "This repository, as Flux's automation reads and writes it.",
+      { fallback: "none; required where a tenant's automation is `auto` or `pull-request`" },
+    ),
     delivery: z
       .union(
         [
@@ -100,20 +100,19 @@ function buildStackSchema() {
         examples: ["cluster", { manifests: "rendered/prod" }],
       }),
     cluster: keys({
-      kubeconfigFrom: keys({
-        stack: text(
-          "the name of a stack: `<organization>/<project>/<stack>`",
-          /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+){0,2}$/,
-        ).meta({ description: "The stack, as a StackReference names it.", examples: ["example/clusters/prod"] }),
-        output: text("the name of the stack's output")
-          .default("kubeconfig")
-          .meta({ description: "The output of that stack that is the kubeconfig." }),
-      })
-        .optional()
-        .meta({
-          description: "A stack whose output is the kubeconfig.",
-          fallback: "`kubernetes:kubeconfig` or `kubernetes:context` of this stack",
+      kubeconfigFrom: key(
+        keys({
+          stack: text(
+            "the name of a stack: `<organization>/<project>/<stack>`",
+            /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+){0,2}$/,
+          ).meta({ description: "The stack, as a StackReference names it.", examples: ["example/clusters/prod"] }),
+          output: text("the name of the stack's output")
+            .default("kubeconfig")
+            .meta({ description: "The output of that stack that is the kubeconfig." }),
         }),
+        "A stack whose output is the kubeconfig.",
+        { fallback: "`kubernetes:kubeconfig` or `kubernetes:context` of this stack" },
+      ),
     })
       .prefault({})
       .meta({ description: "How the cluster is chosen where the delivery is `cluster`." }),
@@ -132,7 +131,8 @@ function buildStackSchema() {
       .meta({ description: "How often Flux looks; each a Go duration such as `1m0s`." }),
     timeouts: keys({
       source: sourceTimeout().default("1m0s").meta({
-        description: "How long one fetch of a source may take; in minutes and seconds, since Flux takes no hours here.",
+        description:
+          "How long one fetch of a source may take; in minutes and seconds, because Flux accepts no hours here.",
       }),
       release: duration()
         .default("5m0s")
@@ -140,23 +140,63 @@ function buildStackSchema() {
     })
       .prefault({})
       .meta({ description: "How long Flux and the program wait; each a Go duration such as `1m0s`." }),
-    tenants: tenants.default({}).meta({
-      description:
-        "The tenants by name: lower-case letters, digits and `-`, at most 53 characters, and no name of Flux's own accounts or of this program's objects. Never a list.",
-      fallback: constant({}),
-    }),
   });
 }
 
-let built: ReturnType<typeof buildStackSchema> | undefined;
+const lazily = <Schema>(build: () => Schema): (() => Schema) => {
+  let built: Schema | undefined;
+  return () => (built ??= build());
+};
 
-/** The schema of everything under `shared-authority:`, without the prefix. Built at the first call: loading is cheap. */
-export function stackSchema(): ReturnType<typeof buildStackSchema> {
-  return (built ??= buildStackSchema());
-}
+/** The keys of a stack that concern no single tenant. Like all schemas here, built at the first call. */
+export const stackSchema = lazily(buildStackSchema);
 
-/** A stack's settings as they come out of the schema: with every constant default filled in. */
+/** An application in `Pulumi.yaml`. */
+export const applicationSchema = lazily(buildApplicationSchema);
+
+/** What `defaults` holds. */
+export const defaultsSchema = lazily(buildDefaultsSchema);
+
+/** A tenant of a stack. */
+export const tenantSchema = lazily(buildTenantSchema);
+
+/** Mappings by name, whose entries are checked one by one. */
+export const namesSchema = {
+  applications: lazily(() => byName("an application", z.unknown())),
+  tenants: lazily(() => byName("a tenant", z.unknown())),
+} as const;
+
+const withDefaults = () =>
+  key(
+    defaultsSchema(),
+    "Values for all tenants that are set neither by the tenant nor by its application. A stack's `defaults` replace those of `Pulumi.yaml` as a whole.",
+    { fallback: "none" },
+  );
+
+/** Everything that `Pulumi.yaml` may hold under our prefix. */
+export const projectFileSchema = lazily(() =>
+  keys({
+    applications: key(
+      byName("an application", applicationSchema()),
+      "The applications by name, each declared once for all stacks.",
+      { fallback: "none" },
+    ),
+    defaults: withDefaults(),
+  }),
+);
+
+/** Everything that a stack file may hold under our prefix. */
+export const stackFileSchema = lazily(() =>
+  keys({
+    ...stackSchema().shape,
+    defaults: withDefaults(),
+    tenants: key(
+      byName("a tenant", tenantSchema()),
+      "The tenants by name: lower-case letters, digits and `-`, at most 53 characters, and no name of Flux's own accounts or of this program's objects.",
+      { fallback: "none" },
+    ),
+  }),
+);
+
+/** A stack's settings without its tenants. */
 export type StackSettings = z.output<ReturnType<typeof stackSchema>>;
-
-/** A tenant's entry as it comes out of the schema. */
-export type TenantSettings = StackSettings["tenants"][string];

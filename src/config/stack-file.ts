@@ -1,27 +1,46 @@
-import { readdirSync } from "node:fs";
+/** The Pulumi files that hold our settings: `Pulumi.<stack>.yaml` and `Pulumi.yaml`. */
+import { lstatSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { isAlias, isMap, isScalar, isSeq, type Pair, type Scalar, type YAMLMap } from "yaml";
+import { isMap, isScalar, isSeq, type YAMLMap } from "yaml";
 import { ProblemsError, type Problem } from "./problem";
-import { projectPrefix } from "./schema";
+import { type ConfigPath, type Places, projectPrefix } from "./report";
 import { suggestion } from "./suggestion";
 import { keyText, parseYaml, readTextFile, startOf, type YamlFile } from "./yaml-file";
 
-/**
- * A stack file with its document, so that whoever edits it can leave everything else as it is: find a node, replace its
- * range in `text`, and parse the new text. The document itself is not to be changed.
- */
-export interface StackFile extends YamlFile {
-  /** The stack's name, as in `Pulumi.<stack>.yaml`. */
-  readonly stack: string;
-  /** The mapping under `config:`; absent in a stack without config. */
-  readonly config?: YAMLMap;
+/** A key of a mapping, or an element of a list, with its value: nodes of the document, which are not to be changed. */
+export interface Entry {
+  readonly key?: unknown;
+  readonly value: unknown;
 }
 
-/** A place under `config:`; the first element is a key with its prefix, such as `shared-authority:tenants`. */
-export type ConfigPath = readonly (string | number)[];
+/** A Pulumi file, parsed. Whoever edits it replaces a node's range in `text`, so that everything else stays as it is. */
+export interface ConfigFile extends YamlFile {
+  /** The mapping under `config:`; absent where there is none. */
+  readonly config?: YAMLMap;
+  /** Our settings by key, without prefix. In `Pulumi.yaml` the value is the one under `value:`. */
+  readonly settings: ReadonlyMap<string, Entry>;
+}
+
+/** A stack's file. */
+export interface StackFile extends ConfigFile {
+  /** The stack's name, as in `Pulumi.<stack>.yaml`. */
+  readonly stack: string;
+}
+
+/** The files that decide a stack, apart from values files. */
+export interface ConfigFiles {
+  /** The folder that holds them. */
+  readonly root: string;
+  readonly stack: StackFile;
+  /** `Pulumi.yaml`, where there is one. */
+  readonly project?: ConfigFile;
+}
+
+/** The project's file. */
+export const projectFilePath = "Pulumi.yaml";
 
 /** 16 MiB hold some 40,000 tenants. */
-const largestStackFile = 16 * 1024 * 1024;
+const largestFile = 16 * 1024 * 1024;
 
 const stackFileName = /^Pulumi\.([A-Za-z0-9_.-]{1,100})\.yaml$/;
 
@@ -36,165 +55,138 @@ export function stackFilePath(stack: string): string {
  * @throws ProblemsError when the project's folder cannot be read
  */
 export function listStacks(root: string): string[] {
-  let names: string[];
   try {
-    names = readdirSync(root);
+    const stacks = readdirSync(root).map((name) => stackFileName.exec(name)?.[1]);
+    return stacks.filter((stack) => stack !== undefined).sort();
   } catch {
-    throw new ProblemsError([{ file: root, message: "The project's folder cannot be read." }]);
+    throw new ProblemsError([{ file: root, message: "Cannot read the project's folder." }]);
   }
-  return names
-    .map((name) => stackFileName.exec(name)?.[1])
-    .filter((stack) => stack !== undefined)
-    .sort();
 }
 
 /**
- * Reads a stack file, without a look at what our keys say.
+ * Reads the project's file and the stack's, without checking our keys.
  *
- * @throws ProblemsError when there is no such stack, or when its file is no YAML mapping
+ * @throws ProblemsError when there is no such stack, or when a file is not a YAML mapping
  */
-export function readStackFile(root: string, stack: string): StackFile {
+export function readConfigFiles(root: string, stack: string): ConfigFiles {
   const path = stackFilePath(stack);
   const stacks = listStacks(root);
   if (!stacks.includes(stack)) {
     const inFolder = basename(path) === path && stackFileName.test(path);
     throw new ProblemsError([
       {
-        file: inFolder ? path : "Pulumi.yaml",
+        file: inFolder ? path : projectFilePath,
         message: `There is no stack ${JSON.stringify(stack)} in this project; expected a stack with a file \`Pulumi.<stack>.yaml\`.`,
         fix: suggestion(stack, stacks),
       },
     ]);
   }
-  return parseStackFile(stack, readTextFile(join(root, path), path, largestStackFile));
+  // A link that leads nowhere exists, and is refused.
+  const project = lstatSync(join(root, projectFilePath), { throwIfNoEntry: false })
+    ? parseProjectFile(readTextFile(join(root, projectFilePath), projectFilePath, largestFile))
+    : undefined;
+  return { root, stack: parseStackFile(stack, readTextFile(join(root, path), path, largestFile)), project };
 }
 
 /**
  * Parses the text of a stack file, such as one that is about to be written.
  *
- * @throws ProblemsError when it is no YAML mapping
+ * @throws ProblemsError when it is not a YAML mapping
  */
 export function parseStackFile(stack: string, text: string): StackFile {
-  const path = stackFilePath(stack);
+  return { ...parseConfigFile(stackFilePath(stack), text, (pair) => pair), stack };
+}
+
+/**
+ * Parses the text of `Pulumi.yaml`. Like Pulumi it reads what is under a key's `value:`, and in a project that is named
+ * like our prefix also `default:`, and keys without a prefix.
+ *
+ * @throws ProblemsError when it is not a YAML mapping
+ */
+export function parseProjectFile(text: string): ConfigFile {
+  return parseConfigFile(projectFilePath, text, ({ key, value }, isOwn) => ({
+    key,
+    value: (entryOf(value, "value") ?? (isOwn ? entryOf(value, "default") : undefined))?.value,
+  }));
+}
+
+function parseConfigFile(path: string, text: string, read: (pair: Entry, isOwn: boolean) => Entry): ConfigFile {
   const found: Problem[] = [];
   const file = parseYaml(path, text, (problem) => found.push(problem));
   if (file === undefined) throw new ProblemsError(found);
   const { contents } = file.document;
-  if (contents === null || (isScalar(contents) && contents.value === null)) return { ...file, stack };
-  if (!isMap(contents)) {
-    throw new ProblemsError([
-      {
-        file: path,
-        ...startOf(file, contents),
-        message: "The file is no mapping; expected a stack file with `config:` at its top.",
-      },
-    ]);
-  }
-  const config = contents.items.find((pair) => keyText(pair) === "config")?.value;
-  if (config === undefined || config === null || (isScalar(config) && config.value === null)) return { ...file, stack };
+  const refuse = (node: unknown, message: string, at?: string) =>
+    new ProblemsError([{ file: path, ...startOf(file, node), path: at, message }]);
+  if (isEmpty(contents)) return { ...file, settings: new Map() };
+  if (!isMap(contents)) throw refuse(contents, "The file is not a mapping; expected `config:` at its top.");
+  const config = entryOf(contents, "config")?.value;
+  if (isEmpty(config)) return { ...file, settings: new Map() };
   if (!isMap(config)) {
-    throw new ProblemsError([
-      {
-        file: path,
-        ...startOf(file, config),
-        path: "config",
-        message: `Expected a mapping of keys such as \`${projectPrefix}:follow\`, got ${isSeq(config) ? "a list" : "something else"}.`,
-      },
-    ]);
+    const got = isSeq(config) ? "a list" : "something else";
+    throw refuse(config, `Expected a mapping of keys such as \`${projectPrefix}:follow\`, got ${got}.`, "config");
   }
-  return { ...file, stack, config };
+  const name = entryOf(contents, "name")?.value;
+  const isOwn = isScalar(name) && name.value === projectPrefix;
+  const settings = config.items.flatMap((pair): [string, Entry][] => {
+    const key = ourKey(keyText(pair) ?? ":", isOwn);
+    return key === undefined ? [] : [[key, read(pair, isOwn)]];
+  });
+  return { ...file, config, settings: new Map(settings) };
 }
 
-/** The path in the config as messages show it: `shared-authority:tenants.podinfo.policy.deny[0]`. */
-export function configPathText(path: ConfigPath): string {
-  return path.reduce<string>((text, part) => {
-    if (typeof part === "number") return `${text}[${part}]`;
-    return text === "" ? part : `${text}.${part}`;
-  }, "");
+function ourKey(key: string, isOwn: boolean): string | undefined {
+  if (key.startsWith(`${projectPrefix}:`)) return key.slice(projectPrefix.length + 1);
+  return isOwn && !key.includes(":") ? key : undefined;
 }
 
-/** The pair that the path's last key stands in; nothing where it is not in the file. Of duplicates, the last. */
-export function pairAt(file: StackFile, path: ConfigPath): Pair | undefined {
-  let node: unknown = file.config;
-  let pair: Pair | undefined;
-  for (const part of path) {
-    pair = undefined;
-    if (isMap(node)) {
-      pair = pairsByKey(node).get(String(part));
-      node = pair?.value;
-    } else if (isSeq(node) && typeof part === "number") {
-      node = node.items[part];
-    } else {
-      return undefined;
-    }
-  }
-  return pair;
+function isEmpty(node: unknown): boolean {
+  return node === undefined || node === null || (isScalar(node) && node.value === null);
 }
 
-const knownPairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+/** What is at a path of our settings; of duplicate keys, the last. */
+export function entryAt(file: ConfigFile, [first, ...rest]: ConfigPath): Entry | undefined {
+  return rest.reduce((entry, part) => entryOf(entry?.value, part), file.settings.get(String(first)));
+}
 
-/** Thousands of tenants stand in one map; searching it for each of them would grow with their square. */
-function pairsByKey(map: YAMLMap): ReadonlyMap<string, Pair> {
-  let pairs = knownPairs.get(map);
-  if (pairs === undefined) {
-    pairs = new Map(map.items.map((pair) => [keyText(pair) ?? "", pair]));
-    knownPairs.set(map, pairs);
-  }
+function entryOf(node: unknown, part: string | number): Entry | undefined {
+  if (isMap(node)) return pairsByKey(node).get(String(part));
+  return isSeq(node) && typeof part === "number" && part in node.items ? { value: node.items[part] } : undefined;
+}
+
+const knownPairs = new WeakMap<YAMLMap, ReadonlyMap<string, Entry>>();
+
+/** Thousands of tenants are in one map: searching it for each of them would take quadratic time. */
+function pairsByKey(map: YAMLMap): ReadonlyMap<string, Entry> {
+  const pairs = knownPairs.get(map) ?? new Map(map.items.map((pair) => [keyText(pair) ?? "", pair]));
+  knownPairs.set(map, pairs);
   return pairs;
 }
 
-/** The node at the path; nothing where the file has none. */
-export function nodeAt(file: StackFile, path: ConfigPath): unknown {
-  const last = path.at(-1);
-  if (typeof last === "number") {
-    const parent = nodeAt(file, path.slice(0, -1));
-    return isSeq(parent) ? parent.items[last] : undefined;
-  }
-  return path.length === 0 ? file.config : (pairAt(file, path)?.value ?? undefined);
+/** Says where a stack's settings are written: `applications` and inherited `defaults` in `Pulumi.yaml`. */
+export function placesOf({ stack, project }: ConfigFiles): Places {
+  const fileOf = ([first]: ConfigPath): ConfigFile => {
+    const inProject = first === "applications" || (first === "defaults" && !stack.settings.has("defaults"));
+    return inProject && project !== undefined ? project : stack;
+  };
+  return {
+    at: (path, part) => ({ file: fileOf(path).path, ...positionOf(fileOf(path), path, part) }),
+    source(path) {
+      const node = entryAt(fileOf(path), path)?.value;
+      return isScalar(node) ? node.source : undefined;
+    },
+  };
 }
 
-/** The scalar at the path; nothing where the file has none there. */
-export function scalarAt(file: StackFile, path: ConfigPath): Scalar | undefined {
-  const node = nodeAt(file, path);
-  return isScalar(node) ? node : undefined;
-}
-
-/** Where the path stands, 1-based: its value, or its key; where it is missing, the nearest key above. */
-export function positionOf(
-  file: StackFile,
-  path: ConfigPath,
-  part: "key" | "value" = "value",
-): { line?: number; column?: number } {
+function positionOf(file: ConfigFile, path: ConfigPath, part: "key" | "value"): { line?: number; column?: number } {
   for (let length = path.length; length > 0; length -= 1) {
-    const above = path.slice(0, length);
-    const pair = pairAt(file, above);
-    const value = nodeAt(file, above);
-    const whole = length === path.length;
-    const preferred = whole && part === "value" ? [value, pair?.key] : [pair?.key, value];
-    for (const node of preferred) {
-      const position = isEmptyScalar(node) ? undefined : startOf(file, node);
+    const { key, value } = entryAt(file, path.slice(0, length)) ?? {};
+    for (const node of length === path.length && part === "value" ? [value, key] : [key, value]) {
+      // A value that is not written starts after the line's comments.
+      const position = isScalar(node) && node.source === "" && node.value === null ? undefined : startOf(file, node);
       if (position !== undefined) return position;
     }
   }
   const { contents } = file.document;
-  const configKey = isMap(contents) ? contents.items.find((pair) => keyText(pair) === "config")?.key : undefined;
-  return startOf(file, configKey) ?? {};
-}
-
-/** A value that is not written at all starts after the line's comments; its key says better where it is. */
-function isEmptyScalar(node: unknown): boolean {
-  return isScalar(node) && node.value === null && (node.source ?? "") === "";
-}
-
-/** What stands at the path, in words and without secrets: `"abc"`, `the number 1.10`, `a list`. */
-export function describeNode(node: unknown, hide: boolean, shown: (text: string) => string): string {
-  if (isMap(node)) return node.items.length === 0 ? "an empty mapping" : "a mapping";
-  if (isSeq(node)) return node.items.length === 0 ? "an empty list" : "a list";
-  if (isAlias(node)) return "an alias";
-  if (!isScalar(node) || node.value === null) return "nothing";
-  const { value } = node;
-  if (hide) return "a text that is not shown here";
-  if (typeof value === "string") return shown(value);
-  if (typeof value === "number" || typeof value === "bigint") return `the number ${node.source ?? String(value)}`;
-  return `\`${node.source ?? JSON.stringify(value)}\``;
+  const config = isMap(contents) ? contents.items.find((pair) => keyText(pair) === "config") : undefined;
+  return startOf(file, config?.key) ?? {};
 }

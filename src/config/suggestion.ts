@@ -1,6 +1,6 @@
 import { closest, distance } from "fastest-levenshtein";
 
-/** The known word that was probably meant, or nothing when none is near. */
+/** The known word that was probably meant, or nothing when none is similar. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
   const best = closest(word.toLowerCase(), [...known]);
@@ -9,7 +9,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
     : undefined;
 }
 
-/** `Did you mean ...?`, or else the list of what is known. */
+/** `Did you mean ...?`, or the list of known words. */
 export function suggestion(word: string, known: readonly string[]): string {
   const meant = nearest(word, known);
   if (meant !== undefined) return `Did you mean \`${meant}\`?`;

@@ -1,30 +1,33 @@
-/** The schema of one tenant's entry. */
+/**
+ * The schema of applications, tenants and defaults. None of its keys has a default: an entry holds what is written in
+ * it, `parse-config.ts` merges the entries over `builtInDefaults`.
+ */
 import * as z from "zod";
 import { commitPatternError, tagPatternError } from "../version/tag-pattern";
 import { isVersion } from "../version/version";
 import { imageRepository, isBranchName, isInnerPath, ociRepository } from "./address";
-import { dataKey, quotaResource } from "./kubernetes-name";
+import { dataKey, quotaResource, releaseName } from "./kubernetes-name";
 import {
-  branchName,
-  gitUrl,
-  namespace,
-  secretName,
-  prefix,
-  gitPrefix,
   amounts,
+  branchName,
   containerAmounts,
+  gitPrefix,
+  gitUrl,
+  isCalendarDay,
+  isCidr,
+  key,
+  keys,
+  list,
+  namespace,
+  oneOf,
+  prefix,
+  secretName,
   text,
   textWithout,
   valuesPath,
-  keys,
-  oneOf,
-  list,
-  constant,
-  isCalendarDay,
-  isCidr,
 } from "./schema-kinds";
 
-/** What a namespace may take where its entry says nothing: a small service, and no way into the cluster from outside. */
+/** What a namespace may use: enough for a small service, and no way into the cluster from outside. */
 export const defaultQuota: Readonly<Record<string, string>> = {
   "requests.cpu": "1",
   "requests.memory": "1Gi",
@@ -35,115 +38,262 @@ export const defaultQuota: Readonly<Record<string, string>> = {
   "services.nodeports": "0",
 };
 
-/** What a container gets where neither the chart nor the tenant's entry says anything. */
-export const defaultLimits = {
-  default: { cpu: "500m", memory: "256Mi" },
-  defaultRequest: { cpu: "50m", memory: "64Mi" },
+/** The values of keys that no entry sets. */
+export const builtInDefaults = {
+  branch: "master",
+  releasedFrom: ["master"],
+  prefix: { git: "", chart: "", image: "" },
+  team: [],
+  insecureRegistry: false,
+  policy: { automation: "manual", deny: [] },
+  quota: defaultQuota,
+  limits: { default: { cpu: "500m", memory: "256Mi" }, defaultRequest: { cpu: "50m", memory: "64Mi" } },
+  network: { ingress: [], egress: [] },
+  podSecurity: "restricted",
+  secrets: [],
 } as const;
 
-const commitPattern = "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$";
+const credentials =
+  "It is the platform's, or named like the tenant's own (see `secrets`). A name that belongs to another tenant, or that is `configRepository.secret`, is refused.";
 
-/** Builds the schema; the tenant's name is the key under which the entry stands. */
-export function buildTenantSchema() {
-  const image = () =>
-    text(
-      "an image repository with its registry, without tag and digest, such as `ghcr.io/stefanprodan/podinfo`",
-      imageRepository,
-    );
-  const images = z
-    .union([image(), list(image(), "image repositories").min(1, { error: "at least one image repository" })], {
-      error: "one image repository or a list of them",
-    })
-    .transform((value) => (typeof value === "string" ? [value] : value))
-    .meta({
-      description:
-        "The image repository, or a list of them: each must carry the tag. With the registry, without tag and digest. The first one is the one that Flux scans for new tags.",
-      examples: ["ghcr.io/stefanprodan/podinfo"],
-    });
+const image = () =>
+  text(
+    "an image repository with its registry, without tag and digest, such as `ghcr.io/stefanprodan/podinfo`",
+    imageRepository,
+  );
 
-  const chart = text(
-    "a path in the Git repository without `..`, such as `./charts/podinfo`, or an OCI artifact without tag and digest, such as `oci://ghcr.io/stefanprodan/charts/podinfo`",
-    (value) => (/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\//.test(value) ? ociRepository.test(value) : isInnerPath(value)),
-  ).meta({
-    description:
-      "The chart: its path in the Git repository, without `..`; or an OCI artifact, `oci://` with registry and path, without tag and digest.",
-    examples: ["./charts/podinfo", "oci://ghcr.io/stefanprodan/charts/podinfo"],
-  });
-
-  const pin = keys({
-    reason: text("why the version stays").meta({ description: "Why the version stays, for those who come later." }),
-    by: text("who decided").meta({ description: "Who decided it." }),
-    until: text("a day of the calendar, quoted: `YYYY-MM-DD`", isCalendarDay)
-      .optional()
-      .meta({
-        description: 'The last day of the pin, `"YYYY-MM-DD"`, quoted; after it the pin is reported as expired.',
-        examples: ["2027-01-31"],
-        fallback: "no end",
-      }),
-  });
-
-  const policy = keys({
-    range: text("a SemVer range in Flux's syntax, such as `>=6.0.0 <7.0.0`")
-      .optional()
-      .meta({
-        description:
-          "The SemVer range of the versions that may run, without prefix, in Flux's own syntax (Masterminds/semver 3): `,` or a blank means and, `||` means or, `!=` leaves one out. Required where the stack follows tags; it decides nothing where it follows a branch.",
-        examples: [">=6.0.0 <7.0.0"],
-        fallback: "none where the stack follows tags (there it is required), `*` where it follows a branch",
-      }),
-    automation: oneOf("auto", "pull-request", "manual").default("manual").meta({
-      description:
-        'Who moves the version. `auto`: Flux commits to the main branch. `pull-request`: Flux commits to the promotion branch. `manual`: people. With the first two, `tag` (and `digest`, where it is given) carries Flux\'s marker as a comment on its line: `# {"$imagepolicy": "<authority namespace>:<tenant>:tag"}`; with `manual`, and while a pin holds, it carries none. A stack that follows a branch has nothing to move but the tags of a `branchImage`: without one only `manual` is accepted there.',
+/** The keys that may stand in `defaults`, but for `policy`, which holds fewer keys there. */
+const commonShape = () => ({
+  branch: key(branchName(), "The branch that is deployed where the stack follows a branch.", {
+    fallback: "`shared-authority:branch` of the stack, or `master`",
+  }),
+  releasedFrom: key(
+    list(
+      text("the name of a branch, or a pattern with `*`, `**` and `?`", (value) =>
+        isBranchName(value.replaceAll("**", "x").replaceAll("*", "x").replaceAll("?", "x")),
+      ),
+      "branches",
+    ).min(1, { error: "at least one branch" }),
+    "Branches, as patterns. A release's commit must be on one of them. `*` matches anything but `/`, `**` anything, `?` one character.",
+    { examples: [["master", "release/*"]], default: builtInDefaults.releasedFrom },
+  ),
+  prefix: key(
+    keys({
+      git: key(gitPrefix(), "The prefix of a Git tag.", { default: "" }),
+      chart: key(prefix(), "The prefix of the chart's `version`.", { default: "" }),
+      image: key(prefix(), "The prefix of an image tag.", { default: "" }),
     }),
-    deny: list(text('a quoted SemVer version without prefix, such as `"6.13.5"`', isVersion), "versions")
-      .default([])
-      .meta({
-        description: "Versions, without prefix and quoted, that never run, whatever the range says.",
-        examples: [["6.13.5"]],
-      }),
-    pin: pin.optional().meta({
-      description:
-        "The decision that the version stays where it is. A pinned tenant carries no marker, since a suspended ImagePolicy alone does not stop Flux.",
-      fallback: "no pin",
-    }),
-  });
+    "What precedes the version in each of the three places. Declared, never guessed.",
+  ),
+  team: key(
+    list(
+      text(
+        "a Kubernetes group of the application team, and none of the cluster's own (`system:...`)",
+        (value) => /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u.test(value) && !value.startsWith("system:"),
+      ),
+      "groups",
+    ),
+    "The Kubernetes groups of the application team. They may work in the namespace, but cannot change which release runs.",
+    { examples: [["podinfo-developers"]], default: builtInDefaults.team },
+  ),
+  repositorySecret: key(
+    secretName(),
+    `A Secret in the authority namespace with the credentials of the Git repository. ${credentials}`,
+    { fallback: "none: the repository is public" },
+  ),
+  registrySecret: key(
+    secretName(),
+    `A Secret in the authority namespace, of type \`kubernetes.io/dockerconfigjson\`, with the credentials of the registry. ${credentials}`,
+    { fallback: "none: the registry is public" },
+  ),
+  insecureRegistry: key(
+    z.boolean({ error: "`true` or `false`" }),
+    "Whether the registry speaks plain HTTP. For labs, never in production.",
+    { default: builtInDefaults.insecureRegistry },
+  ),
+});
 
-  const port = () => {
-    const expected = "a port from 1 to 65535";
-    return z.int({ error: expected }).min(1, { error: expected }).max(65535, { error: expected });
-  };
-  const openPort = z
-    .union(
-      [
-        port(),
-        keys({
-          port: port().meta({ description: "The number of the port, 1 to 65535." }),
-          protocol: oneOf("TCP", "UDP", "SCTP").default("TCP").meta({ description: "The protocol of the port." }),
-        }),
-      ],
-      { error: "a port from 1 to 65535, or a mapping with `port` and `protocol`" },
-    )
-    .transform((value) => (typeof value === "number" ? { port: value, protocol: "TCP" as const } : value));
-  const networkRule = keys({
+const automation = () =>
+  key(
+    oneOf("auto", "pull-request", "manual"),
+    'Who changes the version. `auto`: Flux commits to the main branch. `pull-request`: Flux commits to the promotion branch. `manual`: people. With the first two, the lines of `tag` and `digest` end in Flux\'s marker, `# {"$imagepolicy": "<authority namespace>:<tenant>:tag"}`. With `manual`, and while a pin holds, they have no marker. Where the stack follows a branch, only the tag of a `branchImage` can be automated.',
+    { default: builtInDefaults.policy.automation },
+  );
+
+const port = () => {
+  const error = "a port from 1 to 65535";
+  return z.int({ error }).min(1, { error }).max(65535, { error });
+};
+
+const networkRule = () =>
+  keys({
     namespaces: list(namespace(), "namespaces")
       .default([])
-      .meta({ description: "Namespaces of the cluster that the opening is to or from." }),
+      .meta({ description: "Namespaces of the cluster that traffic may come from or go to." }),
     cidrs: list(text("an address block, such as `10.0.0.0/8` or `2001:db8::/32`", isCidr), "address blocks")
       .default([])
       .meta({ description: "Address blocks outside the cluster, in CIDR notation.", examples: [["10.0.0.0/8"]] }),
-    ports: list(openPort, "ports")
+    ports: list(
+      z
+        .union(
+          [
+            port(),
+            keys({
+              port: port().meta({ description: "The number of the port, 1 to 65535." }),
+              protocol: oneOf("TCP", "UDP", "SCTP").default("TCP").meta({ description: "The protocol of the port." }),
+            }),
+          ],
+          { error: "a port from 1 to 65535, or a mapping with `port` and `protocol`" },
+        )
+        .transform((value) => (typeof value === "number" ? { port: value, protocol: "TCP" as const } : value)),
+      "ports",
+    )
       .default([])
       .meta({
-        description: "The ports: a number (TCP) or `{port, protocol}`. None: all ports.",
-        fallback: constant([]),
+        description: "The ports: a number (TCP) or `{port, protocol}`. An empty list means all ports.",
+        fallback: "`[]`",
         examples: [[443]],
       }),
   }).refine((rule) => rule.namespaces.length + rule.cidrs.length > 0, {
     error: "at least one namespace or address block: a rule without any would open the tenant to everyone",
   });
-  const networkRules = () => list(networkRule, "rules with `namespaces`, `cidrs` and `ports`").default([]);
 
-  const secret = z
+const networkRules = (description: string) =>
+  key(list(networkRule(), "rules with `namespaces`, `cidrs` and `ports`"), description, { default: [] });
+
+/** What bounds a tenant in the cluster. */
+const boundsShape = () => ({
+  quota: key(
+    amounts(quotaResource, "a resource that a ResourceQuota bounds, such as `requests.cpu`, `limits.memory` or `pods`"),
+    "What the tenant's namespace may use in total: `spec.hard` of its ResourceQuota. A quota that is given replaces the default as a whole.",
+    { default: defaultQuota },
+  ),
+  limits: key(
+    keys({
+      default: key(containerAmounts(), "The limits of a container that names none.", {
+        default: builtInDefaults.limits.default,
+      }),
+      defaultRequest: key(containerAmounts(), "The requests of a container that names none.", {
+        default: builtInDefaults.limits.defaultRequest,
+      }),
+      max: key(containerAmounts(), "The highest limits that a container may name.", {
+        fallback: "only the quota applies",
+      }),
+    }),
+    "What one container gets: the LimitRange of the namespace.",
+  ),
+  network: key(
+    keys({
+      ingress: networkRules("Who may reach the tenant's pods."),
+      egress: networkRules("What the tenant's pods may reach."),
+    }),
+    "What the network allows beyond the tenant's own namespace and DNS. Everything else is closed. Each rule names at least one namespace or address block.",
+  ),
+  podSecurity: key(
+    oneOf("restricted", "baseline", "privileged"),
+    "The Pod Security level that the namespace enforces.",
+    { default: builtInDefaults.podSecurity },
+  ),
+});
+
+/** What an application publishes. */
+const applicationShape = () => ({
+  repository: key(
+    gitUrl(),
+    "The application's Git repository: `https://`, `ssh://` or, for labs, `http://`, without credentials. Required for a chart in Git. With an OCI chart, it lets the promise be checked against the Git tag as well.",
+    { examples: ["https://github.com/stefanprodan/podinfo"], fallback: "none (OCI charts only)" },
+  ),
+  chart: key(
+    text(
+      "a path in the Git repository without `..`, such as `./charts/podinfo`, or an OCI artifact without tag and digest, such as `oci://ghcr.io/stefanprodan/charts/podinfo`",
+      (value) => (/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\//.test(value) ? ociRepository.test(value) : isInnerPath(value)),
+    ),
+    "The chart: its path in the Git repository, without `..`, or an OCI artifact, `oci://` with registry and path, without tag and digest.",
+    { examples: ["./charts/podinfo", "oci://ghcr.io/stefanprodan/charts/podinfo"] },
+  ),
+  image: key(
+    z
+      .union([image(), list(image(), "image repositories").min(1, { error: "at least one image repository" })], {
+        error: "one image repository or a list of them",
+      })
+      .transform((value) => (typeof value === "string" ? [value] : value)),
+    "The image repository or a list of them, with the registry, without tag and digest. Each must have the tag; Flux scans the first one for new tags.",
+    { examples: ["ghcr.io/stefanprodan/podinfo"] },
+  ),
+  ...commonShape(),
+  branchImage: key(
+    keys({
+      pattern: textWithout(commitPatternError, "a pattern of image tags").meta({
+        description:
+          "The image tags of commits: a regular expression from `^` to `$` that Flux (`filterTags.pattern`) and this program read alike. Its group `sha` is the commit's id or the beginning of it. Its group `ts` is a number of up to 15 digits that grows: Flux uses the tag with the highest.",
+        examples: ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$"],
+      }),
+      value: valuesPath().meta({
+        description: "The path in the chart's values that gets `<tag>@<digest>`.",
+        examples: ["image.tag"],
+      }),
+    }),
+    "For an application that publishes an image for each commit: where the stack follows a branch, the tenant runs that image with the chart of the same commit. `policy.automation` says who changes `tag` and `digest`. Only for a chart in Git. A stack that follows tags does not inherit it.",
+    { fallback: "none: the chart's own image runs" },
+  ),
+  branchChart: key(
+    keys({
+      range: text("a SemVer range in Flux's syntax, such as `>=0.0.0-0`").default(">=0.0.0-0").meta({
+        description:
+          "The SemVer range of the chart's versions, in Flux's syntax (`ref.semver`). A range without a pre-release excludes all pre-releases.",
+      }),
+      pattern: textWithout(tagPatternError, "a pattern of chart tags").meta({
+        description:
+          "The chart's tags: a regular expression from `^` to `$` that Flux (`ref.semverFilter`) and this program read alike.",
+        examples: ["^0\\.0\\.0-master\\.[0-9]+$"],
+      }),
+    }),
+    "For an application that publishes an OCI chart for each commit: where the stack follows a branch, Flux runs the newest one that range and pattern allow, without an `up` or a commit here. A stack that follows tags does not inherit it.",
+    { fallback: "none; required for an OCI chart where the stack follows a branch" },
+  ),
+  pinDigest: key(
+    valuesPath(),
+    "The path in the chart's values that gets `<tag>@<digest>`, so that pods run exactly the image that was checked. Only where the stack follows tags; a stack that follows a branch does not inherit it.",
+    { examples: ["image.tag"], fallback: "none: the chart's own tag applies" },
+  ),
+});
+
+const pin = () =>
+  keys({
+    reason: text("why the version stays").meta({ description: "Why the version stays." }),
+    by: text("who decided").meta({ description: "Who decided it." }),
+    until: key(
+      text("a day of the calendar, quoted: `YYYY-MM-DD`", isCalendarDay),
+      "The last day of the pin, quoted. After it the pin is reported as expired.",
+      { examples: ["2027-01-31"], fallback: "no end" },
+    ),
+  });
+
+const policy = () =>
+  key(
+    keys({
+      range: key(
+        text("a SemVer range in Flux's syntax, such as `>=6.0.0 <7.0.0`"),
+        "The SemVer range of the versions that may run, without prefix, in Flux's syntax (Masterminds/semver 3): `,` or a blank means and, `||` means or, `!=` excludes one. Required where the stack follows tags, unused where it follows a branch.",
+        { examples: [">=6.0.0 <7.0.0"], fallback: "none where the stack follows tags, `*` where it follows a branch" },
+      ),
+      automation: automation(),
+      deny: key(
+        list(text('a quoted SemVer version without prefix, such as `"6.13.5"`', isVersion), "versions"),
+        "Versions, quoted and without prefix, that never run, even if the range includes them.",
+        { examples: [["6.13.5"]], default: [] },
+      ),
+      pin: key(
+        pin(),
+        "Keeps the version as it is. A pinned tenant has no marker, because suspending the ImagePolicy does not stop Flux.",
+        { fallback: "no pin" },
+      ),
+    }),
+    "Which release may run, and who changes it.",
+  );
+
+const secret = () =>
+  z
     .union(
       [
         secretName(),
@@ -151,189 +301,68 @@ export function buildTenantSchema() {
           name: secretName().meta({ description: "The name of the Secret." }),
           key: text("a key of a Secret: letters, digits, `-`, `_`, `.`", dataKey)
             .default("values.yaml")
-            .meta({ description: "The key in the Secret; it holds YAML like a values file." }),
+            .meta({ description: "The key in the Secret. It holds YAML like a values file." }),
         }),
       ],
       { error: "the name of a Secret, or a mapping with `name` and `key`" },
     )
     .transform((value) => (typeof value === "string" ? { name: value, key: "values.yaml" } : value));
 
-  return keys({
-    repository: gitUrl()
-      .optional()
-      .meta({
-        description:
-          "The application's Git repository: `https://`, `ssh://` or, for labs, `http://`; without credentials. Required for a chart in Git; with an OCI chart it lets the promise be judged by the Git tag as well.",
-        examples: ["https://github.com/stefanprodan/podinfo"],
-        fallback: "none (OCI charts only)",
-      }),
-    repositorySecret: secretName().optional().meta({
-      description:
-        "The name of a Secret in the authority namespace with the credentials of the Git repository. One of the platform, or of the tenant's own as in `secrets`: a name that belongs to another tenant is refused, and so is that of `configRepository.secret`.",
-      fallback: "none: the repository is public",
-    }),
-    chart,
-    branch: branchName().optional().meta({
-      description: "The branch that is followed where the stack follows one.",
-      fallback: "`branch` of the stack",
-    }),
-    image: images,
-    registrySecret: secretName().optional().meta({
-      description:
-        "The name of a Secret in the authority namespace, of type `kubernetes.io/dockerconfigjson`, with the credentials of the registry. One of the platform, or of the tenant's own as in `secrets`: a name that belongs to another tenant is refused, and so is that of `configRepository.secret`.",
-      fallback: "none: the registry is public",
-    }),
-    insecureRegistry: z
-      .boolean({ error: "`true` or `false`" })
-      .default(false)
-      .meta({ description: "Whether the registry speaks plain HTTP. For labs: never in production." }),
-    tag: text("an image tag, quoted")
-      .optional()
-      .meta({
-        description:
-          "The image tag that runs: image prefix and SemVer version, quoted. Where the stack follows a branch, only with `branchImage`, and then a tag of its pattern. Flux writes here when `automation` says so.",
-        examples: ["6.15.0"],
-        fallback: "none; required where the stack follows tags, and with `branchImage`",
-      }),
-    digest: text("a digest: `sha256:` and 64 hexadecimal digits", /^sha256:[0-9a-f]{64}$/)
-      .optional()
-      .meta({
-        description: "The digest of the first image at `tag`, as Flux writes it. Only where there is a `tag`.",
-        fallback: "none: the evidence alone says which image was judged",
-      }),
-    branchImage: keys({
-      pattern: textWithout(commitPatternError, "a pattern of image tags").meta({
-        description:
-          "The image tags of commits: a regular expression from `^` to `$`, read alike by Flux (`filterTags.pattern`) and this program. Its group `sha` is the id of the commit or the beginning of it, its group `ts` a number that grows: Flux takes the tag with the highest (numbers of up to 15 digits compare exactly).",
-        examples: [commitPattern],
-      }),
-      value: valuesPath().meta({
-        description: "The path in the chart's values that gets `<tag>@<digest>`.",
-        examples: ["image.tag"],
-      }),
-    })
-      .optional()
-      .meta({
-        description:
-          "For an application that publishes an image for each commit: where the stack follows a branch, the tenant runs that image, with the chart of the same commit, and not the last release's image. `policy.automation` says who moves `tag` and `digest`; `up` deploys them. A commit without an image changes nothing. Only for a chart in Git.",
-        fallback: "none: the chart's own image runs",
-      }),
-    branchChart: keys({
-      range: text("a SemVer range in Flux's syntax, such as `>=0.0.0-0`").default(">=0.0.0-0").meta({
-        description:
-          "The SemVer range of the chart's versions, in Flux's own syntax (`ref.semver`). A range that names no pre-release lets none in.",
-      }),
-      pattern: textWithout(tagPatternError, "a pattern of chart tags").meta({
-        description:
-          "The chart's tags: a regular expression from `^` to `$`, read alike by Flux (`ref.semverFilter`) and this program.",
-        examples: ["^0\\.0\\.0-master\\.[0-9]+$"],
-      }),
-    })
-      .optional()
-      .meta({
-        description:
-          "For an application that publishes a chart for each commit, as an OCI artifact: where the stack follows a branch, Flux runs the newest one that range and pattern allow, with no `up` and no commit here. A commit without a chart changes nothing.",
-        fallback: "none; required for an OCI chart where the stack follows a branch",
-      }),
-    prefix: keys({
-      git: gitPrefix().default("").meta({ description: "What stands before the version in a Git tag." }),
-      chart: prefix().default("").meta({ description: "What stands before the version in the chart's `version`." }),
-      image: prefix().default("").meta({ description: "What stands before the version in an image tag." }),
-    })
-      .prefault({})
-      .meta({ description: "What stands before the version in each of the three places: declared, never guessed." }),
-    releasedFrom: list(
-      text("the name of a branch, or a pattern with `*`, `**` and `?`", (value) =>
-        isBranchName(value.replaceAll("**", "x").replaceAll("*", "x").replaceAll("?", "x")),
-      ),
-      "branches",
-    )
-      .min(1, { error: "at least one branch" })
-      .default(["master"])
-      .meta({
-        description:
-          "The branches, as patterns, on one of which a release's commit must lie. `*` stands for anything but `/`, `**` for anything, `?` for one character.",
-        examples: [["master", "release/*"]],
-      }),
-    policy: policy.prefault({}).meta({ description: "Which release may run, and who moves it." }),
-    values: list(text("the name of a values file below `tenants/`", isInnerPath), "values files")
-      .optional()
-      .meta({
-        description:
-          "The values files of the special config, merged in this order over the chart's own defaults: names in the tenant's folder `tenants/<tenant>/`, or paths from the project's folder that begin with `tenants/`; each ends in `.yaml`, `.yml` or `.json`. `[]` for none.",
-        examples: [["values.yaml", "values.prod.yaml"]],
-        fallback: "`values.yaml` and `values.<stack>.yaml` of the tenant's folder, where they exist",
-      }),
-    team: list(
-      text(
-        "a Kubernetes group of the application team, and none of the cluster's own (`system:...`)",
-        (value) => /^[^\s\p{Cc}](?:[^\p{Cc}]*[^\s\p{Cc}])?$/u.test(value) && !value.startsWith("system:"),
-      ),
-      "groups",
-    )
-      .default([])
-      .meta({
-        description:
-          "The Kubernetes groups of the application team: they may work in the namespace, but move no release.",
-        examples: [["podinfo-developers"]],
-      }),
-    namespace: namespace().optional().meta({
-      description: "The tenant's own namespace, where its workload runs. No two tenants share one.",
-      fallback: "the tenant's name",
-    }),
-    quota: amounts(
-      quotaResource,
-      "a resource that a ResourceQuota bounds, such as `requests.cpu`, `limits.memory` or `pods`",
-    )
-      .default(defaultQuota)
-      .meta({
-        description:
-          "What the tenant's whole namespace may take: `spec.hard` of its ResourceQuota. Given, it replaces the default whole.",
-        fallback: constant(defaultQuota),
-      }),
-    limits: keys({
-      default: containerAmounts()
-        .default(defaultLimits.default)
-        .meta({ description: "The limits of a container that names none.", fallback: constant(defaultLimits.default) }),
-      defaultRequest: containerAmounts()
-        .default(defaultLimits.defaultRequest)
-        .meta({
-          description: "The requests of a container that names none.",
-          fallback: constant(defaultLimits.defaultRequest),
-        }),
-      max: containerAmounts()
-        .optional()
-        .meta({ description: "The highest limits that a container may name.", fallback: "no bound but the quota" }),
-    })
-      .prefault({})
-      .meta({ description: "What one container gets: the LimitRange of the namespace." }),
-    network: keys({
-      ingress: networkRules().meta({ description: "Who may reach the tenant's pods.", fallback: constant([]) }),
-      egress: networkRules().meta({ description: "What the tenant's pods may reach.", fallback: constant([]) }),
-    })
-      .prefault({})
-      .meta({
-        description:
-          "What the network opens beyond its own namespace and DNS; everything else is closed. Each rule names at least one namespace or address block.",
-      }),
-    podSecurity: oneOf("restricted", "baseline", "privileged")
-      .default("restricted")
-      .meta({ description: "The Pod Security level that the namespace enforces." }),
-    secrets: list(secret, "Secrets")
-      .default([])
-      .meta({
-        description:
-          "Secrets in the authority namespace that values are taken from, merged last: a name, or `{name, key}`. Named `<tenant>` or `<tenant>-...`, so that no tenant reads another's; where that fits two tenants, the Secret belongs to the longer name.",
-        fallback: constant([]),
-        examples: [["podinfo-values"]],
-      }),
-    pinDigest: valuesPath()
-      .optional()
-      .meta({
-        description:
-          "The path in the chart's values that gets `<tag>@<digest>`, so that pods run the very image that was judged. Only where the stack follows tags.",
-        examples: ["image.tag"],
-        fallback: "none: the chart's own tag decides",
-      }),
+/** The keys of a tenant that an application does not have. */
+const placeShape = () => ({
+  application: key(
+    text("the name of an application in `Pulumi.yaml`", releaseName),
+    "The application in `Pulumi.yaml` that the tenant runs. The tenant may override each of its keys.",
+    { fallback: "the application of the tenant's own name, if there is one" },
+  ),
+  tag: key(
+    text("an image tag, quoted"),
+    "The image tag that runs: image prefix and SemVer version, quoted. Required where the stack follows tags. Where it follows a branch, only with `branchImage`. Flux writes it where `policy.automation` allows it.",
+    { examples: ["6.15.0"], fallback: "none" },
+  ),
+  digest: key(
+    text("a digest: `sha256:` and 64 hexadecimal digits", /^sha256:[0-9a-f]{64}$/),
+    "The digest of the first image at `tag`, as Flux writes it. Only with a `tag`.",
+    { fallback: "none: the evidence alone says which image was checked" },
+  ),
+  policy: policy(),
+  namespace: key(namespace(), "The tenant's own namespace, where its workload runs. No two tenants share one.", {
+    fallback: "the tenant's name",
+  }),
+  values: key(
+    list(text("the name of a values file below `tenants/`", isInnerPath), "values files"),
+    "The values files of the special config, merged in this order over the chart's defaults: names in the folder `tenants/<tenant>/`, or paths from the project's folder that begin with `tenants/`. Each ends in `.yaml`, `.yml` or `.json`.",
+    {
+      examples: [["values.yaml", "values.prod.yaml"]],
+      fallback: "`values.yaml` and `values.<stack>.yaml` of the tenant's folder, where they exist",
+    },
+  ),
+  secrets: key(
+    list(secret(), "Secrets"),
+    "Secrets in the authority namespace that values are read from, merged last: a name, or `{name, key}`. The name is `<tenant>` or begins with `<tenant>-`, so that no tenant reads another's. If it fits two tenants, it belongs to the longer name.",
+    { default: builtInDefaults.secrets, examples: [["podinfo-values"]] },
+  ),
+});
+
+/** Builds the schema of an application in `Pulumi.yaml`. */
+export const buildApplicationSchema = () => keys(applicationShape());
+
+/** Builds the schema of `defaults`, in `Pulumi.yaml` or in a stack. */
+export const buildDefaultsSchema = () =>
+  keys({
+    ...commonShape(),
+    policy: key(keys({ automation: automation() }), "Who changes versions."),
+    ...boundsShape(),
   });
-}
+
+/** Builds the schema of a stack's tenant. It may state everything itself. */
+export const buildTenantSchema = () => keys({ ...placeShape(), ...boundsShape(), ...applicationShape() });
+
+/** What is written in an application's entry. */
+export type ApplicationEntry = z.output<ReturnType<typeof buildApplicationSchema>>;
+
+/** What is written in `defaults`. */
+export type DefaultsEntry = z.output<ReturnType<typeof buildDefaultsSchema>>;
+
+/** What is written in a tenant's entry. */
+export type TenantEntry = z.output<ReturnType<typeof buildTenantSchema>>;

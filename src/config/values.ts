@@ -1,72 +1,73 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { join, posix } from "node:path";
 import { isMap, isScalar, visit } from "yaml";
-import type { ValuesFile } from "./stack-config";
 import { isInnerPath } from "./address";
 import { dataKey } from "./kubernetes-name";
 import { ProblemsError, type Problem } from "./problem";
 import type { Report } from "./report";
-import type { ConfigPath } from "./stack-file";
+import type { ValuesFile } from "./stack-config";
 import { pinnedImageKey, valuesKey } from "./values-key";
-import { keyText, parseYaml, readTextFile, reportDuplicateKeys, startOf, type YamlFile } from "./yaml-file";
+import { keyText, parseYaml, readError, readTextFile, reportDuplicateKeys, startOf, type YamlFile } from "./yaml-file";
 
-/** Kubernetes takes no larger ConfigMap than 1 MiB, all keys together. */
+/** Kubernetes accepts no larger ConfigMap than 1 MiB, all keys together. */
 const largestConfigMap = 1024 * 1024;
 
-/** More aliases than anybody writes by hand; a bomb needs millions. */
+/** More aliases than anybody writes by hand. A file that exhausts its reader needs millions. */
 const mostAliases = 1000;
 
-/** The files of a tenant's special config where its entry names none; either may be missing. */
+/** The files of a tenant's special config where its entry names none. Either may be missing. */
 export function defaultValuesFiles(tenant: string, stack: string): string[] {
   return ["values.yaml", `values.${stack}.yaml`].map((name) => `tenants/${tenant}/${name}`);
 }
 
-/** Reads the values files of the tenants of one stack. Files that several tenants name are checked once. */
+/** Reads the values files of one stack's tenants. A file that several tenants name is read once. */
 export class ValuesReader {
   readonly #contents = new Map<string, string | undefined>();
-  /** Texts without fault: many tenants say the same. */
-  readonly #sound = new Set<string>();
+  /** Texts without problems: many tenants have the same. */
+  readonly #valid = new Set<string>();
   readonly #root: string;
 
   constructor(
     root: string,
+    readonly stack: string,
     readonly report: Report,
   ) {
     this.#root = realpathSync.native(root);
   }
 
   /**
-   * The special config of a tenant. What is wrong with the files goes to the report.
+   * The special config of a tenant. Problems go to the report.
    *
-   * @param declared the names as the stack file gives them; nothing: the tenant's default files, where they exist
+   * @param declared the names in the stack file; `undefined` for the tenant's default files, where they exist
    */
   read(tenant: string, declared: unknown): ValuesFile[] {
-    const folder = `tenants/${tenant}`;
     if (declared === undefined) {
       return this.#readAll(
         tenant,
-        defaultValuesFiles(tenant, this.report.file.stack).filter((path) => exists(join(this.#root, path))),
+        defaultValuesFiles(tenant, this.stack).filter((path) => this.#exists(path)),
       );
     }
-    if (!Array.isArray(declared)) return [];
     const paths = new Map<string, string>();
-    for (const [index, name] of declared.entries()) {
+    for (const [index, name] of (Array.isArray(declared) ? declared : []).entries()) {
       if (typeof name !== "string" || !isInnerPath(name)) continue;
-      const path = posix.normalize(name.startsWith("tenants/") ? name : `${folder}/${name}`);
+      const path = posix.normalize(name.startsWith("tenants/") ? name : `tenants/${tenant}/${name}`);
       const key = valuesKey(tenant, path);
-      const [message, fix] = this.#nameFault(path, key, paths.get(key)) ?? [];
+      const [message, fix] = this.#nameProblem(path, key, paths.get(key)) ?? [];
       if (message === undefined) paths.set(key, path);
       else this.report.add(["tenants", tenant, "values", index], message, fix);
     }
     return this.#readAll(tenant, [...paths.values()]);
   }
 
-  /** What is wrong with the name of a values file, and how to fix it: the name becomes a key of a ConfigMap. */
-  #nameFault(path: string, key: string, first: string | undefined): [message: string, fix: string] | undefined {
-    if (first === path) return [`The values file \`${path}\` stands twice.`, "Remove one of the two."];
-    if (!exists(join(this.#root, path))) {
-      return [`There is no file \`${path}\`.`, "Make it, or take it out of `values`."];
-    }
+  /** A link that leads nowhere exists: it was meant, and its problem must be reported. */
+  #exists(path: string): boolean {
+    return lstatSync(join(this.#root, path), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** What is wrong with the name of a values file, which becomes a key of a ConfigMap, and the fix. */
+  #nameProblem(path: string, key: string, first: string | undefined): [message: string, fix: string] | undefined {
+    if (first === path) return [`The values file \`${path}\` appears twice.`, "Remove one of the two."];
+    if (!this.#exists(path)) return [`There is no file \`${path}\`.`, "Create it, or remove it from `values`."];
     const rename = "Rename the file: its name becomes a key of a ConfigMap.";
     if (!dataKey.test(key)) {
       const got = key.length > 253 ? `${key.length} characters` : `\`${key}\``;
@@ -75,17 +76,16 @@ export class ValuesReader {
         rename,
       ];
     }
-    // JavaScript lists keys such as `10` before all others, and then the files would be merged in another order.
+    // JavaScript lists keys such as `10` before all others, so the files would be merged in another order.
     if (!/\.(?:ya?ml|json)$/i.test(key)) {
       return [`Expected a file name that ends in \`.yaml\`, \`.yml\` or \`.json\`, got \`${path}\`.`, rename];
     }
     if (key === pinnedImageKey) {
-      return [`The key \`${key}\` is kept for the values by which the program pins the image.`, rename];
+      return [`The key \`${key}\` is reserved for the values by which the program pins the image.`, rename];
     }
-    if (first !== undefined) {
-      return [`The values files \`${first}\` and \`${path}\` would both have the key \`${key}\`.`, rename];
-    }
-    return undefined;
+    return first === undefined
+      ? undefined
+      : [`The values files \`${first}\` and \`${path}\` would both have the key \`${key}\`.`, rename];
   }
 
   #readAll(tenant: string, paths: readonly string[]): ValuesFile[] {
@@ -97,9 +97,8 @@ export class ValuesReader {
     }
     const bytes = files.reduce((sum, file) => sum + Buffer.byteLength(file.content), 0);
     if (bytes > largestConfigMap) {
-      const at: ConfigPath = ["tenants", tenant, "values"];
       this.report.add(
-        at,
+        ["tenants", tenant, "values"],
         `The values files of the tenant ${tenant} have ${bytes} bytes together; expected at most ${largestConfigMap}, which is what a ConfigMap holds.`,
       );
     }
@@ -108,98 +107,72 @@ export class ValuesReader {
 
   #readOne(path: string): string | undefined {
     const problems: Problem[] = [];
-    const report = (problem: Problem) => problems.push(problem);
-    let content: string | undefined;
     try {
-      const real = realpathSync.native(join(this.#root, path));
-      // A link's commit says nothing of what it leads to, which may be the pipeline's own kubeconfig.
+      const real = this.#realPath(path);
+      // A commit does not show what a link leads to, which may be the pipeline's own kubeconfig.
       if (real !== join(this.#root, path)) {
-        report({
-          file: path,
-          message:
-            "The file is reached by a symbolic link, or by another spelling; expected a file of this repository.",
-          fix: "Put the file itself here, or name it under `values`: a decision is a commit in this repository.",
-        });
-      } else {
-        content = readTextFile(real, path, largestConfigMap);
-        if (!this.#sound.has(content)) {
-          const yaml = parseYaml(path, content, report);
-          if (yaml !== undefined) checkValues(yaml, report);
-          if (problems.length === 0) this.#sound.add(content);
-        }
+        const message = "The path has a symbolic link in it, or another spelling; expected a file of this repository.";
+        const fix = "Put the file itself here, or name it under `values`: a decision is a commit in this repository.";
+        throw new ProblemsError([{ file: path, message, fix }]);
       }
+      const content = readTextFile(real, path, largestConfigMap);
+      if (this.#valid.has(content)) return content;
+      const yaml = parseYaml(path, content, (problem) => problems.push(problem));
+      if (yaml !== undefined) problems.push(...valuesProblems(yaml));
+      if (problems.length > 0) throw new ProblemsError(problems);
+      this.#valid.add(content);
+      return content;
     } catch (error) {
-      if (error instanceof ProblemsError) problems.push(...error.problems);
-      else
-        report({
-          file: path,
-          message: `The file cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown error"}.`,
-        });
+      if (!(error instanceof ProblemsError)) throw error;
+      for (const problem of error.problems) this.report.addProblem(problem);
+      return undefined;
     }
-    for (const problem of problems) this.report.addProblem(problem);
-    return problems.length === 0 ? content : undefined;
+  }
+
+  #realPath(path: string): string {
+    try {
+      return realpathSync.native(join(this.#root, path));
+    } catch (error) {
+      throw new ProblemsError([{ file: path, message: `The file cannot be read: ${readError(error)}.` }]);
+    }
   }
 }
 
-function exists(path: string): boolean {
-  // A link into nowhere exists: it was meant, and its problem must be said.
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function checkValues(file: YamlFile, report: (problem: Problem) => void): void {
+function valuesProblems(file: YamlFile): Problem[] {
   const { contents } = file.document;
-  if (contents === null || (isScalar(contents) && contents.value === null)) return;
+  const problems: Problem[] = [];
+  const add = (node: unknown, message: string, fix: string, path?: string) =>
+    problems.push({ file: file.path, ...startOf(file, node), path, message, fix });
+  if (contents === null || (isScalar(contents) && contents.value === null)) return [];
   if (!isMap(contents)) {
-    report({
-      file: file.path,
-      ...startOf(file, contents),
-      message: "Expected a mapping of the chart's values, got something else.",
-      fix: "A values file holds keys of the chart, or nothing.",
-    });
-    return;
+    const fix = "A values file holds keys of the chart, or nothing.";
+    add(contents, "Expected a mapping of the chart's values, got something else.", fix);
+    return problems;
   }
   visit(file.document, {
     Map: (_, map) => {
       reportDuplicateKeys(
         map,
-        (pair) => startOf(file, pair.key)?.line,
-        (pair, key, firstLine) => {
+        ({ key }) => startOf(file, key)?.line,
+        (pair, key, line = 0) => {
           if (key === "<<") return;
-          report({
-            file: file.path,
-            ...startOf(file, pair.key),
-            path: key,
-            message: `The key \`${key}\` stands twice in one mapping; the first one is on line ${firstLine ?? 0}.`,
-            fix: "Remove one of the two.",
-          });
+          const message = `The key \`${key}\` appears twice in one mapping; the first one is on line ${line}.`;
+          add(pair.key, message, "Remove one of the two.", key);
         },
       );
       for (const pair of map.items) {
-        if (keyText(pair) === "__proto__") {
-          report({
-            file: file.path,
-            ...startOf(file, pair.key),
-            message: "The name `__proto__` is refused.",
-            fix: "Choose another name.",
-          });
-        }
+        if (keyText(pair) === "__proto__") add(pair.key, "The name `__proto__` is refused.", "Choose another name.");
       }
     },
   });
-  if (file.text.includes("*")) checkAliases(file, report);
-}
-
-function checkAliases(file: YamlFile, report: (problem: Problem) => void): void {
   try {
     file.document.toJS({ maxAliasCount: mostAliases, mapAsMap: true });
   } catch (error) {
-    const excessive = error instanceof ReferenceError && /excessive/i.test(error.message);
-    report({
-      file: file.path,
-      message: excessive
-        ? `The aliases of the file unfold to more than ${mostAliases} values; such a file is a bomb to whoever reads it.`
-        : "An alias of the file cannot be resolved.",
-      fix: "Write the values out.",
-    });
+    const isExcessive = error instanceof ReferenceError && /excessive/i.test(error.message);
+    const message = isExcessive
+      ? `The aliases of the file expand to more than ${mostAliases} values, which would exhaust its readers.`
+      : "An alias of the file cannot be resolved.";
+    problems.push({ file: file.path, message, fix: "Write the values out." });
   }
+  return problems;
 }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { engineConfigProblems } from "../config/engine-config";
 import { describeProblem, ProblemsError } from "../config/problem";
-import { readStackFile, stackConfigOf } from "../config/read-stack-config";
+import { readConfigFiles, stackConfigOf } from "../config/read-stack-config";
 import type { StackConfig } from "../config/stack-config";
 import type { CarriedOver } from "../manifests/stack-objects";
 import { type Evidence, isRelease } from "../release/evidence";
@@ -33,9 +33,9 @@ export interface Decision {
  */
 export async function decide(root: string, stack: string): Promise<Decision> {
   try {
-    const file = readStackFile(root, stack);
-    const config = stackConfigOf(root, file);
-    refuse("The stack's config", engineConfigProblems(file, pulumi.runtime.allConfig()).map(describeProblem));
+    const files = readConfigFiles(root, stack);
+    const config = stackConfigOf(files);
+    refuse("The stack's config", engineConfigProblems(files, pulumi.runtime.allConfig()).map(describeProblem));
     if (!pulumi.runtime.isDryRun()) await refuseUncommitted(config);
     const skips = new Map(skippedTenants(stack).map((skipped) => [skipped.name, skipped]));
     const deployed = { ...config, tenants: config.tenants.filter(({ name }) => !skips.has(name)) };

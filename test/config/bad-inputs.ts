@@ -1,6 +1,6 @@
 /** A hundred and more kinds of bad input, each with what a user must be told. The tests of `cli/` run them too. */
 import assert from "node:assert/strict";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 /** One kind of bad input. */
@@ -35,6 +35,7 @@ export function writeInput(root: string, input: Pick<BadInput, "files" | "links"
   }
   for (const [path, target] of Object.entries(input.links ?? {})) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
+    rmSync(join(root, path), { force: true });
     symlinkSync(target, join(root, path));
   }
 }
@@ -144,20 +145,6 @@ const bomb = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
   )
   .join("\n");
 
-/** Characters that one reader of YAML takes, and another refuses or takes for a line break. */
-const strayCharacters = [
-  ["NUL", "\0", "U+0000"],
-  ["a bell", "\x07", "U+0007"],
-  ["an escape", "\x1b", "U+001B"],
-  ["DEL", "\x7f", "U+007F"],
-  ["a C1 control", "\x9b", "U+009B"],
-  ["a next line", "\x85", "U+0085"],
-  ["a line separator", "\u2028", "U+2028"],
-  ["a paragraph separator", "\u2029", "U+2029"],
-  ["a noncharacter", "\uffff", "U+FFFF"],
-  ["a carriage return of its own", "\r", "U+000D"],
-] as const;
-
 const files: BadInput[] = [
   {
     title: "no such stack",
@@ -179,28 +166,21 @@ const files: BadInput[] = [
   },
   bad("an empty file", "", undefined, "shared-authority:follow", ["is missing", "`branch`, `tags`"]),
   bad("only a comment", "# nothing\n", undefined, "shared-authority:follow", ["is missing"]),
-  bad("a list at the top", "- a\n", "- a", undefined, ["no mapping"]),
-  bad("a text at the top", "tags\n", "tags", undefined, ["no mapping"]),
+  bad("a list at the top", "- a\n", "- a", undefined, ["not a mapping"]),
+  bad("a text at the top", "tags\n", "tags", undefined, ["not a mapping"]),
   bad("config that is a list", "config:\n  - a\n", "- a", "config", ["a list"]),
   bad("config that is a text", "config: tags\n", "tags", "config", ["Expected a mapping"]),
-  bad("an unclosed bracket", "config:\n  shared-authority:tenants: [\n", undefined, undefined, ["no valid YAML"], {
-    expect: { file, line: 3, words: ["no valid YAML"] },
+  bad("an unclosed bracket", "config:\n  shared-authority:tenants: [\n", undefined, undefined, ["not valid YAML"], {
+    expect: { file, line: 3, words: ["not valid YAML"] },
   }),
-  bad("a tab as indentation", "config:\n\tshared-authority:follow: tags\n", "\t", undefined, ["no valid YAML", "Tabs"]),
+  bad("a tab as indentation", "config:\n\tshared-authority:follow: tags\n", "\t", undefined, [
+    "not valid YAML",
+    "Tabs",
+  ]),
   bad("two documents", `${goodStack}---\n${goodStack}`, "---", undefined, ["more than one YAML document"]),
   bad("not UTF-8", "", undefined, undefined, ["not UTF-8"], {
     files: { [file]: Uint8Array.of(0x63, 0xff, 0xfe, 0x0a) },
   }),
-  ...strayCharacters.map(([title, character, name]) =>
-    bad(
-      `${title} in a comment`,
-      `# a note${character}      tag: "1.5.0"\n${goodStack}`,
-      undefined,
-      undefined,
-      [name, "Remove it"],
-      { expect: { file, line: 1, words: [name, "Remove it"] } },
-    ),
-  ),
   bad("half a character in UTF-8", "", undefined, undefined, ["not UTF-8"], {
     // U+D800, which UTF-8 has no form for.
     files: { [file]: Uint8Array.of(0x61, 0x3a, 0x20, 0xed, 0xa0, 0x80, 0x0a) },
@@ -208,20 +188,11 @@ const files: BadInput[] = [
   bad("too large", "", undefined, undefined, ["bytes", "at most 16777216"], {
     files: { [file]: `#${" ".repeat(16 * 1024 * 1024)}\n` },
   }),
-  bad("nested too deep", `config: ${"[".repeat(20_000)}`, "config", undefined, ["nested too deep"]),
-  bad("nested too deep in lists", `config:\n  ${"- ".repeat(20_000)}`, "- -", undefined, ["nested too deep"]),
-  bad(
-    "nested too deep in lines",
-    Array.from({ length: 2000 }, (_, depth) => `${" ".repeat(depth)}a:\n`).join(""),
-    undefined,
-    undefined,
-    ["nested too deep"],
-  ),
   {
     title: "a folder in the file's place",
     stack: "prod",
     files: { [`${file}/x`]: "" },
-    expect: { file, words: ["no regular file"] },
+    expect: { file, words: ["not a regular file"] },
   },
   bad("a key twice at the top", `${goodStack}config: {}\n`, "config: {}", "config", ["twice", "line 1"]),
   bad("config misspelt", goodStack.replace("config:", "confg:"), "confg", "confg", ["unknown", "`config`"]),
@@ -240,7 +211,7 @@ const structure: BadInput[] = [
     "line 2",
   ]),
   bad("a tenant twice", inConfig("  shop: {}").replace("  shop: {}", "  shop: {}"), "shop: {}", shop, [
-    "`shop` stands twice",
+    "`shop` appears twice",
     "line 4",
   ]),
   bad("a tenant's key twice", inTenant('tag: "1.5.0"'), "1.5.0", `${shop}.tag`, ["twice", "line 8"]),
@@ -310,16 +281,9 @@ const structure: BadInput[] = [
     "shared-authority:tenants.__proto__",
     ["refused"],
   ),
-  bad(
-    "the name constructor",
-    goodStack.replace("    shop:", "    constructor:"),
-    "constructor",
-    "shared-authority:tenants.constructor",
-    ["refused"],
-  ),
   badKey("__proto__ in an entry", "__proto__: { tag: x }", ["refused"]),
   bad("a mapping as key", inTenant("? { a: b }", ": c"), "shop:", shop, ["a list, a mapping, or an alias"], {
-    expect: { file, line: 5, path: shop, words: ["A key of the mapping is a list"] },
+    expect: { file, line: 10, path: shop, words: ["A key of the mapping is a list"] },
   }),
   bad(
     "a date without quotes",
@@ -329,17 +293,18 @@ const structure: BadInput[] = [
     ["`2030-01-01`", "Quote it"],
   ),
   ...[
-    ["DEL", "\\x7f", "U+007F"],
-    ["a next line", "\\N", "U+0085"],
-    ["half a character", "\\ud800", "U+D800"],
-    ["NUL", "\\0", "U+0000"],
-  ].map(([title = "", escape = "", name = ""]) =>
+    ["DEL", "\\x7f"],
+    ["a next line", "\\N"],
+    ["half a character", "\\ud800"],
+    ["NUL", "\\0"],
+    ["an escape", "\\e"],
+  ].map(([title = "", escape = ""]) =>
     bad(
-      `${title} as an escape`,
+      `${title} in a text`,
       replaced('<2.0.0"', `<2.0.0", pin: { by: me, reason: "a${escape}b" }`),
       "policy",
       `${shop}.policy.pin.reason`,
-      [name],
+      ["why the version stays, without control characters"],
     ),
   ),
   badKey("an octal number", "quota: { pods: 010 }", ["`010`", "plain decimal"], "quota.pods"),
@@ -450,7 +415,7 @@ const stackLevel: BadInput[] = [
     inConfig("shared-authority:intervals: { image: 0s }"),
     "0s",
     "shared-authority:intervals.image",
-    ["longer than nothing"],
+    ["longer than zero"],
   ),
   bad(
     "a negative time-out",
@@ -847,7 +812,7 @@ const namespaces: BadInput[] = [
         .replace("config:\n", "config:\n  shared-authority:authorityNamespace: authority\n"),
       `${name}:`,
       `shared-authority:tenants.${name}`,
-      [`The name \`${name}\` is kept for the platform`],
+      [`The name \`${name}\` is reserved for the platform`],
     ),
   ),
   badKey("a namespace with a dot", "namespace: a.b", ["a namespace"]),
@@ -873,7 +838,7 @@ const policies: BadInput[] = [
     "no `policy.range`",
   ]),
   bad("a range that is none", replaced(">=1.0.0 <2.0.0", ">=1.0.0 <<2"), "range", `${shop}.policy.range`, [
-    "no range that Flux takes",
+    "not a range that Flux accepts",
   ]),
   bad("a range that is a number", replaced('">=1.0.0 <2.0.0"', "1.0"), "range", `${shop}.policy.range`, [
     "the number 1.0",
@@ -1005,7 +970,7 @@ const policies: BadInput[] = [
     "`branchChart: { pattern:",
   ]),
   ...[
-    { key: "range", entry: "{ range: '>>1', pattern: '^a$' }", words: ["no range that Flux takes"] },
+    { key: "range", entry: "{ range: '>>1', pattern: '^a$' }", words: ["not a range that Flux accepts"] },
     { key: "pattern", entry: "{ pattern: 'master.*' }", words: ["from `^` to `$`", '"master.*"'] },
     { key: "pattern", entry: "{ range: '*' }", words: ["is missing", "a pattern of chart tags"] },
     { key: "patterns", entry: "{ patterns: '^a$' }", words: ["unknown", "Did you mean `pattern`"] },
@@ -1023,7 +988,7 @@ const policies: BadInput[] = [
     `${branchStack}      branchChart: { pattern: '^a$' }\n`,
     "branchChart:",
     `${shop}.branchChart`,
-    ["lies in Git"],
+    ["is in Git"],
   ),
   bad(
     "images of commits for an OCI chart",
@@ -1204,15 +1169,15 @@ const values: BadInput[] = [
     title: "values that are a folder",
     stack: "prod",
     files: { [file]: goodStack, "tenants/shop/values.yaml/x": "" },
-    expect: { file: "tenants/shop/values.yaml", words: ["no regular file"] },
+    expect: { file: "tenants/shop/values.yaml", words: ["not a regular file"] },
   },
   badValues("a list", "- a\n", 1, ["Expected a mapping"]),
   badValues("a text", "hello\n", 1, ["Expected a mapping"]),
-  badValues("no YAML", "a: [\n", 2, ["no valid YAML"]),
+  badValues("no YAML", "a: [\n", 2, ["not valid YAML"]),
   badValues("two documents", "a: 1\n---\nb: 2\n", 2, ["more than one YAML document"]),
   badValues("not UTF-8", Uint8Array.of(0x61, 0x3a, 0x20, 0xff), undefined, ["not UTF-8"]),
   badValues("larger than a ConfigMap", `a: ${"x".repeat(1024 * 1024)}\n`, undefined, ["bytes", "at most 1048576"]),
-  badValues("a bomb of aliases", `${bomb}\n`, undefined, ["a bomb"]),
+  badValues("a bomb of aliases", `${bomb}\n`, undefined, ["expand to more than 1000 values"]),
   badValues("an alias of nothing", "a: *nothing\n", undefined, ["cannot be resolved"]),
   badValues("a key twice", "a: 1\nb: 2\na: 3\n", 3, ["twice", "line 1"], "a"),
   badValues("an unknown tag", "a: !vault x\n", 1, ["Unresolved tag"]),
@@ -1228,14 +1193,270 @@ const values: BadInput[] = [
     return { ...input, expect: { ...input.expect, hidden: text.replace(/^["|@\\]+/, "") } };
   }),
   badValues("the name __proto__", "__proto__: { a: 1 }\n", 1, ["refused"]),
-  badValues("nested too deep", "[".repeat(20_000), 1, ["nested too deep"]),
-  ...strayCharacters.map(([title, character, name]) =>
-    badValues(title, `a: 1\nb: x${character}y\n`, 2, [name, "Remove it"]),
+];
+
+const projectFile = "Pulumi.yaml";
+
+/** What the good stack's tenant states, as an application in `Pulumi.yaml`. */
+const goodProject = `name: fleet
+runtime: nodejs
+config:
+  shared-authority:applications:
+    value:
+      shop:
+        repository: https://git.example.com/shop.git
+        chart: ./charts/shop
+        image: registry.example.com/shop
+  shared-authority:defaults:
+    value:
+      releasedFrom: [main]
+`;
+
+/** A stack whose tenant inherits all it can. */
+const shortStack = `config:
+  shared-authority:follow: tags
+  shared-authority:tenants:
+    shop: { tag: "1.4.0", policy: { range: ">=1.0.0 <2.0.0" } }
+`;
+
+/** A problem of `Pulumi.yaml`. */
+function badProject(
+  title: string,
+  text: string,
+  at: string,
+  path: string | undefined,
+  words: readonly string[],
+  stack = shortStack,
+): BadInput {
+  const line = text.split("\n").findIndex((one) => one.includes(at)) + 1;
+  assert.notEqual(line, 0, `${title}: no line has ${at}`);
+  const files = { [projectFile]: text, [file]: stack };
+  return { title: `project: ${title}`, stack: "prod", files, expect: { file: projectFile, line, path, words } };
+}
+
+/** The good project with one text in it replaced. */
+function inProject(old: string, by: string): string {
+  assert.ok(goodProject.includes(old), old);
+  return goodProject.replace(old, () => by);
+}
+
+/** A problem of a stack whose project declares the application `shop`. */
+function badShort(
+  title: string,
+  old: string,
+  by: string,
+  path: string,
+  words: readonly string[],
+  at = by.trim(),
+): BadInput {
+  assert.ok(shortStack.includes(old), old);
+  const text = shortStack.replace(old, () => by);
+  return bad(`short stack: ${title}`, text, at, `shared-authority:${path}`, words, {
+    files: { [projectFile]: goodProject, [file]: text },
+  });
+}
+
+const applications = "shared-authority:applications";
+
+const projects: BadInput[] = [
+  badProject("a list at the top", "- a\n", "- a", undefined, ["not a mapping"]),
+  badProject("config misspelt", inProject("config:", "confg:"), "confg", "confg", ["unknown", "`config`"]),
+  badProject(
+    "applications without `value:`",
+    inProject("    value:\n      shop:", "      shop:"),
+    "applications",
+    applications,
+    ["no `value:`", "`shared-authority:applications: { value: { ... } }`"],
   ),
-  badValues("a line break that only some readers see, in a comment", "# note\u2028secret: x\na: 1\n", 1, [
-    "U+2028",
-    "line break",
+  badProject(
+    "defaults without `value:`",
+    inProject("    value:\n      releasedFrom", "      releasedFrom"),
+    "defaults",
+    "shared-authority:defaults",
+    ["no `value:`"],
+  ),
+  badProject(
+    "an empty `value:`",
+    inProject("      releasedFrom: [main]\n", ""),
+    "defaults",
+    "shared-authority:defaults",
+    ["got nothing"],
+  ),
+  ...["follow: { value: tags }", "tenants: { value: {} }", "branch: main"].map((line) =>
+    badProject(
+      `a key of a stack: ${line}`,
+      `${goodProject}  shared-authority:${line}\n`,
+      line,
+      `shared-authority:${line.split(":")[0] ?? ""}`,
+      ["only `applications` and `defaults`", "Move it to the stack file"],
+    ),
+  ),
+  badProject(
+    "an unknown key of ours",
+    `${goodProject}  shared-authority:aplications: { value: {} }\n`,
+    "aplications",
+    "shared-authority:aplications",
+    ["only `applications` and `defaults`", "Did you mean `applications`?"],
+  ),
+  badProject(
+    "a key without prefix in a project of our name",
+    `${goodProject.replace("fleet", "shared-authority")}  follow: { value: tags }\n`,
+    "follow",
+    "shared-authority:follow",
+    ["Move it to the stack file"],
+  ),
+  badProject("a prefix misspelt", inProject("authority:defaults", "authorty:defaults"), "authorty", undefined, [
+    "Did you mean `shared-authority:defaults`?",
   ]),
+  badProject(
+    "applications twice",
+    `${goodProject}  shared-authority:applications: { value: {} }\n`,
+    "applications: {",
+    applications,
+    ["appears twice", "line 4"],
+  ),
+  badProject("an alias", inProject("./charts/shop", "*chart"), "*chart", `${applications}.shop.chart`, ["alias"]),
+  badProject(
+    "an encrypted value",
+    inProject("./charts/shop", "{ secure: x }"),
+    "secure",
+    `${applications}.shop.chart`,
+    ["Encrypted values"],
+  ),
+  badProject("applications as a list", inProject("      shop:", "      - shop:"), "- shop", applications, [
+    "never a list",
+  ]),
+  badProject("an application in upper case", inProject("      shop:", "      Shop:"), "Shop:", `${applications}.Shop`, [
+    "name of an application",
+    "Call it `shop`",
+  ]),
+  ...["tag: '1.0.0'", "namespace: shop", "policy: {}", "quota: {}"].map((line) =>
+    badProject(
+      `a key of a tenant in an application: ${line}`,
+      inProject("        chart:", `        ${line}\n        chart:`),
+      line,
+      `${applications}.shop.${line.split(":")[0] ?? ""}`,
+      ["is unknown"],
+    ),
+  ),
+  ...["range: 1.x", "deny: []", "pin: {}"].map((line) =>
+    badProject(
+      `a decision among the defaults: ${line}`,
+      inProject("releasedFrom: [main]", `policy: { ${line} }`),
+      line,
+      `shared-authority:defaults.policy.${line.split(":")[0] ?? ""}`,
+      ["is unknown", "`automation`"],
+    ),
+  ),
+  badProject(
+    "a key of an application among the defaults",
+    inProject("releasedFrom: [main]", "chart: ./x"),
+    "chart: ./x",
+    "shared-authority:defaults.chart",
+    ["is unknown"],
+  ),
+  badProject(
+    "a bad value that a tenant inherits",
+    inProject("./charts/shop", "../x"),
+    "../x",
+    `${applications}.shop.chart`,
+    ["without `..`"],
+  ),
+  badProject(
+    "an application that no tenant runs",
+    inProject("      shop:\n", "      bank: { image: bank }\n      shop:\n"),
+    "bank:",
+    `${applications}.bank.image`,
+    ["with its registry"],
+  ),
+  badProject(
+    "a rule broken by what a tenant inherits from its application",
+    inProject("image: registry.example.com/shop", "image: [a.example.com/x, a.example.com/x]"),
+    "image:",
+    `${applications}.shop.image[1]`,
+    ["appears twice"],
+  ),
+  badProject(
+    "a rule broken by what a tenant inherits from the defaults",
+    inProject("releasedFrom: [main]", "limits: { max: { cpu: 100m } }"),
+    "limits",
+    "shared-authority:defaults.limits.max.cpu",
+    ["`default` (500m)", "(100m)"],
+  ),
+  badProject(
+    "another tenant's Secret in an application",
+    inProject("        chart:", "        registrySecret: bank-registry\n        chart:"),
+    "registrySecret",
+    `${applications}.shop.registrySecret`,
+    ["belongs to the tenant bank"],
+    `${shortStack}    bank: { application: shop, tag: "1.4.0", policy: { range: 1.x } }\n`,
+  ),
+  badProject(
+    "an OCI chart without `branchChart`, where a stack follows a branch",
+    inProject("./charts/shop", "oci://registry.example.com/charts/shop"),
+    "chart:",
+    `${applications}.shop.chart`,
+    ["follows a branch"],
+    "config:\n  shared-authority:follow: branch\n  shared-authority:tenants: { shop: {} }\n",
+  ),
+  badShort("an unknown application", "{ tag", "{ application: shopp, tag", "tenants.shop.application", [
+    "declares no application `shopp`",
+    "Did you mean `shop`?",
+  ]),
+  badShort("an application whose name is a number", "{ tag", "{ application: 7, tag", "tenants.shop.application", [
+    "the name of an application",
+  ]),
+  badShort("a tenant whose name is no application", "    shop:", "    shops:", "tenants.shops.chart", [
+    "is missing",
+    "declares no application `shops`",
+    "Did you mean `shop`?",
+  ]),
+  badShort(
+    "a tenant that inherits everything but the tag",
+    'tag: "1.4.0", ',
+    "",
+    "tenants.shop.tag",
+    ["no `tag`"],
+    "shop:",
+  ),
+  badShort(
+    "automation by default, without marker",
+    "config:\n",
+    `config:\n${configRepository}  shared-authority:defaults: { policy: { automation: auto } }\n`,
+    "tenants.shop.tag",
+    ["carries no marker"],
+    "tag:",
+  ),
+  badShort(
+    "applications in a stack file",
+    "config:\n",
+    "config:\n  shared-authority:applications: {}\n",
+    "applications",
+    ["expected none in a stack file", "Move the key to `Pulumi.yaml`"],
+    "applications: {}",
+  ),
+  badShort(
+    "bad defaults in a stack file",
+    "config:\n",
+    "config:\n  shared-authority:defaults: { podSecurity: open }\n",
+    "defaults.podSecurity",
+    ["`restricted`"],
+    "podSecurity",
+  ),
+  {
+    title: "a stack file that is a link",
+    stack: "prod",
+    files: { "stack.yaml": goodStack },
+    links: { [file]: "stack.yaml" },
+    expect: { file, words: ["symbolic link"] },
+  },
+  {
+    title: "a project file that is a link",
+    stack: "prod",
+    files: { [file]: goodStack, "project.yaml": goodProject },
+    links: { [projectFile]: "project.yaml" },
+    expect: { file: projectFile, words: ["symbolic link"] },
+  },
 ];
 
 /** All of them. */
@@ -1248,4 +1469,5 @@ export const badInputs: readonly BadInput[] = [
   ...namespaces,
   ...policies,
   ...values,
+  ...projects,
 ];

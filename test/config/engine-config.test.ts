@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { engineConfigProblems } from "../../src/config/engine-config";
 import { describeProblem } from "../../src/config/problem";
-import { parseStackFile } from "../../src/config/stack-file";
+import { parseProjectFile, parseStackFile } from "../../src/config/stack-file";
 
 describe("engineConfigProblems", () => {
-  const file = parseStackFile(
+  const stack = parseStackFile(
     "prod",
     `config:
   kubernetes:context: lab
@@ -13,15 +13,21 @@ describe("engineConfigProblems", () => {
     shop: { tag: "1.4.0", quota: { pods: 20 }, team: [a, "<b>"] }
 `,
   );
+  const project = parseProjectFile(`name: scratch
+config:
+  shared-authority:defaults: { value: { branch: main } }
+`);
+  const files = { root: ".", stack, project };
   // As Pulumi 3.259 gives it: keys sorted, `<` escaped.
   const config = {
     "kubernetes:context": "lab",
+    "shared-authority:defaults": '{"branch":"main"}',
     "shared-authority:follow": "tags",
     "shared-authority:tenants": '{"shop":{"quota":{"pods":20},"tag":"1.4.0","team":["a","\\u003cb\\u003e"]}}',
   };
 
   function lines(changed: Readonly<Record<string, string>>): string[] {
-    return engineConfigProblems(file, changed).map(describeProblem);
+    return engineConfigProblems(files, changed).map(describeProblem);
   }
 
   it("finds nothing where the engine has what the stack file has", () => {
@@ -53,7 +59,10 @@ describe("engineConfigProblems", () => {
   });
 
   it("finds a key that only one of the two has", () => {
-    const without = { "shared-authority:tenants": config["shared-authority:tenants"] };
+    const without = {
+      "shared-authority:defaults": config["shared-authority:defaults"],
+      "shared-authority:tenants": config["shared-authority:tenants"],
+    };
     assert.match(lines(without)[0] ?? "", /does not have this key/);
     assert.match(
       lines({ ...config, "shared-authority:branch": "main" })[0] ?? "",

@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { StackConfig } from "../../src/config/stack-config";
 import { ProblemsError } from "../../src/config/problem";
-import { listStacks, readAllStackConfigs, readStackConfig, readStackFile } from "../../src/config/read-stack-config";
+import { listStacks, readAllStackConfigs, readConfigFiles, readStackConfig } from "../../src/config/read-stack-config";
 import { defaultQuota } from "../../src/config/tenant-schema";
 import { temporaryDirectory } from "../support/directory";
 import { goodStack, writeInput } from "./bad-inputs";
 
 const project = resolve(".");
 
-describe("readFleet", () => {
+describe("readStackConfig", () => {
   const root = temporaryDirectory();
 
   function read(text: string, files: Readonly<Record<string, string>> = {}): StackConfig {
@@ -93,7 +93,6 @@ describe("readFleet", () => {
       root: root(),
       file: "Pulumi.prod.yaml",
       follow: "tags",
-      branch: "master",
       authorityNamespace: "flux-system",
       delivery: { kind: "cluster" },
       cluster: {},
@@ -108,6 +107,7 @@ describe("readFleet", () => {
           images: ["registry.example.com/shop"],
           insecureRegistry: false,
           tag: "1.4.0",
+          branch: "master",
           prefix: { git: "", chart: "", image: "" },
           releasedFrom: ["master"],
           policy: { range: ">=1.0.0 <2.0.0", automation: "manual", deny: [] },
@@ -153,11 +153,6 @@ describe("readFleet", () => {
       const [, shop] = read(`${goodStack}      registrySecret: ${secret}\n${bank}`).tenants;
       assert.equal(shop?.registrySecret, secret);
     }
-  });
-
-  it("takes line separators between quotes, which every reader of YAML reads alike", () => {
-    const content = 'a: "x\u2028y"\nb: \'x\u2029y\'\nc: "\\x85"\n';
-    assert.equal(read(goodStack, { "tenants/shop/values.yaml": content }).tenants[0]?.values[0]?.content, content);
   });
 
   it("takes CRLF, a byte order mark, and a stack without tenants", () => {
@@ -238,9 +233,99 @@ describe("readFleet", () => {
   });
 });
 
-describe("readStackFile", () => {
+describe("applications and defaults", () => {
+  const root = temporaryDirectory();
+  const project = `name: fleet
+runtime: nodejs
+config:
+  shared-authority:applications:
+    value:
+      shop:
+        repository: https://git.example.com/shop.git
+        chart: ./charts/shop
+        image: registry.example.com/shop
+        prefix: { git: v }
+        branch: trunk
+        branchImage: { pattern: '^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$', value: image.tag }
+        pinDigest: image.tag
+  shared-authority:defaults:
+    value: { branch: main, team: [everyone], policy: { automation: auto }, prefix: { image: v, git: x }, quota: { pods: 1 } }
+`;
+  const prod = `config:
+  shared-authority:follow: tags
+  shared-authority:configRepository: { url: https://git.example.com/config.git }
+  shared-authority:tenants:
+    shop: { tag: "v1.4.0", policy: { range: 1.x, pin: { reason: r, by: me } } }
+`;
+  const dev = "config:\n  shared-authority:follow: branch\n  shared-authority:tenants:\n";
+
+  function read(stack: string, files: Readonly<Record<string, string>>): StackConfig {
+    writeInput(root(), { files: { "Pulumi.yaml": project, ...files } });
+    return readStackConfig({ root: root(), stack });
+  }
+
+  it("gives a tenant what its application and the defaults say, mappings key by key", () => {
+    const [shop] = read("prod", { "Pulumi.prod.yaml": prod }).tenants;
+    assert.deepEqual(
+      [shop?.branch, shop?.team, shop?.quota, shop?.prefix, shop?.policy.automation],
+      ["trunk", ["everyone"], { pods: "1" }, { git: "v", chart: "", image: "v" }, "auto"],
+    );
+    assert.deepEqual([shop?.pinDigest, shop?.branchImage], ["image.tag", undefined]);
+  });
+
+  it("lets a tenant run an application under another name, and override its keys", () => {
+    const { tenants } = read("dev", {
+      "Pulumi.dev.yaml": `${dev}    store: { application: shop, image: b.example.com/x, tag: master-0a1b2c3-1, policy: { automation: manual } }\n`,
+    });
+    const [store] = tenants;
+    assert.deepEqual(
+      [store?.name, store?.namespace, store?.repository, store?.images],
+      ["store", "store", "https://git.example.com/shop.git", ["b.example.com/x"]],
+    );
+    assert.deepEqual([store?.pinDigest, store?.branchImage?.value], [undefined, "image.tag"]);
+  });
+
+  it("lets defaults of the stack replace those of the project as a whole", () => {
+    const own = "  shared-authority:defaults: { releasedFrom: [main] }\n  shared-authority:branch: next\n";
+    const text = prod.replace("v1.4.0", "1.4.0").replace("config:\n", `config:\n${own}`);
+    const [shop] = read("prod", { "Pulumi.prod.yaml": text }).tenants;
+    assert.deepEqual([shop?.team, shop?.releasedFrom, shop?.policy.automation], [[], ["main"], "manual"]);
+  });
+
+  it("takes the branch from the tenant, its application, the defaults, the stack, or `master`", () => {
+    const entry = "{ chart: ./x, repository: https://git.example.com/x, image: a.example.com/x }";
+    const branchOf = (tenant: string, defaults: string, stack = "") => {
+      const text = `${dev}    x: ${tenant}\n  shared-authority:defaults: ${defaults}\n${stack}`;
+      return read("dev", { "Pulumi.dev.yaml": text }).tenants[0]?.branch;
+    };
+    const branch = "  shared-authority:branch: next\n";
+    assert.equal(branchOf(entry.replace("{", "{ branch: own,"), "{ branch: main }", branch), "own");
+    assert.equal(branchOf(entry, "{ branch: main }", branch), "main");
+    assert.equal(branchOf(entry, "{}", branch), "next");
+    assert.equal(branchOf(entry, "{}"), "master");
+  });
+
+  it("applies a default automation only where there is a version to change", () => {
+    const entry = "{ chart: ./x, repository: https://git.example.com/x, image: a.example.com/x }";
+    const [tenant] = read("dev", { "Pulumi.dev.yaml": `${dev}    x: ${entry}\n` }).tenants;
+    assert.equal(tenant?.policy.automation, "manual");
+  });
+
+  it("reports a problem that several tenants inherit once", () => {
+    const text = project.replace("quota: { pods: 1 }", "limits: { max: { cpu: 100m } }");
+    writeInput(root(), {
+      files: { "Pulumi.yaml": text, "Pulumi.prod.yaml": `${prod}    two: { application: shop }\n` },
+    });
+    assert.throws(
+      () => readAllStackConfigs(root()),
+      (error: unknown) => error instanceof ProblemsError && error.message.split("limits.max.cpu").length === 2,
+    );
+  });
+});
+
+describe("readConfigFiles", () => {
   it("keeps the text, the comments and the ranges of the file", () => {
-    const { text, document, config } = readStackFile(project, "prod");
+    const { text, document, config } = readConfigFiles(project, "prod").stack;
     assert.equal(text, readFileSync("Pulumi.prod.yaml", "utf8"));
     assert.match(document.toString(), /\{"\$imagepolicy": "flux-system:podinfo:tag"\}/);
     assert.ok(config?.range);

@@ -9,9 +9,7 @@ import { readStackConfig } from "../../src/config/read-stack-config";
 import { temporaryDirectory } from "../support/directory";
 import { goodStack } from "./bad-inputs";
 
-const word = fc
-  .stringMatching(/^[a-z][a-z0-9]{0,8}$/)
-  .filter((name) => !["constructor", "prototype", "default"].includes(name));
+const word = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/).filter((name) => name !== "default");
 const sentence = fc.string({ minLength: 1, maxLength: 30, unit: "grapheme" }).filter((text) => /\S/.test(text));
 const version = fc.tuple(fc.nat(99), fc.nat(99), fc.nat(99)).map((numbers) => numbers.join("."));
 const quantity = fc
@@ -31,10 +29,10 @@ const rule = fc
   })
   .filter(({ namespaces, cidrs }) => namespaces.length + cidrs.length > 0);
 
-/** No tenant's: there is a point in it. */
+/** A Secret of the platform: no tenant's name contains a point. */
 const platformSecret = word.map((name) => `${name}.credentials`);
 
-/** A tenant without its name, as a checked fleet holds it. */
+/** A tenant without its name, as a stack's config holds it. */
 const tenant = fc.record(
   {
     repository: word.map((name) => `https://git.example.com/${name}`),
@@ -108,7 +106,7 @@ const limits = { default: { cpu: "1" }, defaultRequest: { cpu: "0.5" }, max: { c
 
 const tenants = fc.dictionary(word, tenant, { maxKeys: 4, noNullPrototype: true });
 
-describe("any fleet", () => {
+describe("any stack", () => {
   const root = temporaryDirectory();
 
   it("is read back as it was written", () => {
@@ -150,20 +148,7 @@ describe("any fleet", () => {
           "shared-authority:configRepository": configRepository,
           "shared-authority:tenants": entries,
         };
-        const config = readBack(
-          withMarkers(
-            stringify(
-              { config: settings },
-              {
-                lineWidth: 0,
-                aliasDuplicateObjects: false,
-                defaultStringType: "QUOTE_DOUBLE",
-                defaultKeyType: "PLAIN",
-              },
-            ),
-          ),
-          values,
-        );
+        const config = readBack(withMarkers(stringify({ config: settings }, quoted)), values);
         const sorted = expected.sort((one, other) => (one.name < other.name ? -1 : 1));
         assert.deepEqual(
           config.tenants.map((read) => ({ ...read, line: 0 })),
@@ -184,7 +169,7 @@ describe("any fleet", () => {
     return readStackConfig({ root: root(), stack: "prod" });
   }
 
-  /** Puts Flux's markers where an automated tenant without pin needs them. */
+  /** Adds Flux's markers to the automated tenants without pin. */
   function withMarkers(text: string): string {
     const blocks = text.split(/^(?= {4}\S)/m);
     return blocks
@@ -201,7 +186,120 @@ describe("any fleet", () => {
   }
 });
 
-describe("anything at all in a stack file or a values file", () => {
+/** Keys that an application has, and those that may have a default. */
+const published = [
+  "repository",
+  "registrySecret",
+  "chart",
+  "image",
+  "prefix",
+  "branch",
+  "releasedFrom",
+  "team",
+] as const;
+const defaulted = ["registrySecret", "prefix", "branch", "releasedFrom", "team", "quota", "network", "limits"] as const;
+
+type Entry = Readonly<Record<string, unknown>>;
+
+/** An entry with some of these keys. */
+function someOf(keys: readonly string[]): fc.Arbitrary<Entry> {
+  const partly = <Value>(value: fc.Arbitrary<Value>) =>
+    fc.dictionary(fc.constantFrom("git", "chart", "image"), value, { noNullPrototype: true });
+  const container = fc.constantFrom({ cpu: "1" }, { cpu: "2", memory: "1Gi" });
+  const full = fc.record({
+    repository: word.map((name) => `https://git.example.com/${name}`),
+    registrySecret: platformSecret,
+    chart: word.map((name) => `./${name}`),
+    image: word.map((name) => `registry.example.com/${name}`),
+    prefix: partly(fc.constantFrom("v", "rel-")),
+    branch: word,
+    releasedFrom: fc.uniqueArray(word, { minLength: 1, maxLength: 2 }),
+    team: fc.uniqueArray(word, { maxLength: 2 }),
+    quota: fc.dictionary(fc.constantFrom("pods", "requests.cpu"), quantity, { noNullPrototype: true }),
+    network: fc.record({ ingress: fc.array(rule, { maxLength: 2 }) }),
+    limits: fc.record({ default: container }),
+  });
+  return fc
+    .tuple(full, fc.subarray([...keys]))
+    .map(([entry, chosen]) => Object.fromEntries(Object.entries(entry).filter(([key]) => chosen.includes(key))));
+}
+
+describe("a tenant with an application and defaults", () => {
+  const root = temporaryDirectory();
+  const automation = fc.constantFrom("manual", "auto", "pull-request");
+
+  it("is the same as one that states everything itself", () => {
+    const entry = fc.tuple(
+      someOf(published),
+      someOf(["repository", "chart", "image"]),
+      someOf([...published, ...defaulted]),
+    );
+    const own = fc.record({
+      name: word,
+      application: word,
+      version,
+      range: version,
+      automation: fc.option(automation),
+    });
+    fc.assert(
+      fc.property(
+        entry,
+        someOf(defaulted),
+        automation,
+        own,
+        ([application, required, tenant], defaults, byDefault, own) => {
+          const declared = { ...minimal, ...required, ...application };
+          const merged = mergedBy(mergedBy(defaults, declared), tenant);
+          const pin = { reason: "a test", by: "me" };
+          const decided = {
+            tag: `${(merged.prefix as { image?: string } | undefined)?.image ?? ""}${own.version}`,
+            policy: { range: `>=${own.range}`, pin, ...(own.automation !== null && { automation: own.automation }) },
+          };
+          const inherited = read(
+            {
+              "shared-authority:applications": { [own.application]: declared },
+              "shared-authority:defaults": { ...defaults, policy: { automation: byDefault } },
+            },
+            { [own.name]: { application: own.application, ...tenant, ...decided } },
+          );
+          const policy = { automation: byDefault, ...decided.policy };
+          assert.deepEqual(inherited, read({}, { [own.name]: { ...merged, ...decided, policy } }));
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  const minimal = { repository: "https://git.example.com/shop", chart: "./chart", image: "registry.example.com/shop" };
+
+  function mergedBy(below: Entry, above: Entry): Entry {
+    const both = Object.keys(above).filter((key) => ["prefix", "network", "limits"].includes(key));
+    const inner = both.map((key) => [key, { ...(below[key] as object), ...(above[key] as object) }]);
+    return { ...below, ...above, ...(Object.fromEntries(inner) as Entry) };
+  }
+
+  function read(project: Entry, tenants: Entry): StackConfig {
+    const values = Object.entries(project).map(([key, value]) => [key, { value }]);
+    const settings = {
+      "shared-authority:follow": "tags",
+      "shared-authority:configRepository": { url: "https://git.example.com/config.git" },
+      "shared-authority:tenants": tenants,
+    };
+    const write = (file: string, content: unknown) => writeFileSync(join(root(), file), stringify(content, quoted));
+    write("Pulumi.yaml", { name: "fleet", config: Object.fromEntries(values) as Entry });
+    write("Pulumi.prod.yaml", { config: settings });
+    return readStackConfig({ root: root(), stack: "prod" });
+  }
+});
+
+const quoted = {
+  lineWidth: 0,
+  aliasDuplicateObjects: false,
+  defaultStringType: "QUOTE_DOUBLE",
+  defaultKeyType: "PLAIN",
+} as const;
+
+describe("anything at all in a Pulumi file or a values file", () => {
   const root = temporaryDirectory();
 
   function survives(path: string, content: string | Uint8Array): void {
@@ -216,15 +314,15 @@ describe("anything at all in a stack file or a values file", () => {
     }
   }
 
-  for (const path of ["Pulumi.prod.yaml", "tenants/shop/values.yaml"]) {
-    it(`is a fleet or a list of problems: bytes in ${path}`, () => {
+  for (const path of ["Pulumi.yaml", "Pulumi.prod.yaml", "tenants/shop/values.yaml"]) {
+    it(`is a config or a list of problems: bytes in ${path}`, () => {
       fc.assert(
         fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => survives(path, bytes)),
         { numRuns: 120 },
       );
     });
 
-    it(`is a fleet or a list of problems: any values in ${path}`, () => {
+    it(`is a config or a list of problems: any values in ${path}`, () => {
       fc.assert(
         fc.property(fc.anything({ withBigInt: true, withDate: true, withSparseArray: true }), (value) =>
           survives(path, stringify({ config: value })),
@@ -233,7 +331,7 @@ describe("anything at all in a stack file or a values file", () => {
       );
     });
 
-    it(`is a fleet or a list of problems: bits of YAML in ${path}`, () => {
+    it(`is a config or a list of problems: bits of YAML in ${path}`, () => {
       const bit = fc.constantFrom(
         "a",
         ": ",
@@ -265,10 +363,11 @@ describe("anything at all in a stack file or a values file", () => {
     });
   }
 
-  it("is a fleet or a list of problems: any value for any key of ours", () => {
+  it("is a config or a list of problems: any value for any key of ours", () => {
     const keys = [
       "follow",
       "branch",
+      "defaults",
       "authorityNamespace",
       "configRepository",
       "delivery",

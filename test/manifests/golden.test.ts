@@ -161,6 +161,11 @@ describe("golden cases", () => {
     before(async function () {
       await requireEngine(this);
       project = await scratchProject(directory);
+      // The cases state everything themselves.
+      const text = await project.read("Pulumi.yaml");
+      const withoutApplications = text.replace(/^ {2}shared-authority:applications:\n(?: {4}.*\n)*/m, "");
+      assert.notEqual(withoutApplications, text);
+      await project.commit("Declare no application", { "Pulumi.yaml": withoutApplications });
     });
 
     for (const one of cases) {

@@ -378,7 +378,7 @@ describe("release-synced", () => {
   it("says that config is unreadable, rather than let anything pass", async () => {
     runtime.setAllConfig({ "shared-authority:follow": "main" });
     const violations = await judgeObjects(objectsOf(), [releaseSynced]);
-    assert.match(violations[0]!.message, /shared-authority:follow must be one of `branch`, `tags`/);
+    assert.match(violations[0]!.message, /shared-authority:follow: Expected one of `branch`, `tags`/);
   });
 
   it("prints no password of an address", async () => {

@@ -1,0 +1,130 @@
+/** The one parser of our settings, whether they come from files or from the engine. */
+import type { z } from "zod";
+import { mergeTenant, type MergedTenant } from "./merge-tenant";
+import { ProblemsError } from "./problem";
+import { isMapping, type Report, valueAt } from "./report";
+import {
+  applicationSchema,
+  defaultsSchema,
+  namesSchema,
+  stackSchema,
+  type StackSettings,
+  tenantSchema,
+} from "./schema";
+import { checkSchema } from "./schema-problems";
+import type { ConfigRepository, Follow, StackConfig, Tenant, ValuesFile } from "./stack-config";
+
+/** What a stack's settings do not say. */
+export interface StackFacts extends Pick<StackConfig, "stack" | "root" | "file"> {
+  /** Reads a tenant's special config. Problems go to the report. */
+  valuesOf(tenant: string, declared: unknown): readonly ValuesFile[];
+  /** The line of a tenant's entry, 1-based. */
+  lineOf(tenant: string): number;
+}
+
+/** A stack's settings, parsed. */
+export interface ParsedConfig {
+  readonly stack: string;
+  readonly follow?: Follow;
+  /** The stack's own keys; absent where one of them has a problem. */
+  readonly settings?: StackSettings;
+  /** The tenants whose own entry, application and defaults have no problem. */
+  readonly tenants: readonly MergedTenant[];
+  /**
+   * The whole config.
+   *
+   * @throws ProblemsError with all problems of the report, if there are any
+   */
+  config(): StackConfig;
+}
+
+/** Parses a stack's settings against the schema and merges its tenants. Everything that is wrong goes to the report. */
+export function parseConfig(report: Report, facts: StackFacts): ParsedConfig {
+  const { applications, defaults = {}, tenants, ...own } = report.settings;
+  const settings = checkSchema(report, stackSchema(), own, []);
+  const follow: Follow | undefined = own.follow === "tags" || own.follow === "branch" ? own.follow : undefined;
+  const inherited = {
+    follow,
+    branch: settings?.branch,
+    defaults: checkSchema(report, defaultsSchema(), defaults, ["defaults"]),
+    applications: parseEntries(report, "applications", applications, applicationSchema()),
+  };
+  const entries = parseEntries(report, "tenants", tenants, tenantSchema());
+  const values = new Map<string, readonly ValuesFile[]>();
+  const merged: MergedTenant[] = [];
+  for (const [name, entry] of entries) {
+    values.set(name, facts.valuesOf(name, valueAt(tenants, [name, "values"])));
+    const tenant = entry && mergeTenant(report, inherited, name, entry);
+    if (tenant !== undefined) merged.push(tenant);
+  }
+  return {
+    stack: facts.stack,
+    follow,
+    settings,
+    tenants: merged,
+    config() {
+      if (settings === undefined || report.problems.length > 0) throw new ProblemsError(report.problems);
+      const whole = merged.map((tenant) => toTenant(tenant, values.get(tenant.name) ?? [], facts.lineOf(tenant.name)));
+      return toStackConfig(settings, facts, whole);
+    },
+  };
+}
+
+/** Parses each entry on its own, so that the problems of one hide no other's. An entry with problems is `undefined`. */
+function parseEntries<S extends z.ZodType>(
+  report: Report,
+  key: keyof typeof namesSchema,
+  value: unknown,
+  schema: S,
+): ReadonlyMap<string, z.output<S> | undefined> {
+  if (value === undefined) return new Map();
+  checkSchema(report, namesSchema[key](), value, [key]);
+  const names = isMapping(value) ? Object.keys(value) : [];
+  return new Map(
+    // A name that is not a DNS label could lead anywhere in the file system.
+    names
+      .filter((name) => !report.has([key, name]))
+      .map((name) => [name, checkSchema(report, schema, (value as Record<string, unknown>)[name], [key, name])]),
+  );
+}
+
+function toStackConfig(settings: StackSettings, { stack, root, file }: StackFacts, tenants: Tenant[]): StackConfig {
+  const { follow, authorityNamespace, cluster, intervals, timeouts, delivery, configRepository } = settings;
+  return {
+    stack,
+    root,
+    file,
+    follow,
+    authorityNamespace,
+    ...(configRepository && { configRepository: toConfigRepository(stack, configRepository) }),
+    delivery: delivery === "cluster" ? { kind: "cluster" } : { kind: "manifests", directory: delivery.manifests },
+    cluster,
+    intervals,
+    timeouts,
+    tenants: tenants.sort((one, other) => (one.name < other.name ? -1 : 1)),
+  };
+}
+
+function toConfigRepository(
+  stack: string,
+  { secret, promotionBranch = `promotions/${stack}`, ...rest }: NonNullable<StackSettings["configRepository"]>,
+): ConfigRepository {
+  return { ...rest, promotionBranch, ...(secret !== undefined && { secretName: secret }) };
+}
+
+/** Where a branch is followed, the range decides nothing. */
+const anyVersion = "*";
+
+function toTenant({ name, settings }: MergedTenant, values: readonly ValuesFile[], line: number): Tenant {
+  const { namespace = name, chart, image, policy, ...rest } = settings;
+  return {
+    ...rest,
+    name,
+    namespace,
+    chart: chart.startsWith("oci://") ? { kind: "oci", url: chart } : { kind: "git", path: chart },
+    images: image as readonly [string, ...string[]],
+    policy: { ...policy, range: policy.range ?? anyVersion },
+    values,
+    line,
+  };
+}
