@@ -1,22 +1,22 @@
 import type { PolicyResource, ResourceValidationArgs } from "@pulumi/policy";
 import type { KubernetesObject } from "../src/manifests/object";
 import { annotation } from "../src/manifests/annotation";
-import type { Policy } from "./gate";
+import type { Policy } from "./define-policy";
 
-/** A policy is not kept. */
+/** One violation of one policy. */
 export interface Violation {
   /** The policy's name. */
   readonly policy: string;
   readonly enforcement: "mandatory" | "advisory";
-  /** `HelmRelease flux-system/podinfo`; `stack` where the stack as a whole is meant. */
+  /** The object, such as `HelmRelease flux-system/podinfo`, or `stack` for the stack as a whole. */
   readonly object: string;
-  /** The tenant that the object belongs to. */
+  /** The tenant that owns the object. */
   readonly tenant?: string;
   /** What is wrong and how to fix it. */
   readonly message: string;
 }
 
-/** As `--policy-pack-config` takes it: a level, or settings with a level, by the policy's name. */
+/** Config in the form of `--policy-pack-config`: policy name -> level, or settings with an optional level. */
 export type PackConfig = Readonly<Record<string, Level | ({ readonly enforcementLevel?: Level } & Settings)>>;
 
 type Level = "advisory" | "mandatory" | "disabled" | "remediate";
@@ -25,14 +25,14 @@ type Settings = Readonly<Record<string, unknown>>;
 let runs = 0;
 
 /**
- * Runs policies over objects without an engine, as the engine would: each object by itself, in the order in which the
- * program registers them, and then the stack as a whole.
+ * Runs policies over objects as the engine does, but without an engine: first each object in the program's order of
+ * registration, then the stack as a whole.
  *
- * The stack's decisions are read from the config of the Pulumi runtime; the caller sets it first
- * (`pulumi.runtime.setAllConfig`), as the engine does.
+ * The policies read the stack's config from the Pulumi runtime. The caller sets it first with
+ * `pulumi.runtime.setAllConfig`.
  *
- * @param config enforcement levels and settings by the policy's name
- * @param stack the stack's name, which some defaults of the config are made of
+ * @param config enforcement levels and settings by policy name
+ * @param stack the stack's name; some config defaults contain it
  */
 export async function judgeObjects(
   objects: readonly KubernetesObject[],
@@ -79,7 +79,7 @@ function enforcementOf(level: string): Violation["enforcement"] {
 
 const stackTags: ReadonlyMap<string, string> = new Map();
 
-/** Thrown by a policy that has nothing to say of a resource. */
+/** Thrown by a policy that does not apply to a resource. */
 class NotApplicable extends Error {}
 
 function notApplicable(reason?: string): never {
@@ -122,7 +122,7 @@ function resourceOf(object: KubernetesObject, run: string): ResourceValidationAr
   };
 }
 
-/** @pulumi/policy lets the caller choose the type. */
+/** In `@pulumi/policy` the caller of `getConfig` chooses its type, so a cast is needed. */
 function settingsGetter(settings: Settings): ResourceValidationArgs["getConfig"] {
   return (() => settings) as ResourceValidationArgs["getConfig"];
 }
