@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ExportedState, StateResource } from "../../src/cli/engine-state";
-import { interrupted, wasInterrupted } from "../../src/cli/interrupted";
+import { interruptedObjects, wasInterrupted } from "../../src/cli/interrupted";
 import { temporaryDirectory } from "../support/directory";
 import { skipBecause } from "../support/tools";
 import { type Fault, ScratchEngine } from "./scratch-engine";
@@ -151,6 +151,6 @@ describe("authority recover", function () {
     const { code, stderr } = await recover();
     assert.equal(code, 3, stderr);
     assert.deepEqual(names(), ["shared-authority-prod", "known", "dependent"]);
-    assert.deepEqual(interrupted(engine.state), []);
+    assert.deepEqual(interruptedObjects(engine.state), []);
   });
 });
