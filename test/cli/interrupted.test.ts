@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { ExportedState, StateResource } from "../../src/cli/engine-state";
-import { completeRecovery, interruptedObjects, markAsCreated, recoveryOf, wasInterrupted } from "../../src/cli/interrupted";
+import {
+  completeRecovery,
+  interruptedObjects,
+  markAsCreated,
+  recoveryOf,
+  wasInterrupted,
+} from "../../src/cli/interrupted";
 
 function resource(kind: string, namespace: string | undefined, name: string): StateResource {
   const type = `kubernetes:core/v1:${kind}`;

@@ -161,13 +161,13 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
     assert.equal(recovered.code, 3, said(recovered));
     for (const { outputs } of made) {
       const { namespace, name } = outputs!.metadata!;
-      assert.match(said(recovered), new RegExp(`${namespace!}/${name!} is there; it is taken over`));
+      assert.match(said(recovered), new RegExp(`${namespace!}/${name!} exists; added to the state`));
     }
     assert.match(
       said(recovered),
-      new RegExp(`ConfigMap ${foreign.namespace}/${foreign.name} was made by somebody else`),
+      new RegExp(`ConfigMap ${foreign.namespace}/${foreign.name} was created by someone else`),
     );
-    assert.match(said(recovered), new RegExp(`ConfigMap ${unmade.namespace}/${unmade.name} is not there`));
+    assert.match(said(recovered), new RegExp(`ConfigMap ${unmade.namespace}/${unmade.name} does not exist`));
     const healed = await fixture().authorityUp("prod");
     assert.equal(healed.code, 0, said(healed));
     await assertWhole(fixture(), "prod", tenants());
@@ -185,7 +185,7 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
     assert.equal(failed.code, 1, said(failed));
     assert.match(
       said(failed),
-      /unreachable[^]*Nothing is lost: once that is fixed, run `npx authority recover --stack prod` again/,
+      /unreachable[^]*Nothing is lost\. Fix this, then run `npx authority recover --stack prod` again/,
     );
     assert.equal((await stored()).pending_operations?.length, before.length);
 
