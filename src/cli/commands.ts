@@ -10,6 +10,13 @@ import type { UpOptions } from "./up";
 
 type Verb<Options> = (options: Options, session: Session) => Promise<ExitCode>;
 
+interface VerbHelp {
+  readonly summary: string;
+  readonly description: string;
+  /** Command lines without the program's name. */
+  readonly examples: readonly string[];
+}
+
 /**
  * Defines the command line with all verbs. The code of a verb is loaded when it is called, so that start-up is fast.
  *
@@ -34,59 +41,60 @@ export function authorityProgram(
     .exitOverride()
     .addHelpText("after", programHelp);
 
+  const verb = (name: string, { summary, description, examples }: VerbHelp): Command =>
+    program
+      .command(name)
+      .summary(summary)
+      .description(description)
+      .addHelpText("after", ["", "Examples:", ...examples.map((example) => `  authority ${example}`)].join("\n"));
   const run =
     <Options>(load: () => Promise<Verb<Options>>) =>
     async (options: Options): Promise<void> => {
       const { cwd = "." } = program.opts<{ cwd?: string }>();
       const directory = resolve(context.cwd(), cwd);
       if (!existsSync(directory)) throw new InputError(`The folder ${directory} of \`--cwd\` does not exist.`);
-      const verb = await load();
-      onEnd(await verb(options, new Session(directory, terminal)));
+      onEnd(await (await load())(options, new Session(directory, terminal)));
     };
   const stack = ["-s, --stack <stack>", "only this stack (default: all stacks)"] as const;
   const json = ["--json", "print the result as JSON"] as const;
 
-  program
-    .command("plan")
-    .summary("show what each tenant would run, and why")
-    .description(
+  verb("plan", {
+    summary: "show what each tenant would run, and why",
+    description:
       "Show what each tenant would run, where the evidence comes from, and whether the release keeps the promise.",
-    )
+    examples: ["plan", "plan --stack prod --offline", "plan --json"],
+  })
     .option(...stack)
     .option(...json)
     .option("--offline", "use only the lock: do not read branch heads or the newest version from the network")
-    .addHelpText("after", examples("authority plan", "authority plan --stack prod --offline", "authority plan --json"))
     .action(run(async () => (await import("./plan")).plan));
 
-  program
-    .command("render")
-    .summary("write a stack's objects as YAML")
-    .description("Write all objects of a stack as YAML, or nothing if one of its releases may not run.")
+  verb("render", {
+    summary: "write a stack's objects as YAML",
+    description: "Write all objects of a stack as YAML, or nothing if one of its releases may not run.",
+    examples: ["render --stack prod --out rendered/prod"],
+  })
     .requiredOption("-o, --out <dir>", "the output folder; a previous render in it is replaced completely")
     .option("-s, --stack <stack>", "the stack to render")
-    .addHelpText("after", examples("authority render --stack prod --out rendered/prod"))
     .action(run(async () => (await import("./render")).render));
 
-  program
-    .command("check")
-    .summary("check config, promise and all policies")
-    .description(
-      "Check the files, the promise of each release, and all policies over the stack's objects, without an engine.",
-    )
+  verb("check", {
+    summary: "check the files, the promise and all policies",
+    description: "Check the files, the promise of each release, and all policies over the stack's objects.",
+    examples: ["check", "check --stack prod", "check --json"],
+  })
     .option(...stack)
     .option(...json)
-    .addHelpText("after", examples("authority check", "authority check --stack prod", "authority check --json"))
     .action(run(async () => (await import("./check")).check));
 
-  program
-    .command("up")
-    .summary("deploy a stack and skip its broken tenants")
-    .description(
+  verb("up", {
+    summary: "deploy a stack and skip its broken tenants",
+    description:
       "Run `pulumi up` with the policy pack. Tenants whose release may not run are skipped and stay unchanged.",
-    )
+    examples: ["up --stack prod", "up --stack prod -- --yes --refresh"],
+  })
     .requiredOption("-s, --stack <stack>", "the stack to deploy")
     .argument("[flags...]", "flags for `pulumi up`, after `--`")
-    .addHelpText("after", examples("authority up --stack prod", "authority up --stack prod -- --yes --refresh"))
     .action((flags: string[], options: UpOptions) =>
       run<UpOptions>(async () => {
         const { up } = await import("./up");
@@ -94,38 +102,40 @@ export function authorityProgram(
       })(options),
     );
 
-  program
-    .command("recover")
-    .summary("recover from an interrupted `up`")
-    .description(
+  verb("recover", {
+    summary: "recover from an interrupted `up`",
+    description:
       "Add to the stack's state the objects that an interrupted `up` created in the cluster but did not record. " +
-        "`authority up` does this before it deploys.",
-    )
+      "`authority up` does this before it deploys.",
+    examples: ["recover --stack prod"],
+  })
     .requiredOption("-s, --stack <stack>", "the stack of the interrupted `up`")
-    .addHelpText("after", examples("authority recover --stack prod"))
     .action(run(async () => (await import("./recover")).recover));
 
-  program
-    .command("lock")
-    .summary("record the evidence of the stacks' releases")
-    .description(
+  verb("lock", {
+    summary: "record the evidence of the stacks' releases",
+    description:
       "Add to releases.lock.yaml the evidence of each release that the stacks name and that keeps the promise.",
-    )
+    examples: ["lock", "lock --stack prod"],
+  })
     .option(...stack)
-    .addHelpText("after", examples("authority lock", "authority lock --stack prod"))
     .action(run(async () => (await import("./lock")).lock));
 
-  program
-    .command("verify")
-    .summary("compare the lock with Git and the registry")
-    .description("Read everything in releases.lock.yaml again, and report what has changed.")
-    .addHelpText("after", examples("authority verify"))
-    .action(run(async () => (await import("./verify")).verify));
+  verb("verify", {
+    summary: "compare the lock with Git and the registry",
+    description: "Read everything in releases.lock.yaml again, and report what has changed.",
+    examples: ["verify"],
+  }).action(run(async () => (await import("./verify")).verify));
 
-  program
-    .command("audit")
-    .summary("check every release of an application's repository")
-    .description("Check whether each SemVer tag of an application's repository keeps the promise. Reads no registry.")
+  verb("audit", {
+    summary: "check every release of an application's repository",
+    description: "Check whether each SemVer tag of an application's repository keeps the promise. Reads no registry.",
+    examples: [
+      "audit --repository https://github.com/stefanprodan/podinfo --chart charts/podinfo",
+      "audit --repository ../podinfo --chart charts/podinfo --prefix git=v --released-from master",
+      "audit --repository ../podinfo --chart charts/podinfo --json | jq '.tags[] | select(.valid | not)'",
+    ],
+  })
     .requiredOption("-r, --repository <url>", "the Git repository: a URL, a path, or a bundle file")
     .requiredOption("-c, --chart <path>", "the path of the chart in the repository, such as charts/podinfo")
     .option("-p, --prefix <prefixes>", "the prefixes of versions, such as git=v,chart=,image=v (default: none)")
@@ -134,14 +144,6 @@ export function authorityProgram(
       "patterns of branches; each tag must be on one of them (default: any branch)",
     )
     .option(...json)
-    .addHelpText(
-      "after",
-      examples(
-        "authority audit --repository https://github.com/stefanprodan/podinfo --chart charts/podinfo",
-        "authority audit --repository ../podinfo --chart charts/podinfo --prefix git=v --released-from master",
-        "authority audit --repository ../podinfo --chart charts/podinfo --json | jq '.tags[] | select(.valid | not)'",
-      ),
-    )
     .action(run(async () => (await import("./audit")).audit));
 
   return program;
@@ -150,8 +152,3 @@ export function authorityProgram(
 const programHelp = `
 Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, or a policy blocks.
 Set NO_COLOR=1 to disable colours. \`authority help <verb>\` has examples.`;
-
-function examples(...commands: readonly string[]): string {
-  const title = commands.length === 1 ? "Example:" : "Examples:";
-  return ["", title, ...commands.map((command) => `  ${command}`)].join("\n");
-}
