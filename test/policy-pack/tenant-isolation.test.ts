@@ -204,7 +204,7 @@ describe("tenant-isolation", () => {
     ["LimitRange"],
     ["NetworkPolicy", "default-deny"],
   ] as const) {
-    it(`blocks a release whose namespace has no ${name ?? ""} ${kind}`, async () => {
+    it(`blocks a release whose namespace has no ${[name, kind].filter(Boolean).join(" ")}`, async () => {
       const objects = objectsOf().filter(
         (one) => one.kind !== kind || (name !== undefined && one.metadata.name !== name),
       );
@@ -323,7 +323,7 @@ describe("tenant-isolation", () => {
     );
   });
 
-  it("blocks a role whose rules are not known before the step", async () => {
+  it("blocks a role with unknown rules", async () => {
     assert.match(await messageOf(withUnknown(objectsOf(), "Role", "rules")), /`rules` is not known before the step/);
   });
 });
