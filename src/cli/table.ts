@@ -4,23 +4,10 @@ import { type Colors, printable } from "./terminal";
 /** One cell: a text, or a text with its colour. */
 export type Cell = string | { readonly text: string; readonly paint: (text: string) => string };
 
-const noLines = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-  middle: "  ",
-};
+/** The characters that cli-table3 draws lines with. */
+const lines =
+  "top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid";
+const noLines = { ...Object.fromEntries(lines.split(" ").map((name) => [name, ""])), middle: "  " };
 
 /** Formats rows in columns without border lines, so that other programs can process them. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[], colors: Colors): string {
