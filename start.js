@@ -1,10 +1,10 @@
 "use strict";
 
-// The entry that Pulumi.yaml names: the program itself is index.ts.
+// The entry point in Pulumi.yaml. It loads the program, index.ts.
 
-// Pulumi's SDK takes a stack for every promise, a quarter of the time of a program of a hundred tenants; where an error
-// comes from stands in the first frames. Whoever wants more asks Node: NODE_OPTIONS=--stack-trace-limit=50.
-const nodesDefault = 10;
-if (Error.stackTraceLimit === nodesDefault) Error.stackTraceLimit = 3;
+// Pulumi's SDK captures a stack trace for every promise, which takes a quarter of the time with a hundred tenants. The
+// first frames show where an error comes from. For more, set NODE_OPTIONS=--stack-trace-limit=50.
+const defaultLimit = 10;
+if (Error.stackTraceLimit === defaultLimit) Error.stackTraceLimit = 3;
 
 module.exports = require("./bin/load").load(require("node:path").join(__dirname, "index.ts"));

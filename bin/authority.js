@@ -5,7 +5,7 @@ const path = require("node:path");
 const { setFlagsFromString } = require("node:v8");
 const { load } = require("./load");
 
-// A large fleet makes much that lives shortly: with Node's 16 MiB for it, a tenth of the time goes into clearing up.
+// Large stacks create many short-lived objects. With Node's default of 16 MiB, garbage collection takes a tenth of the time.
 setFlagsFromString("--max-semi-space-size=64");
 
 const { run } = load(path.join(path.dirname(__dirname), "src", "cli", "main.ts"));

@@ -1,47 +1,34 @@
 "use strict";
 
-// What Pulumi's SDK loads at its start only to serialize functions (the TypeScript compiler, npm's tree of packages),
-// which takes 0.4 of the 0.6 s that it loads for. A stand-in takes the module's place until somebody uses it.
+// Pulumi's SDK loads the TypeScript compiler at start, but needs it only to serialize functions. That takes half of the
+// SDK's loading time. A stand-in in the module cache delays it until the compiler is used.
 
 const Module = require("node:module");
-const path = require("node:path");
 
-/** Modules that one program in a hundred uses, as the SDK's own files name them. */
-const seldomUsed = ["@pulumi/pulumi/typescript-shim", "@npmcli/arborist"];
-
-function standInFor(file) {
-  let real;
+/** Puts the stand-in into the module cache, unless the compiler is already loaded. */
+function loadTypeScriptWhenUsed() {
+  const file = require.resolve("@pulumi/pulumi/typescript-shim");
+  if (file in require.cache) return;
+  let compiler;
   const load = () => {
-    if (real === undefined) {
+    if (compiler === undefined) {
       delete require.cache[file];
-      real = require(file);
+      compiler = require(file);
     }
-    return real;
+    return compiler;
   };
   const standIn = new Module(file, module);
   standIn.filename = file;
   standIn.loaded = true;
-  // `__importStar` of compiled TypeScript copies a module's members, unless it says that it is an ES module.
-  const members = {
-    get: (_, key) => (key === "__esModule" ? true : load()[key]),
-    has: (_, key) => key in load(),
-  };
-  standIn.exports = new Proxy({}, members);
-  return standIn;
+  standIn.exports = new Proxy(
+    {},
+    {
+      // For an ES module, compiled TypeScript does not copy the members, which would load the compiler.
+      get: (_, key) => (key === "__esModule" ? true : load()[key]),
+      has: (_, key) => key in load(),
+    },
+  );
+  require.cache[file] = standIn;
 }
 
-/** Puts the stand-ins in place. What is loaded already, or is not there, stays as it is. */
-function loadWhenUsed() {
-  const sdk = path.dirname(require.resolve("@pulumi/pulumi/package.json"));
-  for (const name of seldomUsed) {
-    let file;
-    try {
-      file = require.resolve(name, { paths: [sdk] });
-    } catch {
-      continue;
-    }
-    require.cache[file] ??= standInFor(file);
-  }
-}
-
-module.exports = { loadWhenUsed };
+module.exports = { loadTypeScriptWhenUsed };

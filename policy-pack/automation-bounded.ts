@@ -2,11 +2,11 @@ import { posix } from "node:path";
 import { stackFilePath } from "../src/config/stack-file";
 import type { StackConfig } from "../src/config/stack-config";
 import { isSet, textAt, valueAt } from "./field";
-import { type PolicyContext, definePolicy } from "./gate";
+import { definePolicy, type PolicyContext } from "./define-policy";
 import type { JudgedObject } from "./judged-object";
 import { mustBe } from "./release-evidence";
 
-/** Flux commits only what the stack lets it, only where the stack says, and under a name of its own. */
+/** Flux commits only to the files and branches that the stack declares, and with the declared author. */
 export const automationBounded = definePolicy(
   {
     name: "automation-bounded",
@@ -51,7 +51,7 @@ function selectorFaults(object: JudgedObject): string[] {
     : ["spec.policySelector is missing, so every image policy of the namespace would be written"];
 }
 
-/** Flux edits every marker below the path, so it must be the stack file itself: the file holds no other stack's tenant. */
+/** Flux edits every marker below the path, so the path must be the stack file, which contains only this stack's tenants. */
 function updateFaults(object: JudgedObject, file: string): string[] {
   const update = valueAt(object.content, "spec", "update");
   const actual = textAt(update, "path");
@@ -79,7 +79,7 @@ function gitFaults(object: JudgedObject, configRepository: ConfigRepository, con
   ];
 }
 
-/** Without a push branch Flux pushes to the branch that it checked out. */
+/** Without a push branch, Flux pushes to the branch that it checked out. */
 function pushFaults(branch: string | undefined, configRepository: ConfigRepository, config: StackConfig): string[] {
   const modes = new Set(config.tenants.map((tenant) => tenant.policy.automation));
   const allowed = [
@@ -103,7 +103,7 @@ function sourceFaults(object: JudgedObject, url: string, context: PolicyContext)
   ];
 }
 
-/** The source may be registered before the automation or after it; the later of the two is judged with the other. */
+/** The source may be registered before or after the automation. Whichever comes second is checked against the first. */
 function sourceOfAutomationFaults(object: JudgedObject, context: PolicyContext): string[] {
   const { run, config } = context;
   const automations = run.all("ImageUpdateAutomation", config.authorityNamespace);

@@ -1,11 +1,11 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node } from "yaml";
-import type { CredentialPlace, Detectors } from "./credential";
+import type { CredentialLocation, Detectors } from "./credential";
 
 /**
- * Last words of keys that only tell of a credential: its name, where it is kept, how it is used. `passwordSecretKey`
- * names a key in a Secret, `tokenTtl` says how long a token lives.
+ * Last words of keys that describe a credential (its name, location or use) but do not hold one. For example, `tokenTtl`
+ * is the lifetime of a token.
  */
-const tellingWords = new Set(
+const describingWords = new Set(
   (
     "name names ref refs file files path paths dir mount volume enabled enable disabled create required type kind " +
     "mode method methods policy provider backend class driver engine algorithm format version url uri urls endpoint " +
@@ -15,31 +15,31 @@ const tellingWords = new Set(
   ).split(" "),
 );
 
-/** `existingSecret`, `imagePullSecrets` and their like hold names of Secrets, wherever the chart puts the word. */
+/** Keys such as `existingSecret` and `imagePullSecrets` hold names of Secrets, wherever the word appears in the key. */
 const naming = /existing|pullsecret|fromsecret|secretref|secretkeyref|tlssecret/i;
 
-/** Keys over a map of credentials, each under a name of its own. */
+/** Keys whose value is a map of names to credentials. */
 const collection = /^(?:secrets|passwords|tokens|credentials|secretdata|stringdata)$/i;
 
-/** What something else replaces before it is used. */
+/** Values that are replaced before use. */
 const placeholder = /^(?:\$\{[^}]*\}|\$\([^)]*\)|\{\{.*\}\}|<[^>]*>|ref\+[a-z]+:\/\/\S+|vault:\S+)$/;
 
-/** `--password=x`, `TOKEN=x`, `password: x` in an argument, or in a line of a file that the values hold. */
+/** `--password=x`, `TOKEN=x` or `password: x` in an argument, or in a line of a file embedded in the values. */
 const assignment = /^\s*-{0,2}["']?([\w.-]+)["']?\s*[=:]\s*(\S.*)$/;
 
-/** Most levels that values are searched to: an alias may hold itself. */
-const deepest = 64;
+/** The maximum depth of the search, because an alias can contain itself. */
+const maxDepth = 64;
 
-/** Places whose key says that there is a credential, and whose value is one and no reference to one. */
-export function findCredentialKeys(content: string, detectors: Detectors): CredentialPlace[] {
+/** Finds keys that name a credential and whose value is not only a reference to one. */
+export function findCredentialKeys(content: string, detectors: Detectors): CredentialLocation[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(content, { lineCounter: lines, uniqueKeys: false, logLevel: "silent" });
   if (!Array.isArray(documents)) return [];
-  return documents.flatMap((document) => new KeySearch(document, lines, detectors).places);
+  return documents.flatMap((document) => new KeySearch(document, lines, detectors).locations);
 }
 
 class KeySearch {
-  readonly places: CredentialPlace[] = [];
+  readonly locations: CredentialLocation[] = [];
 
   constructor(
     readonly document: Document.Parsed,
@@ -48,25 +48,26 @@ class KeySearch {
   ) {
     const [error] = document.errors;
     if (error === undefined) this.#search(document.contents, [], false);
-    else this.places.push({ line: error.linePos?.[0].line ?? 1, looks: "is not YAML, so it cannot be searched" });
+    else this.locations.push({ line: error.linePos?.[0].line ?? 1, looks: "is not YAML, so it cannot be searched" });
   }
 
-  /** @param isCredential whether the key above says that what stands here is a credential */
+  /** @param isCredential whether the parent key names a credential */
   #search(node: unknown, path: readonly string[], isCredential: boolean): void {
-    if (path.length > deepest) return;
+    if (path.length > maxDepth) return;
     if (isAlias(node)) this.#search(node.resolve(this.document), path, isCredential);
     else if (isScalar(node)) this.#scalar(node.value, node, path, isCredential);
     else if (isSeq(node))
       node.items.forEach((item, index) => this.#search(item, [...path, String(index)], isCredential));
     else if (isMap(node)) {
-      const beside = node.get("name") ?? node.get("key");
-      const variable = typeof beside === "string" ? beside : "";
+      const sibling = node.get("name") ?? node.get("key");
+      const variable = typeof sibling === "string" ? sibling : "";
       for (const { key, value } of node.items) {
         const name = String(isScalar(key) ? key.value : key);
-        // In a list of `{name, value}`, as of environment variables, the name stands beside the value.
-        const namedBeside = name === "value" && variable !== "" && this.#namesCredential(variable);
-        const inCollection = collection.test(path.at(-1) ?? "") && !tellingWords.has(lastWord(name)) && name !== "key";
-        const holds = !isMap(value) && (namedBeside || inCollection || this.#namesCredential(name));
+        // In `{name, value}`, as used for environment variables, the name is a sibling of the value.
+        const namedBySibling = name === "value" && variable !== "" && this.#namesCredential(variable);
+        const inCollection =
+          collection.test(path.at(-1) ?? "") && !describingWords.has(lastWord(name)) && name !== "key";
+        const holds = !isMap(value) && (namedBySibling || inCollection || this.#namesCredential(name));
         this.#search(value, [...path, name], holds);
       }
     }
@@ -91,10 +92,10 @@ class KeySearch {
   }
 
   #namesCredential(name: string): boolean {
-    if (naming.test(name.replace(/[^a-z]/gi, "")) || tellingWords.has(lastWord(name))) return false;
-    // `passwordKey` names a key in a Secret; `secretKey`, `apiKey` and `privateKey` are credentials themselves.
+    if (naming.test(name.replace(/[^a-z]/gi, "")) || describingWords.has(lastWord(name))) return false;
+    // `passwordKey` is the name of a key in a Secret; `secretKey`, `apiKey` and `privateKey` are credentials.
     if (/(?:password|token|passwd)(?:secret)?[-_.]?key$/i.test(name)) return false;
-    // A kubeconfig has its private key under `client-key-data`.
+    // In a kubeconfig the private key is in `client-key-data`.
     if (/(?:access|private|encryption|signing|secret)[-_]?key$|key-?data$|passphrase$|credentials?$/i.test(name))
       return true;
     return this.detectors.isSensitiveKey(withoutAuthor(name)) && !/tokens$/i.test(name);
@@ -102,16 +103,16 @@ class KeySearch {
 
   #found(node: Node, path: readonly string[], looks: string): void {
     const line = node.range == null ? 1 : this.lines.linePos(node.range[0]).line;
-    this.places.push({ line, path: path.join("."), looks });
+    this.locations.push({ line, path: path.join("."), looks });
   }
 }
 
-/** As Kubernetes keeps one in Secrets and kubeconfigs: `-----BEGIN ... PRIVATE KEY-----`, encoded once more. */
+/** A PEM private key in base64, as Secrets and kubeconfigs contain it. */
 function isEncodedPrivateKey(text: string): boolean {
   return text.startsWith("LS0tLS1CRUdJTi") && Buffer.from(text, "base64").includes("PRIVATE KEY-----");
 }
 
-/** `authors`, `authority`, `authorizedKeys` and `authenticated` have `auth` in them and are no credentials. */
+/** `authors`, `authority`, `authorizedKeys` and `authenticated` contain `auth` but are not credentials. */
 function withoutAuthor(name: string): string {
   return name.replace(/author(?!ization)|authenticated/gi, "");
 }

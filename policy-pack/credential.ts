@@ -1,46 +1,44 @@
 import { findCredentialKeys } from "./credential-key";
 
-/** A place in values that looks like a credential. It never holds the value. */
-export interface CredentialPlace {
+/** A location in values that looks like a credential. It never contains the value itself. */
+export interface CredentialLocation {
   /** 1-based. */
   readonly line: number;
-  /** Where in the values, such as `redis.auth.password`; nothing where the text itself gives it away. */
+  /** The path in the values, such as `redis.auth.password`. Missing if the text itself was recognized. */
   readonly path?: string;
-  /** What it looks like, as a part of a sentence. */
+  /** Why it looks like a credential, as the predicate of a sentence. */
   readonly looks: string;
 }
 
-/** What the maintained detectors tell. */
+/** Detectors of maintained libraries. */
 export interface Detectors {
-  /** Whether a key of this name usually holds a credential. */
+  /** Whether a key with this name usually holds a credential. */
   readonly isSensitiveKey: (key: string) => boolean;
-  /** Whether the text is an address with a user, a password or a token in it. */
+  /** Whether the text is a URL with a user, a password or a token. */
   readonly isAddressWithSecret: (text: string) => boolean;
-  /** Where the text has the shape of a known credential. */
-  readonly lint: (content: string) => Promise<readonly CredentialPlace[]>;
+  /** Where the text contains the pattern of a known credential. */
+  readonly lint: (content: string) => Promise<readonly CredentialLocation[]>;
 }
 
-/** Loaded when values are judged for the first time: they would slow down every start. */
+/** Loaded on first use, because they would slow down every start. */
 let detectors: Promise<Detectors> | undefined;
 
 /**
- * Places in a values file that look like credentials: by the shape of the text (secretlint's recommended rules: cloud
- * keys, tokens, private keys, addresses with a password), and by the name of the key (secret-scrubber's words).
+ * Finds what looks like a credential in a values file: by patterns in the text (secretlint's recommended rules: cloud
+ * keys, tokens, private keys, URLs with a password), and by the name of the key (secret-scrubber's words).
  *
  * @param content YAML, as Helm merges it
  */
-export function findCredentials(content: string): Promise<readonly CredentialPlace[]> {
-  const known = found.get(content);
-  if (known !== undefined) return known;
-  const places = searchContent(content);
-  found.set(content, places);
-  return places;
+export function findCredentials(content: string): Promise<readonly CredentialLocation[]> {
+  const found = cache.get(content) ?? searchContent(content);
+  cache.set(content, found);
+  return found;
 }
 
-/** By content: many tenants share a values file, and every stack has the tenants' common ones. */
-const found = new Map<string, Promise<readonly CredentialPlace[]>>();
+/** By content, because many tenants and stacks share a values file. */
+const cache = new Map<string, Promise<readonly CredentialLocation[]>>();
 
-async function searchContent(content: string): Promise<readonly CredentialPlace[]> {
+async function searchContent(content: string): Promise<readonly CredentialLocation[]> {
   const loaded = await (detectors ??= loadDetectors());
   const byText = await loaded.lint(content);
   const lines = new Set(byText.map(({ line }) => line));
@@ -56,7 +54,7 @@ async function loadDetectors(): Promise<Detectors> {
     import("@zapier/secret-scrubber"),
   ]);
   const rules = preset.rules
-    // By that rule a comment in the values would switch the detector off: whoever writes the values is judged by it.
+    // This rule lets a comment in the values disable the detectors, so the author of the values could avoid them.
     .filter((rule) => !rule.meta.id.endsWith("secretlint-rule-filter-comments"))
     .map((rule) => ({ id: rule.meta.id, rule, ...(rule.meta.id.endsWith("secretlint-rule-aws") ? awsOptions : {}) }));
   return {
@@ -65,11 +63,11 @@ async function loadDetectors(): Promise<Detectors> {
     lint: async (content) => {
       const source = { filePath: "values.yaml", content, ext: ".yaml", contentType: "text" as const };
       const { messages } = await lintSource({ source, options: { config: { rules }, noPhysicFilePath: true } });
-      // The message itself holds the value, so only what the rule is called goes on from here.
+      // The message contains the credential, so only the name of the rule is used.
       return messages.map(({ loc, messageId }) => ({ line: loc.start.line, looks: `has the shape of ${messageId}` }));
     },
   };
 }
 
-/** The id of an access key is reported too; the number of an account is no credential. */
+/** Also reports access key ids. An account id is not a credential. */
 const awsOptions = { options: { enableIDScanRule: true }, allowMessageIds: ["AWSAccountID"] };

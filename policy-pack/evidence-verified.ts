@@ -2,7 +2,7 @@ import { annotation } from "../src/manifests/annotation";
 import { releaseAnnotations, branchAnnotations } from "../src/manifests/evidence-annotations";
 import { branchReasons, expectationsOf, promiseReasons } from "../src/release/promise";
 import { createEvidenceReader, type EvidenceReader } from "../src/release/evidence-reader";
-import { type Policy, definePolicy } from "./gate";
+import { definePolicy, type Policy } from "./define-policy";
 import { type Carried, carriedEvidence, mustBe } from "./release-evidence";
 
 /** The policy's own settings. */
@@ -12,12 +12,12 @@ interface Settings {
 }
 
 /**
- * Reads Git and the registry itself, and trusts nothing that the program wrote: not its evidence, not its lock.
+ * Reads Git and the registry itself, and trusts neither the program's evidence nor its lock.
  *
- * It is off on a developer's machine, where a preview needs no network, and on in CI, which decides what is merged.
+ * By default it is on in CI, which decides what is merged, and off elsewhere, so that a local preview needs no network.
  *
- * @param createReader makes the reader when there is something to read
- * @param isContinuousIntegration what holds where the pack's config does not say
+ * @param createReader called on first use
+ * @param isContinuousIntegration the default, used if the pack's config has no `mode`
  */
 export function evidenceVerifiedBy(createReader: () => EvidenceReader, isContinuousIntegration: () => boolean): Policy {
   let reader: EvidenceReader | undefined;
@@ -53,7 +53,7 @@ export function evidenceVerifiedBy(createReader: () => EvidenceReader, isContinu
   );
 }
 
-/** The policy as it stands in the pack. */
+/** The policy as the pack uses it. */
 export const evidenceVerified = evidenceVerifiedBy(
   () => createEvidenceReader(),
   () => !["", "0", "false"].includes(process.env.CI ?? ""),
@@ -83,12 +83,12 @@ async function readAndCompare(
 }
 
 /**
- * Every fact but the branch: a commit may lie on several, and a release branch is merged and deleted one day. That it lies
- * on one that releases are made from is judged of both, here of what was read, by `release-synced` of what the object says.
+ * Every fact but the branch: a commit can be on several branches, and a release branch is deleted after its merge. That
+ * the commit is on a release branch is checked here for what was read, and in `release-synced` for the annotations.
  */
 const lastingFacts = Object.values(annotation).filter((key) => key !== annotation.branch);
 
-/** Each fact that the object says otherwise than Git and the registry do. */
+/** The facts in the annotations that differ from Git and the registry. */
 function differences(
   carried: Readonly<Record<string, string>>,
   read: Readonly<Record<string, string>>,

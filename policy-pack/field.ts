@@ -1,8 +1,8 @@
-/** Reading fields of objects that nobody has checked: whatever is not of the expected shape is not there. */
+/** Reads fields of unvalidated objects. A value of an unexpected type counts as missing. */
 
 export type FieldMap = Readonly<Record<string, unknown>>;
 
-/** Whether the value is a map, as against a list, a text, a number or nothing. */
+/** Whether the value is a map: not a list, a scalar or null. */
 export function isMap(value: unknown): value is FieldMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -10,7 +10,7 @@ export function isMap(value: unknown): value is FieldMap {
 /**
  * The value at a path of keys.
  *
- * @throws UnknownValueError when the engine does not know the value yet
+ * @throws UnknownValueError if the engine does not know the value yet
  */
 export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   let current = value;
@@ -21,36 +21,36 @@ export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   return current;
 }
 
-/** The text at a path; nothing when there is no text, or an empty one. */
+/** The string at a path; `undefined` if it is missing or empty. */
 export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
   const found = valueAt(value, ...path);
   return typeof found === "string" && found !== "" ? found : undefined;
 }
 
-/** The list at a path; empty when there is none. */
+/** The list at a path; empty if it is missing. */
 export function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] {
   const found = valueAt(value, ...path);
   return Array.isArray(found) ? (found as readonly unknown[]) : [];
 }
 
-/** The texts of the list at a path. */
+/** The strings in the list at a path. */
 export function textsAt(value: unknown, ...path: readonly string[]): readonly string[] {
   return listAt(value, ...path).filter((item) => typeof item === "string");
 }
 
-/** The map at a path; empty when there is none. */
+/** The map at a path; empty if it is missing. */
 export function mapAt(value: unknown, ...path: readonly string[]): FieldMap {
   const found = valueAt(value, ...path);
   return isMap(found) ? found : {};
 }
 
-/** The texts of the map at a path, by key. */
+/** The string entries of the map at a path. */
 export function textMapAt(value: unknown, ...path: readonly string[]): Readonly<Record<string, string>> {
   const entries = Object.entries(mapAt(value, ...path));
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 
-/** Whether there is anything at a path that could have an effect: no empty map, list or text, no null. */
+/** Whether the value at a path can have an effect: it is not null, false, or an empty string, list or map. */
 export function isSet(value: unknown, ...path: readonly string[]): boolean {
   const found = valueAt(value, ...path);
   if (found === undefined || found === null || found === "" || found === false) return false;

@@ -1,22 +1,22 @@
 import type { PolicyResource, ResourceValidationArgs } from "@pulumi/policy";
 import type { KubernetesObject } from "../src/manifests/object";
 import { annotation } from "../src/manifests/annotation";
-import type { Policy } from "./gate";
+import type { Policy } from "./define-policy";
 
-/** A violation of a policy. */
+/** One violation of one policy. */
 export interface Violation {
   /** The policy's name. */
   readonly policy: string;
   readonly enforcement: "mandatory" | "advisory";
-  /** `HelmRelease flux-system/podinfo`, or `stack` for the stack as a whole. */
+  /** The object, such as `HelmRelease flux-system/podinfo`, or `stack` for the stack as a whole. */
   readonly object: string;
-  /** The tenant of the object. */
+  /** The tenant that owns the object. */
   readonly tenant?: string;
   /** What is wrong and how to fix it. */
   readonly message: string;
 }
 
-/** The config of `--policy-pack-config`: a level, or settings with a level, by the policy's name. */
+/** Config in the form of `--policy-pack-config`: policy name -> level, or settings with an optional level. */
 export type PackConfig = Readonly<Record<string, Level | ({ readonly enforcementLevel?: Level } & Settings)>>;
 
 type Level = "advisory" | "mandatory" | "disabled" | "remediate";
@@ -25,14 +25,14 @@ type Settings = Readonly<Record<string, unknown>>;
 let runs = 0;
 
 /**
- * Runs policies over objects without an engine, in the engine's order: each object, as the program registers them, and
- * then the stack as a whole.
+ * Runs policies over objects as the engine does, but without an engine: first each object in the program's order of
+ * registration, then the stack as a whole.
  *
- * The policies read the stack's config from the Pulumi runtime, so the caller sets it first with
- * `pulumi.runtime.setAllConfig`, as the engine does.
+ * The policies read the stack's config from the Pulumi runtime. The caller sets it first with
+ * `pulumi.runtime.setAllConfig`.
  *
- * @param config enforcement levels and settings by the policy's name
- * @param stack the stack's name, which is a part of some defaults of the config
+ * @param config enforcement levels and settings by policy name
+ * @param stack the stack's name; some config defaults contain it
  */
 export async function judgeObjects(
   objects: readonly KubernetesObject[],
@@ -122,7 +122,7 @@ function resourceOf(object: KubernetesObject, run: string): ResourceValidationAr
   };
 }
 
-/** The caller of @pulumi/policy's `getConfig` chooses its type. */
+/** In `@pulumi/policy` the caller of `getConfig` chooses its type, so a cast is needed. */
 function settingsGetter(settings: Settings): ResourceValidationArgs["getConfig"] {
   return (() => settings) as ResourceValidationArgs["getConfig"];
 }

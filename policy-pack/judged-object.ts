@@ -1,15 +1,15 @@
 import { textAt, textMapAt, isMap, listAt } from "./field";
 
-/** One Kubernetes object, as a policy sees it. Fields are read when they are asked for: one may be unknown. */
+/** One Kubernetes object, as a policy sees it. Fields are read on access, because a value may be unknown. */
 export class JudgedObject {
   #annotations: Readonly<Record<string, string>> | undefined;
 
   /**
    * @param group the API group without version; empty for the core group
-   * @param kind the kind, without `Patch` where the resource patches an object that something else made
-   * @param isPatch whether the resource is a patch, which tells only a part of what will run
+   * @param kind the kind, without the suffix `Patch`
+   * @param isPatch whether the resource patches an existing object, and so shows only some of its fields
    * @param content the object's fields
-   * @param contradiction what the engine's type says against what the object says, where the two differ
+   * @param contradiction how the resource's type and the object's own fields differ, if they do
    */
   constructor(
     readonly group: string,
@@ -40,12 +40,12 @@ export class JudgedObject {
     return `${this.kind} ${this.namespace === undefined ? "" : `${this.namespace}/`}${this.name}`;
   }
 
-  /** Whether the object belongs to Flux, of whatever API version, or to the operators that write Flux objects. */
+  /** Whether the object is of a Flux API group, or of an operator that writes Flux objects. Any API version counts. */
   get isFlux(): boolean {
     return fluxGroup.test(this.group);
   }
 
-  /** Whether the object is of this Flux kind, in whatever API version. */
+  /** Whether the object is of one of these Flux kinds, in any API version. */
   isFluxKind(...kinds: readonly string[]): boolean {
     return this.isFlux && kinds.includes(this.kind);
   }
@@ -55,26 +55,26 @@ export class JudgedObject {
   }
 }
 
-/** What the engine hands to a policy, and what `authority check` hands in its place. */
+/** A resource as the engine, or `authority check`, passes it to a policy. */
 interface Resource {
   readonly type: string;
   readonly props: Readonly<Record<string, unknown>>;
 }
 
-/** Flux, its first generation, and the Flux operator's sets, which write any of them. */
+/** The API groups of Flux, of Flux v1, and of the Flux operator, whose sets create Flux objects. */
 const fluxGroup = /(?:^|\.)(?:fluxcd\.io|fluxcd\.controlplane\.io|flux\.weave\.works)$/;
 
-/** Components of the Kubernetes SDK that register each of their objects by itself, which is judged then. */
+/** Components of the Kubernetes SDK. They register each of their objects separately, and each of those is judged. */
 const componentType = /^kubernetes:(?:yaml|yaml\/v2|kustomize|kustomize\/v2|helm\.sh\/v[0-9]+):(?!Release$)/;
 
-/** Every policy of the pack judges each resource. */
+/** Cached, because every policy of the pack looks at each resource. */
 const known = new WeakMap<object, { readonly type: string; readonly objects: readonly JudgedObject[] }>();
 
 /**
- * The Kubernetes objects in a resource: none, one, or those of a list.
+ * The Kubernetes objects in a resource: none, one, or the items of a list.
  *
- * The type string is what decides, together with the object's own fields: Flux's objects have no class in the SDK, so
- * that `validateResourceOfType` never sees one.
+ * Uses the type string and the object's own fields. Flux objects have no class in the SDK, so `validateResourceOfType`
+ * does not find them.
  */
 export function judgedObjects(resource: Resource): readonly JudgedObject[] {
   const found = known.get(resource.props);
@@ -110,7 +110,7 @@ function listItem(item: unknown, apiVersion: string, listKind: string): JudgedOb
   return objectsIn({ type: `kubernetes:${itemVersion}:${itemKind}`, props: item });
 }
 
-/** `core/v1` is how the SDK's type strings say the core group, which an object says as `v1`. */
+/** The SDK's type strings name the core group `core/v1`; an object says `v1`. */
 function groupOf(apiVersion: string): string {
   const slash = apiVersion.lastIndexOf("/");
   const group = slash === -1 ? "" : apiVersion.slice(0, slash);

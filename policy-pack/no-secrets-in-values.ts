@@ -1,9 +1,9 @@
-import { type CredentialPlace, findCredentials } from "./credential";
+import { type CredentialLocation, findCredentials } from "./credential";
 import { isSet, textMapAt, valueAt } from "./field";
-import { definePolicy } from "./gate";
+import { definePolicy } from "./define-policy";
 import { isValuesConfigMap } from "./values-content-addressed";
 
-/** Special config is read by everybody who can read the shared repository, so it holds no credential. */
+/** Everyone who can read the shared repository can read special config, so it must not contain credentials. */
 export const noSecretsInValues = definePolicy(
   {
     name: "no-secrets-in-values",
@@ -25,9 +25,9 @@ export const noSecretsInValues = definePolicy(
       }
       const faults: string[] = [];
       for (const [key, content] of Object.entries(textMapAt(object.content, "data"))) {
-        faults.push(...(await findCredentials(content)).map((place) => describe(key, place)));
+        faults.push(...(await findCredentials(content)).map((location) => describe(key, location)));
       }
-      // Helm takes text from `data` alone, so what hides in `binaryData` could only be meant not to be read.
+      // Helm reads values from `data` only. `binaryData` cannot be searched, so it is refused.
       for (const key of Object.keys(textMapAt(object.content, "binaryData"))) {
         faults.push(`${key} is no UTF-8 text, so it cannot be searched`);
       }
@@ -36,6 +36,6 @@ export const noSecretsInValues = definePolicy(
   },
 );
 
-function describe(key: string, { line, path, looks }: CredentialPlace): string {
+function describe(key: string, { line, path, looks }: CredentialLocation): string {
   return `${key}, line ${line}: ${path ?? "the text"} ${looks}`;
 }

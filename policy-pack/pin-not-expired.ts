@@ -1,12 +1,12 @@
-import { definePolicy } from "./gate";
+import { definePolicy } from "./define-policy";
 import { tenantOf } from "./release-evidence";
 
 /**
- * A pin whose day has passed is reported, and blocks nothing by default: the pinned version is still a release that
- * keeps the promise, and a day that passes must not stop the other tenants' deploys. That is why it is a policy apart
- * from `production-follows-tags`: a policy has one enforcement level.
+ * Reports an expired pin. By default it does not block: the pinned version is still a release that keeps the promise,
+ * and an expired date must not stop other tenants' deployments. It is separate from `production-follows-tags` because a
+ * policy has one enforcement level.
  *
- * @param today gives the time of the judgement
+ * @param today the current time
  */
 export function pinNotExpiredAt(today: () => Date) {
   return definePolicy(
@@ -32,5 +32,5 @@ export function pinNotExpiredAt(today: () => Date) {
   );
 }
 
-/** Judged by the day in UTC. */
+/** Compares days in UTC. */
 export const pinNotExpired = pinNotExpiredAt(() => new Date());

@@ -1,6 +1,6 @@
 import { automationBounded } from "./automation-bounded";
 import { evidenceVerified } from "./evidence-verified";
-import type { Policy } from "./gate";
+import type { Policy } from "./define-policy";
 import { noSecretsInValues } from "./no-secrets-in-values";
 import { pinNotExpired } from "./pin-not-expired";
 import { productionFollowsTags } from "./production-follows-tags";
@@ -8,7 +8,7 @@ import { releaseSynced } from "./release-synced";
 import { tenantIsolation } from "./tenant-isolation";
 import { valuesContentAddressed } from "./values-content-addressed";
 
-/** Every policy of the pack, the weightiest first. */
+/** All policies of the pack, the most important first. */
 export const policies: Policy[] = [
   releaseSynced,
   productionFollowsTags,

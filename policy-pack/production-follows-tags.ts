@@ -4,14 +4,14 @@ import { isPrerelease, versionOfTag } from "../src/version/version";
 import type { Tenant } from "../src/config/stack-config";
 import type { StackConfig } from "../src/config/stack-config";
 import { textAt, valueAt } from "./field";
-import { type PolicyContext, definePolicy } from "./gate";
+import { definePolicy, type PolicyContext } from "./define-policy";
 import type { JudgedObject } from "./judged-object";
 import { tenantOf } from "./release-evidence";
 
-/** Flux kinds that neither fetch nor run a workload. */
+/** Flux kinds that neither fetch nor run workloads. */
 const harmlessKinds = ["ImageRepository", "ImagePolicy", "ImageUpdateAutomation", "Alert", "Provider", "Receiver"];
 
-/** Where the stack follows tags, nothing runs that could change without a commit in the shared repository. */
+/** If the stack follows tags, nothing may run that can change without a commit in the shared repository. */
 export const productionFollowsTags = definePolicy(
   {
     name: "production-follows-tags",
@@ -46,12 +46,12 @@ export const productionFollowsTags = definePolicy(
   },
 );
 
-/** The Kubernetes provider's own `helm.sh/v3:Release`. */
+/** Whether the object is the Kubernetes provider's `helm.sh/v3:Release`, which bypasses Flux. */
 function isHelmInstall(object: JudgedObject): boolean {
   return object.group === "helm.sh" && object.kind === "Release";
 }
 
-/** The shared repository itself, which the automation commits to: it follows the main branch, and runs no workload. */
+/** Whether this is the shared repository, which the automation commits to. It follows the main branch and runs nothing. */
 function isConfigSource(object: JudgedObject, { configRepository }: StackConfig): boolean {
   if (configRepository === undefined || object.annotations[annotation.tenant] !== undefined) return false;
   const url = textAt(object.content, "spec", "url");
@@ -112,7 +112,7 @@ function helmReleaseFaults(object: JudgedObject, { config, run }: PolicyContext)
     : [...faults, ...versionFaults(tenant)];
 }
 
-/** Whether the tenant's own policy allows what the stack file's tag names. */
+/** Checks the version in the stack file's tag against the tenant's policy. */
 function versionFaults({ name, tag, prefix, policy }: Tenant): string[] {
   const version = tag === undefined ? undefined : versionOfTag(tag, prefix.image);
   if (version === undefined) {

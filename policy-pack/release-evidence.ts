@@ -13,18 +13,18 @@ import type { StackConfig } from "../src/config/stack-config";
 import type { JudgedObject } from "./judged-object";
 import { tenantNamed } from "./tenants";
 
-/** Evidence that an object carries, for the tenant that it names. */
+/** The evidence in an object's annotations, with the tenant that it names. */
 export type Carried =
   | { readonly kind: "tags"; readonly tenant: Tenant; readonly evidence: Evidence }
   | { readonly kind: "branch"; readonly tenant: Tenant; readonly evidence: BranchEvidence };
 
-/** The tenant whose object this is, as its annotation says; nothing when the stack declares no such tenant. */
+/** The tenant that the object's annotation names; `undefined` if the stack does not declare it. */
 export function tenantOf(object: JudgedObject, config: StackConfig): Tenant | undefined {
   const name = object.annotations[annotation.tenant];
   return name === undefined ? undefined : tenantNamed(config, name);
 }
 
-/** The evidence that an object carries, or what is wrong with it, in one sentence. */
+/** The evidence in the object's annotations, or what is wrong with it, in one sentence. */
 export function carriedEvidence(object: JudgedObject, config: StackConfig): Carried | string {
   const { annotations } = object;
   const name = annotations[annotation.tenant];
@@ -52,7 +52,7 @@ export function carriedEvidence(object: JudgedObject, config: StackConfig): Carr
   return { kind: "branch", tenant, evidence: { ...evidence, commit, images } };
 }
 
-/** Why the promise is broken, by the evidence against what the stack's config expects. */
+/** Why the promise is broken: the differences between the evidence and what the stack's config expects. */
 export function brokenPromise(object: JudgedObject, carried: Carried): string[] {
   const { tenant } = carried;
   if (carried.kind === "branch") {
@@ -66,12 +66,12 @@ export function brokenPromise(object: JudgedObject, carried: Carried): string[] 
   }
   if (tenant.tag === undefined) return [`the stack file gives "${tenant.name}" no tag, so no release may run`];
   const { evidence } = carried;
-  // A source by itself runs nothing: that of the release that ran before stays, for a rollback without any network.
+  // A source runs nothing by itself. The previous release's source is kept for a rollback without network access.
   const imageTag = object.isFluxKind("HelmRelease") ? tenant.tag : tenant.prefix.image + evidence.version;
   return promiseReasons(evidence, expectationsOf(tenant, imageTag));
 }
 
-/** One sentence when `actual` is not `expected`. */
+/** One sentence if `actual` differs from `expected`, otherwise none. */
 export function mustBe(fact: string, actual: unknown, expected: string | undefined): string[] {
   if (actual === expected) return [];
   return [`${fact} is ${quoted(actual)}, must be ${expected === undefined ? "absent" : `"${expected}"`}`];
@@ -84,10 +84,10 @@ function quoted(value: unknown): string {
     : `a ${Array.isArray(value) ? "list" : typeof value}`;
 }
 
-/** Stands in for the version of a followed branch's chart, which is left out of the annotations, too. */
+/** Placeholder for the chart version of a followed branch, which is not in the annotations. */
 const anyVersion = "0.0.0-any";
 
-/** The commit that Flux moves is not among the annotations of a followed branch; that it was read is enough. */
+/** The annotations of a followed branch do not contain the commit, because Flux moves it. */
 function branchEvidence(annotations: Readonly<Record<string, string>>): BranchEvidence {
   return {
     repository: annotations[annotation.repository],

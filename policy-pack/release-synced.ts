@@ -6,12 +6,12 @@ import { imageCommit } from "../src/release/evidence";
 import { chartReference } from "../src/release/promise";
 import { chartTagOf } from "../src/version/version";
 import { isSet, listAt, textAt, valueAt } from "./field";
-import { type PolicyContext, definePolicy } from "./gate";
+import { definePolicy, type PolicyContext } from "./define-policy";
 import type { JudgedObject } from "./judged-object";
 import type { Run } from "./run";
 import { brokenPromise, type Carried, carriedEvidence, mustBe } from "./release-evidence";
 
-/** Every HelmRelease and every source of a tenant carries evidence of a release that keeps the promise. */
+/** Every HelmRelease and every source of a tenant has annotations with evidence of a release that keeps the promise. */
 export const releaseSynced = definePolicy(
   {
     name: "release-synced",
@@ -124,7 +124,7 @@ function chartFaults(object: JudgedObject, carried: Carried, authorityNamespace:
       textAt(chart, "sourceRef", "namespace"),
       authorityNamespace,
     ),
-    // Flux ignores the version of a chart in Git, but a reader does not.
+    // Flux ignores the version of a chart in Git, but people read it.
     ...(version === undefined ? [] : mustBe("spec.chart.spec.version", version, carried.evidence.chartVersion)),
     ...mustBe(
       "spec.chart.spec.reconcileStrategy",
@@ -145,7 +145,7 @@ function chartRefFaults(object: JudgedObject, carried: Carried, authorityNamespa
   ];
 }
 
-/** The source was judged before, since the HelmRelease depends on it; here only that it tells the same facts. */
+/** Checks only that the source has the same facts: it was judged earlier, since the HelmRelease depends on it. */
 function sourceAgreement(object: JudgedObject, source: JudgedObject | undefined, name: string): string[] {
   if (source === undefined) {
     return [
@@ -157,7 +157,7 @@ function sourceAgreement(object: JudgedObject, source: JudgedObject | undefined,
   );
 }
 
-/** Values come from the tenant's ConfigMap and the Secrets that the stack names; nothing is written into the release. */
+/** Values come only from the tenant's ConfigMap and from the Secrets that the stack names. */
 function valuesFaults(object: JudgedObject, { tenant }: Carried): string[] {
   const faults = isSet(object.content, "spec", "values")
     ? ["spec.values is set: special config belongs in tenants/, where it gets a content-addressed name"]
@@ -181,7 +181,7 @@ function valuesFaults(object: JudgedObject, { tenant }: Carried): string[] {
   return faults;
 }
 
-/** The image of a commit runs by the values that the program writes alone: the chart names the last release's. */
+/** Checks the values that set a commit's image. Without them, the chart's default is the image of the last release. */
 function commitImageFaults(object: JudgedObject, { kind, tenant, evidence: { images } }: Carried, run: Run): string[] {
   const { branchImage, tag = "" } = tenant;
   if (kind !== "branch" || branchImage === undefined) return [];
@@ -198,7 +198,7 @@ function sourceNameOf(carried: Carried): string {
   return resolvedSourceName(carried.tenant.name, carried.evidence);
 }
 
-/** A reference without namespace means the object's own, which is the authority namespace. */
+/** A reference without a namespace refers to the object's own, which is the authority namespace. */
 function sameNamespace(field: string, actual: string | undefined, expected: string): string[] {
   return actual === undefined ? [] : mustBe(field, actual, expected);
 }

@@ -3,54 +3,51 @@ import type { StackConfig } from "../src/config/stack-config";
 import type { JudgedObject } from "./judged-object";
 
 /**
- * The objects that one run of the engine has shown so far.
+ * The objects of one engine run that have been judged so far.
  *
- * The engine judges one resource at a time, before its step; what is judged over the whole stack comes after the
- * steps and blocks nothing. What needs several objects is therefore judged at the last of them, the HelmRelease: the
- * program registers it after the objects that it depends on, so they have been seen by then. An object that was not
- * seen counts as missing.
+ * The engine judges each resource before its step. Stack validation runs after the steps, too late to block. So rules
+ * over several objects are judged at the last of them, the HelmRelease, which the program registers after everything
+ * that it depends on. An object that has not been seen by then counts as missing.
  */
 export class Run {
-  /** The stack's config, once it has been read: every policy asks for it, for every object. */
+  /** The stack's config, cached after the first read: every policy needs it for every object. */
   config: StackConfig | undefined;
 
-  /** By kind and namespace, then by name: a tenant's objects are found without a look at all the others'. */
+  /** Kind and namespace -> name -> object, so that a lookup does not scan all tenants' objects. */
   readonly #objects = new Map<string, Map<string, JudgedObject>>();
 
-  /** Objects whose name is not known yet cannot be found, and so count as missing. */
+  /** Adds an object. An object whose name is unknown is not added, and so counts as missing. */
   add(object: JudgedObject): void {
     try {
-      const place = placeOf(object.kind, object.namespace);
-      const there = this.#objects.get(place) ?? new Map<string, JudgedObject>();
-      this.#objects.set(place, there.set(object.name, object));
+      const key = keyOf(object.kind, object.namespace);
+      const byName = this.#objects.get(key) ?? new Map<string, JudgedObject>();
+      this.#objects.set(key, byName.set(object.name, object));
     } catch (error) {
       if (!(error instanceof UnknownValueError)) throw error;
     }
   }
 
   find(kind: string, namespace: string | undefined, name: string): JudgedObject | undefined {
-    return this.#objects.get(placeOf(kind, namespace))?.get(name);
+    return this.#objects.get(keyOf(kind, namespace))?.get(name);
   }
 
   /** All objects of a kind in a namespace. */
   all(kind: string, namespace: string | undefined): readonly JudgedObject[] {
-    return [...(this.#objects.get(placeOf(kind, namespace))?.values() ?? [])];
+    return [...(this.#objects.get(keyOf(kind, namespace))?.values() ?? [])];
   }
 }
 
 const runs = new Map<string, Run>();
 
 /**
- * The run that a resource belongs to.
+ * The run of a resource.
  *
- * @param urn `urn:pulumi:<stack>::<project>::...`: an analyzer serves one stack; `authority check` makes up a project
- *   for each of its runs.
+ * @param urn `urn:pulumi:<stack>::<project>::...`. An analyzer process serves one stack; `authority check` uses a
+ *   different project name for each of its runs.
  */
 export function runOf(urn: string): Run {
   const name = urn.split("::", 2).join("::");
-  const known = runs.get(name);
-  if (known !== undefined) return known;
-  const run = new Run();
+  const run = runs.get(name) ?? new Run();
   runs.set(name, run);
   return run;
 }
@@ -60,6 +57,6 @@ export function stackOf(urn: string): string {
   return urn.split("::", 1)[0]?.split(":")[2] ?? "";
 }
 
-function placeOf(kind: string, namespace: string | undefined): string {
+function keyOf(kind: string, namespace: string | undefined): string {
   return `${kind} ${namespace ?? ""}`;
 }

@@ -4,15 +4,16 @@ import { isSet, textAt } from "./field";
 import type { JudgedObject } from "./judged-object";
 import { mustBe, tenantOf } from "./release-evidence";
 
-/** Kinds by which Flux's controllers call on a host, with the credentials that the object names. */
-export const callingKinds = ["GitRepository", "OCIRepository", "ImageRepository"];
+/** Kinds for which Flux's controllers connect to a host with the credentials that the object names. */
+export const connectingKinds = ["GitRepository", "OCIRepository", "ImageRepository"];
 
-/** Further fields by which a controller would take credentials along: a client's certificate, a proxy's, an account's. */
-const lendingFields = ["certSecretRef", "proxySecretRef", "serviceAccountName"];
+/** Other fields that give a controller credentials: a client certificate, a proxy login, a service account. */
+const credentialFields = ["certSecretRef", "proxySecretRef", "serviceAccountName"];
 
 /**
- * Whose credentials a host is sent. Every Secret of the authority namespace can be named there, another tenant's and the
- * platform's own too; so it must be just the one that the stack names for this tenant, or for the shared repository.
+ * Checks which credentials are sent to a host. An object could name any Secret of the authority namespace, including
+ * other tenants' and the platform's own. So it must name exactly the Secret that the stack declares for this tenant or
+ * for the shared repository.
  */
 export function credentialFaults(object: JudgedObject, config: StackConfig): string[] {
   const provider = textAt(object.content, "spec", "provider");
@@ -22,7 +23,7 @@ export function credentialFaults(object: JudgedObject, config: StackConfig): str
       textAt(object.content, "spec", "secretRef", "name"),
       declaredSecret(object, config),
     ),
-    ...lendingFields
+    ...credentialFields
       .filter((field) => isSet(object.content, "spec", field))
       .map((field) => `spec.${field} is set, which lends credentials that the stack does not name`),
     ...(provider === undefined || provider === "generic"

@@ -1,7 +1,7 @@
 "use strict";
 
-// The entry that PulumiPolicy.yaml names. In the shared repository the pack is its TypeScript; published on its own it
-// is one bundle, which `npm pack` makes.
+// The entry point in PulumiPolicy.yaml. In the shared repository it loads the TypeScript files; in the published package
+// it loads the bundle that `npm pack` builds.
 const fs = require("node:fs");
 const path = require("node:path");
 

@@ -2,35 +2,35 @@ import type { Tenant } from "../src/config/stack-config";
 import { isClusterNamespace, isPlatformName } from "../src/config/kubernetes-name";
 import type { StackConfig } from "../src/config/stack-config";
 import { isMap, isSet, listAt, mapAt, textAt, textsAt, valueAt } from "./field";
-import { type PolicyContext, definePolicy } from "./gate";
+import { definePolicy, type PolicyContext } from "./define-policy";
 import type { JudgedObject } from "./judged-object";
 import { mustBe, tenantOf } from "./release-evidence";
 import type { Run } from "./run";
-import { callingKinds, credentialFaults } from "./source-credentials";
+import { connectingKinds, credentialFaults } from "./source-credentials";
 import { tenantIn } from "./tenants";
 
 const rbacGroup = "rbac.authorization.k8s.io";
 const enforceLabel = "pod-security.kubernetes.io/enforce";
 
-/** A tenant stays in its place, and its place is fenced. */
+/** A tenant stays in its namespace, and the namespace has its guardrails. */
 export const tenantIsolation = definePolicy(
   {
     name: "tenant-isolation",
-    displayName: "A tenant stays in its place",
+    displayName: "A tenant stays in its namespace",
     description:
-      "Every object lies in a tenant's or the authority namespace, and each tenant's namespace has its fences: roles " +
+      "Every object is in a tenant's or the authority namespace, and each tenant's namespace has its guardrails: roles " +
       "without Flux verbs, quota, limits, default-deny network policy, Pod Security labels.",
     severity: "critical",
     enforcementLevel: "mandatory",
     remediationSteps:
-      "let the component Tenant make the tenant's place, declare what it needs more under its entry in the stack file, " +
-      "and register what is the platform's own in another stack.",
+      "let the component Tenant create the tenant's namespace and guardrails, declare what else it needs under its entry " +
+      "in the stack file, and register the platform's own objects in another stack.",
   },
   {
     applies: () => true,
     judge: (object, context) => [
       ...(object.contradiction === undefined ? [] : [object.contradiction]),
-      ...placeFaults(object, context.config),
+      ...namespaceOfObjectFaults(object, context.config),
       ...kindFaults(object, context),
     ],
     judgeStack: ({ config, run }) =>
@@ -41,8 +41,8 @@ export const tenantIsolation = definePolicy(
   },
 );
 
-/** Where the object may lie. A custom resource of unknown scope counts as one for the whole cluster. */
-function placeFaults(object: JudgedObject, config: StackConfig): string[] {
+/** Checks the namespace of an object. A custom resource of unknown scope counts as cluster-scoped. */
+function namespaceOfObjectFaults(object: JudgedObject, config: StackConfig): string[] {
   const { namespace } = object;
   if (object.isCoreKind("Namespace")) {
     return object.name === config.authorityNamespace || tenantIn(config, object.name) !== undefined
@@ -62,13 +62,13 @@ function placeFaults(object: JudgedObject, config: StackConfig): string[] {
     : [];
 }
 
-/** Flux kinds that bring no rights of their own: what they run, they run as the tenant's account. */
+/** Flux kinds that run workloads only with the rights of the tenant's account. */
 const boundFluxKinds = [
   ...["GitRepository", "OCIRepository", "HelmRelease"],
   ...["ImageRepository", "ImagePolicy", "ImageUpdateAutomation", "Alert", "Provider", "Receiver"],
 ];
 
-/** Whatever runs in the authority namespace can take the rights of Flux's controllers, which are those of the cluster. */
+/** Anything that runs in the authority namespace can obtain the cluster-wide rights of Flux's controllers. */
 function authorityFaults(object: JudgedObject): string[] {
   if (object.isFlux) {
     return boundFluxKinds.includes(object.kind)
@@ -82,7 +82,7 @@ function authorityFaults(object: JudgedObject): string[] {
 function kindFaults(object: JudgedObject, context: PolicyContext): string[] {
   const { config } = context;
   if (object.isFluxKind("HelmRelease")) return helmReleaseFaults(object, context);
-  if (object.isFluxKind(...callingKinds)) return credentialFaults(object, config);
+  if (object.isFluxKind(...connectingKinds)) return credentialFaults(object, config);
   if (object.isCoreKind("Namespace")) return namespaceFaults(object, config);
   if (object.isCoreKind("ServiceAccount")) return serviceAccountFaults(object, config);
   if (object.isCoreKind("ResourceQuota") && !isSet(object.content, "spec", "hard")) return ["spec.hard sets no bound"];
@@ -119,7 +119,7 @@ function serviceAccountFaults(object: JudgedObject, { authorityNamespace }: Stac
   ];
 }
 
-/** Flux's own accounts have rights over the whole cluster, and lie in the same namespace as the tenants'. */
+/** Flux's own service accounts have cluster-wide rights and are in the same namespace as the tenants' accounts. */
 function platformNameFaults(account: string): string[] {
   return isPlatformName(account)
     ? [`the account "${account}" is the platform's: a tenant's chart would run with its rights`]
@@ -129,7 +129,7 @@ function platformNameFaults(account: string): string[] {
 const dangerousVerbs = ["*", "escalate", "bind", "impersonate"];
 const readingVerbs = ["get", "list", "watch"];
 
-/** What fences a tenant in, by API group: only the platform may change it. */
+/** Resources, by API group, that only the platform may change. */
 const guardrails: Readonly<Record<string, readonly string[]>> = {
   "": ["resourcequotas", "limitranges", "namespaces", "serviceaccounts/token"],
   "networking.k8s.io": ["networkpolicies"],
@@ -155,7 +155,7 @@ function roleFaults(object: JudgedObject, { authorityNamespace }: StackConfig): 
     for (const group of writes ? groups : []) {
       const open = resources.filter((name) => name.startsWith("*") || (guardrails[group] ?? []).includes(name));
       if (open.length > 0 && guardrails[group] !== undefined) {
-        faults.push(`a rule lets a tenant change "${open.join('", "')}" of "${group}", which fence it in`);
+        faults.push(`a rule lets a tenant change "${open.join('", "')}" of "${group}", which are its guardrails`);
       }
     }
   }
@@ -184,7 +184,7 @@ function roleBindingFaults(object: JudgedObject, config: StackConfig): string[] 
   return faults;
 }
 
-/** Network policies only ever add openings: one that is open to all undoes the default-deny one. */
+/** Network policies are additive: one that is open to all cancels the default-deny policy. */
 function networkPolicyFaults(object: JudgedObject): string[] {
   return (["ingress", "egress"] as const).flatMap((direction) => {
     const peersKey = direction === "ingress" ? "from" : "to";
@@ -201,8 +201,8 @@ function isEveryNamespace(peer: unknown): boolean {
 }
 
 /**
- * The HelmRelease is the last object of a tenant, so here is judged whether the tenant's place is ready: what comes
- * after the steps could block nothing.
+ * Also checks the guardrails of the tenant's namespace: the HelmRelease is the tenant's last object, and stack
+ * validation runs too late to block.
  */
 function helmReleaseFaults(object: JudgedObject, { config, run }: PolicyContext): string[] {
   const tenant = tenantOf(object, config);
@@ -218,14 +218,14 @@ function helmReleaseFaults(object: JudgedObject, { config, run }: PolicyContext)
     ...mustBe("spec.storageNamespace", textAt(content, "spec", "storageNamespace"), tenant.namespace),
     ...(isSet(content, "spec", "kubeConfig") ? ["spec.kubeConfig is set, which deploys to another cluster"] : []),
     ...(isSet(content, "spec", "install", "createNamespace")
-      ? ["spec.install.createNamespace is set, which makes a namespace without fences"]
+      ? ["spec.install.createNamespace is set, which creates a namespace without guardrails"]
       : []),
     ...(account === undefined ? [notSeen(`the ServiceAccount "${tenant.name}"`)] : []),
     ...missingGuardrails(tenant, run),
   ];
 }
 
-/** What a tenant's namespace lacks, of what has been judged so far in this run. */
+/** The guardrails of a tenant's namespace that have not been judged so far in this run. */
 function missingGuardrails(tenant: Tenant, run: Run): string[] {
   const { namespace } = tenant;
   const faults: string[] = [];

@@ -2,12 +2,12 @@ import { annotation } from "../src/manifests/annotation";
 import { contentHash, isContentHash } from "../src/manifests/content-hash";
 import { valuesNamePrefix } from "../src/manifests/helm-release";
 import { isSet, listAt, mapAt, textAt, textMapAt, valueAt } from "./field";
-import { type PolicyContext, definePolicy } from "./gate";
+import { definePolicy, type PolicyContext } from "./define-policy";
 import type { JudgedObject } from "./judged-object";
 import { mustBe, tenantOf } from "./release-evidence";
 import { tenantNamed } from "./tenants";
 
-/** Special config is named by its content, so that the same name always means the same values. */
+/** The name of special config contains a hash of its content, so the same name always means the same values. */
 export const valuesContentAddressed = definePolicy(
   {
     name: "values-content-addressed",
@@ -26,7 +26,7 @@ export const valuesContentAddressed = definePolicy(
   },
 );
 
-/** Whether the ConfigMap is a tenant's, by its annotation or by its name. */
+/** Whether the ConfigMap belongs to a tenant, by its annotation or its name. */
 export function isValuesConfigMap(object: JudgedObject, context: PolicyContext): boolean {
   if (!object.isCoreKind("ConfigMap")) return false;
   if (object.annotations[annotation.tenant] !== undefined) return true;

@@ -5,6 +5,7 @@ import { suggestion } from "../config/suggestion";
 import { audit as judgeTags, type Audit, describeSuggestion, suggestPrefixes } from "../release/audit";
 import { GitError, isRemoteUrl } from "../release/git";
 import { type ExitCode, exitCode } from "./exit-code";
+import { countOf } from "./count";
 import { InputError } from "./input-error";
 import type { Session } from "./session";
 import { table } from "./table";
@@ -20,15 +21,15 @@ export interface AuditOptions {
   readonly json?: boolean;
 }
 
-/** Judges every SemVer tag of an application's repository: is it ready to be a tenant? */
+/** Checks every SemVer tag of an application's repository: can the application become a tenant? */
 export async function audit(options: AuditOptions, session: Session): Promise<ExitCode> {
   const { terminal } = session;
   const audited = await judge(options, session);
   terminal.done();
   if (options.json === true) terminal.printJson(audited);
   else terminal.print(describeAudit(audited, terminal.colors));
-  const fault = faultOfInput(audited);
-  if (fault !== undefined) throw new InputError(fault);
+  const problem = inputProblem(audited);
+  if (problem !== undefined) throw new InputError(problem);
   return audited.tags.every(({ valid }) => valid) ? exitCode.fine : exitCode.blocked;
 }
 
@@ -41,9 +42,7 @@ async function judge(options: AuditOptions, session: Session): Promise<Audit> {
       chart,
       prefix: parsePrefix(prefix ?? ""),
       releasedFrom,
-      onProgress: (step) => {
-        session.terminal.step(withoutCredentials(step));
-      },
+      onProgress: (step) => session.terminal.step(withoutCredentials(step)),
     });
     return { ...audited, repository: withoutCredentials(repository) };
   } catch (error) {
@@ -52,48 +51,43 @@ async function judge(options: AuditOptions, session: Session): Promise<Audit> {
   }
 }
 
-const places = ["git", "chart", "image"] as const;
+const artifacts = ["git", "chart", "image"] as const;
 
-/** What `fleet/` takes as a prefix as well. */
-const prefixText = /^(?:[A-Za-z0-9_][A-Za-z0-9._/-]*)?(?<![0-9])$/;
+/** The same as in a stack file. */
+const prefixPattern = /^(?:[A-Za-z0-9_][A-Za-z0-9._/-]*)?(?<![0-9])$/;
 
 /**
- * Reads `git=v,chart=,image=v`; a place that is left out has no prefix.
+ * Parses prefixes such as `git=v,chart=,image=v`. Default of each: none.
  *
- * @throws InputError where it is something else
+ * @throws InputError if the text is not valid
  */
 export function parsePrefix(text: string): Prefix {
-  const prefix = { git: "", chart: "", image: "" };
-  const seen = new Set<string>();
-  for (const part of text === "" ? [] : text.split(",")) {
-    const equals = part.indexOf("=");
-    const name = (equals === -1 ? part : part.slice(0, equals)).trim();
-    const place = places.find((known) => known === name);
-    if (place === undefined || equals === -1) {
-      const fix = place === undefined ? suggestion(name, places) : `Write \`${name}=v\`.`;
+  const prefix: Partial<Record<keyof Prefix, string>> = {};
+  for (const part of text.split(",").filter((item) => item !== "")) {
+    const [, name = "", value] = /^\s*([^=]*?)\s*(?:=\s*(.*?)\s*)?$/.exec(part) ?? [];
+    const artifact = artifacts.find((known) => known === name);
+    if (artifact === undefined || value === undefined) {
+      const fix = artifact === undefined ? suggestion(name, artifacts) : `Write \`${name}=v\`.`;
       throw new InputError(`\`--prefix\` has "${part}"; expected \`git=v,chart=,image=v\`. ${fix}`);
     }
-    if (seen.has(place)) throw new InputError(`\`--prefix\` has \`${place}=\` twice.`);
-    seen.add(place);
-    const value = part.slice(equals + 1).trim();
-    if (!prefixText.test(value)) {
+    if (prefix[artifact] !== undefined) throw new InputError(`\`--prefix\` has \`${artifact}=\` twice.`);
+    if (!prefixPattern.test(value)) {
       throw new InputError(
         `\`--prefix\` has "${part}"; expected letters, digits, \`.\`, \`_\`, \`-\` and no digit at the end.`,
       );
     }
-    prefix[place] = value;
+    prefix[artifact] = value;
   }
-  return prefix;
+  return { git: "", chart: "", image: "", ...prefix };
 }
 
-/** Where nothing could be judged, the question was most likely a wrong one. */
-function faultOfInput({ repository, chart, tags }: Audit): string | undefined {
-  if (tags.length === 0)
-    return `${repository} has no Git tag that is a version (SemVer), so there is nothing to judge.`;
+/** If no tag could be judged, the command line is probably wrong. */
+function inputProblem({ repository, chart, tags }: Audit): string | undefined {
+  if (tags.length === 0) return `${repository} has no Git tag that is a SemVer version.`;
   const isReadable = tags.some(({ chartVersion, appVersion }) => chartVersion !== null || appVersion !== null);
   return isReadable
     ? undefined
-    : `At none of the ${tags.length} tags of ${repository} is there a chart at ${chart} that can be read. Is \`--chart\` right?`;
+    : `No readable chart found at ${chart} in ${repository}, at any of ${countOf(tags.length, "tag")}. Check \`--chart\`.`;
 }
 
 function describeAudit(audited: Audit, colors: Colors): string {
@@ -111,7 +105,7 @@ function describeAudit(audited: Audit, colors: Colors): string {
     ...(rows.length === 0
       ? []
       : [table(["TAG", "VERSION", "CHART", "APPVERSION", "PROMISE", "WHY"], rows, colors), ""]),
-    `${valid} of ${tags.length} ${tags.length === 1 ? "tag" : "tags"} keep the promise.`,
+    `${valid} of ${countOf(tags.length, "tag")} ${tags.length === 1 ? "keeps" : "keep"} the promise.`,
     ...suggestPrefixes(audited).map((found) => printable(`Prefixes: ${describeSuggestion(found)}.`)),
   ].join("\n");
 }

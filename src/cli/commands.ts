@@ -5,149 +5,150 @@ import { version } from "../../package.json";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { Session } from "./session";
-import type { Surroundings, Terminal } from "./terminal";
+import type { ProcessContext, Terminal } from "./terminal";
+import type { UpOptions } from "./up";
 
-/** The program with all of its verbs. A verb's own code is loaded when it is called, so that the start is cheap. */
+type Verb<Options> = (options: Options, session: Session) => Promise<ExitCode>;
+
+interface VerbHelp {
+  readonly summary: string;
+  readonly description: string;
+  /** Command lines without the program's name. */
+  readonly examples: readonly string[];
+}
+
+/**
+ * Defines the command line with all verbs. The code of a verb is loaded when it is called, so that start-up is fast.
+ *
+ * @param onEnd called with the exit code of the verb
+ */
 export function authorityProgram(
-  surroundings: Surroundings,
+  context: ProcessContext,
   terminal: Terminal,
   onEnd: (code: ExitCode) => void,
 ): Command {
   const program = new Command("authority")
-    .description(
-      "The shared repository's decisions, without an engine: what each tenant would run, and whether it may.",
-    )
+    .description("Shows, checks and deploys the decisions in the shared repository.")
     .version(version, "-V, --version", "print the version")
-    .option("-C, --cwd <dir>", "run as if started in this folder (default: the current one)")
+    .option("-C, --cwd <dir>", "run in this folder (default: the current folder)")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [verb]", "print the help of a verb")
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
-      writeErr: (text) => terminal.tell(text.trimEnd()),
+      writeErr: (text) => terminal.log(text.trimEnd()),
     })
     .exitOverride()
     .addHelpText("after", programHelp);
 
+  const verb = (name: string, { summary, description, examples }: VerbHelp): Command =>
+    program
+      .command(name)
+      .summary(summary)
+      .description(description)
+      .addHelpText("after", ["", "Examples:", ...examples.map((example) => `  authority ${example}`)].join("\n"));
   const run =
-    <Options>(verb: (options: Options, session: Session) => Promise<ExitCode>) =>
+    <Options>(load: () => Promise<Verb<Options>>) =>
     async (options: Options): Promise<void> => {
       const { cwd = "." } = program.opts<{ cwd?: string }>();
-      const directory = resolve(surroundings.cwd(), cwd);
-      if (!existsSync(directory)) throw new InputError(`There is no folder ${directory}, which \`--cwd\` names.`);
-      onEnd(await verb(options, new Session(directory, terminal)));
+      const directory = resolve(context.cwd(), cwd);
+      if (!existsSync(directory)) throw new InputError(`The folder ${directory} of \`--cwd\` does not exist.`);
+      onEnd(await (await load())(options, new Session(directory, terminal)));
     };
   const stack = ["-s, --stack <stack>", "only this stack (default: all stacks)"] as const;
   const json = ["--json", "print the result as JSON"] as const;
 
-  program
-    .command("plan")
-    .summary("what each tenant would run, and why")
-    .description(
-      "Tell for each tenant what it would run, where the evidence comes from, and whether the promise is kept.",
-    )
+  verb("plan", {
+    summary: "show what each tenant would run, and why",
+    description:
+      "Show what each tenant would run, where the evidence comes from, and whether the release keeps the promise.",
+    examples: ["plan", "plan --stack prod --offline", "plan --json"],
+  })
     .option(...stack)
     .option(...json)
-    .option("--offline", "leave the network alone: the lock's evidence only, no branch heads, no newest version")
-    .addHelpText("after", examples("authority plan", "authority plan --stack prod --offline", "authority plan --json"))
-    .action(run<import("./plan").PlanOptions>(async (...given) => (await import("./plan")).plan(...given)));
+    .option("--offline", "use only the lock: do not read branch heads or the newest version from the network")
+    .action(run(async () => (await import("./plan")).plan));
 
-  program
-    .command("render")
-    .summary("write a stack's objects as YAML")
-    .description(
-      "Write the objects of a stack as YAML, the same objects that the engine renders: all of them, or none.",
-    )
-    .requiredOption("-o, --out <dir>", "the folder to write; a former render in it is replaced as a whole")
+  verb("render", {
+    summary: "write a stack's objects as YAML",
+    description: "Write all objects of a stack as YAML, or nothing if one of its releases may not run.",
+    examples: ["render --stack prod --out rendered/prod"],
+  })
+    .requiredOption("-o, --out <dir>", "the output folder; a previous render in it is replaced completely")
     .option("-s, --stack <stack>", "the stack to render")
-    .addHelpText("after", examples("authority render --stack prod --out rendered/prod"))
-    .action(run<import("./render").RenderOptions>(async (...given) => (await import("./render")).render(...given)));
+    .action(run(async () => (await import("./render")).render));
 
-  program
-    .command("check")
-    .summary("check config, promise and all policies")
-    .description("Check the files, the promise of each release and all policies over the rendered objects. No engine.")
+  verb("check", {
+    summary: "check the files, the promise and all policies",
+    description: "Check the files, the promise of each release, and all policies over the stack's objects.",
+    examples: ["check", "check --stack prod", "check --json"],
+  })
     .option(...stack)
     .option(...json)
-    .addHelpText("after", examples("authority check", "authority check --stack prod", "authority check --json"))
-    .action(run<import("./check").CheckOptions>(async (...given) => (await import("./check")).check(...given)));
+    .action(run(async () => (await import("./check")).check));
 
-  program
-    .command("up")
-    .summary("deploy a stack's tenants, and hold those that are broken")
-    .description(
-      "Run `pulumi up` with the policy pack. A tenant whose release may not run is held as it is; the others go on.",
-    )
+  verb("up", {
+    summary: "deploy a stack and skip its broken tenants",
+    description:
+      "Run `pulumi up` with the policy pack. Tenants whose release may not run are skipped and stay unchanged.",
+    examples: ["up --stack prod", "up --stack prod -- --yes --refresh"],
+  })
     .requiredOption("-s, --stack <stack>", "the stack to deploy")
-    .argument("[flags...]", "further flags for `pulumi up`, after `--`")
-    .addHelpText("after", examples("authority up --stack prod", "authority up --stack prod -- --yes --refresh"))
-    .action(async (flags: string[], options: import("./up").UpOptions) =>
-      run<import("./up").UpOptions>(async (given, session) => (await import("./up")).up(given, flags, session))(
-        options,
-      ),
+    .argument("[flags...]", "flags for `pulumi up`, after `--`")
+    .action((flags: string[], options: UpOptions) =>
+      run<UpOptions>(async () => {
+        const { up } = await import("./up");
+        return (given, session) => up(given, flags, session);
+      })(options),
     );
 
-  program
-    .command("recover")
-    .summary("take over what an interrupted `up` has made")
-    .description(
-      "Write into the stack's state what an interrupted `up` has made in the cluster and not written down. " +
-        "`authority up` does it by itself.",
-    )
-    .requiredOption("-s, --stack <stack>", "the stack whose `up` was interrupted")
-    .addHelpText("after", examples("authority recover --stack prod"))
-    .action(run<import("./recover").RecoverOptions>(async (...given) => (await import("./recover")).recover(...given)));
+  verb("recover", {
+    summary: "recover from an interrupted `up`",
+    description:
+      "Add to the stack's state the objects that an interrupted `up` created in the cluster but did not record. " +
+      "`authority up` does this before it deploys.",
+    examples: ["recover --stack prod"],
+  })
+    .requiredOption("-s, --stack <stack>", "the stack of the interrupted `up`")
+    .action(run(async () => (await import("./recover")).recover));
 
-  program
-    .command("lock")
-    .summary("keep the evidence of the stacks' releases")
-    .description(
+  verb("lock", {
+    summary: "record the evidence of the stacks' releases",
+    description:
       "Add to releases.lock.yaml the evidence of each release that the stacks name and that keeps the promise.",
-    )
+    examples: ["lock", "lock --stack prod"],
+  })
     .option(...stack)
-    .addHelpText("after", examples("authority lock", "authority lock --stack prod"))
-    .action(run<import("./lock").LockOptions>(async (...given) => (await import("./lock")).lock(...given)));
+    .action(run(async () => (await import("./lock")).lock));
 
-  program
-    .command("verify")
-    .summary("read again what the lock holds")
-    .description("Read everything that releases.lock.yaml holds again, and tell what has changed since.")
-    .addHelpText("after", examples("authority verify"))
-    .action(run(async (...given) => (await import("./verify")).verify(...given)));
+  verb("verify", {
+    summary: "compare the lock with Git and the registry",
+    description: "Read everything in releases.lock.yaml again, and report what has changed.",
+    examples: ["verify"],
+  }).action(run(async () => (await import("./verify")).verify));
 
-  program
-    .command("audit")
-    .summary("judge every release of an application's repository")
-    .description(
-      "Judge every SemVer tag of an application's repository: is it ready to be a tenant? No registry is asked.",
-    )
+  verb("audit", {
+    summary: "check every release of an application's repository",
+    description: "Check whether each SemVer tag of an application's repository keeps the promise. Reads no registry.",
+    examples: [
+      "audit --repository https://github.com/stefanprodan/podinfo --chart charts/podinfo",
+      "audit --repository ../podinfo --chart charts/podinfo --prefix git=v --released-from master",
+      "audit --repository ../podinfo --chart charts/podinfo --json | jq '.tags[] | select(.valid | not)'",
+    ],
+  })
     .requiredOption("-r, --repository <url>", "the Git repository: a URL, a path, or a bundle file")
-    .requiredOption("-c, --chart <path>", "the chart's path in it, such as charts/podinfo")
+    .requiredOption("-c, --chart <path>", "the path of the chart in the repository, such as charts/podinfo")
+    .option("-p, --prefix <prefixes>", "the prefixes of versions, such as git=v,chart=,image=v (default: none)")
     .option(
-      "-p, --prefix <prefixes>",
-      "what stands before the version, such as git=v,chart=,image=v (default: nothing)",
+      "--released-from <branch...>",
+      "patterns of branches; each tag must be on one of them (default: any branch)",
     )
-    .option("--released-from <branch...>", "the branches on one of which each tag must lie (default: not judged)")
     .option(...json)
-    .addHelpText(
-      "after",
-      examples(
-        "authority audit --repository https://github.com/stefanprodan/podinfo --chart charts/podinfo",
-        "authority audit --repository ../podinfo --chart charts/podinfo --prefix git=v --released-from master",
-        "authority audit --repository ../podinfo --chart charts/podinfo --json | jq '.tags[] | select(.kept | not)'",
-      ),
-    )
-    .action(run<import("./audit").AuditOptions>(async (...given) => (await import("./audit")).audit(...given)));
+    .action(run(async () => (await import("./audit")).audit));
 
   return program;
 }
 
 const programHelp = `
-Exit codes: ${exitCode.fine} fine, ${exitCode.internal} internal, ${exitCode.badInput} bad input, ${exitCode.blocked} the promise is broken, a fact cannot be read, or a policy blocks.
-NO_COLOR=1 takes the colours away. \`authority help <verb>\` has examples.`;
-
-function examples(...commands: readonly string[]): string {
-  return ["", commands.length === 1 ? "Example:" : "Examples:", ...commands.map((command) => `  ${command}`)].join(
-    "\n",
-  );
-}
+Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, or a policy blocks.
+Set NO_COLOR=1 to disable colours. \`authority help <verb>\` has examples.`;

@@ -1,26 +1,27 @@
-import { askPulumi, PulumiError } from "./pulumi-command";
+import { askPulumi } from "./pulumi-command";
+import { PulumiError } from "./pulumi-error";
 
-/** One resource in the engine's state, as far as it matters here; the rest is passed on as it is. */
+/** One resource in the engine's state. Fields that are not used here are kept unchanged. */
 export interface StateResource {
   readonly urn: string;
   readonly type: string;
   readonly custom: boolean;
   readonly id?: string;
-  /** About to be deleted, in favour of another one with the same URN. */
+  /** Whether it will be deleted, because another resource with the same URN replaces it. */
   readonly delete?: boolean;
-  /** Deleted already, in favour of one that is still to come. */
+  /** Whether it has been deleted and its replacement does not exist yet. */
   readonly pendingReplacement?: boolean;
   readonly inputs?: { readonly metadata?: StateMetadata };
   readonly outputs?: { readonly metadata?: StateMetadata };
   readonly initErrors?: readonly string[];
-  /** Where the program declares it, for people to read. */
+  /** Where the program declares it. Only for people. */
   readonly sourcePosition?: string;
-  /** The URNs of what it depends on. */
+  /** URNs. */
   readonly dependencies?: readonly string[];
   readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
 }
 
-/** The parts of `ObjectMeta` that are of interest in a state. */
+/** The fields of `ObjectMeta` that are used here. */
 export interface StateMetadata {
   readonly name?: string;
   readonly namespace?: string;
@@ -28,13 +29,13 @@ export interface StateMetadata {
   readonly managedFields?: readonly { readonly manager?: string }[];
 }
 
-/** What the engine was about to do. */
+/** An operation that the engine has started and not completed. */
 export interface PendingOperation {
   readonly type: string;
   readonly resource: StateResource;
 }
 
-/** What `pulumi stack export` gives. */
+/** The output of `pulumi stack export`. */
 export interface ExportedState {
   readonly deployment: {
     readonly resources?: readonly StateResource[];
@@ -43,29 +44,28 @@ export interface ExportedState {
 }
 
 /**
- * Reads the state. What is secret in it stays encrypted.
+ * Reads the state. Secrets in it stay encrypted.
  *
- * @throws PulumiError where there is no such stack
+ * @throws PulumiError if there is no such stack
  */
 export async function exportState(root: string, stack: string): Promise<ExportedState> {
   try {
     return JSON.parse(await askPulumi(root, ["stack", "export", "--stack", stack])) as ExportedState;
   } catch (error) {
-    if (error instanceof PulumiError && /\bEOF$/.test(error.message))
-      throw new PulumiError(error.message + emptyAttributes);
+    if (error instanceof PulumiError && /\bEOF$/.test(error.message)) throw new PulumiError(error.message + emptyFile);
     throw error;
   }
 }
 
-/** The engine says no more than `EOF`, and people take their state for lost. */
-const emptyAttributes = `
-An \`up\` that was killed, or had no room, has left an empty file \`*.attrs\` in the file backend. The state beside it is
-whole: delete the empty file, as docs/recovery.md shows, and run this again.`;
+/** The engine reports only `EOF`, which looks as if the state were lost. */
+const emptyFile = `
+An \`up\` that was killed, or that ran out of disk space, left an empty \`*.attrs\` file in the file backend. The state
+itself is complete. Delete the empty file as docs/recovery.md shows, then run this command again.`;
 
 /**
- * Replaces the state.
+ * Replaces the state. The engine drops all pending operations.
  *
- * @throws PulumiError where the stack is locked
+ * @throws PulumiError if the stack is locked
  */
 export async function importState(root: string, stack: string, state: ExportedState): Promise<void> {
   await askPulumi(root, ["stack", "import", "--stack", stack], JSON.stringify(state));

@@ -1,14 +1,13 @@
-/** What the exit code of `authority` says. */
+/** The exit codes of `authority`. */
 export const exitCode = {
-  /** All is well. */
+  /** Success. */
   fine: 0,
-  /** A fault of this program itself. */
+  /** A bug in this program, or a failure of Pulumi. */
   internal: 1,
-  /** What was asked for, or what the files say, is no valid input. */
+  /** The command line or a file is not valid. */
   badInput: 2,
-  /** The promise is broken, a fact cannot be read, or a policy blocks. */
+  /** A release breaks the promise, a fact cannot be read, or a policy blocks. */
   blocked: 3,
 } as const;
 
-/** One of the exit codes. */
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];

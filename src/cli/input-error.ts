@@ -1,4 +1,4 @@
-/** The command line asks for what cannot be done. Its message is fit to be shown as it is, without a stack trace. */
+/** The command line is not valid. The message is shown without a stack trace. */
 export class InputError extends Error {
   override readonly name = "InputError";
 }

@@ -19,21 +19,27 @@ export interface LockOptions {
   readonly stack?: string;
 }
 
+/** Evidence to add to the lock. */
+interface NewEvidence {
+  readonly tenant: string;
+  readonly evidence: Evidence;
+}
+
 /**
- * Adds the evidence of every release that the stacks name and the lock does not hold. An entry that breaks the promise,
- * as the stack files are now, is read again, and replaced where the release itself is what it was. What breaks the
- * promise, or cannot be read, is not locked; what is in order is locked all the same.
+ * Adds to the lock the evidence of each release that the stacks name. An entry that breaks the promise, as the stack
+ * files are now, is read again and replaced if the release itself has not changed. A release that breaks the promise or
+ * cannot be read is reported; the others are locked.
  */
 export async function lock(options: LockOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
-  const all = readTagStacks(options.stack, session);
-  refuseTwoMeanings(all);
+  const configs = readTagStacks(options.stack, session);
+  refuseDifferentDeclarations(configs);
   const before = readLock(root);
   const reader = session.reader();
   let after = before;
-  const found: Found[] = [];
+  const found: NewEvidence[] = [];
   const reasons: string[] = [];
-  for (const config of all) {
+  for (const config of configs) {
     if (options.stack !== undefined && config.stack !== options.stack) continue;
     for (const release of await resolve(config, after, reader)) {
       const { source, evidence } = release;
@@ -42,52 +48,48 @@ export async function lock(options: LockOptions, session: Session): Promise<Exit
       reasons.push(...broken);
       if (source !== "read" || evidence === undefined || !isRelease(evidence) || broken.length > 0) continue;
       const next = withEvidence(after, tenant, evidence);
-      const losses = describeLosses(config, tenant, all, after, next);
-      reasons.push(...losses);
-      if (losses.length > 0) continue;
+      const conflicts = describeConflicts(config, tenant, configs, after, next);
+      reasons.push(...conflicts);
+      if (conflicts.length > 0) continue;
       after = next;
       found.push({ tenant, evidence });
     }
   }
-  const { added, refused } = await keep(root, before, found);
+  const { added, refused } = await save(root, before, found);
   reasons.push(...refused);
   if (added.length > 0) terminal.print(added.map(printable).join("\n"));
-  else if (reasons.length === 0) terminal.print(`${lockFile} holds every release that the stacks name.`);
+  else if (reasons.length === 0) terminal.print(`${lockFile} already contains all releases of the stacks.`);
   if (reasons.length === 0) return exitCode.fine;
-  terminal.tell(["Not locked:", ...reasons.map(printable)].join("\n"));
+  terminal.log(["Not locked:", ...reasons.map(printable)].join("\n"));
   return exitCode.blocked;
 }
 
-/** Evidence that the lock is to have. */
-interface Found {
-  readonly tenant: string;
-  readonly evidence: Evidence;
-}
-
 /**
- * All stacks that follow tags: also where one alone is to be locked, its entries are those of the others. One of the
- * others that cannot be read is left out and told: it is its own stack's fault, and must not keep this one from a deploy.
+ * All stacks that follow tags, because they share the entries of the lock. With `--stack`, another stack that cannot be
+ * read is left out with a message: its problems must not prevent the lock of this one.
  */
 function readTagStacks(wanted: string | undefined, { root, terminal }: Session): StackConfig[] {
+  const read = (stack: string): StackConfig[] => {
+    try {
+      return [readStackConfig({ root, stack })];
+    } catch (error) {
+      if (stack === wanted || !(error instanceof ProblemsError)) throw error;
+      const name = printable(stack);
+      terminal.log(
+        `Cannot read the stack ${name}, so its declarations are not compared; ` +
+          `\`authority check --stack ${name}\` shows its problems.`,
+      );
+      return [];
+    }
+  };
   const configs =
     wanted === undefined
       ? readStacks(root, undefined)
-      : [...new Set([wanted, ...listStacks(root)])].sort().flatMap((stack) => {
-          try {
-            return [readStackConfig({ root, stack })];
-          } catch (error) {
-            if (stack === wanted || !(error instanceof ProblemsError)) throw error;
-            terminal.tell(
-              `The stack ${printable(stack)} cannot be read, and so was not asked whether it means the same by its ` +
-                `releases; \`authority check --stack ${printable(stack)}\` says what is wrong with it.`,
-            );
-            return [];
-          }
-        });
+      : [...new Set([wanted, ...listStacks(root)])].sort().flatMap(read);
   return configs.filter(({ follow }) => follow === "tags");
 }
 
-/** Judges the stack's releases. If locked evidence breaks the promise, the release is read again. */
+/** Resolves the stack. If the lock's evidence of a release breaks the promise, reads the release again. */
 async function resolve(config: StackConfig, known: Lock, reader: EvidenceReader): Promise<ResolvedTenant[]> {
   const { tenants } = await resolveStack(config, known, reader);
   return Promise.all(
@@ -102,26 +104,26 @@ async function resolve(config: StackConfig, known: Lock, reader: EvidenceReader)
 }
 
 /**
- * Why another stack would lose by the new entry what the lock has for it now: they may differ in the branches that they
- * name, and an entry has one.
+ * Why the new entry would break the promise of the same release in another stack, for which the current entry keeps it.
+ * The stacks may declare different branches, but an entry has only one.
  */
-function describeLosses(
+function describeConflicts(
   config: StackConfig,
   name: string,
-  all: readonly StackConfig[],
-  now: Lock,
+  configs: readonly StackConfig[],
+  current: Lock,
   next: Lock,
 ): string[] {
   const tag = config.tenants.find((tenant) => tenant.name === name)?.tag;
-  return all.flatMap(({ stack, tenants }) => {
+  return configs.flatMap(({ stack, tenants }) => {
     const other = stack === config.stack ? undefined : tenants.find((one) => one.name === name && one.tag === tag);
-    if (other === undefined || lockedReasons(now, other)?.length !== 0) return [];
-    const lost = lockedReasons(next, other) ?? [];
-    if (lost.length === 0) return [];
+    if (other === undefined || lockedReasons(current, other)?.length !== 0) return [];
+    const broken = lockedReasons(next, other) ?? [];
+    if (broken.length === 0) return [];
     return [
-      `${config.stack}/${name}: the stack ${stack} runs ${name} ${String(tag)} too, and the entry would break its promise`,
-      ...lost.map((reason) => `  - ${reason}`),
-      `  - declare the same \`releasedFrom\` in both stacks, and lock again`,
+      `${config.stack}/${name}: the stack ${stack} also runs ${name} ${String(tag)}, and the new entry would break its promise`,
+      ...broken.map((reason) => `  - ${reason}`),
+      `  - declare the same \`releasedFrom\` in both stacks, then lock again`,
     ];
   });
 }
@@ -132,65 +134,61 @@ function lockedReasons(known: Lock, tenant: Tenant): string[] | undefined {
 }
 
 /**
- * Writes what was found into the lock as it is by now: the network takes its time, and a `git pull` or another `lock`
- * may have written in it. Over another entry for the same release nothing is written.
+ * Adds evidence to the lock as it is now: reading the network takes time, and a `git pull` or another `authority lock`
+ * may have changed the file. An entry that was changed meanwhile is not overwritten.
  *
- * @param before the lock that the releases were judged by
- * @returns lines about what was written, and about what was not
+ * @param before the lock that the releases were resolved with
+ * @returns lines about what was added and what was refused
  */
-async function keep(
+async function save(
   root: string,
   before: Lock,
-  found: readonly Found[],
+  found: readonly NewEvidence[],
 ): Promise<{ added: string[]; refused: string[] }> {
   const added: string[] = [];
   const refused: string[] = [];
   if (found.length === 0) return { added, refused };
-  const now = readLock(root);
-  let after = now;
+  const current = readLock(root);
+  let after = current;
   for (const { tenant, evidence } of found) {
     const { version } = evidence;
-    const present = now.releases.get(tenant)?.get(version);
+    const present = current.releases.get(tenant)?.get(version);
     if (isDeepStrictEqual(present, evidence)) continue;
     if (present !== undefined && !isDeepStrictEqual(present, before.releases.get(tenant)?.get(version))) {
       refused.push(
-        `${tenant} ${version}: somebody else has written another entry for it meanwhile`,
-        "  - run `authority lock` again: it judges that entry",
+        `${tenant} ${version}: another process has just written a different entry`,
+        "  - run `authority lock` again to judge that entry",
       );
       continue;
     }
-    added.push(describeAdded(now, tenant, evidence));
+    added.push(describeEvidence(present === undefined ? "added" : "replaced", tenant, evidence));
     after = withEvidence(after, tenant, evidence);
   }
-  if (after !== now) await writeLock(root, after);
+  if (after !== current) await writeLock(root, after);
   return { added, refused };
 }
 
-/** The lock has one place for a tenant's version: two stacks that mean different things by it cannot both be locked. */
-function refuseTwoMeanings(configs: readonly StackConfig[]): void {
-  const known = new Map<string, { stack: string; meaning: string }>();
+/** The lock has one entry for a tenant's version, so the stacks must declare the tenant in the same way. */
+function refuseDifferentDeclarations(configs: readonly StackConfig[]): void {
+  const known = new Map<string, { stack: string; declaration: string }>();
   for (const { stack, tenants } of configs) {
-    for (const tenant of tenants) {
-      const release = `${tenant.name} ${String(tenant.tag)}`;
-      const meaning = meaningOf(tenant);
+    for (const { name, tag, repository, chart, prefix, images } of tenants) {
+      const release = `${name} ${String(tag)}`;
+      const declaration = JSON.stringify([repository, chart, prefix, images]);
       const other = known.get(release);
-      if (other !== undefined && other.meaning !== meaning) {
+      if (other !== undefined && other.declaration !== declaration) {
         throw new InputError(
-          `The stacks ${other.stack} and ${stack} both run ${release}, but declare another repository, chart, prefix or image for it. ` +
-            "Give the tenant another name in one of the two.",
+          `The stacks ${other.stack} and ${stack} both run ${release}, but with different repositories, charts, prefixes ` +
+            "or images. Rename the tenant in one of them.",
         );
       }
-      known.set(release, { stack, meaning });
+      known.set(release, { stack, declaration });
     }
   }
 }
 
-function meaningOf({ repository, chart, prefix, images }: Tenant): string {
-  return JSON.stringify([repository, chart, prefix, images]);
-}
-
-function describeAdded(before: Lock, tenant: string, { version, commit, chartDigest, images }: Evidence): string {
-  const verb = before.releases.get(tenant)?.has(version) === true ? "replaced" : "added";
+function describeEvidence(verb: string, tenant: string, evidence: Evidence): string {
+  const { version, commit, chartDigest, images } = evidence;
   const facts = [
     ...(commit === undefined ? [] : [`commit ${commit}`]),
     ...(chartDigest === undefined ? [] : [`chart ${chartDigest}`]),

@@ -75,7 +75,7 @@ export async function plan(options: PlanOptions, session: Session): Promise<Exit
   terminal.done();
   if (options.json === true) terminal.printJson({ stacks });
   else terminal.print(describePlan(stacks, terminal.colors));
-  if (messages.length > 0 && options.json !== true) terminal.tell(messages.map(printable).join("\n"));
+  if (messages.length > 0 && options.json !== true) terminal.log(messages.map(printable).join("\n"));
   const isBlocked = stacks.some(({ tenants }) => tenants.some(({ valid }) => valid === false));
   return isBlocked ? exitCode.blocked : exitCode.fine;
 }

@@ -1,85 +1,83 @@
-import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
-import { once } from "node:events";
-import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
+import { execa, type Options } from "execa";
 import { exitCode } from "./exit-code";
 import { InputError } from "./input-error";
-import { keepEngine } from "./running-engine";
+import { PulumiError } from "./pulumi-error";
+import { waitForEngine } from "./running-engine";
 
-/** A run of `pulumi` that failed. Its message holds all that the engine said. */
-export class PulumiError extends Error {
-  override readonly name = "PulumiError";
-}
-
-/** The engine that `authority` runs: `$PULUMI`, or `pulumi` on `PATH`. */
+/** The engine to run: `$PULUMI`, or `pulumi` on `PATH`. */
 export function pulumiProgram(): string {
-  const { PULUMI: declared = "" } = process.env;
-  return declared === "" ? "pulumi" : declared;
+  const { PULUMI: configured = "" } = process.env;
+  return configured === "" ? "pulumi" : configured;
 }
 
 /**
- * Runs `pulumi` at this terminal.
+ * Runs `pulumi` in this terminal.
  *
- * @param environment further variables
+ * @param environment additional variables
  * @returns its exit code
- * @throws InputError where there is no such program, or the command line is too long
+ * @throws InputError if the program is not found, or the command line is too long
  */
 export async function showPulumi(
   root: string,
   parameters: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<number> {
-  return ended(start(parameters, { cwd: root, env: { ...process.env, ...environment }, stdio: "inherit" }));
+  return (await runPulumi(parameters, { cwd: root, env: environment, stdio: "inherit" })).code;
 }
 
 /**
- * Runs `pulumi` unseen, without colours and questions.
+ * Runs `pulumi` in the background, without colours and prompts.
  *
- * @param input what it reads
- * @returns what it printed
- * @throws PulumiError where it fails
- * @throws InputError where there is no such program, or the command line is too long
+ * @param input the standard input
+ * @returns the standard output
+ * @throws PulumiError if it fails
+ * @throws InputError if the program is not found, or the command line is too long
  */
 export async function askPulumi(root: string, parameters: readonly string[], input = ""): Promise<string> {
-  const child = start([...parameters, "--non-interactive", "--color", "never"], {
+  const { code, stdout, stderr } = await runPulumi([...parameters, "--non-interactive", "--color", "never"], {
     cwd: root,
-    // Where a pipeline sets it, it means `--yes`, which not every command takes; those that need it say so themselves.
-    env: { ...process.env, PULUMI_SKIP_CONFIRMATIONS: "false" },
-    stdio: "pipe",
+    // In a pipeline it may be true, which implies `--yes`. Not every command allows that; those that need it pass it.
+    env: { PULUMI_SKIP_CONFIRMATIONS: "false" },
+    input,
   });
-  // Where it ends without having read everything, its exit code says why.
-  child.stdin?.on("error", () => undefined);
-  child.stdin?.end(input);
-  const [code, stdout, stderr] = await Promise.all([ended(child), said(child.stdout), said(child.stderr)]);
   if (code === 0) return stdout;
-  throw new PulumiError(`\`pulumi ${parameters.slice(0, 2).join(" ")}\` failed:\n${stderr}${stdout}`.trimEnd());
+  const output = [stderr, stdout].filter((text) => text !== "");
+  throw new PulumiError([`\`pulumi ${parameters.slice(0, 2).join(" ")}\` failed:`, ...output].join("\n"));
 }
 
-function start(parameters: readonly string[], options: SpawnOptions): ChildProcess {
-  try {
-    const child = spawn(pulumiProgram(), parameters, options);
-    keepEngine(child);
-    return child;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "E2BIG") throw error;
+async function runPulumi(
+  parameters: readonly string[],
+  options: Options,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const program = pulumiProgram();
+  const result = await waitForEngine(
+    execa(program, parameters, {
+      ...options,
+      reject: false,
+      // The state of a large stack is larger than execa's default limit.
+      maxBuffer: Infinity,
+      // Only signals to this process end the engine, and never by force: it may need minutes to save the state.
+      cleanup: false,
+      forceKillAfterDelay: false,
+    }),
+  );
+  if (result.code === "E2BIG") {
     throw new InputError(
-      `\`pulumi ${parameters[0] ?? ""}\` was not started: this machine takes no command line of ${parameters.length} ` +
-        "parameters. Each object of a held tenant is one of them. See above what holds so many tenants, and fix that " +
-        "first; where they have to stay held, split the stack in several ones with fewer tenants each.",
+      `Cannot start \`pulumi ${parameters[0] ?? ""}\`: this machine does not allow a command line of ` +
+        `${parameters.length} parameters. Each object of a skipped tenant adds two. Fix the tenants that are reported ` +
+        "above, or split the stack into several stacks with fewer tenants.",
     );
   }
-}
-
-async function ended(child: ChildProcess): Promise<number> {
-  try {
-    const [code] = (await once(child, "close")) as [number | null];
-    return code ?? exitCode.internal;
-  } catch (error) {
-    const { message } = error as Error;
-    throw new InputError(`\`${pulumiProgram()}\` does not run: ${message}. Install the Pulumi CLI.`);
+  if (result.exitCode === undefined && result.signal === undefined) {
+    throw new InputError(`Cannot run \`${program}\`: ${result.originalMessage ?? ""}. Install the Pulumi CLI.`);
   }
+  return {
+    code: result.exitCode ?? exitCode.internal,
+    stdout: textOf(result.stdout),
+    stderr: textOf(result.stderr),
+  };
 }
 
-async function said(stream: Readable | null): Promise<string> {
-  return stream === null ? "" : text(stream);
+function textOf(output: unknown): string {
+  return typeof output === "string" ? output : "";
 }

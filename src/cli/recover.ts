@@ -2,8 +2,18 @@ import type { StackConfig } from "../config/stack-config";
 import { readStackConfig } from "../config/read-stack-config";
 import { type ExportedState, exportState, importState, type StateResource } from "./engine-state";
 import { type ExitCode, exitCode } from "./exit-code";
-import { asIfMade, interrupted, type Recovered, recoveredIn, settled, wasInterrupted } from "./interrupted";
-import { askPulumi, PulumiError } from "./pulumi-command";
+import {
+  completeRecovery,
+  interruptedObjects,
+  isCurrent,
+  markAsCreated,
+  type Recovery,
+  recoveryOf,
+  resourcesOf,
+  wasInterrupted,
+} from "./interrupted";
+import { askPulumi } from "./pulumi-command";
+import { PulumiError } from "./pulumi-error";
 import type { Session } from "./session";
 import type { Terminal } from "./terminal";
 
@@ -12,57 +22,55 @@ export interface RecoverOptions {
   readonly stack: string;
 }
 
-/** Takes over what an interrupted `up` has made in the cluster and has not written into the state. */
+/** Adds to the state the objects that an interrupted `up` created in the cluster but did not record. */
 export async function recover({ stack }: RecoverOptions, session: Session): Promise<ExitCode> {
-  const recovered = await takeOver(readStackConfig({ root: session.root, stack }), session.terminal);
+  const recovery = await recoverObjects(readStackConfig({ root: session.root, stack }), session.terminal);
   session.terminal.print(
-    recovered === undefined
-      ? `${stack}: no \`up\` was interrupted while it made an object.`
-      : describeRecovered(recovered),
+    recovery === undefined ? `${stack}: nothing to recover, no \`up\` was interrupted.` : describeRecovery(recovery),
   );
-  return recovered === undefined || recovered.foreign.length === 0 ? exitCode.fine : exitCode.blocked;
+  return recovery === undefined || recovery.foreign.length === 0 ? exitCode.fine : exitCode.blocked;
 }
 
 /**
- * Looks for every object that an `up` was making when it was interrupted, and writes those that are in the cluster into
- * the state. The engine itself would only drop them from its list, and would fail at the next `up`, since they exist.
+ * Finds out which objects an interrupted `up` created, and adds them to the state. The engine would only forget them, and
+ * its next `up` would fail because they exist.
  *
- * It may end anywhere: from the first import on each object is marked in the state, and the mark is there until it is
- * known what became of the object, so that the next run goes on.
+ * It may be interrupted at any point: the objects stay marked in the state until it completes, so the next run continues.
  *
- * @returns `undefined` where no `up` was interrupted while it made anything
- * @throws PulumiError where the stack is locked, or the cluster does not answer
+ * @returns `undefined` if no `up` was interrupted while it created an object
+ * @throws PulumiError if the stack is locked, or the cluster does not answer
  */
-export async function takeOver(
+export async function recoverObjects(
   { root, stack, delivery }: StackConfig,
   terminal: Terminal,
-): Promise<Recovered | undefined> {
+): Promise<Recovery | undefined> {
   const first = await exportState(root, stack);
   if (!wasInterrupted(first)) return undefined;
-  terminal.tell(`An \`up\` of ${stack} was interrupted while it made objects; finding out what became of them`);
-  // An `up` that is still running has such objects too. It holds the lock, at which this ends.
-  await refresh(root, stack, rootOf(first));
+  terminal.log(`An \`up\` of ${stack} was interrupted; looking for the objects that it was creating`);
+  // A running `up` has pending objects too. It holds the lock, so this refresh fails.
+  await refresh(root, stack, resourcesOfStack(first));
   const before = await exportState(root, stack);
-  // A file that is there already is written again, whoever wrote it.
-  const sought = delivery.kind === "cluster" ? interrupted(before) : [];
-  await lookInto(root, stack, knownIn(before, sought), "--preview-only");
-  await importState(root, stack, asIfMade(before, sought));
-  await lookInto(root, stack, sought);
+  // With rendered manifests, the next `up` overwrites a file that exists.
+  const objects = delivery.kind === "cluster" ? interruptedObjects(before) : [];
+  await readCluster(root, stack, oneKnownObject(before, objects), "--preview-only");
+  await importState(root, stack, markAsCreated(before, objects));
+  await readCluster(root, stack, objects);
   const after = await exportState(root, stack);
-  const recovered = recoveredIn(after, sought);
-  if (sought.length > 0) await importState(root, stack, settled(after, recovered));
-  return recovered;
+  const recovery = recoveryOf(after, objects);
+  if (objects.length > 0) await importState(root, stack, completeRecovery(after, recovery));
+  return recovery;
 }
 
 /** One line for each object. */
-export function describeRecovered({ taken, unmade, foreign }: Recovered): string {
-  return [
-    "An `up` was interrupted. Of what it was making,",
-    ...taken.map((resource) => `  ${title(resource)} is there; it is taken over`),
-    ...unmade.map((resource) => `  ${title(resource)} is not there; the next \`up\` makes it`),
-    ...foreign.map((resource) => `  ${title(resource)} was made by somebody else, and is left as it is`),
-    ...(taken.length + unmade.length + foreign.length === 0 ? ["  everything is in the state already"] : []),
-  ].join("\n");
+export function describeRecovery({ recovered, missing, foreign }: Recovery): string {
+  const objects = [
+    ...recovered.map((resource) => `  ${title(resource)} exists; added to the state`),
+    ...missing.map((resource) => `  ${title(resource)} does not exist; the next \`up\` creates it`),
+    ...foreign.map((resource) => `  ${title(resource)} was created by someone else; left unchanged`),
+  ];
+  return ["Recovered from the interrupted `up`:", ...(objects.length > 0 ? objects : ["  the state is complete"])].join(
+    "\n",
+  );
 }
 
 function title({ type, id = "", inputs }: StateResource): string {
@@ -70,25 +78,22 @@ function title({ type, id = "", inputs }: StateResource): string {
   return `${type.slice(type.lastIndexOf(":") + 1)} ${namespace === undefined ? name : `${namespace}/${name}`}`;
 }
 
-/** The stack itself, which costs no look into the cluster. */
-function rootOf({ deployment }: ExportedState): readonly StateResource[] {
-  return (deployment.resources ?? []).filter(({ type }) => type === "pulumi:pulumi:Stack");
+/** The stack resource, which can be refreshed without the cluster. */
+function resourcesOfStack(state: ExportedState): readonly StateResource[] {
+  return resourcesOf(state).filter(({ type }) => type === "pulumi:pulumi:Stack");
 }
 
-/**
- * One object that is known to be there, by which the cluster is asked whether it answers at all: where it does not, the
- * state stays as it is.
- */
-function knownIn({ deployment }: ExportedState, sought: readonly StateResource[]): readonly StateResource[] {
-  if (sought.length === 0) return [];
-  return (deployment.resources ?? [])
-    .filter((known) => known.custom && known.type.startsWith("kubernetes:") && known.delete !== true)
-    .filter((known) => known.pendingReplacement !== true && !sought.includes(known))
+/** One object that exists, to test whether the cluster answers before the state is changed. */
+function oneKnownObject(state: ExportedState, objects: readonly StateResource[]): readonly StateResource[] {
+  if (objects.length === 0) return [];
+  return resourcesOf(state)
+    .filter((known) => known.custom && known.type.startsWith("kubernetes:") && isCurrent(known))
+    .filter((known) => !objects.includes(known))
     .slice(0, 1);
 }
 
-/** Reads these objects of the cluster again; with `--preview-only` the state stays as it is. */
-async function lookInto(
+/** Refreshes objects from the cluster. With `--preview-only` the state stays unchanged. */
+async function readCluster(
   root: string,
   stack: string,
   objects: readonly StateResource[],
@@ -100,12 +105,11 @@ async function lookInto(
   } catch (error) {
     if (!(error instanceof PulumiError)) throw error;
     throw new PulumiError(
-      `${error.message}\nNothing is lost: once that is fixed, run \`npx authority recover --stack ${stack}\` again.`,
+      `${error.message}\nNothing is lost. Fix this, then run \`npx authority recover --stack ${stack}\` again.`,
     );
   }
 }
 
-/** Reads these resources again. */
 async function refresh(
   root: string,
   stack: string,

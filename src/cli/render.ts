@@ -25,7 +25,7 @@ export async function render(options: RenderOptions, session: Session): Promise<
   const stack = await resolveStack(config, readLock(root), session.reader());
   const reasons = describeStackReasons(stack);
   if (reasons.length > 0) {
-    terminal.tell([...reasons.map(printable), "Nothing was written."].join("\n"));
+    terminal.log([...reasons.map(printable), "Nothing was written."].join("\n"));
     return exitCode.blocked;
   }
   const count = await folder.replace(renderedFiles(stack), (written) => {

@@ -17,49 +17,48 @@ import type { RenderedFile } from "../manifests/rendered-file";
 import { atExit } from "../release/at-exit";
 import { InputError } from "./input-error";
 
-/** The folders of a render, and the files in them, as the provider names them. */
+/** The subfolders and file names of a render, as the Kubernetes provider chooses them. */
 const renderedFolders: readonly string[] = ["0-crd", "1-manifest"];
 const renderedName = /^[^/]+-[^/]+-[^/]+-[^/]+\.yaml$/;
 
-/** After so many files the loop lets signals in. */
+/** How many files are written before signals are handled. */
 const filesAtOnce = 500;
 
-/** A folder of rendered manifests, which a render replaces as a whole. */
+/** A folder of rendered manifests. A render replaces it as a whole. */
 export class RenderedFolder {
   readonly #path: string;
 
   /**
-   * @param path absolute; it need not be there
-   * @throws InputError where something else than a former render is there: that would be lost
+   * @param path absolute; the folder need not exist
+   * @throws InputError if the path contains anything but a previous render, which would be lost
    */
   constructor(path: string) {
-    this.#path = existing(path);
-    refuseForeign(this.#path);
+    // Resolves a link, so that the link itself is not replaced.
+    this.#path = existsSync(path) ? realpathSync(path) : path;
+    refuseForeignFiles(this.#path);
   }
 
   /**
-   * Writes the files beside the folder, and then puts them in its place. Whatever happens before leaves the folder as
-   * it was.
+   * Writes the files into a temporary folder next to this one, then exchanges the two. If anything fails before that, the
+   * folder is unchanged.
    *
-   * @param onWritten told from time to time how many files there are
-   * @returns how many files there are
-   * @throws InputError where two objects have one file, or where the folder cannot be written
+   * @param onWritten called from time to time with the number of files
+   * @returns the number of files
+   * @throws InputError if two objects have the same file name, or the folder cannot be written
    */
   async replace(files: Iterable<RenderedFile>, onWritten: (count: number) => void): Promise<number> {
     const parent = dirname(this.#path);
-    const beside = orInputError(`${parent} cannot be written`, () => {
+    const temporary = orInputError(`Cannot write ${parent}`, () => {
       mkdirSync(parent, { recursive: true });
       return mkdtempSync(join(parent, `.${basename(this.#path)}.render-`));
     });
-    const remove = () => {
-      rmSync(beside, { recursive: true, force: true });
-    };
-    const forget = atExit(remove);
+    const remove = () => rmSync(temporary, { recursive: true, force: true });
+    const cancelRemoval = atExit(remove);
     try {
-      const fresh = join(beside, "new");
-      mkdirSync(fresh);
+      const next = join(temporary, "new");
+      mkdirSync(next);
       const folders = new Set<string>();
-      const isThere = existsSync(this.#path);
+      const exists = existsSync(this.#path);
       let count = 0;
       for (const file of files) {
         if (count % filesAtOnce === 0) {
@@ -67,58 +66,49 @@ export class RenderedFolder {
           await setImmediate();
         }
         const folder = dirname(file.path);
-        if (!folders.has(folder)) mkdirSync(join(fresh, folder));
+        if (!folders.has(folder)) mkdirSync(join(next, folder));
         folders.add(folder);
-        if (!isThere || !linkUnchanged(this.#path, fresh, file)) writeNew(fresh, file);
+        if (!exists || !linkUnchanged(this.#path, next, file)) writeFile(next, file);
         count += 1;
       }
-      // Somebody may have put a file there in the meantime.
-      refuseForeign(this.#path);
-      this.#exchange(fresh, join(beside, "old"));
+      // Checked again, because someone may have added a file meanwhile.
+      refuseForeignFiles(this.#path);
+      this.#exchange(next, join(temporary, "old"));
       return count;
     } finally {
       remove();
-      forget();
+      cancelRemoval();
     }
   }
 
-  #exchange(fresh: string, old: string): void {
-    const isThere = lstatSync(this.#path, { throwIfNoEntry: false }) !== undefined;
-    orInputError(`${this.#path} cannot be replaced`, () => {
-      if (isThere) renameSync(this.#path, old);
+  #exchange(next: string, old: string): void {
+    const exists = existsSync(this.#path);
+    orInputError(`Cannot replace ${this.#path}`, () => {
+      if (exists) renameSync(this.#path, old);
       try {
-        renameSync(fresh, this.#path);
+        renameSync(next, this.#path);
       } catch (error) {
-        if (isThere) renameSync(old, this.#path);
+        if (exists) renameSync(old, this.#path);
         throw error;
       }
     });
   }
 }
 
-/** Where a link leads to, so that the link stays. */
-function existing(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
-function refuseForeign(path: string): void {
+function refuseForeignFiles(path: string): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
-  if (!stat.isDirectory()) throw new InputError(`${path} is no folder; expected a folder, or nothing.`);
-  const foreign = orInputError(`${path} cannot be read`, () => foreignEntries(path));
+  if (!stat.isDirectory()) throw new InputError(`${path} is not a folder. Name another folder with \`--out\`.`);
+  const foreign = orInputError(`Cannot read ${path}`, () => foreignFiles(path));
   if (foreign.length === 0) return;
   const more = foreign.length > 3 ? ` and ${foreign.length - 3} more` : "";
   throw new InputError(
-    `${path} holds what no render wrote: ${foreign.slice(0, 3).join(", ")}${more}. ` +
-      "A render replaces the folder as a whole; move these away, or name another folder with `--out`.",
+    `${path} contains files that were not rendered: ${foreign.slice(0, 3).join(", ")}${more}. ` +
+      "A render replaces the whole folder. Move these files, or name another folder with `--out`.",
   );
 }
 
-function foreignEntries(path: string): string[] {
+function foreignFiles(path: string): string[] {
   return readdirSync(path, { withFileTypes: true }).flatMap((folder) => {
     if (!folder.isDirectory() || !renderedFolders.includes(folder.name)) return [folder.name];
     return readdirSync(join(path, folder.name), { withFileTypes: true })
@@ -128,37 +118,37 @@ function foreignEntries(path: string): string[] {
 }
 
 /**
- * Takes a file that is as it was over from the former render: a file system makes a link several times faster than a
- * file. Nothing is ever written through it, and where there can be no link the file is written.
+ * Links an unchanged file from the previous render, which is several times faster than writing it. Files are never
+ * modified in place, so a link is safe. Without support for links, the file is written.
  */
-function linkUnchanged(former: string, folder: string, { path, content }: RenderedFile): boolean {
+function linkUnchanged(previous: string, next: string, { path, content }: RenderedFile): boolean {
   try {
-    if (readFileSync(join(former, path), "utf8") !== content) return false;
-    linkSync(join(former, path), join(folder, path));
+    if (readFileSync(join(previous, path), "utf8") !== content) return false;
+    linkSync(join(previous, path), join(next, path));
     return true;
   } catch {
     return false;
   }
 }
 
-function writeNew(folder: string, { path, content }: RenderedFile): void {
-  try {
-    writeFileSync(join(folder, path), content, { flag: "wx" });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") {
-      throw new InputError(`Two objects would be written into ${path}; rename one of the two tenants or namespaces.`);
+function writeFile(folder: string, { path, content }: RenderedFile): void {
+  orInputError(`Cannot write ${path}`, () => {
+    try {
+      writeFileSync(join(folder, path), content, { flag: "wx" });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      throw new InputError(`Two objects have the same file name ${path}. Rename one of the tenants or namespaces.`);
     }
-    throw code === undefined ? error : new InputError(`${path} cannot be written: ${code}.`);
-  }
+  });
 }
 
-function orInputError<Result>(fault: string, run: () => Result): Result {
+/** Turns errors of the file system into errors of the command line. */
+function orInputError<Result>(problem: string, run: () => Result): Result {
   try {
     return run();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    throw new InputError(`${fault}: ${code}.`);
+    throw new InputError(`${problem}: ${code}.`);
   }
 }

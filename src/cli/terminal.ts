@@ -1,8 +1,8 @@
 import type { Writable } from "node:stream";
 import { createColors } from "picocolors";
 
-/** The world as a command line sees it: `process`, or what a test gives in its place. */
-export interface Surroundings {
+/** The parts of `process` that a command line uses. Tests pass their own. */
+export interface ProcessContext {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -12,27 +12,28 @@ export interface Surroundings {
 /** A stream that may be a terminal. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** The colours of one stream; where it takes none, each gives the text as it is. */
+/** Functions that colour text for one stream, or return it unchanged if the stream takes no colours. */
 export type Colors = ReturnType<typeof createColors>;
 
-/** Where a verb's result and its messages go: the result to stdout, all else to stderr. */
+/** Writes a verb's result to stdout, and messages and progress to stderr. */
 export class Terminal {
   /** For the result. */
   readonly colors: Colors;
   /** For messages. */
   readonly messageColors: Colors;
+  /** The progress line that is shown now. */
   #progress = "";
 
-  constructor(private readonly surroundings: Surroundings) {
-    const { stdout, stderr, env } = surroundings;
+  constructor(private readonly context: ProcessContext) {
+    const { stdout, stderr, env } = context;
     this.colors = createColors(takesColors(stdout, env));
     this.messageColors = createColors(takesColors(stderr, env));
   }
 
-  /** Prints the result, or a part of it. */
+  /** Prints the result or a part of it. */
   print(text: string): void {
-    this.#clearProgress();
-    this.surroundings.stdout.write(`${text}\n`);
+    this.done();
+    this.context.stdout.write(`${text}\n`);
   }
 
   /** Prints the result as JSON. */
@@ -41,54 +42,49 @@ export class Terminal {
   }
 
   /** Prints a message. */
-  tell(text: string): void {
-    this.#clearProgress();
-    this.surroundings.stderr.write(`${text}\n`);
+  log(text: string): void {
+    this.done();
+    this.context.stderr.write(`${text}\n`);
   }
 
-  /** Tells what is being done: a line of its own, or, where a person is watching, one line that changes. */
+  /** Shows the current step: in the progress line of an interactive terminal, otherwise as a message. */
   step(text: string): void {
-    if (this.#isWatched) this.#rewrite(text);
-    else this.tell(text);
+    if (this.#isInteractive) this.#showProgress(text);
+    else this.log(text);
   }
 
-  /** Tells how far the work is, where a person is watching; otherwise each of these would be a line. */
+  /** Shows how far the work is, in the progress line of an interactive terminal only. */
   count(text: string): void {
-    if (this.#isWatched) this.#rewrite(text);
+    if (this.#isInteractive) this.#showProgress(text);
   }
 
-  /** Takes away the line that says what is being done. */
+  /** Removes the progress line. */
   done(): void {
-    this.#clearProgress();
+    if (this.#progress === "") return;
+    this.context.stderr.write("\r\u001b[2K");
+    this.#progress = "";
   }
 
-  get #isWatched(): boolean {
-    return this.surroundings.stderr.isTTY === true && this.surroundings.env.TERM !== "dumb";
+  get #isInteractive(): boolean {
+    return this.context.stderr.isTTY === true && this.context.env.TERM !== "dumb";
   }
 
-  #rewrite(text: string): void {
-    const { stderr } = this.surroundings;
+  #showProgress(text: string): void {
+    const { stderr } = this.context;
     const line = printable(text).slice(0, (stderr.columns ?? 80) - 1);
     if (line === this.#progress) return;
     stderr.write(`\r\u001b[2K${this.messageColors.dim(line)}`);
     this.#progress = line;
   }
-
-  #clearProgress(): void {
-    if (this.#progress === "") return;
-    this.surroundings.stderr.write("\r\u001b[2K");
-    this.#progress = "";
-  }
 }
 
-/** The text's lines, each of them printable. */
+/** Escapes control characters in each line of the text. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }
 
 /**
- * The text without control characters: a Chart.yaml or a Git host says whatever it likes, and none of it may steer the
- * terminal.
+ * Escapes control characters, so that text from a Chart.yaml or a Git host cannot control the terminal.
  */
 export function printable(text: string): string {
   return text.replace(
@@ -98,10 +94,10 @@ export function printable(text: string): string {
 }
 
 /**
- * Whether a stream takes colours: a terminal does, unless `NO_COLOR` says no (https://no-color.org: any value but the
- * empty one). A log of CI does not, whatever `picocolors` thinks of it by itself.
+ * Whether a stream takes colours. A terminal does, unless `NO_COLOR` is set and not empty (https://no-color.org). A CI
+ * log does not, although `picocolors` would colour it.
  */
-export function takesColors(stream: Pick<OutputStream, "isTTY">, env: Surroundings["env"]): boolean {
+export function takesColors(stream: Pick<OutputStream, "isTTY">, env: ProcessContext["env"]): boolean {
   if ((env.NO_COLOR ?? "") !== "") return false;
   if ((env.FORCE_COLOR ?? "") !== "") return env.FORCE_COLOR !== "0";
   return stream.isTTY === true && env.TERM !== "dumb";

@@ -7,7 +7,7 @@ import { type ExitCode, exitCode } from "./exit-code";
 import { skip, outlook } from "./skip";
 import { InputError } from "./input-error";
 import { showPulumi } from "./pulumi-command";
-import { describeRecovered, takeOver } from "./recover";
+import { describeRecovery, recoverObjects } from "./recover";
 import type { Session } from "./session";
 
 /** Options of `authority up`. */
@@ -31,19 +31,19 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
   const config = readStackConfig({ root, stack });
   const checked = await checkStack(config, readLock(root), session.reader());
   terminal.done();
-  for (const line of describeStack(checked, terminal.messageColors)) terminal.tell(line);
+  for (const line of describeStack(checked, terminal.messageColors)) terminal.log(line);
   const names = skippedOf(checked);
   if (names === undefined) return exitCode.blocked;
   if (names.length > 0) {
-    terminal.tell(
+    terminal.log(
       `skipped: ${names.join(", ")}; deploying ${config.tenants.length - names.length} of ${config.tenants.length} tenants. ` +
         "The objects of skipped tenants stay as they are; run this again when the problems above are fixed.",
     );
   }
-  const recovered = await takeOver(config, terminal);
-  if (recovered !== undefined) terminal.tell(describeRecovered(recovered));
+  const recovery = await recoverObjects(config, terminal);
+  if (recovery !== undefined) terminal.log(describeRecovery(recovery));
   const skipped = await skip(config, names);
-  for (const line of outlook(config, skipped)) terminal.tell(line);
+  for (const line of outlook(config, skipped)) terminal.log(line);
   const code = await showPulumi(
     root,
     [
@@ -54,7 +54,7 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
     names.length === 0 ? {} : { [skippedVariable]: skippedText(stack, skipped.tenants) },
   );
   if (code !== 0) {
-    terminal.tell("`pulumi up` failed. docs/recovery.md explains its messages and what to do.");
+    terminal.log("`pulumi up` failed. docs/recovery.md explains its messages and what to do.");
     return exitCode.internal;
   }
   return names.length === 0 ? exitCode.fine : exitCode.blocked;

@@ -1,11 +1,12 @@
 import { lockFile, readLock } from "../release/lock";
 import { verifyLock } from "../release/verify";
+import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { readStacks } from "./project";
 import type { Session } from "./session";
 import { printable } from "./terminal";
 
-/** Reads everything that the lock holds again, and tells what has changed since. */
+/** Compares everything in the lock with Git and the registry, and reports changes. */
 export async function verify(_options: unknown, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
   const tenants = readStacks(root, undefined).flatMap((config) => config.tenants);
@@ -16,8 +17,8 @@ export async function verify(_options: unknown, session: Session): Promise<ExitC
     ...changes.map((change) => `${red("changed")} ${printable(`${tenant} ${version}: ${change}`)}`),
     ...unread.map((reason) => `${yellow("not verified")} ${printable(`${tenant} ${version}: ${reason}`)}`),
   ]);
-  const sound = verified.filter(({ changes, unread }) => changes.length === 0 && unread.length === 0).length;
-  const total = `${verified.length} ${verified.length === 1 ? "release" : "releases"}`;
-  terminal.print([...lines, `${sound} of ${total} in ${lockFile} are as they were locked.`].join("\n"));
-  return sound === verified.length ? exitCode.fine : exitCode.blocked;
+  const unchanged = verified.filter(({ changes, unread }) => changes.length === 0 && unread.length === 0).length;
+  lines.push(`${unchanged} of ${countOf(verified.length, "release")} in ${lockFile} unchanged.`);
+  terminal.print(lines.join("\n"));
+  return unchanged === verified.length ? exitCode.fine : exitCode.blocked;
 }

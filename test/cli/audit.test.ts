@@ -34,7 +34,7 @@ describe("authority audit", () => {
     return { code, result: JSON.parse(stdout) as Audit };
   }
 
-  it("gives the JSON that its documentation promises", async () => {
+  it("prints the documented JSON", async () => {
     await repositoryOf([
       { files: chartAt("1.0.0"), lightweight: ["v1.0.0"] },
       { files: chartAt("1.1.0", "1.0.0"), annotated: ["v1.1.0"] },
@@ -76,7 +76,7 @@ describe("authority audit", () => {
     assert.match(process.stderr, /^reading the tags of /);
   });
 
-  it("ends with 0 where every tag keeps the promise", async () => {
+  it("exits with 0 if every tag keeps the promise", async () => {
     await repositoryOf([{ files: chartAt("1.0.0"), lightweight: ["1.0.0"] }]);
     const { code, stdout } = await authority(["audit", "-r", "app.git", "-c", "./charts/app"], { cwd: directory() });
     assert.equal(code, 0);
@@ -86,13 +86,13 @@ describe("authority audit", () => {
         ["TAG", "VERSION", "CHART", "APPVERSION", "PROMISE", "WHY"],
         ["1.0.0", "1.0.0", "1.0.0", "1.0.0", "kept"],
         [""],
-        ["1 of 1 tag keep the promise."],
+        ["1 of 1 tag keeps the promise."],
         [""],
       ],
     );
   });
 
-  it("says which prefixes would make more tags keep the promise", async () => {
+  it("suggests prefixes under which more tags keep the promise", async () => {
     await repositoryOf([
       { files: chartAt("1.0.0"), lightweight: ["v1.0.0"] },
       { files: chartAt("1.1.0"), lightweight: ["v1.1.0"] },
@@ -105,7 +105,7 @@ describe("authority audit", () => {
     );
   });
 
-  it("judges the branch only where that is asked for", async () => {
+  it("judges the branch only with --released-from", async () => {
     await repositoryOf([
       { files: chartAt("1.0.0"), lightweight: ["1.0.0"] },
       { files: chartAt("1.0.1"), branch: "side", from: "refs/tags/1.0.0", lightweight: ["1.0.1"] },
@@ -118,14 +118,14 @@ describe("authority audit", () => {
     assert.equal((await audited(...args, "--released-from", "master", "side")).code, 0);
   });
 
-  it("lets no Chart.yaml steer the terminal", async () => {
+  it("escapes control characters of a Chart.yaml", async () => {
     await repositoryOf([{ files: chartAt("1.0.0", "\\e[31mred\\nforged"), lightweight: ["1.0.0"] }]);
     const { stdout } = await authority(["audit", "-r", "app.git", "-c", "charts/app"], { cwd: directory() });
     assert.ok(!stdout.includes("\u001b"), stdout);
     assert.doesNotMatch(stdout, /^forged/m);
   });
 
-  it("says so where nothing could be judged: no repository, no version, no chart", async () => {
+  it("reports if nothing can be judged: no repository, no version, no chart", async () => {
     await repositoryOf([{ files: chartAt("1.0.0"), lightweight: ["1.0.0"] }]);
     const run = (...args: string[]) => authority(["audit", ...args], { cwd: directory() });
     const missing = await run("-r", "gone.git", "-c", "charts/app");
@@ -136,18 +136,18 @@ describe("authority audit", () => {
     assert.ok(!secret.stderr.includes("hunter2"), secret.stderr);
     const chart = await run("-r", "app.git", "-c", "chart/app");
     assert.equal(chart.code, 2);
-    assert.match(chart.stderr, /At none of the 1 tags of app\.git is there a chart at chart\/app that can be read/);
+    assert.match(chart.stderr, /No readable chart found at chart\/app in app\.git, at any of 1 tag\./);
     const outside = await run("-r", "app.git", "-c", "../app");
     assert.equal(outside.code, 2);
     assert.match(outside.stderr, /"\.\.\/app" must be inside the repository/);
     await makeRepository(join(directory(), "bare.git"), [{ files: chartAt("1.0.0"), lightweight: ["latest"] }]);
     const untagged = await run("-r", "bare.git", "-c", "charts/app", "--json");
     assert.equal(untagged.code, 2);
-    assert.match(untagged.stderr, /bare\.git has no Git tag that is a version/);
+    assert.match(untagged.stderr, /bare\.git has no Git tag that is a SemVer version/);
     assert.deepEqual((JSON.parse(untagged.stdout) as Audit).tags, []);
   });
 
-  it("asks the server that a URL names, whatever folder lies here", async () => {
+  it("reads a URL from its server, even if a folder has the same name", async () => {
     await repositoryOf([{ files: chartAt("1.0.0"), lightweight: ["1.0.0"] }]);
     const server = await serveGit({ root: directory() });
     try {
@@ -164,7 +164,7 @@ describe("authority audit", () => {
     }
   });
 
-  it("reads prefixes, each place once", () => {
+  it("parses prefixes, each at most once", () => {
     assert.deepEqual(parsePrefix(""), { git: "", chart: "", image: "" });
     assert.deepEqual(parsePrefix("git=v,chart=,image=v"), { git: "v", chart: "", image: "v" });
     assert.deepEqual(parsePrefix("image=rel-"), { git: "", chart: "", image: "rel-" });

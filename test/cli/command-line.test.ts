@@ -16,12 +16,12 @@ const colored = /\u001b\[/;
 describe("the command line of authority", () => {
   const directory = temporaryDirectory();
 
-  it("has a help that names every verb and every exit code", async () => {
+  it("has a help with every verb and every exit code", async () => {
     const { code, stdout, stderr } = await authority(["--help"]);
     assert.equal(code, 0);
     assert.equal(stderr, "");
     for (const verb of verbs) assert.match(stdout, new RegExp(`^  ${verb} `, "m"));
-    assert.match(stdout, /Exit codes: 0 fine, 1 internal, 2 bad input, 3 /);
+    assert.match(stdout, /Exit codes: 0 success, 1 internal error, 2 invalid input, 3 /);
   });
 
   for (const verb of verbs) {
@@ -33,7 +33,7 @@ describe("the command line of authority", () => {
     });
   }
 
-  it("prints its help as a message where no verb is named", async () => {
+  it("prints its help to stderr if there is no verb", async () => {
     const { code, stdout, stderr } = await authority([]);
     assert.equal(code, 2);
     assert.equal(stdout, "");
@@ -49,12 +49,12 @@ describe("the command line of authority", () => {
     ["an unknown verb", ["chek"], /unknown command 'chek'\n\(Did you mean check\?\)/],
     ["an unknown option", ["plan", "--jsn"], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
     ["a missing option", ["audit", "--chart", "x"], /required option '-r, --repository <url>' not specified/],
-    ["an option without its value", ["plan", "--stack"], /option '-s, --stack <stack>' argument missing/],
-    ["an argument too many", ["plan", "prod"], /too many arguments/],
-    ["a folder that is not there", ["-C", "gone", "plan"], /There is no folder .*gone, which `--cwd` names/],
-    ["a stack that is not there", ["plan", "--stack", "prd"], /no stack "prd".*Did you mean `prod`\?/],
+    ["an option without a value", ["plan", "--stack"], /option '-s, --stack <stack>' argument missing/],
+    ["too many arguments", ["plan", "prod"], /too many arguments/],
+    ["a missing folder", ["-C", "gone", "plan"], /The folder .*gone of `--cwd` does not exist/],
+    ["an unknown stack", ["plan", "--stack", "prd"], /no stack "prd".*Did you mean `prod`\?/],
     [
-      "another stack behind `--`",
+      "another stack after `--`",
       ["up", "--stack", "prod", "--", "--stack=dev"],
       /`--stack=dev` after `--` would deploy another stack.*Name the stack before it/,
     ],
@@ -63,10 +63,11 @@ describe("the command line of authority", () => {
       ["up", "--stack", "prod", "--", "--yes", "-C", "x"],
       /`-C` after `--` would deploy another stack/,
     ],
-    ["a render without a stack", ["render", "--out", "x"], /works on one stack.*There are: dev, prod\./],
+    ["another folder after `--`", ["up", "--stack", "prod", "--", "--yes", "-C", "x"], /`-C` stands behind `--`/],
+    ["a render without a stack", ["render", "--out", "x"], /needs a stack; name one with `--stack`: dev, prod\./],
   ];
   for (const [title, args, expected] of mistakes) {
-    it(`says what is wrong with ${title}`, async () => {
+    it(`reports ${title}`, async () => {
       const { code, stdout, stderr } = await authority(args);
       assert.equal(code, 2);
       assert.equal(stdout, "");
@@ -75,50 +76,50 @@ describe("the command line of authority", () => {
     });
   }
 
-  it("says so where there is no project", async () => {
+  it("reports a missing project", async () => {
     const { code, stderr } = await authority(["check"], { cwd: directory() });
     assert.equal(code, 2);
-    assert.match(stderr, /^error: There is no Pulumi\.yaml in .*, nor in any folder above it\./);
+    assert.match(stderr, /^error: No Pulumi\.yaml found in .* or a folder above it\./);
   });
 
   for (const verb of ["check", "plan", "lock", "verify"]) {
-    it(`says so where there is no stack to ${verb}`, async () => {
+    it(`reports a project without stacks: ${verb}`, async () => {
       writeFileSync(join(directory(), "Pulumi.yaml"), "name: shared-authority\nruntime: nodejs\n");
       const { code, stdout, stderr } = await authority([verb], { cwd: directory() });
       assert.equal(code, 2);
       assert.equal(stdout, "");
-      assert.equal(stderr, `error: There is no stack in ${directory()}; expected a file \`Pulumi.<stack>.yaml\`.\n`);
+      assert.equal(stderr, `error: No stack found in ${directory()}; expected a file \`Pulumi.<stack>.yaml\`.\n`);
     });
   }
 
-  it("finds the project from a folder in it, and from the one that --cwd names", async () => {
+  it("finds the project from a folder in it, and with --cwd", async () => {
     const inside = await authority(["plan", "--offline"], { cwd: join(projectRoot, "test", "cli") });
     const named = await authority(["plan", "--offline", "--cwd", projectRoot], { cwd: directory() });
     assert.equal(inside.code, 0);
     assert.deepEqual(named, inside);
   });
 
-  it("tells its own faults in one line, and where they are with DEBUG", async () => {
-    const surroundings = (env: Record<string, string>) => {
-      const told: string[] = [];
-      const stderr = { write: (line: string) => told.push(line) } as unknown as NodeJS.WriteStream;
+  it("reports an internal error in one line, and with a stack trace if DEBUG is set", async () => {
+    const contextWith = (env: Record<string, string>) => {
+      const messages: string[] = [];
+      const stderr = { write: (line: string) => messages.push(line) } as unknown as NodeJS.WriteStream;
       const cwd = () => {
         throw new TypeError("out of order");
       };
-      return { told, given: { stdout: stderr, stderr, env, cwd } };
+      return { messages, context: { stdout: stderr, stderr, env, cwd } };
     };
-    const plain = surroundings({});
-    assert.equal(await main(["plan"], plain.given), 1);
-    assert.deepEqual(plain.told, [
+    const plain = contextWith({});
+    assert.equal(await main(["plan"], plain.context), 1);
+    assert.deepEqual(plain.messages, [
       "internal error: out of order\n",
-      "This is a bug of `authority`. Please report it with the command line and the output of `DEBUG=1`.\n",
+      "This is a bug in `authority`. Please report it with the command line and the output of `DEBUG=1`.\n",
     ]);
-    const debugged = surroundings({ DEBUG: "1" });
-    assert.equal(await main(["plan"], debugged.given), 1);
-    assert.match(debugged.told.join(""), /TypeError: out of order\n +at /);
+    const debugged = contextWith({ DEBUG: "1" });
+    assert.equal(await main(["plan"], debugged.context), 1);
+    assert.match(debugged.messages.join(""), /TypeError: out of order\n +at /);
   });
 
-  it("takes colours from a terminal, and NO_COLOR takes them away", async () => {
+  it("uses colours in a terminal, unless NO_COLOR is set", async () => {
     const plan = ["plan", "--offline"];
     assert.match((await authority(plan, { isTTY: true })).stdout, colored);
     assert.doesNotMatch((await authority(plan, { isTTY: true, env: { NO_COLOR: "1" } })).stdout, colored);
@@ -128,7 +129,7 @@ describe("the command line of authority", () => {
     assert.match((await authority(plan, { env: { FORCE_COLOR: "1" } })).stdout, colored);
   });
 
-  it("shows how far long work is on one line that goes away, where a person is watching", async () => {
+  it("shows progress in one line of an interactive terminal, and removes it at the end", async () => {
     const { stderr } = await authority(["verify"], {
       cwd: unreachable(directory()),
       isTTY: true,
@@ -139,7 +140,7 @@ describe("the command line of authority", () => {
     assert.equal(stderr, `${clear}${what}${clear}${what}: 1 of 1${clear}`);
   });
 
-  it("is not disturbed by a reader that has read enough", async () => {
+  it("ignores a closed output pipe", async () => {
     const program = [join(projectRoot, "bin", "authority.js"), "plan", "--offline"];
     const child = spawn(process.execPath, program, { cwd: projectRoot, stdio: ["ignore", "pipe", "pipe"] });
     child.stdout.destroy();
@@ -156,7 +157,7 @@ describe("the command line of authority", () => {
       const program = [join(projectRoot, "bin", "authority.js"), "plan", "--offline"];
       const child = spawn(process.execPath, program, { cwd: projectRoot, stdio: ["ignore", stdout, "pipe"] });
       const [said] = await Promise.all([text(child.stderr!), once(child, "close")]);
-      assert.match(said, /^error: the result could not be written: ENOSPC: no space left on device[^\n]*\n$/);
+      assert.match(said, /^error: cannot write the result: ENOSPC: no space left on device[^\n]*\n$/);
       assert.equal(child.exitCode, 1);
     } finally {
       closeSync(stdout);

@@ -6,10 +6,10 @@ import { projectRoot } from "../support/project";
 
 const { load } = createRequire(__filename)("../../bin/load.js") as { load: (entry: string) => unknown };
 
-/** `cli/` as `bin/authority.js` loads it: bundled, so that a verb's own code is there when it is called. */
+/** `main` as `bin/authority.js` loads it, from a bundle. */
 export const { main } = load(join(projectRoot, "src", "cli", "main.ts")) as typeof import("../../src/cli/main");
 
-/** What a command line gave. */
+/** The result of a command line. */
 export interface Outcome {
   readonly code: number;
   /** The result. */
@@ -18,11 +18,11 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** How a command line sees the world. */
+/** The environment of a command line. */
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Whether a person is watching. */
+  /** Whether stdout and stderr are terminals. */
   readonly isTTY?: boolean;
 }
 
@@ -35,7 +35,7 @@ export async function authority(args: readonly string[], options: RunOptions = {
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
-/** Runs the real program in a process of its own. */
+/** Runs the program in a separate process. */
 export async function authorityProcess(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const { cwd = projectRoot, env = {} } = options;
   const { PATH, HOME } = process.env;

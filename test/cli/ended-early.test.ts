@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
 import { skipBecause } from "../support/tools";
 
-describe("authority, ended while it reads a repository", () => {
+describe("authority, stopped while it reads a repository", () => {
   const directory = temporaryDirectory();
 
   for (const [signal, code] of [
@@ -17,8 +17,8 @@ describe("authority, ended while it reads a repository", () => {
     ["SIGTERM", 143],
     ["SIGHUP", 129],
   ] as const) {
-    it(`by ${signal} leaves neither its folder nor a Git process behind`, async function () {
-      if (process.platform === "win32") skipBecause(this, `Windows has no ${signal} for another process`);
+    it(`leaves no folder and no Git process after ${signal}`, async function () {
+      if (process.platform === "win32") skipBecause(this, `Windows cannot send ${signal} to another process`);
       const silent = createServer();
       const server = await listenOnLoopback(silent);
       try {
@@ -30,7 +30,7 @@ describe("authority, ended while it reads a repository", () => {
         const ended = once(child, "exit");
         const [{ socket }] = await asked;
         assert.equal(readdirSync(directory()).length, 1);
-        // It is Git's helper that holds the connection, and nothing but its end closes it.
+        // Only the end of Git's helper process closes this connection.
         const hungUp = once(socket, "close");
         child.kill(signal);
         assert.deepEqual(await ended, [code, null]);

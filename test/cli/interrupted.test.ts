@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { ExportedState, StateResource } from "../../src/cli/engine-state";
-import { asIfMade, interrupted, recoveredIn, settled, wasInterrupted } from "../../src/cli/interrupted";
+import {
+  completeRecovery,
+  interruptedObjects,
+  markAsCreated,
+  recoveryOf,
+  wasInterrupted,
+} from "../../src/cli/interrupted";
 
 function resource(kind: string, namespace: string | undefined, name: string): StateResource {
   const type = `kubernetes:core/v1:${kind}`;
@@ -31,7 +37,7 @@ function madeBy(one: StateResource, manager: string): StateResource {
   return { ...one, outputs: { metadata: { managedFields: [{ manager }] } } };
 }
 
-/** What the engine's refresh leaves of an object that it has found. */
+/** An object after the engine's refresh has found it. */
 function found(resource: StateResource): StateResource {
   const { initErrors, ...known } = resource;
   assert.ok(initErrors === undefined || initErrors.length === 1);
@@ -42,39 +48,39 @@ function urnsOf(resources: readonly StateResource[]): string[] {
   return resources.map(({ urn }) => urn);
 }
 
-describe("what an interrupted up was making", () => {
-  it("is nothing where nothing is pending, or nothing but updates and deletions", () => {
+describe("the objects of an interrupted up", () => {
+  it("are none if nothing is pending but updates and deletions", () => {
     assert.equal(wasInterrupted(state([home], [])), false);
     const deleting = { deployment: { resources: [home], pending_operations: [{ type: "deleting", resource: home }] } };
     assert.equal(wasInterrupted(deleting), false);
-    assert.deepEqual(asIfMade(deleting, interrupted(deleting)), deleting);
+    assert.deepEqual(markAsCreated(deleting, interruptedObjects(deleting)), deleting);
   });
 
-  it("is every object of the cluster that was asked for and not written down", () => {
+  it("are the objects that were requested but not recorded", () => {
     const before = state([component, home], [quota]);
     assert.ok(wasInterrupted(before));
-    assert.deepEqual(interrupted(before), [quota]);
+    assert.deepEqual(interruptedObjects(before), [quota]);
   });
 
-  it("is no component, which lives in the state only, and no object that was made later", () => {
+  it("do not include components, which exist only in the state, or objects that were created later", () => {
     const before = state([home], [component, home]);
-    assert.deepEqual(interrupted(before), []);
-    assert.deepEqual(asIfMade(before, []).deployment, { resources: [home], pending_operations: [] });
+    assert.deepEqual(interruptedObjects(before), []);
+    assert.deepEqual(markAsCreated(before, []).deployment, { resources: [home], pending_operations: [] });
   });
 
-  it("gets the provider's own name for it, and cannot pass for finished before a refresh", () => {
-    const [made, alone] = asIfMade(state([], [quota, home]), [quota, home]).deployment.resources ?? [];
+  it("get the id of the provider, and are incomplete until a refresh", () => {
+    const [made, alone] = markAsCreated(state([], [quota, home]), [quota, home]).deployment.resources ?? [];
     assert.equal(made?.id, "podinfo/tenant");
     assert.equal(alone?.id, "podinfo");
     assert.equal(made.initErrors?.length, 1);
   });
 
-  it("takes the place of what it was to replace, and leaves what waits for its deletion", () => {
+  it("replace the object with a pending replacement, but not the object with a pending deletion", () => {
     const replaced = { ...quota, pendingReplacement: true };
     const leaving = { ...quota, id: "old", delete: true };
     const before = state([home, replaced, component, leaving], [quota]);
-    assert.deepEqual(interrupted(before), [quota]);
-    const after = asIfMade(before, interrupted(before)).deployment.resources ?? [];
+    assert.deepEqual(interruptedObjects(before), [quota]);
+    const after = markAsCreated(before, interruptedObjects(before)).deployment.resources ?? [];
     assert.deepEqual(
       after.map(({ urn, id }) => [urn, id]),
       [
@@ -86,16 +92,16 @@ describe("what an interrupted up was making", () => {
     );
   });
 
-  it("is found again in a state whose recovery was itself cut off, wherever that was", () => {
-    const marked = asIfMade(state([component], [home, quota]), [home, quota]);
+  it("are found again after an interrupted recovery", () => {
+    const marked = markAsCreated(state([component], [home, quota]), [home, quota]);
     assert.ok(wasInterrupted(marked));
-    assert.deepEqual(urnsOf(interrupted(marked)), [home.urn, quota.urn]);
-    assert.deepEqual(asIfMade(marked, interrupted(marked)), marked);
+    assert.deepEqual(urnsOf(interruptedObjects(marked)), [home.urn, quota.urn]);
+    assert.deepEqual(markAsCreated(marked, interruptedObjects(marked)), marked);
     const looked = state((marked.deployment.resources ?? []).map(found), []);
     assert.ok(wasInterrupted(looked));
-    assert.deepEqual(urnsOf(interrupted(looked)), [home.urn, quota.urn]);
-    assert.deepEqual(asIfMade(looked, interrupted(looked)), marked);
-    // A state that was written before the mark stood in two places.
+    assert.deepEqual(urnsOf(interruptedObjects(looked)), [home.urn, quota.urn]);
+    assert.deepEqual(markAsCreated(looked, interruptedObjects(looked)), marked);
+    // A state of an earlier version, with the mark in one field only.
     assert.ok(wasInterrupted(state([{ ...home, initErrors: ["interrupted while it was made"] }], [])));
     assert.equal(
       wasInterrupted(state([{ ...home, initErrors: ["it is not ready"], sourcePosition: "a:1" }], [])),
@@ -103,27 +109,27 @@ describe("what an interrupted up was making", () => {
     );
   });
 
-  it("is ours only where the API server has written down that the engine's provider made it", () => {
+  it("are recovered only if the API server recorded that the engine's provider created them", () => {
     const looked = state([madeBy(home, "pulumi-kubernetes-1f"), madeBy(quota, "kubectl-create")], []);
-    const { taken, unmade, foreign } = recoveredIn(looked, [home, quota, limits]);
-    assert.deepEqual([taken, unmade, foreign].map(urnsOf), [[home.urn], [limits.urn], [quota.urn]]);
-    assert.deepEqual(urnsOf(recoveredIn(state([home], []), [home]).foreign), [home.urn]);
+    const { recovered, missing, foreign } = recoveryOf(looked, [home, quota, limits]);
+    assert.deepEqual([recovered, missing, foreign].map(urnsOf), [[home.urn], [limits.urn], [quota.urn]]);
+    assert.deepEqual(urnsOf(recoveryOf(state([home], []), [home]).foreign), [home.urn]);
   });
 
-  it("is, once it is settled, without its mark, and gone where it is somebody else's", () => {
+  it("have no mark after a recovery, and foreign ones are removed", () => {
     const leaving = { ...quota, id: "old", delete: true };
     const dependent = {
       ...component,
       dependencies: [home.urn, quota.urn],
       propertyDependencies: { name: [quota.urn], namespace: [home.urn] },
     };
-    const before = asIfMade(state([], [home, quota]), [home, quota]).deployment.resources ?? [];
+    const before = markAsCreated(state([], [home, quota]), [home, quota]).deployment.resources ?? [];
     const [ours, theirs] = before.map(found);
     const looked = state(
       [madeBy(ours!, "pulumi-kubernetes"), madeBy(theirs!, "kubectl-create"), dependent, leaving],
       [],
     );
-    const after = settled(looked, recoveredIn(looked, [home, quota]));
+    const after = completeRecovery(looked, recoveryOf(looked, [home, quota]));
     assert.equal(wasInterrupted(after), false);
     assert.deepEqual(after.deployment.resources, [
       { ...madeBy(home, "pulumi-kubernetes"), id: "podinfo", sourcePosition: undefined },

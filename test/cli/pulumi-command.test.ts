@@ -20,7 +20,7 @@ describe("the engine that authority runs", () => {
     writeFileSync(join(project, "Pulumi.prod.yaml"), "config:\n  shared-authority:follow: tags\n");
   });
 
-  /** What the engine was run for and told, and what `authority` ended with. */
+  /** The engine runs with their signals, and the exit code of `authority`. */
   async function up(fault: Fault): Promise<{ code: number; runs: string[] }> {
     const engine = new ScratchEngine(directory());
     engine.state = { deployment: { resources: [] } };
@@ -28,45 +28,48 @@ describe("the engine that authority runs", () => {
     return { code, runs: engine.runs() };
   }
 
-  const stopped: [kind: Fault["kind"], code: number, told: string][] = [
+  const stopped: [kind: Fault["kind"], code: number, received: string][] = [
     ["SIGTERM", 143, "got SIGTERM"],
     ["SIGHUP", 129, "got SIGTERM"],
     ["SIGINT", 130, "got SIGINT"],
   ];
-  for (const [kind, code, told] of stopped) {
-    it(`is told of a ${kind} once, and has ended when authority ends`, async () => {
-      assert.deepEqual(await up({ run: 2, kind }), { code, runs: ["stack export", "up", told, "ended"] });
-      assert.deepEqual(await up({ run: 1, kind }), { code, runs: ["stack export", told, "ended"] });
+  for (const [kind, code, received] of stopped) {
+    it(`receives ${kind} once, and ends before authority`, async () => {
+      assert.deepEqual(await up({ run: 2, kind }), { code, runs: ["stack export", "up", received, "ended"] });
+      assert.deepEqual(await up({ run: 1, kind }), { code, runs: ["stack export", received, "ended"] });
     });
 
-    it(`is told of a second ${kind} too`, async () => {
+    it(`receives a second ${kind}`, async () => {
       const { code: ended, runs } = await up({ run: 2, kind, times: 2 });
       assert.equal(ended, code);
-      assert.deepEqual(runs, ["stack export", "up", told, told, "ended"]);
+      assert.deepEqual(runs, ["stack export", "up", received, received, "ended"]);
     });
   }
 
-  it("may be missing: what to do is told", async () => {
+  it("may take longer than execa's limit of 5 seconds to end after a signal", async () => {
+    const { code, runs } = await up({ run: 2, kind: "SIGTERM", seconds: 6 });
+    assert.equal(code, 143);
+    assert.deepEqual(runs, ["stack export", "up", "got SIGTERM", "ended"]);
+  });
+
+  it("is reported if it is missing", async () => {
     const gone = join(directory(), "gone");
     const { code, stderr } = await authorityProcess(["recover", "--stack", "prod"], {
       cwd: project,
       env: { PULUMI: gone },
     });
     assert.equal(code, 2);
-    assert.equal(stderr, `error: \`${gone}\` does not run: spawn ${gone} ENOENT. Install the Pulumi CLI.\n`);
+    assert.equal(stderr, `error: Cannot run \`${gone}\`: spawn ${gone} ENOENT. Install the Pulumi CLI.\n`);
   });
 
-  it("may be missing for `up` alone, and its command line may be too long for the machine", async () => {
+  it("is reported if it is missing for `up`, or if its command line is too long", async () => {
     const { PULUMI } = process.env;
     try {
       process.env.PULUMI = join(directory(), "gone");
-      await assert.rejects(
-        showPulumi(project, ["up"]),
-        isInputError(/does not run: .*ENOENT\. Install the Pulumi CLI/),
-      );
+      await assert.rejects(showPulumi(project, ["up"]), isInputError(/Cannot run .*ENOENT\. Install the Pulumi CLI/));
       process.env.PULUMI = process.execPath;
       const excluded = Array.from({ length: 10_000 }, () => ["--exclude", "urn:".padEnd(1_000, "x")]).flat();
-      const tooLong = /`pulumi up` was not started: .* command line of 20001 parameters\..* split the stack/;
+      const tooLong = /Cannot start `pulumi up`: .* command line of 20001 parameters\..* split the stack/;
       await assert.rejects(showPulumi(project, ["up", ...excluded]), isInputError(tooLong));
     } finally {
       if (PULUMI === undefined) delete process.env.PULUMI;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ExportedState, StateResource } from "../../src/cli/engine-state";
-import { interrupted, wasInterrupted } from "../../src/cli/interrupted";
+import { interruptedObjects, wasInterrupted } from "../../src/cli/interrupted";
 import { temporaryDirectory } from "../support/directory";
 import { skipBecause } from "../support/tools";
 import { type Fault, ScratchEngine } from "./scratch-engine";
@@ -23,21 +23,21 @@ function configMap(name: string): StateResource {
 }
 
 const known = { ...configMap("known"), id: "flux-system/known" };
-const [made, unmade, foreign] = ["made", "unmade", "foreign"].map(configMap) as [
+const [made, missing, foreign] = ["made", "missing", "foreign"].map(configMap) as [
   StateResource,
   StateResource,
   StateResource,
 ];
 
-/** The stack and one object; an `up` was interrupted while it made three more. */
+/** A stack with one object, and an `up` that was interrupted while it created three more. */
 const before: ExportedState = {
   deployment: {
     resources: [root, known],
-    pending_operations: [made, unmade, foreign].map((resource) => ({ type: "creating", resource })),
+    pending_operations: [made, missing, foreign].map((resource) => ({ type: "creating", resource })),
   },
 };
 
-/** What `authority recover` runs the engine for, where all goes well. */
+/** The engine runs of a successful `authority recover`. */
 const runs = [
   "stack export",
   "refresh",
@@ -73,10 +73,10 @@ describe("authority recover", function () {
 
   const recover = (fault?: Fault) => engine.authority(["recover", "--stack", "prod"], project, fault);
 
-  /** What is in the state, by the names. */
+  /** The names of the resources in the state. */
   const names = () => (engine.state.deployment.resources ?? []).map(({ urn }) => urn.replace(/.*(::|\/)/, ""));
 
-  function assertSettled(): void {
+  function assertRecovered(): void {
     assert.deepEqual(names(), ["shared-authority-prod", "known", "made"]);
     assert.equal(wasInterrupted(engine.state), false);
     assert.deepEqual(Object.keys(engine.state.deployment.resources?.at(-1)?.outputs?.metadata ?? {}), [
@@ -86,36 +86,36 @@ describe("authority recover", function () {
     ]);
   }
 
-  async function assertGoesOn(isDone = false): Promise<void> {
+  async function assertContinues(isDone = false): Promise<void> {
     const { code, stdout, stderr } = await recover();
     assert.equal(code, isDone ? 0 : 3, stderr);
     if (!isDone) {
-      assert.match(stdout, /flux-system\/made is there; it is taken over/);
-      assert.match(stdout, /flux-system\/foreign was made by somebody else/);
+      assert.match(stdout, /flux-system\/made exists; added to the state/);
+      assert.match(stdout, /flux-system\/foreign was created by someone else/);
     }
-    assertSettled();
+    assertRecovered();
   }
 
-  it("tells what became of each object, and that it looks for them", async () => {
+  it("reports what became of each object", async () => {
     const { code, stdout, stderr } = await recover();
     assert.equal(code, 3, stderr);
-    assert.equal(stderr, "An `up` of prod was interrupted while it made objects; finding out what became of them\n");
-    assert.match(stdout, /ConfigMap flux-system\/made is there; it is taken over\n/);
-    assert.match(stdout, /ConfigMap flux-system\/unmade is not there; the next `up` makes it\n/);
-    assert.match(stdout, /ConfigMap flux-system\/foreign was made by somebody else, and is left as it is\n/);
+    assert.equal(stderr, "An `up` of prod was interrupted; looking for the objects that it was creating\n");
+    assert.match(stdout, /ConfigMap flux-system\/made exists; added to the state\n/);
+    assert.match(stdout, /ConfigMap flux-system\/missing does not exist; the next `up` creates it\n/);
+    assert.match(stdout, /ConfigMap flux-system\/foreign was created by someone else; left unchanged\n/);
     assert.deepEqual(engine.runs(), runs);
-    assertSettled();
+    assertRecovered();
     const again = await recover();
     assert.equal(again.code, 0);
-    assert.match(again.stdout, /prod: no `up` was interrupted/);
+    assert.match(again.stdout, /prod: nothing to recover, no `up` was interrupted/);
   });
 
-  it("leaves the state as it was where the cluster does not answer", async () => {
+  it("leaves the state unchanged if the cluster does not answer", async () => {
     const { code, stderr } = await recover({ run: 4, kind: "fails" });
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /the cluster does not answer\n.*Nothing is lost: once that is fixed, run `npx authority recover --stack prod` again/,
+      /the cluster does not answer\n.*Nothing is lost\. Fix this, then run `npx authority recover --stack prod` again/,
     );
     assert.doesNotMatch(stderr, /\n +at /);
     assert.deepEqual(engine.state, before);
@@ -123,24 +123,24 @@ describe("authority recover", function () {
 
   runs.forEach((run, index) => {
     for (const kind of ["fails", "killed after"] as const) {
-      it(`loses nothing where its run ${index + 1}, \`pulumi ${run}\`, is hit: ${kind}`, async () => {
+      it(`loses nothing if ${kind === "fails" ? "the engine fails in" : "authority is killed after"} run ${index + 1}, \`pulumi ${run}\``, async () => {
         const hit = await recover({ run: index + 1, kind });
         assert.equal(hit.code, kind === "fails" ? 1 : -1, hit.stderr);
         assert.equal(engine.runs().length, index + 1);
         const isDone = index === runs.length - 1 && kind === "killed after";
-        await assertGoesOn(isDone);
+        await assertContinues(isDone);
       });
     }
   });
 
-  it("can be stopped while the cluster hangs: the next one goes on", async () => {
+  it("can be stopped while the cluster hangs, and continued by the next run", async () => {
     const { code } = await recover({ run: 6, kind: "SIGTERM" });
     assert.equal(code, 143);
     assert.deepEqual(engine.runs(), [...runs.slice(0, 6), "got SIGTERM", "ended"]);
-    await assertGoesOn();
+    await assertContinues();
   });
 
-  it("leaves in the state what depends on a foreign object, which stands in the place of one that was being replaced", async () => {
+  it("keeps the dependents of a foreign object that took the place of a replaced one", async () => {
     const dependent = { ...configMap("dependent"), id: "flux-system/dependent", dependencies: [foreign.urn] };
     engine.state = {
       deployment: {
@@ -151,6 +151,6 @@ describe("authority recover", function () {
     const { code, stderr } = await recover();
     assert.equal(code, 3, stderr);
     assert.deepEqual(names(), ["shared-authority-prod", "known", "dependent"]);
-    assert.deepEqual(interrupted(engine.state), []);
+    assert.deepEqual(interruptedObjects(engine.state), []);
   });
 });

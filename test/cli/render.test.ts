@@ -125,7 +125,7 @@ describe("authority render", () => {
       await releaseRuns("1.1.0");
       const { code, stderr } = await render();
       assert.equal(code, 2);
-      assert.match(stderr, /rendered\/prod holds what no render wrote: .*move these away/);
+      assert.match(stderr, /rendered\/prod contains files that were not rendered: .*Move these files/);
       assert.equal(readFileSync(join(out(), path), "utf8"), "mine\n");
       assert.deepEqual(
         renderedNames().filter((name) => name !== "kustomization.yaml"),
@@ -140,7 +140,7 @@ describe("authority render", () => {
     world().write({ "rendered/prod": "mine\n" });
     const { code, stderr } = await render();
     assert.equal(code, 2);
-    assert.match(stderr, /rendered\/prod is no folder/);
+    assert.match(stderr, /rendered\/prod is not a folder/);
   });
 
   it("writes nothing if the promise is broken", async () => {
@@ -174,7 +174,7 @@ describe("authority render", () => {
     const folder = new RenderedFolder(out());
     await assert.rejects(
       folder.replace([file, file], () => undefined),
-      /Two objects would be written into 1-manifest\/v1-configmap-a-b\.yaml/,
+      /Two objects have the same file name 1-manifest\/v1-configmap-a-b\.yaml/,
     );
     assert.deepEqual(world().files(), ["Pulumi.yaml"]);
   });

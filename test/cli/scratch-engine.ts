@@ -3,27 +3,29 @@ import { join } from "node:path";
 import type { ExportedState } from "../../src/cli/engine-state";
 import { type Outcome, authorityProcess } from "./command-line";
 
-/** What goes wrong at one run of the engine. */
+/** A fault in one run of the engine. */
 export interface Fault {
-  /** Which run of all, from 1 on. */
+  /** The number of the run, from 1. */
   readonly run: number;
   /**
-   * It fails and does nothing; or `authority` is killed once it has done all; or `authority` gets a signal while it is at
-   * work, with SIGINT the engine too, as the terminal sends it.
+   * `fails`: the engine fails and does nothing. `killed after`: `authority` is killed after the engine has finished. A
+   * signal: sent to `authority` while the engine works; the engine receives SIGINT too, as from a terminal.
    */
   readonly kind: "fails" | "killed after" | "SIGINT" | "SIGTERM" | "SIGHUP";
-  /** How many signals come, one after the other. Default: 1. The engine winds down at the last one that it gets. */
+  /** The number of signals. Default: 1. The engine ends after the last one. */
   readonly times?: number;
+  /** How long the engine takes to end after a signal. Default: 0.3. */
+  readonly seconds?: number;
 }
 
 /**
- * A program in the engine's place that keeps a state in a file, and a cluster of names in another one. It does what
- * `authority recover` asks of the engine, as the real one does it, and fails at will: at every one of its runs.
+ * A replacement for the engine, with its state and a cluster of names in files. It implements the commands that
+ * `authority recover` uses, and can fail in any run.
  */
 export class ScratchEngine {
   private readonly program: string;
 
-  /** @param directory an existing folder that it may fill */
+  /** @param directory an existing folder for its files */
   constructor(private readonly directory: string) {
     this.program = join(directory, "pulumi");
     writeFileSync(this.program, source);
@@ -39,17 +41,17 @@ export class ScratchEngine {
     writeFileSync(join(this.directory, "state.json"), JSON.stringify(state));
   }
 
-  /** Who has made which object: `{"podinfo/values": "kubectl-create"}`. */
+  /** The field manager of each object: `{"podinfo/values": "kubectl-create"}`. */
   set cluster(objects: Readonly<Record<string, string>>) {
     writeFileSync(join(this.directory, "cluster.json"), JSON.stringify(objects));
   }
 
-  /** What the engine was run for at the last command, one line each, such as `stack export`, and which signals it got. */
+  /** The engine runs of the last command, such as `stack export`, and the signals that the engine received. */
   runs(): string[] {
     return readFileSync(join(this.directory, "runs"), "utf8").split("\n").slice(0, -1);
   }
 
-  /** Runs `authority` with this engine, as a pipeline does, which answers no questions. */
+  /** Runs `authority` with this engine, as in a pipeline, without prompts. */
   async authority(args: readonly string[], cwd: string, fault?: Fault): Promise<Outcome> {
     writeFileSync(join(this.directory, "runs"), "");
     writeFileSync(join(this.directory, "fault.json"), JSON.stringify(fault ?? {}));
@@ -85,12 +87,11 @@ if (kind === "fails") {
     process.on(known, () => {
       appendFileSync(at("runs"), "got " + known + "\\n");
       if (left > 0) return signal();
-      // To wind down takes a while.
       setTimeout(() => {
         appendFileSync(at("runs"), process.ppid === authority ? "ended\\n" : "ended after authority\\n");
         clearInterval(isAtWork);
         process.exitCode = 1;
-      }, 300);
+      }, 1000 * (fault.seconds ?? 0.3));
     });
   }
   signal();

@@ -5,24 +5,24 @@ import { serveGit } from "../../demo/git-server";
 import { createApplication, type ScratchApplication } from "../../demo/scratch-application";
 import { temporaryDirectory } from "../support/directory";
 
-/** An application team with its Git host and its registry, and an empty project beside them. */
+/** An application team with its Git host and registry, and an empty project. */
 export interface ScratchWorld {
-  /** The project's folder, which holds `Pulumi.yaml` and nothing else. */
+  /** The folder of the project. At first it contains only `Pulumi.yaml`. */
   readonly root: string;
   readonly application: ScratchApplication;
-  /** The application's repository as its clients see it. */
+  /** The URL of the application's repository. */
   readonly repository: string;
-  /** Writes files of the project, by their paths. */
+  /** Writes files into the project: path -> content. */
   readonly write: (files: Readonly<Record<string, string>>) => void;
-  /** Everything in the project, as sorted paths. */
+  /** The sorted paths of all files in the project. */
   readonly files: () => string[];
-  /** The entry of the application under `shared-authority:tenants`, with more keys in it. */
+  /** The application's entry under `shared-authority:tenants`, with additional lines. */
   readonly tenant: (...more: readonly string[]) => string;
-  /** The Git host and the registry are gone from now on. */
+  /** Stops the Git host and the registry. */
   readonly cutNetwork: () => Promise<void>;
 }
 
-/** Makes a world for each test of the suite. Call it in a `describe`. */
+/** Creates a world for each test of the suite. Call it in a `describe`. */
 export function scratchWorld(): () => ScratchWorld {
   const directory = temporaryDirectory();
   let world: ScratchWorld | undefined;
@@ -39,17 +39,17 @@ export function scratchWorld(): () => ScratchWorld {
   };
 }
 
-/** A stack that follows tags, with these entries under `shared-authority:tenants`. */
+/** A stack file that follows tags, with these entries under `shared-authority:tenants`. */
 export function tagsStack(...tenants: readonly string[]): string {
   return `config:\n  shared-authority:follow: tags\n  shared-authority:tenants:\n${tenants.join("")}`;
 }
 
-/** A stack that follows the branch `master`. */
+/** A stack file that follows the branch `master`. */
 export function branchStack(...tenants: readonly string[]): string {
   return tagsStack(...tenants).replace("follow: tags", "follow: branch");
 }
 
-/** The lines that make the tenant of a stack that follows tags run this version. */
+/** The lines of a tenant that runs this version. */
 export function running(version: string): readonly string[] {
   return [`tag: "${version}"`, 'policy: { range: ">=1.0.0 <2.0.0" }'];
 }

@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExportedState, StateResource } from "../../src/cli/engine-state";
-import { asIfMade, interrupted } from "../../src/cli/interrupted";
+import { interruptedObjects, markAsCreated } from "../../src/cli/interrupted";
 import { skipBecause } from "../support/tools";
 import type { Application } from "./support/application";
 import { killProcesses, killUp, type Moment, type Victim } from "./support/disturbed-up";
@@ -161,13 +161,13 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
     assert.equal(recovered.code, 3, said(recovered));
     for (const { outputs } of made) {
       const { namespace, name } = outputs!.metadata!;
-      assert.match(said(recovered), new RegExp(`${namespace!}/${name!} is there; it is taken over`));
+      assert.match(said(recovered), new RegExp(`${namespace!}/${name!} exists; added to the state`));
     }
     assert.match(
       said(recovered),
-      new RegExp(`ConfigMap ${foreign.namespace}/${foreign.name} was made by somebody else`),
+      new RegExp(`ConfigMap ${foreign.namespace}/${foreign.name} was created by someone else`),
     );
-    assert.match(said(recovered), new RegExp(`ConfigMap ${unmade.namespace}/${unmade.name} is not there`));
+    assert.match(said(recovered), new RegExp(`ConfigMap ${unmade.namespace}/${unmade.name} does not exist`));
     const healed = await fixture().authorityUp("prod");
     assert.equal(healed.code, 0, said(healed));
     await assertWhole(fixture(), "prod", tenants());
@@ -179,20 +179,20 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
     const right = await readFile(kubeconfig, "utf8");
     await writeFile(kubeconfig, right.replace(/(server: ).*/, "$1https://127.0.0.1:1"));
     const stored = async () => (JSON.parse(await readFile(path, "utf8")) as StateFile).checkpoint.latest;
-    const sought = async () => interrupted({ deployment: await stored() }).map(({ urn }) => urn);
+    const sought = async () => interruptedObjects({ deployment: await stored() }).map(({ urn }) => urn);
     const before = await sought();
     const failed = await fixture().authorityUp("prod");
     assert.equal(failed.code, 1, said(failed));
     assert.match(
       said(failed),
-      /unreachable[^]*Nothing is lost: once that is fixed, run `npx authority recover --stack prod` again/,
+      /unreachable[^]*Nothing is lost\. Fix this, then run `npx authority recover --stack prod` again/,
     );
     assert.equal((await stored()).pending_operations?.length, before.length);
 
     const state = JSON.parse(await readFile(path, "utf8")) as StateFile;
-    const marked = asIfMade(
+    const marked = markAsCreated(
       { deployment: state.checkpoint.latest },
-      interrupted({ deployment: state.checkpoint.latest }),
+      interruptedObjects({ deployment: state.checkpoint.latest }),
     );
     await writeFile(path, JSON.stringify({ ...state, checkpoint: { ...state.checkpoint, latest: marked.deployment } }));
     const refreshed = await fixture().pulumi("refresh", "--stack", "prod", "--yes", "--skip-preview");

@@ -102,7 +102,12 @@ describe("a rollback without the Git host and the registry", () => {
     const result = await fixture().authorityUp("prod");
     assert.equal(result.code, 1, said(result));
     const source = ({ name }: Application) => `${name}-6.12.0`;
-    assertToldFailure(result, inGit, fixture().flux("GitRepository", source(inGit)), /Flux reports: GitOperationFailed: /);
+    assertToldFailure(
+      result,
+      inGit,
+      fixture().flux("GitRepository", source(inGit)),
+      /Flux reports: GitOperationFailed: /,
+    );
     assertToldFailure(
       result,
       inRegistry,

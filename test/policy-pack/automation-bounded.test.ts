@@ -35,7 +35,7 @@ describe("automation-bounded", () => {
     assert.equal(await messageOf(stackObjects(stack), stack), "");
   });
 
-  it("blocks an automation where nothing of a branch is moved", async () => {
+  it("blocks an automation if the branch's charts and images are not automated", async () => {
     const moved = stackObjects(commitImages.stack());
     assert.match(await messageOf(moved, commitCharts.stack()), /no tenant of the stack is automated/);
   });
@@ -46,7 +46,7 @@ describe("automation-bounded", () => {
     ["no path", "spec/update/path", undefined, /spec\.update\.path is missing, must be "Pulumi\.prod\.yaml"/],
     ["the whole folder", "spec/update/path", ".", /spec\.update\.path is "\.", must be "Pulumi\.prod\.yaml"/],
     ["another stack's file", "spec/update/path", "Pulumi.dev.yaml", /spec\.update\.path is "Pulumi\.dev\.yaml"/],
-    ["a way out of the repository", "spec/update/path", "../Pulumi.prod.yaml", /spec\.update\.path is "\.\.\/Pulumi/],
+    ["a path outside the repository", "spec/update/path", "../Pulumi.prod.yaml", /spec\.update\.path is "\.\.\/Pulumi/],
     ["another strategy", "spec/update/strategy", "Other", /spec\.update\.strategy is "Other"/],
     ["no author", "spec/git/commit/author", undefined, /author\.email is missing/],
     ["another author", "spec/git/commit/author/email", "ann@example.com", /author\.email is "ann@example\.com"/],
@@ -61,12 +61,12 @@ describe("automation-bounded", () => {
       assert.match(await messageOf(withField(stackObjects(), kind, path, value)), reason));
   }
 
-  it("passes the stack file in another spelling", async () => {
+  it("passes an equivalent path of the stack file", async () => {
     const objects = withField(stackObjects(), kind, "spec/update/path", "./Pulumi.prod.yaml");
     assert.equal(await messageOf(objects), "");
   });
 
-  it("blocks a file at the top of the repository where the project is in a folder", async () => {
+  it("blocks a file in the repository's root if the project is in a folder", async () => {
     const stack = stackConfigOf({}, { configRepository: { ...config.configRepository!, path: "clusters/eu" } });
     assert.match(
       await messageOf(stackObjects(), stack),
@@ -83,7 +83,7 @@ describe("automation-bounded", () => {
     );
   });
 
-  it("blocks any automation where no tenant is automated, or nothing is named to commit to", async () => {
+  it("blocks every automation if no tenant is automated, or no repository is declared", async () => {
     const manual = stackConfigOf({ policy: { range: ">=6", automation: "manual", deny: [] } });
     assert.match(await messageOf(stackObjects(), manual), /no tenant of the stack is automated/);
     assert.match(
@@ -92,7 +92,7 @@ describe("automation-bounded", () => {
     );
   });
 
-  it("blocks what is not known before the step", async () => {
+  it("blocks an unknown value", async () => {
     const proxied = withUnknown(stackObjects(), kind, "spec/git/push/branch");
     assert.match(await messageOf(proxied), /`spec\.git\.push\.branch` is not known before the step/);
   });

@@ -87,7 +87,7 @@ describe("the policy pack in the real engine", function () {
     return existsSync(folder) ? readdirSync(folder, { recursive: true }).map(String) : [];
   }
 
-  it("lets a release that keeps the promise be deployed, and sees no change the second time", async () => {
+  it("deploys a release that keeps the promise, and finds no change the second time", async () => {
     const up = await run(good, ["up", "--yes", "--policy-pack", pack]);
     assert.equal(up.code, 0, up.stdout + up.stderr);
     assert.ok(
@@ -109,21 +109,21 @@ describe("the policy pack in the real engine", function () {
     assert.deepEqual(rendered(), []);
   });
 
-  it("blocks the object itself where no preview comes first", async () => {
+  it("blocks the object itself if there is no preview", async () => {
     const result = await run([handMade], ["up", "--yes", "--skip-preview", "--policy-pack", pack]);
     assert.notEqual(result.code, 0);
     assert.match(result.stdout + result.stderr, /HelmRelease flux-system\/redis:\n.*it carries no evidence/);
     assert.deepEqual(rendered(), []);
   });
 
-  it("blocks a value that is not known before the step", async () => {
+  it("blocks an unknown value", async () => {
     const { code, stdout, stderr } = await run(good, ["preview", "--policy-pack", pack], { UNKNOWN: "1" });
     assert.notEqual(code, 0);
     assert.match(stdout + stderr, /\[mandatory\].*tenant-isolation/);
     assert.match(stdout + stderr, /`spec\.serviceAccountName` is not known before the step/);
   });
 
-  it("takes the enforcement levels and the settings that the stack gives", async () => {
+  it("applies the stack's enforcement levels and settings", async () => {
     const config = join(directory(), "levels.json");
     const levels = { all: "disabled", "release-synced": "advisory", "evidence-verified": { mode: "on" } };
     writeFileSync(config, JSON.stringify(levels));
@@ -134,14 +134,14 @@ describe("the policy pack in the real engine", function () {
     assert.doesNotMatch(stdout + stderr, /\[mandatory\]/);
   });
 
-  it("refuses a setting that does not exist", async () => {
+  it("rejects an unknown setting", async () => {
     const config = join(directory(), "levels.json");
     writeFileSync(config, JSON.stringify({ "evidence-verified": { mode: "sometimes" } }));
     const result = await run(good, ["preview", "--policy-pack", pack, "--policy-pack-config", config]);
     assert.notEqual(result.code, 0);
   });
 
-  it("verifies the evidence in CI, and blocks what cannot be read", async () => {
+  it("verifies the evidence in CI and blocks facts that cannot be read", async () => {
     const unreadable = {
       ...podinfo,
       repository: "https://127.0.0.1:1/podinfo.git",
@@ -158,7 +158,7 @@ describe("the policy pack in the real engine", function () {
     assert.match(ci.stdout + ci.stderr, /cannot be read/);
   });
 
-  it("finds credentials in special config, and prints none", async () => {
+  it("finds credentials in special config without printing them", async () => {
     const leaking = {
       ...podinfo,
       values: [{ path: "tenants/podinfo/values.yaml", content: "redis:\n  password: hunter2\n" }],
@@ -179,7 +179,7 @@ describe("the policy pack in the real engine", function () {
     assert.match(stdout + stderr, /\[mandatory\].*release-synced/);
   });
 
-  it("works as npm packs it, away from this project", async () => {
+  it("works outside this project, as packed by npm", async () => {
     execFileSync("npm", ["pack", "--silent", "--pack-destination", directory()], { cwd: pack, stdio: "pipe" });
     const [archive] = readdirSync(directory()).filter((file) => file.endsWith(".tgz"));
     execFileSync("tar", ["-xzf", archive!], { cwd: directory() });

@@ -15,7 +15,7 @@ import {
   withUnknown,
 } from "./fixture";
 
-/** The policy, with what Git and the registry say; `undefined` where they must not be asked. */
+/** The policy, with the answers of Git and the registry; `undefined` if they must not be read. */
 function policy(says: { release?: ReadResult; branch?: ReadResult<BranchEvidence> } = {}, isCi = false) {
   const asked = (): never => assert.fail("nothing may be read");
   const reader: EvidenceReader = {
@@ -36,7 +36,7 @@ const off = { "evidence-verified": { mode: "off" } };
 describe("evidence-verified", () => {
   const reads = (facts: Partial<Evidence> = {}) => ({ release: { evidence: evidenceOf(podinfo, facts) } });
 
-  it("passes when Git and the registry say what the evidence says", async () => {
+  it("passes if Git and the registry say what the evidence says", async () => {
     assert.deepEqual(await judge(policy(reads()), objectsOf(), undefined, on), []);
   });
 
@@ -64,7 +64,7 @@ describe("evidence-verified", () => {
     });
   }
 
-  it("passes when the commit's release branch was merged into another that releases are made from", async () => {
+  it("passes if the commit's release branch was merged into another that releases are made from", async () => {
     const stack = stackConfigOf({ releasedFrom: ["master", "release/*"] });
     const tagged = objectsOf(stack.tenants[0], evidenceOf(podinfo, { branch: "release/6.14" }), stack);
     assert.deepEqual(await judge(policy(reads({ branch: "master" })), tagged, stack, on), []);
@@ -72,18 +72,18 @@ describe("evidence-verified", () => {
     assert.match(stray[0]!.message, /lies on the branch "feature", must lie on "master" or "release\/\*"/);
   });
 
-  it("blocks evidence that somebody made up", async () => {
+  it("blocks forged evidence", async () => {
     const lie = objectsOf(podinfo, evidenceOf(podinfo, { commit: "d".repeat(40) }));
     assert.match((await judge(policy(reads()), lie, undefined, on))[0]!.message, /commit` is "d+", must be "(c1)+"/);
   });
 
-  it("blocks what cannot be read, and says what", async () => {
+  it("blocks a fact that cannot be read and names it", async () => {
     const unreadable = { release: { missing: ["the image x cannot be read: 401"] } };
     const [violation] = await judge(policy(unreadable), objectsOf(), undefined, on);
     assert.match(violation!.message, /the image x cannot be read: 401/);
   });
 
-  it("reads the head of the branch where the stack follows one", async () => {
+  it("reads the head of the branch if the stack follows one", async () => {
     const dev = { ...stackConfigOf({ tag: undefined, digest: undefined }), follow: "branch" as const };
     const objects = objectsOf(dev.tenants[0], headOfMaster, dev);
     assert.deepEqual(await judge(policy({ branch: { evidence: headOfMaster } }), objects, dev, on), []);
@@ -91,7 +91,7 @@ describe("evidence-verified", () => {
     assert.match((await judge(policy({ branch: newer }), objects, dev, on))[0]!.message, /appVersion of Chart\.yaml/);
   });
 
-  it("reads what is made for a branch's commits: an image that was pushed again, a chart that forgot its appVersion", async () => {
+  it("reads the images and charts of a branch's commits: a re-pushed image, a forgotten appVersion", async () => {
     for (const [{ stack: stackOf, evidence }, worse, reason] of [
       [
         commitImages,
@@ -108,7 +108,7 @@ describe("evidence-verified", () => {
     }
   });
 
-  it("reads nothing where it is off, and is off by default on a developer's machine", async () => {
+  it("reads nothing if it is off, which is the default outside CI", async () => {
     assert.deepEqual(await judge(policy(), objectsOf(), undefined, off), []);
     assert.deepEqual(await judge(policy(), objectsOf()), []);
   });
@@ -118,7 +118,7 @@ describe("evidence-verified", () => {
     assert.deepEqual(await judge(policy({}, true), objectsOf(), undefined, off), []);
   });
 
-  it("blocks what is not known before the step", async () => {
+  it("blocks an unknown value", async () => {
     const objects = withUnknown(objectsOf(), "HelmRelease", "spec");
     assert.deepEqual(await judge(policy(reads()), objects, undefined, on), [], "it reads the annotations alone");
     const hidden = withField(objectsOf(), "HelmRelease", "metadata/annotations", undefined);

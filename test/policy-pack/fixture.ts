@@ -3,7 +3,7 @@ import { runtime } from "@pulumi/pulumi";
 import type { ConfigRepository, StackConfig, Tenant } from "../../src/config/stack-config";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { stackObjects as allObjects } from "../../src/manifests/stack-objects";
-import type { Policy } from "../../policy-pack/gate";
+import type { Policy } from "../../policy-pack/define-policy";
 import { judgeObjects, type PackConfig, type Violation } from "../../policy-pack/judge";
 import type { BranchEvidence, Evidence } from "../../src/release/evidence";
 import { exampleBranch, exampleStack, exampleTenant } from "../manifests/example-stack";

@@ -96,7 +96,7 @@ describe("the search for credentials in values", () => {
     ["a Secret as a volume", "volumes:\n  - name: x\n    secret:\n      secretName: y\n"],
   ];
   for (const [what, content] of innocent) {
-    it(`says nothing of ${what}`, async () => assert.deepEqual(await findCredentials(content), []));
+    it(`does not report ${what}`, async () => assert.deepEqual(await findCredentials(content), []));
   }
 
   it("reports nothing in the values of an ordinary web service", async () => {
@@ -104,7 +104,7 @@ describe("the search for credentials in values", () => {
     assert.deepEqual(await findCredentials(content), []);
   });
 
-  it("ends on an alias that holds itself", async () => {
+  it("terminates on an alias that contains itself", async () => {
     assert.deepEqual(await findCredentials("a: &a\n  b: *a\n"), []);
   });
 });
@@ -121,7 +121,7 @@ describe("no-secrets-in-values", () => {
     assert.deepEqual(await judge(noSecretsInValues, objectsOf()), []);
   });
 
-  it("blocks a credential in any of the values files, and prints it nowhere", async () => {
+  it("blocks a credential in each values file without printing it", async () => {
     const violations = await judge(noSecretsInValues, objectsOf(leaking.tenants[0], undefined, leaking), leaking);
     assert.equal(violations[0]!.enforcement, "mandatory");
     assert.match(
@@ -137,17 +137,17 @@ describe("no-secrets-in-values", () => {
     assert.match(violation!.message, /spec\.values\.redis\.password has a key/);
   });
 
-  it("blocks what cannot be searched", async () => {
+  it("blocks content that cannot be searched", async () => {
     const [violation] = await judge(noSecretsInValues, withField(objectsOf(), "ConfigMap", "binaryData/x", "AAEC"));
     assert.match(violation!.message, /x is no UTF-8 text/);
   });
 
-  it("blocks what is not known before the step", async () => {
+  it("blocks an unknown value", async () => {
     const [violation] = await judge(noSecretsInValues, withUnknown(objectsOf(), "HelmRelease", "spec/values"));
     assert.match(violation!.message, /`spec\.values` is not known before the step/);
   });
 
-  it("does not apply to a ConfigMap that is no tenant's", async () => {
+  it("does not apply to a ConfigMap without a tenant", async () => {
     const metadata = { name: "x", namespace: "podinfo" };
     const data = { "values.yaml": "password: hunter2\n" };
     assert.deepEqual(await judge(noSecretsInValues, [{ apiVersion: "v1", kind: "ConfigMap", metadata, data }]), []);

@@ -28,14 +28,14 @@ describe("production-follows-tags", () => {
     assert.equal(await messageOf([...stackObjects(), ...objectsOf()]), "");
   });
 
-  it("blocks what follows the charts of a branch's commits: no range runs in production", async () => {
+  it("blocks a source that follows the charts of a branch's commits by range", async () => {
     const objects = objectsOf(commitCharts.stack().tenants[0], commitCharts.evidence, commitCharts.stack());
     const message = await messageOf(objects);
     assert.match(message, /spec\.ref\.semver moves/);
     assert.match(message, /spec\.ref\.semverFilter moves/);
   });
 
-  it("blocks the image of a commit: it is no release", async () => {
+  it("blocks the image of a commit, which is not a release", async () => {
     const objects = objectsOf(commitImages.stack().tenants[0], commitImages.evidence, commitImages.stack());
     assert.match(await messageOf(objects), /spec\.ref\.branch moves/);
   });
@@ -92,7 +92,7 @@ describe("production-follows-tags", () => {
     );
   });
 
-  it("blocks a chart that is installed past Flux", async () => {
+  it("blocks a chart that is installed without Flux", async () => {
     const release = { apiVersion: "helm.sh/v3", kind: "Release", metadata: { name: "x" } };
     assert.match(await messageOf([release]), /past Flux/);
   });
@@ -116,7 +116,7 @@ describe("production-follows-tags", () => {
     });
   }
 
-  it("blocks what is not known before the step", async () => {
+  it("blocks an unknown value", async () => {
     const proxied = withUnknown(objectsOf(), "GitRepository", "spec/ref/tag");
     assert.match(await messageOf(proxied), /`spec\.ref\.tag` is not known before the step/);
   });
@@ -139,7 +139,7 @@ describe("pin-not-expired", () => {
     });
   const pinNotExpired = pinNotExpiredAt(() => new Date("2026-03-02T00:30:00Z"));
 
-  it("advises where the day has passed", async () => {
+  it("reports an expired pin", async () => {
     const [violation] = await judge(pinNotExpired, objectsOf(), pinned("2026-03-01"));
     assert.equal(violation!.enforcement, "advisory");
     assert.match(violation!.message, /the pin of "podinfo" by ann \(bug 7\) was meant to hold until 2026-03-01/);
@@ -153,7 +153,7 @@ describe("pin-not-expired", () => {
   });
 
   for (const until of ["2026-03-02", "2027-01-01", undefined]) {
-    it(`says nothing of a pin until ${until ?? "further notice"}`, async () => {
+    it(`passes a pin until ${until ?? "further notice"}`, async () => {
       assert.deepEqual(await judge(pinNotExpired, objectsOf(), pinned(until)), []);
     });
   }

@@ -43,14 +43,14 @@ describe("release-synced", () => {
     assert.deepEqual(await judge(releaseSynced, objectsOf(tenant, evidenceOf(tenant!), stack), stack), []);
   });
 
-  it("passes the source of the release that ran before, which stays for a rollback", async () => {
+  it("passes the previous release's source, which is kept for a rollback", async () => {
     const before = evidenceOf({ ...podinfo, tag: "6.14.0" });
     const previous = objectsOf({ ...podinfo, tag: "6.14.0" }, before).filter(({ kind }) => kind === "GitRepository");
     assert.equal(previous[0]?.metadata.name, "podinfo-6.14.0");
     assert.deepEqual(await judge(releaseSynced, [...previous, ...objectsOf()]), []);
   });
 
-  it("blocks a HelmRelease of the release that ran before: the stack file names another", async () => {
+  it("blocks a HelmRelease of the previous release: the stack file names another", async () => {
     const before = { ...podinfo, tag: "6.14.0" };
     const [violation] = await judge(releaseSynced, objectsOf(before, evidenceOf(before)));
     assert.match(violation!.message, /the evidence's version is "6\.14\.0", must be "6\.14\.1"/);
@@ -58,7 +58,7 @@ describe("release-synced", () => {
 
   const broken: [string, Parameters<typeof evidenceOf>[1], RegExp][] = [
     ["a forgotten appVersion", { appVersion: "6.14.0" }, /appVersion of Chart\.yaml is "6\.14\.0", must be "6\.14\.1"/],
-    ["a chart version that is another", { chartVersion: "6.14.0" }, /version of Chart\.yaml is "6\.14\.0"/],
+    ["a different chart version", { chartVersion: "6.14.0" }, /version of Chart\.yaml is "6\.14\.0"/],
     ["a chart without appVersion", { appVersion: undefined }, /appVersion is missing/],
     [
       "a chart with a dependency that no commit pins",
@@ -68,11 +68,7 @@ describe("release-synced", () => {
     ["no Git tag", { gitTag: undefined }, /there is no Git tag "6\.14\.1"/],
     ["a commit off the release branch", { branch: undefined }, /lies on no branch that releases are made from/],
     ["a commit on another branch", { branch: "feature" }, /lies on the branch "feature"/],
-    [
-      "an image that is not there",
-      { images: [] },
-      /the image ghcr\.io\/stefanprodan\/podinfo:6\.14\.1 is not in the reg/,
-    ],
+    ["a missing image", { images: [] }, /the image ghcr\.io\/stefanprodan\/podinfo:6\.14\.1 is not in the reg/],
     ["evidence of another version", { version: "6.14.0" }, /the evidence's version is "6\.14\.0", must be "6\.14\.1"/],
     ["evidence of another repository", { repository: "https://example.com/x" }, /the repository is "https:\/\/example/],
   ];
@@ -101,12 +97,12 @@ describe("release-synced", () => {
     );
   });
 
-  it("blocks a HelmRelease that somebody added by hand, of an older API version too", async () => {
+  it("blocks a HelmRelease that was added by hand, also with an older API version", async () => {
     const [violation] = await judge(releaseSynced, [handMade]);
     assert.match(violation!.message, /HelmRelease default\/redis:\n {2}- it carries no evidence/);
   });
 
-  it("blocks a HelmRelease of a tenant that the stack does not declare, whatever evidence it brings", async () => {
+  it("blocks a HelmRelease of an undeclared tenant, whatever its evidence", async () => {
     const violations = await judge(releaseSynced, objectsOf(), { ...config, tenants: [] });
     assert.match(violations[0]!.message, /it belongs to "podinfo", and the stack declares no such tenant/);
   });
@@ -127,7 +123,7 @@ describe("release-synced", () => {
       /sourceRef\.kind is "Bucket"/,
     ],
     [
-      "a source elsewhere",
+      "a source in another namespace",
       "HelmRelease",
       "spec/chart/spec/sourceRef/namespace",
       "evil",
@@ -158,7 +154,7 @@ describe("release-synced", () => {
       [{ kind: "Secret", name: "s", valuesKey: "k" }],
       /the Secret "s", key "k", which the stack does not name/,
     ],
-    ["values that may be missing", "HelmRelease", "spec/valuesFrom/0/optional", true, /is optional/],
+    ["optional values", "HelmRelease", "spec/valuesFrom/0/optional", true, /is optional/],
     ["a source without commit", "GitRepository", "spec/ref", { tag: "6.14.1" }, /spec\.ref\.commit is missing/],
     ["a source at another commit", "GitRepository", "spec/ref/commit", "d".repeat(40), /spec\.ref\.commit is "d+"/],
     [
@@ -176,14 +172,14 @@ describe("release-synced", () => {
       /spec\.url is "https:\/\/example/,
     ],
     [
-      "a source with another's files",
+      "a source that includes another source",
       "GitRepository",
       "spec/include",
       [{ repository: { name: "x" } }],
       /spec\.include is set/,
     ],
     [
-      "a source by another name",
+      "a source with another name",
       "GitRepository",
       "metadata/name",
       "podinfo-9.9.9",
@@ -191,7 +187,7 @@ describe("release-synced", () => {
     ],
   ];
   for (const [what, kind, path, value, reason] of fields) {
-    it(`blocks ${what} than the evidence says`, async () => {
+    it(`blocks ${what}, against the evidence`, async () => {
       const messages = (await judge(releaseSynced, withField(objectsOf(), kind, path, value))).map(
         (one) => one.message,
       );
@@ -228,7 +224,7 @@ describe("release-synced", () => {
       assert.match(violation!.message, /appVersion of Chart\.yaml is "6\.14\.0", must be "6\.14\.1"/);
     });
 
-    it("blocks a head whose appVersion has another prefix than the tenant's, and passes that prefix", async () => {
+    it("blocks a head whose appVersion lacks the tenant's prefix, and passes one that has it", async () => {
       const head = { ...headOfMaster, appVersion: `v${headOfMaster.appVersion}` };
       const [violation] = await judge(releaseSynced, objectsOf(tenant, head, dev), dev);
       assert.match(violation!.message, /appVersion of Chart\.yaml is "v<version>", must be "<version>"/);
@@ -332,14 +328,14 @@ describe("release-synced", () => {
     });
   });
 
-  it("blocks what is not known before the step, and names the field", async () => {
+  it("blocks an unknown value and names the field", async () => {
     const proxied = withUnknown(objectsOf(), "HelmRelease", "spec/chart/spec/sourceRef/name");
     const [violation] = await judge(releaseSynced, proxied);
     assert.equal(violation!.enforcement, "mandatory");
     assert.match(violation!.message, /`spec\.chart\.spec\.sourceRef\.name` is not known before the step/);
   });
 
-  it("blocks a patch of a HelmRelease, of which nobody sees the whole", async () => {
+  it("blocks a patch of a HelmRelease, because it shows only some fields", async () => {
     const report: string[] = [];
     await validate(
       {
@@ -351,7 +347,7 @@ describe("release-synced", () => {
     assert.match(report.join("\n"), /it is a patch/);
   });
 
-  it("judges an object by what it says, not only by the resource's type", async () => {
+  it("judges an object by its own fields, not only by the resource's type", async () => {
     const report: string[] = [];
     await validate({ type: "kubernetes:core/v1:ConfigMap", props: { ...handMade } }, report);
     assert.match(report.join("\n"), /it carries no evidence/);
@@ -363,7 +359,7 @@ describe("release-synced", () => {
     assert.match(violation!.message, /HelmRelease default\/redis/);
   });
 
-  it("does not apply to what is no HelmRelease and no source of a tenant", async () => {
+  it("applies only to HelmReleases and tenants' sources", async () => {
     assert.deepEqual(
       await judge(releaseSynced, [{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "x" } }]),
       [],
@@ -375,13 +371,13 @@ describe("release-synced", () => {
     assert.match((await judgeObjects(objectsOf(), [releaseSynced]))[0]!.message, /the stack declares no such tenant/);
   });
 
-  it("says that config is unreadable, rather than let anything pass", async () => {
+  it("reports unreadable config instead of passing", async () => {
     runtime.setAllConfig({ "shared-authority:follow": "main" });
     const violations = await judgeObjects(objectsOf(), [releaseSynced]);
     assert.match(violations[0]!.message, /shared-authority:follow: Expected one of `branch`, `tags`/);
   });
 
-  it("prints no password of an address", async () => {
+  it("does not print the password in a URL", async () => {
     const url = "https://bot:hunter2@git.example.com/podinfo";
     const [violation] = await judge(releaseSynced, withField(objectsOf(), "GitRepository", "spec/url", url));
     assert.match(violation!.message, /spec\.url is "https:\/\/\*\*\*@git\.example\.com\/podinfo", must be/);
@@ -389,7 +385,7 @@ describe("release-synced", () => {
   });
 });
 
-/** Judges one resource as the engine hands it over. */
+/** Judges one resource as the engine passes it. */
 async function validate(resource: { type: string; props: Record<string, unknown> }, report: string[]): Promise<void> {
   const args = {
     ...resource,

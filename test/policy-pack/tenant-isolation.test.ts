@@ -14,11 +14,11 @@ function object(apiVersion: string, kind: string, fields: object, namespace: str
 }
 
 describe("tenant-isolation", () => {
-  it("passes a tenant's place, and the stack's own objects", async () => {
+  it("passes a tenant's objects and the stack's own", async () => {
     assert.equal(await messageOf([...stackObjects(), ...objectsOf()]), "");
   });
 
-  it("passes a namespace by another name than the tenant's, and openings to named peers", async () => {
+  it("passes a namespace with a different name than the tenant, and network rules for named peers", async () => {
     const stack = stackConfigOf({
       namespace: "apps-podinfo",
       network: {
@@ -37,11 +37,7 @@ describe("tenant-isolation", () => {
       /"kube-system" is neither a tenant's nor/,
     ],
     ["an object without namespace", object("v1", "ConfigMap", {}, ""), /it names no namespace/],
-    [
-      "a namespace that is no tenant's",
-      object("v1", "Namespace", {}, ""),
-      /no tenant of the stack has the namespace "x"/,
-    ],
+    ["a namespace of no tenant", object("v1", "Namespace", {}, ""), /no tenant of the stack has the namespace "x"/],
     [
       "a workload beside Flux",
       object("apps/v1", "Deployment", {}, "flux-system"),
@@ -52,7 +48,11 @@ describe("tenant-isolation", () => {
       object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", {}, "flux-system"),
       /the rights of Flux's/,
     ],
-    ["a chart past Flux", object("helm.sh/v3", "Release", {}, ""), /with the rights of whoever runs the program/],
+    [
+      "a chart that bypasses Flux",
+      object("helm.sh/v3", "Release", {}, ""),
+      /with the rights of whoever runs the program/,
+    ],
     ["a ClusterRoleBinding", object(rbac, "ClusterRoleBinding", {}, ""), /a ClusterRoleBinding reaches beyond/],
     ["a ClusterRole", object(rbac, "ClusterRole", { rules: [] }, ""), /a ClusterRole reaches beyond/],
     [
@@ -204,7 +204,7 @@ describe("tenant-isolation", () => {
     ["LimitRange"],
     ["NetworkPolicy", "default-deny"],
   ] as const) {
-    it(`blocks a release whose place has no ${name ?? ""} ${kind}`, async () => {
+    it(`blocks a release whose namespace has no ${[name, kind].filter(Boolean).join(" ")}`, async () => {
       const objects = objectsOf().filter(
         (one) => one.kind !== kind || (name !== undefined && one.metadata.name !== name),
       );
@@ -279,7 +279,7 @@ describe("tenant-isolation", () => {
     });
   }
 
-  it("blocks credentials for a source of nobody, also those for the shared repository", async () => {
+  it("blocks credentials for a source without an owner, including the shared repository's", async () => {
     const source = object(
       "source.toolkit.fluxcd.io/v1",
       "GitRepository",
@@ -291,7 +291,7 @@ describe("tenant-isolation", () => {
     assert.match(await messageOf([source]), /secretRef\.name is "push", must be absent/);
   });
 
-  it("blocks a tenant that bears the name of one of Flux's own accounts", async () => {
+  it("blocks a tenant with the name of one of Flux's own accounts", async () => {
     for (const name of ["kustomize-controller", "flux-operator", "shared-authority-root", "default"]) {
       const stack = stackConfigOf({ name, namespace: "podinfo" });
       const message = await messageOf(objectsOf(stack.tenants[0], undefined, stack), stack);
@@ -301,7 +301,7 @@ describe("tenant-isolation", () => {
     }
   });
 
-  it("blocks a tenant in a namespace of the cluster", async () => {
+  it("blocks a tenant in one of the cluster's own namespaces", async () => {
     for (const namespace of ["kube-system", "flux-system", "default"]) {
       const stack = stackConfigOf({ namespace }, { authorityNamespace: "authority" });
       const message = await messageOf(objectsOf(stack.tenants[0], undefined, stack), stack);
@@ -309,21 +309,21 @@ describe("tenant-isolation", () => {
     }
   });
 
-  it("reports at the end a tenant's place that lacks a fence, though nothing runs there", async () => {
+  it("reports a missing guardrail at the end of the run even if no release runs in the namespace", async () => {
     const objects = objectsOf().filter(({ kind }) => kind !== "HelmRelease" && kind !== "ResourceQuota");
     const [violation] = await judge(tenantIsolation, objects);
     assert.equal(violation!.object, "stack");
     assert.match(violation!.message, /a ResourceQuota in "podinfo" was not judged/);
   });
 
-  it("blocks what is not known before the step", async () => {
+  it("blocks an unknown value", async () => {
     assert.match(
       await messageOf(withUnknown(objectsOf(), "HelmRelease", "spec/targetNamespace")),
       /`spec\.targetNamespace` is not known before the step/,
     );
   });
 
-  it("blocks a role whose rules are not known before the step", async () => {
+  it("blocks a role with unknown rules", async () => {
     assert.match(await messageOf(withUnknown(objectsOf(), "Role", "rules")), /`rules` is not known before the step/);
   });
 });

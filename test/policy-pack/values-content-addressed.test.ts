@@ -8,7 +8,8 @@ async function messageOf(objects: readonly KubernetesObject[], stack = stackConf
 }
 
 describe("values-content-addressed", () => {
-  it("passes special config by kustomize's own name", async () => assert.equal(await messageOf(objectsOf()), ""));
+  it("passes special config with the name that kustomize gives it", async () =>
+    assert.equal(await messageOf(objectsOf()), ""));
 
   it("passes a tenant without special config", async () => {
     const stack = stackConfigOf({ values: [] });
@@ -17,16 +18,16 @@ describe("values-content-addressed", () => {
 
   const faults: [string, string, string, unknown, RegExp][] = [
     [
-      "content that changed under its name",
+      "content that changed while the name did not",
       "ConfigMap",
       "data/values.yaml",
       "replicaCount: 3\n",
       /its name is "podinfo-values-\w+", must be/,
     ],
-    ["content beside the hash", "ConfigMap", "binaryData/x", "AAEC", /its name is/],
-    ["a ConfigMap that may change", "ConfigMap", "immutable", undefined, /`immutable` must be true/],
+    ["content that the hash does not cover", "ConfigMap", "binaryData/x", "AAEC", /its name is/],
+    ["a mutable ConfigMap", "ConfigMap", "immutable", undefined, /`immutable` must be true/],
     [
-      "a ConfigMap elsewhere",
+      "a ConfigMap in another namespace",
       "ConfigMap",
       "metadata/namespace",
       "podinfo",
@@ -47,31 +48,31 @@ describe("values-content-addressed", () => {
       /must be "podinfo-values-" and the hash/,
     ],
     [
-      "a reference to another tenant's",
+      "a reference to another tenant's ConfigMap",
       "HelmRelease",
       "spec/valuesFrom/0/name",
       "other-values-857mh2h2h8",
       /must be "podinfo-values-"/,
     ],
     [
-      "a reference to what is not there",
+      "a reference to a missing ConfigMap",
       "HelmRelease",
       "spec/valuesFrom/0/name",
       "podinfo-values-2222222222",
       /was not judged before it/,
     ],
-    ["a key that is not there", "HelmRelease", "spec/valuesFrom/0/valuesKey", "other.yaml", /has no key "other\.yaml"/],
+    ["a missing key", "HelmRelease", "spec/valuesFrom/0/valuesKey", "other.yaml", /has no key "other\.yaml"/],
   ];
   for (const [what, kind, path, value, reason] of faults) {
     it(`blocks ${what}`, async () => assert.match(await messageOf(withField(objectsOf(), kind, path, value)), reason));
   }
 
-  it("blocks what is not known before the step", async () => {
+  it("blocks an unknown value", async () => {
     const proxied = withUnknown(objectsOf(), "ConfigMap", "data/values.yaml");
     assert.match(await messageOf(proxied), /`data\.values\.yaml` is not known before the step/);
   });
 
-  it("does not apply to a ConfigMap that is no tenant's", async () => {
+  it("does not apply to a ConfigMap without a tenant", async () => {
     const other = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "x", namespace: "flux-system" }, data: {} };
     assert.equal(await messageOf([other]), "");
   });

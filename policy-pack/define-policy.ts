@@ -15,14 +15,14 @@ import type { StackConfig } from "../src/config/stack-config";
 import { type JudgedObject, judgedObjects } from "./judged-object";
 import { type Run, runOf, stackOf } from "./run";
 
-/** What a policy may know besides the object: the stack's own config, what came before it, its own settings. */
+/** What a policy can use besides the object: the stack's config, the objects judged so far, its own settings. */
 export interface PolicyContext<Settings extends object = object> {
   readonly config: StackConfig;
   readonly run: Run;
   readonly settings: Settings;
 }
 
-/** What a policy says of itself: to the engine, to people, in every message. */
+/** Name, description and fix of a policy, as the engine and the messages show them. */
 interface Description {
   readonly name: string;
   readonly displayName: string;
@@ -30,29 +30,29 @@ interface Description {
   readonly description: string;
   readonly severity: Severity;
   readonly enforcementLevel: EnforcementLevel;
-  /** How to fix a violation; a part of every message. */
+  /** How to fix a violation. Every message ends with it. */
   readonly remediationSteps: string;
   readonly configSchema?: PolicyConfigSchema;
 }
 
 /** How a policy judges. */
 interface Rule<Settings extends object> {
-  /** Whether the policy has something to say of such an object. */
+  /** Whether the policy judges this object. */
   applies(object: JudgedObject, context: PolicyContext<Settings>): boolean;
-  /** What is wrong with the object, each in one sentence without its name; nothing when all is well. */
+  /** What is wrong with the object: one sentence each, without the object's name. Empty if the object passes. */
   judge(object: JudgedObject, context: PolicyContext<Settings>): readonly string[] | Promise<readonly string[]>;
-  /** What is missing at the end of the run. The engine reports it after the steps: a preview fails, an `up` is late. */
+  /** What is missing at the end of the run. The engine calls it after the steps: it fails a preview, but blocks no `up`. */
   judgeStack?: (context: PolicyContext<Settings>) => readonly string[];
 }
 
-/** A policy of this pack: it judges each resource before its step, and where it has to, the stack at the end. */
+/** A policy of this pack. It judges each resource before its step and, if needed, the whole stack after the steps. */
 export type Policy = ResourceValidationPolicy & Partial<Pick<StackValidationPolicy, "validateStack">>;
 
 /**
- * Makes a policy of its description and its rule.
+ * Defines a policy by its description and its rule.
  *
- * The engine turns a mandatory policy into advice when it reads a value that is not known yet. Here that is a violation
- * of the policy's own level, and so is config that cannot be read: what cannot be judged does not pass.
+ * The engine downgrades a mandatory policy to advice when it reads an unknown value. Here an unknown value, like
+ * unreadable config, is a violation at the policy's own level: what cannot be judged does not pass.
  */
 export function definePolicy<Settings extends object = object>(description: Description, rule: Rule<Settings>): Policy {
   const { judgeStack } = rule;
@@ -97,7 +97,7 @@ export function definePolicy<Settings extends object = object>(description: Desc
   };
 }
 
-/** The config is read when a rule asks for it: config that cannot be read concerns only objects that it decides. */
+/** Reads the stack's config on first use, so that unreadable config fails only policies that need it. */
 function contextOf<Settings extends object>(
   args: Pick<ResourceValidationArgs, "urn" | "getConfig">,
   run: Run,
@@ -113,7 +113,11 @@ function contextOf<Settings extends object>(
 
 type Fixable = Pick<Description, "remediationSteps">;
 
-/** @throws whatever is no reason why something could not be judged, but a fault of the policy */
+/**
+ * Reports that a resource could not be judged.
+ *
+ * @throws every other error: it is a bug in the policy
+ */
 function reportUnjudged(error: unknown, resource: string, report: ReportViolation): void {
   if (error instanceof UnknownValueError) report(unknownMessage(resource, error as UnknownValue));
   else if (error instanceof ProblemsError) {
@@ -128,7 +132,7 @@ const plainValue: Fixable = {
 
 const readableConfig: Fixable = { remediationSteps: "correct the stack file; `authority check` shows the lines." };
 
-/** The package exports the class and leaves its type out. */
+/** The fields of `UnknownValueError`, which the package exports without its type. */
 interface UnknownValue {
   /** The path of the field. */
   readonly props: readonly PropertyKey[];

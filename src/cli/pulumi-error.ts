@@ -1,0 +1,4 @@
+/** A run of `pulumi` failed. The message contains everything that the engine printed. */
+export class PulumiError extends Error {
+  override readonly name = "PulumiError";
+}
