@@ -47,22 +47,25 @@ const simpleKey = /^[\w./-]{1,100}$/;
 /**
  * YAML that readers of both YAML 1.1, such as Flux and kubectl, and YAML 1.2 read as the same value.
  *
- * The library writes each line; a stack's objects have most lines in common, so a line is written only once.
+ * The library writes each entry. The objects of a stack have most entries in common, so each is written only once.
  */
 export function yamlText(value: object): string {
-  return blockMap(value, "");
+  return mapText(value);
 }
 
-function blockMap(map: object, indent: string): string {
+/** Maps such as the labels of a tenant are part of many objects. */
+const mapTexts = new WeakMap<object, string>();
+
+function mapText(map: object): string {
+  const known = mapTexts.get(map);
+  if (known !== undefined) return known;
   let text = "";
   for (const [key, value] of Object.entries(map) as [string, unknown][]) {
     if (value === undefined) continue;
-    if (isMap(value) && simpleKey.test(key)) {
-      text += `${indent}${entry(key, {}).slice(0, -" {}\n".length)}\n${blockMap(value, `${indent}  `)}`;
-    } else {
-      text += indented(entry(key, value), indent);
-    }
+    if (isMap(value) && simpleKey.test(key)) text += `${headText(key)}\n  ${indented(mapText(value))}`;
+    else text += entryText(key, value);
   }
+  mapTexts.set(map, text);
   return text;
 }
 
@@ -71,29 +74,41 @@ function isMap(value: unknown): value is object {
   return Object.values(value).some((item) => item !== undefined);
 }
 
-function indented(text: string, indent: string): string {
-  const isLine = text.indexOf("\n") === text.length - 1;
-  return indent + (isLine ? text : `${text.slice(0, -1).replaceAll("\n", `\n${indent}`)}\n`);
+/** The lines after the first, and the line break at the end is not followed by a line. */
+function indented(text: string): string {
+  return `${text.slice(0, -1).replaceAll("\n", "\n  ")}\n`;
 }
 
-const written = new Map<string, string>();
+function headText(key: string): string {
+  return entryText(key, emptyMap).slice(0, -" {}\n".length);
+}
+
+const emptyMap = {};
+
+/** By key, then by value. */
+const entryTexts = new Map<string, Map<unknown, string>>();
 
 /** Bounds the memory that a render takes. */
-const mostWritten = 10_000;
-const longestWritten = 4_000;
+const mostTexts = 2_000;
+const longestIdentity = 4_000;
 
-function entry(key: string, value: unknown): string {
-  const identity = typeof value === "string" ? `${key}\n${value}` : JSON.stringify([key, value]);
-  const known = written.get(identity);
+function entryText(key: string, value: unknown): string {
+  let texts = entryTexts.get(key);
+  if (texts === undefined || texts.size >= mostTexts) entryTexts.set(key, (texts = new Map()));
+  const identity = identityOf(value);
+  const known = texts.get(identity);
   if (known !== undefined) return known;
   const text = isAwkward([key, value])
     ? stringify({ [key]: value }, quoted).replace(escaped, escapeOf)
     : stringify({ [key]: value }, options);
-  if (identity.length <= longestWritten) {
-    if (written.size >= mostWritten) written.clear();
-    written.set(identity, text);
-  }
+  if (typeof identity !== "string" || identity.length <= longestIdentity) texts.set(identity, text);
   return text;
+}
+
+/** No text that is written without escapes begins with NUL. */
+function identityOf(value: unknown): unknown {
+  if (value === emptyMap) return emptyMap;
+  return typeof value === "object" && value !== null ? `\0${JSON.stringify(value)}` : value;
 }
 
 function isAwkward(value: unknown): boolean {

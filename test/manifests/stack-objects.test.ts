@@ -1,6 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- tests look into objects of every kind */
 import assert from "node:assert/strict";
 import type { KubernetesObject } from "../../src/manifests/object";
+import { stackObjects } from "../../src/manifests/stack-objects";
 import type { BranchEvidence, Evidence } from "../../src/release/evidence";
 import {
   digest,
@@ -33,8 +34,8 @@ function emptyPaths(value: unknown, path: string): string[] {
   return entries.length === 0 ? [path] : entries.flatMap(([key, item]) => emptyPaths(item, `${path}.${key}`));
 }
 
-describe("tenantManifests", () => {
-  it("makes no empty map, which on a custom resource is a diff for ever, and no undefined field", () => {
+describe("stackObjects of a tenant", () => {
+  it("have no empty map, which on a custom resource is a permanent diff, and no undefined field", () => {
     for (const objects of [
       manifestsOf(),
       manifestsOf({}, exampleBranch),
@@ -49,7 +50,7 @@ describe("tenantManifests", () => {
     }
   });
 
-  it("gives a manual tenant without special config neither ConfigMap nor automation nor access for a team", () => {
+  it("have no ConfigMap, automation or team access for a manual tenant without special config and team", () => {
     const objects = manifestsOf();
     assert.deepEqual(kinds(objects), [
       "GitRepository",
@@ -185,7 +186,7 @@ describe("tenantManifests", () => {
     assert.equal("chart" in release, false);
   });
 
-  it("runs the release as the tenant, in its namespace, and keeps it out of its reach", () => {
+  it("run the release as the tenant, in its namespace, and give the tenant no rights over it", () => {
     const objects = manifestsOf({ namespace: "team-a", team: ["team-a-developers"] });
     const release = only(objects, "HelmRelease");
     assert.equal(release.metadata.namespace, "flux-system");
@@ -211,7 +212,7 @@ describe("tenantManifests", () => {
     );
   });
 
-  it("merges values files in their order, then the pinned image, then Secrets", () => {
+  it("merge values files in their order, then the pinned image, then Secrets", () => {
     const objects = manifestsOf({
       values: [
         { path: "tenants/podinfo/values.yaml", content: "replicaCount: 2\n" },
@@ -244,13 +245,13 @@ describe("tenantManifests", () => {
     assert.equal(spec.digestReflectionPolicy, "IfNotPresent");
   });
 
-  it("lets no automation select a pinned tenant", () => {
+  it("let no automation select a pinned tenant", () => {
     const pin = { reason: "incident", by: "platform" };
     const objects = manifestsOf({ policy: { range: "6.x", automation: "auto", deny: [], pin } });
     assert.equal(only(objects, "ImagePolicy").metadata.labels["shared-authority/automation"], "manual");
   });
 
-  it("opens the network only to what is declared", () => {
+  it("allow only the declared network connections", () => {
     const objects = manifestsOf({
       network: {
         ingress: [{ namespaces: ["ingress"], cidrs: [], ports: [{ port: 9898, protocol: "TCP" }] }],
@@ -271,7 +272,7 @@ describe("tenantManifests", () => {
   });
 });
 
-describe("stackManifests", () => {
+describe("stackObjects of the stack itself", () => {
   const withModes = (...modes: ("auto" | "pull-request" | "manual")[]): KubernetesObject[] =>
     manifestsOf({}, exampleEvidence, {
       tenants: modes.map((automation, index) => ({
@@ -281,7 +282,7 @@ describe("stackManifests", () => {
       })),
     });
 
-  it("makes one automation for each mode in use, and pushes where that mode says", () => {
+  it("have one automation for each mode in use, which pushes to the branch of that mode", () => {
     const objects = withModes("auto", "pull-request", "manual", "auto");
     const automations = objects.filter(({ kind }) => kind === "ImageUpdateAutomation");
     assert.deepEqual(
@@ -305,7 +306,7 @@ describe("stackManifests", () => {
     assert.equal(only(objects, "ImageUpdateAutomation").spec.update.path, "clusters/eu/Pulumi.prod.yaml");
   });
 
-  it("makes nothing where people move every version, and nothing where a branch is followed", () => {
+  it("have no automation if people move every version or the stack follows a branch", () => {
     assert.deepEqual(
       withModes("manual").filter(({ metadata }) => metadata.name.startsWith("shared-authority")),
       [],
@@ -314,5 +315,35 @@ describe("stackManifests", () => {
       configRepository: exampleStack.configRepository,
     });
     assert.equal(kinds(branch).includes("ImageUpdateAutomation"), false);
+  });
+});
+
+describe("stackObjects of an `up`", () => {
+  const resolved = { tenant: exampleTenant, source: "lock" as const, evidence: exampleEvidence, reasons: [] };
+
+  it("have the source of the previous release next to the current one", () => {
+    const previous = new Map([["podinfo", { ...exampleEvidence, version: "6.14.0", gitTag: "6.14.0" }]]);
+    const objects = [...stackObjects({ config: exampleStack, tenants: [resolved] }, { previous })];
+    assert.deepEqual(
+      objects.filter(({ object }) => object.kind === "GitRepository").map(({ object }) => object.metadata.name),
+      ["podinfo-6.14.1", "podinfo-6.14.0"],
+    );
+  });
+
+  it("have only the image policy of a skipped tenant", () => {
+    const objects = [...stackObjects({ config: exampleStack, tenants: [] }, { skipped: [exampleTenant] })];
+    assert.deepEqual(
+      objects.map(({ object, owner }) => `${owner.component} ${owner.name}: ${object.kind}`),
+      ["ReleasePolicy podinfo: ImageRepository", "ReleasePolicy podinfo: ImagePolicy"],
+    );
+  });
+
+  it("wait for a source twice as long as for a fetch, and for a release as long as an upgrade and a rollback take", () => {
+    const timeouts = { source: "30s", release: "5m0s" };
+    const objects = [...stackObjects({ config: { ...exampleStack, timeouts }, tenants: [resolved] })];
+    const waits = new Map(objects.map(({ object, waitFor }) => [object.kind, waitFor]));
+    assert.equal(waits.get("GitRepository"), "30s30s1m");
+    assert.equal(waits.get("HelmRelease"), "5m0s5m0s1m");
+    assert.equal(waits.get("Namespace"), undefined);
   });
 });
