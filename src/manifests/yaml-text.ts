@@ -94,7 +94,7 @@ const longestIdentity = 4_000;
 
 function entryText(key: string, value: unknown): string {
   let texts = entryTexts.get(key);
-  if (texts === undefined || texts.size >= mostTexts) entryTexts.set(key, (texts = new Map()));
+  if (texts === undefined || texts.size >= mostTexts) entryTexts.set(key, (texts = new Map<unknown, string>()));
   const identity = identityOf(value);
   const known = texts.get(identity);
   if (known !== undefined) return known;
