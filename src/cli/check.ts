@@ -9,6 +9,7 @@ import { stackObjects } from "../manifests/stack-objects";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, readLock } from "../release/lock";
 import { hint, type ResolvedTenant, resolveStack } from "../release/resolve";
+import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { countProblems, requireAnyStack } from "./project";
 import { describeReasons } from "./releases";
@@ -157,6 +158,6 @@ export function describeStack(checked: CheckedStack, colors: Colors): string[] {
       ({ policy, enforcement, message }) =>
         `${enforcement === "mandatory" ? colors.red(policy) : colors.yellow(`${policy} (advisory)`)}: ${printableLines(message)}`,
     ),
-    `${stack}: ${verdict}, ${tenants} ${tenants === 1 ? "tenant" : "tenants"}, ${objects} objects`,
+    `${stack}: ${verdict}, ${countOf(tenants, "tenant")}, ${countOf(objects, "object")}`,
   ];
 }

@@ -3,6 +3,7 @@ import { type RenderedFile, renderedFile } from "../manifests/rendered-file";
 import { stackObjects } from "../manifests/stack-objects";
 import { readLock } from "../release/lock";
 import { type ResolvedStack, resolveStack } from "../release/resolve";
+import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { requireStack } from "./project";
 import { describeStackReasons } from "./releases";
@@ -31,7 +32,7 @@ export async function render(options: RenderOptions, session: Session): Promise<
   const count = await folder.replace(renderedFiles(stack), (written) => {
     terminal.count(`writing ${options.out}: ${written} files`);
   });
-  terminal.print(`${options.out}: ${count} ${count === 1 ? "object" : "objects"} of the stack ${config.stack}`);
+  terminal.print(`${options.out}: ${countOf(count, "object")} of the stack ${config.stack}`);
   return exitCode.fine;
 }
 

@@ -59,11 +59,10 @@ describe("the command line of authority", () => {
       /`--stack=dev` after `--` would deploy another stack.*Name the stack before it/,
     ],
     [
-      "another folder behind `--`",
+      "another folder after `--`",
       ["up", "--stack", "prod", "--", "--yes", "-C", "x"],
       /`-C` after `--` would deploy another stack/,
     ],
-    ["another folder after `--`", ["up", "--stack", "prod", "--", "--yes", "-C", "x"], /`-C` stands behind `--`/],
     ["a render without a stack", ["render", "--out", "x"], /needs a stack; name one with `--stack`: dev, prod\./],
   ];
   for (const [title, args, expected] of mistakes) {
