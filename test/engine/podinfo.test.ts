@@ -203,7 +203,7 @@ describe("the program on the real engine, with podinfo's tags", function () {
     const added = program.replace(
       "  const releases = registerComponents",
       [
-        '  const { CustomResource } = await import("@pulumi/kubernetes/apiextensions/customResource");',
+        '  const { CustomResource } = await import("@pulumi/kubernetes/apiextensions/customResource.js");',
         "  new CustomResource(",
         '    "flux-system/by-hand",',
         "    {",
