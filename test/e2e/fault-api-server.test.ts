@@ -13,7 +13,7 @@ const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
 
 /** The instructions in the error message. */
 const advice =
-  /What was made before is in the state\. Once `kubectl get --raw \/readyz` says `ok`, run `npx authority up --stack prod` again/;
+  /Everything that was created before is in the state\. When `kubectl get --raw \/readyz` prints `ok`, run `npx authority up --stack prod` again/;
 const internalError = /Internal error occurred: the proxy says so/;
 
 /** Failures of the API server during an `up`: a kill, overload, errors, lost responses. */
