@@ -113,7 +113,7 @@ describe("the engine's file backend", () => {
     assert.equal(told.code, 1, said(told));
     assert.match(
       said(told),
-      /EOF\n.*left an empty file `\*\.attrs`.*The state beside it is\s+whole: delete the empty file/,
+      /EOF\n.*left an empty `\*\.attrs` file.*The state\s+itself is complete\. Delete the empty file/,
     );
     const fixed = await runTold(fixture(), `cd '${disk.backend}' && find .pulumi -name '*.attrs' -size 0 -delete`);
     assert.equal(fixed.code, 0, said(fixed));

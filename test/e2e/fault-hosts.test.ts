@@ -137,6 +137,6 @@ describe("an `up` without its hosts", () => {
 });
 
 const advice =
-  /Nothing was changed\. Run this again once all of it can be read; .*`npx authority up --stack prod` deploys/;
+  /Nothing was changed\. Run this again when everything can be read\. Until then, `npx authority up --stack prod` deploys/;
 
 const dayMs = 24 * 3600 * 1000;

@@ -120,7 +120,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
     assert.doesNotMatch(text, /the image .* cannot be read/);
     assert.match(
       text,
-      /Nothing was changed\. Run this again once all of it can be read; .*`npx authority up --stack prod`/,
+      /Nothing was changed\. Run this again when everything can be read\. .*`npx authority up --stack prod`/,
     );
     await heal();
   });
