@@ -103,7 +103,7 @@ describe("a wrong kubeconfig", () => {
     );
     await assertRefused(
       [
-        /is forbidden: User "system:serviceaccount:default:default" cannot create/,
+        /is forbidden: User "system:serviceaccount:default:default" cannot (?:create|patch) /,
         /was refused: these credentials do not have the permission\. Use the platform team's credentials .* run `npx authority up --stack prod` again/,
       ],
       weak,
