@@ -25,7 +25,7 @@ interface Marker {
  * may have one.
  */
 export function checkMarkers(report: Report, file: StackFile, { settings, tenants }: ParsedConfig): void {
-  if (settings === undefined) return;
+  if (settings === undefined || report.has(["tenants"])) return;
   const markers = new Map(markersOf(file).map((marker) => [marker.line, marker]));
   const checked = new Map(tenants.map((tenant) => [tenant.name, tenant]));
   for (const name of isMapping(report.settings.tenants) ? Object.keys(report.settings.tenants) : []) {

@@ -1,4 +1,4 @@
-import { type ConfigPath, type Report, valueAt } from "./report";
+import { type ConfigPath, pathText, type Report, valueAt } from "./report";
 import { applicationSchema } from "./schema";
 import type { Follow, Policy, Tenant } from "./stack-config";
 import { suggestion } from "./suggestion";
@@ -29,6 +29,8 @@ export interface Inherited {
   readonly branch?: string;
   readonly defaults: DefaultsEntry | undefined;
   readonly applications: ReadonlyMap<string, ApplicationEntry | undefined>;
+  /** Whether `applications` holds every application: false where a problem may hide one. */
+  readonly areApplicationsKnown: boolean;
 }
 
 /** These mappings of our schema are merged key by key. Lists and free mappings such as `quota` are replaced. */
@@ -41,18 +43,19 @@ const mergedKeys: ReadonlySet<string> = new Set(["policy", "prefix", "limits", "
  */
 export function mergeTenant(
   report: Report,
-  { follow, branch, defaults, applications }: Inherited,
+  { follow, branch, defaults, applications, areApplicationsKnown }: Inherited,
   name: string,
   { application: named, ...entry }: TenantEntry,
 ): MergedTenant | undefined {
   const application = named ?? name;
   const isDeclared = applications.has(application);
+  if (!isDeclared && !areApplicationsKnown) return undefined;
+  const addUndeclared = (path: ConfigPath, others: string): void => {
+    const fix = `${suggestion(application, [...applications.keys()])} Declare \`${application}\` under \`${pathText(["applications"])}\`, ${others}`;
+    report.add(path, `\`Pulumi.yaml\` declares no application \`${application}\`.`, fix, "key");
+  };
   if (named !== undefined && !isDeclared) {
-    report.add(
-      ["tenants", name, "application"],
-      `\`Pulumi.yaml\` declares no application \`${named}\`.`,
-      suggestion(named, [...applications.keys()]),
-    );
+    addUndeclared(["tenants", name, "application"], "or write `chart` and `image` here instead of `application`.");
     return undefined;
   }
   const published = isDeclared ? applications.get(application) : {};
@@ -63,17 +66,17 @@ export function mergeTenant(
     ...(follow === "tags" ? { pinDigest } : follow === "branch" ? { branchImage, branchChart } : {}),
   };
   const settings = [{ branch }, defaults, inherited, entry].reduce<Entry>(mergeOver, builtInDefaults);
-  for (const key of ["chart", "image"] as const) {
-    if (settings[key] !== undefined) continue;
-    const expected = applicationSchema().shape[key].safeParse(null).error?.issues[0]?.message ?? key;
-    const message = `This key is missing; expected ${expected}.`;
-    report.add(
-      ["tenants", name, key],
-      message,
-      isDeclared ? undefined : applicationHint(name, [...applications.keys()]),
-    );
+  const missing = (["chart", "image"] as const).filter((key) => settings[key] === undefined);
+  if (!isDeclared && missing.length > (applications.size > 0 ? 0 : 1)) {
+    addUndeclared(["tenants", name], "name one with `application:`, or write `chart` and `image` here.");
+    return undefined;
   }
-  if (settings.chart === undefined || settings.image === undefined) return undefined;
+  for (const key of missing) {
+    const expected = applicationSchema().shape[key].safeParse(null).error?.issues[0]?.message ?? key;
+    const entryPath = isDeclared ? ["applications", application] : ["tenants", name];
+    report.add([...entryPath, key], `This key is missing; expected ${expected}.`);
+  }
+  if (missing.length > 0) return undefined;
   const merged = settings as unknown as TenantSettings;
   // A default automation concerns the tenants that have a version to change.
   const hasVersion = follow !== "branch" || merged.branchImage !== undefined;
@@ -83,13 +86,6 @@ export function mergeTenant(
     settings: { ...merged, policy: { ...merged.policy, automation } },
     entries: [["tenants", name], ...(isDeclared ? [["applications", application]] : []), ["defaults"], []],
   };
-}
-
-/** A tenant without a chart or an image was meant to have an application. */
-function applicationHint(name: string, applications: readonly string[]): string | undefined {
-  return applications.length === 0
-    ? undefined
-    : `\`Pulumi.yaml\` declares no application \`${name}\`: name one with \`application\`. ${suggestion(name, applications)}`;
 }
 
 type Entry = Readonly<Record<string, unknown>>;

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { mergeTenant, type MergedTenant } from "./merge-tenant";
 import { ProblemsError } from "./problem";
-import { isMapping, type Report, valueAt } from "./report";
+import { isMapping, pathText, type Report, valueAt } from "./report";
 import {
   applicationSchema,
   defaultsSchema,
@@ -12,6 +12,7 @@ import {
   tenantSchema,
 } from "./schema";
 import { checkSchema } from "./schema-problems";
+import { projectFilePath } from "./stack-file";
 import type { ConfigRepository, Follow, StackConfig, Tenant, ValuesFile } from "./stack-config";
 
 /** What a stack's settings do not say. */
@@ -43,11 +44,13 @@ export function parseConfig(report: Report, facts: StackFacts): ParsedConfig {
   const { applications, defaults = {}, tenants, ...own } = report.settings;
   const settings = checkSchema(report, stackSchema(), own, []);
   const follow: Follow | undefined = own.follow === "tags" || own.follow === "branch" ? own.follow : undefined;
+  const applicationEntries = parseEntries(report, "applications", applications, applicationSchema());
   const inherited = {
     follow,
     branch: settings?.branch,
     defaults: checkSchema(report, defaultsSchema(), defaults, ["defaults"]),
-    applications: parseEntries(report, "applications", applications, applicationSchema()),
+    applications: applicationEntries,
+    areApplicationsKnown: !hidesApplications(report),
   };
   const entries = parseEntries(report, "tenants", tenants, tenantSchema());
   const values = new Map<string, readonly ValuesFile[]>();
@@ -68,6 +71,15 @@ export function parseConfig(report: Report, facts: StackFacts): ParsedConfig {
       return toStackConfig(settings, facts, whole);
     },
   };
+}
+
+/** Whether an application may be missing because of a problem in `applications`, or in `Pulumi.yaml` instead of them. */
+function hidesApplications(report: Report): boolean {
+  const defaults = pathText(["defaults"]);
+  return (
+    report.has(["applications"]) ||
+    report.problems.some(({ file, path }) => file === projectFilePath && !path?.startsWith(defaults))
+  );
 }
 
 /** Parses each entry on its own, so that the problems of one hide no other's. An entry with problems is `undefined`. */

@@ -61,8 +61,8 @@ class TenantRules {
   checkRepository(): void {
     const { chart, repository } = this.#settings;
     if (chart.includes("://") || repository !== undefined) return;
-    this.#add(
-      ["repository"],
+    this.report.add(
+      [...writtenAt(this.report, this.tenant, ["chart"]).slice(0, -1), "repository"],
       `The chart ${quoteShown(chart)} is a path in a Git repository, but \`repository\` is missing.`,
       "Name the application's Git repository, or an OCI chart (`oci://...`).",
     );

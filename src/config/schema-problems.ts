@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { releaseName } from "./kubernetes-name";
-import { stackFileSchema } from "./schema";
+import { applicationSchema, stackFileSchema, tenantSchema } from "./schema";
 import { type ConfigPath, pathText, type Report, valueAt } from "./report";
 import { nearest, suggestion } from "./suggestion";
 
@@ -57,6 +57,13 @@ function meantAlternative(alternatives: readonly (readonly Issue[])[]): readonly
 }
 
 function reportUnknownKey(report: Report, path: ConfigPath, key: string, known: readonly string[]): void {
+  if (report.has([...path, key])) return;
+  if (path[0] === "defaults" && knownKeys({ schema: tenantSchema(), at: ["defaults"] }, path).includes(key)) {
+    const isPublished = path.length === 1 && Object.hasOwn(applicationSchema().shape, key);
+    const fix = `Set it in each tenant${isPublished ? ", or in the application" : ""}.`;
+    report.add([...path, key], `The key \`${key}\` is not allowed in \`defaults\`.`, fix, "key");
+    return;
+  }
   const shown = path.length === 0 ? pathText([key]) : key;
   const nested =
     path.length > 0 ? undefined : known.find((name) => key.startsWith(`${name}.`) || key.startsWith(`${name}[`));

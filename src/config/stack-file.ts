@@ -72,12 +72,14 @@ export function readConfigFiles(root: string, stack: string): ConfigFiles {
   const path = stackFilePath(stack);
   const stacks = listStacks(root);
   if (!stacks.includes(stack)) {
-    const inFolder = basename(path) === path && stackFileName.test(path);
+    const name = stackFileName.exec(basename(stack))?.[1] ?? stack;
+    const expected = stackFilePath(name);
+    const inFolder = basename(expected) === expected && stackFileName.test(expected);
     throw new ProblemsError([
       {
-        file: inFolder ? path : projectFilePath,
-        message: `There is no stack ${JSON.stringify(stack)} in this project; expected a stack with a file \`Pulumi.<stack>.yaml\`.`,
-        fix: suggestion(stack, stacks),
+        file: inFolder ? expected : projectFilePath,
+        message: `There is no stack ${JSON.stringify(stack)} in this project; expected the name of a stack that has a file \`Pulumi.<stack>.yaml\`.`,
+        fix: suggestion(name, stacks),
       },
     ]);
   }

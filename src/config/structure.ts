@@ -5,7 +5,7 @@
 import { distance } from "fastest-levenshtein";
 import { isAlias, isMap, isNode, isScalar, isSeq, type Node, type Scalar, type YAMLMap } from "yaml";
 import { type ConfigPath, pathText, projectPrefix, type Report, type Settings } from "./report";
-import { projectFileSchema, stackFileSchema } from "./schema";
+import { projectFileSchema, stackFileSchema, tenantSchema } from "./schema";
 import { type ConfigFile, projectFilePath } from "./stack-file";
 import { nearest, suggestion } from "./suggestion";
 import { keyText, reportDuplicateKeys, startOf } from "./yaml-file";
@@ -32,6 +32,15 @@ export function checkStructure(report: Report, file: ConfigFile): void {
   if (file.path === projectFilePath) check.projectKeys();
   else check.stackKeys();
   for (const [key, { value }] of file.settings) check.value(value, [key]);
+}
+
+/** Whether it maps names to tenants, and is not a tenant itself. */
+function holdsTenants(node: unknown): boolean {
+  return (
+    isMap(node) &&
+    node.items.length > 0 &&
+    !node.items.some((pair) => Object.hasOwn(tenantSchema().shape, keyText(pair) ?? ""))
+  );
 }
 
 class StructureCheck {
@@ -91,6 +100,14 @@ class StructureCheck {
       const message = "Applications are declared once for all stacks; expected none in a stack file.";
       const fix = `Move the key to \`Pulumi.yaml\`: \`${projectPrefix}:applications: { value: { ... } }\`.`;
       this.#add(applications.key, pathText(["applications"]), message, fix);
+    }
+    for (const [name, { value }] of this.file.settings) {
+      const wrapper = isMap(value) && value.items.length === 1 ? value.items[0] : undefined;
+      if (name === "applications" || wrapper === undefined || keyText(wrapper) !== "value") continue;
+      // A tenant may have the name `value`.
+      if (name === "tenants" && !holdsTenants(wrapper.value)) continue;
+      const message = "A stack file has no `value:` below a key; only `Pulumi.yaml` has.";
+      this.#add(wrapper.key, pathText([name]), message, "Remove `value:` and move its content up one level.");
     }
     for (const pair of this.file.config?.items ?? []) {
       const key = keyText(pair);

@@ -25,6 +25,8 @@ export interface Expectation {
   readonly words: readonly string[];
   /** What must not be shown: secrets. */
   readonly hidden?: string;
+  /** Whether no other problem may be shown. */
+  readonly alone?: boolean;
 }
 
 /** Writes the files of an input into a project folder. */
@@ -96,12 +98,12 @@ function bad(
   at: string | undefined,
   path: string | undefined,
   words: readonly string[],
-  more: Partial<Omit<BadInput, "title">> & { readonly hidden?: string } = {},
+  more: Partial<Omit<BadInput, "title">> & Pick<Expectation, "hidden" | "alone"> = {},
 ): BadInput {
-  const { hidden, ...rest } = more;
+  const { hidden, alone, ...rest } = more;
   const line = at === undefined ? undefined : text.split(/\r?\n/).findIndex((one) => one.includes(at)) + 1;
   assert.notEqual(line, 0, `${title}: no line has ${String(at)}`);
-  return { title, stack: "prod", files: { [file]: text }, expect: { file, line, path, words, hidden }, ...rest };
+  return { title, stack: "prod", files: { [file]: text }, expect: { file, line, path, words, hidden, alone }, ...rest };
 }
 
 /** A problem of a values file. */
@@ -163,6 +165,12 @@ const files: BadInput[] = [
     stack: "../prod",
     files: { [file]: goodStack },
     expect: { file: "Pulumi.yaml", words: ['"../prod"'] },
+  },
+  {
+    title: "a stack file in place of the stack's name",
+    stack: file,
+    files: { [file]: goodStack },
+    expect: { file, words: [`"${file}"`, "Did you mean `prod`?"] },
   },
   bad("an empty file", "", undefined, "shared-authority:follow", ["is missing", "`branch`, `tags`"]),
   bad("only a comment", "# nothing\n", undefined, "shared-authority:follow", ["is missing"]),
@@ -312,6 +320,16 @@ const structure: BadInput[] = [
 ];
 
 const stackLevel: BadInput[] = [
+  ...[
+    ["follow", "tags"],
+    ["intervals", "{ source: 2m }"],
+    ["defaults", "{ podSecurity: baseline }"],
+    ["tenants", `{ shop: { tag: x } } # {"$imagepolicy": "flux-system:shop:tag"}`],
+  ].map(([name = "", value = ""]) => {
+    const text = `config:\n${name === "follow" ? "" : "  shared-authority:follow: tags\n"}  shared-authority:${name}:\n    value: ${value}\n`;
+    const words = ["A stack file has no `value:`", "move its content up one level"];
+    return bad(`\`value:\` below ${name}`, text, "value:", `shared-authority:${name}`, words, { alone: true });
+  }),
   bad(
     "follow is missing",
     goodStack.replace("  shared-authority:follow: tags\n", ""),
@@ -1231,7 +1249,12 @@ function badProject(
   const line = text.split("\n").findIndex((one) => one.includes(at)) + 1;
   assert.notEqual(line, 0, `${title}: no line has ${at}`);
   const files = { [projectFile]: text, [file]: stack };
-  return { title: `project: ${title}`, stack: "prod", files, expect: { file: projectFile, line, path, words } };
+  return {
+    title: `project: ${title}`,
+    stack: "prod",
+    files,
+    expect: { file: projectFile, line, path, words, alone: true },
+  };
 }
 
 /** The good project with one text in it replaced. */
@@ -1253,6 +1276,7 @@ function badShort(
   const text = shortStack.replace(old, () => by);
   return bad(`short stack: ${title}`, text, at, `shared-authority:${path}`, words, {
     files: { [projectFile]: goodProject, [file]: text },
+    alone: true,
   });
 }
 
@@ -1305,6 +1329,37 @@ const projects: BadInput[] = [
     "shared-authority:follow",
     ["Move it to the stack file"],
   ),
+  badProject(
+    "applications misspelt",
+    inProject("applications", "applicatons"),
+    "applicatons",
+    "shared-authority:applicatons",
+    ["only `applications` and `defaults`", "Did you mean `applications`?"],
+  ),
+  badProject(
+    "the prefix of the applications misspelt",
+    inProject("authority:applications", "authorty:applications"),
+    "authorty",
+    undefined,
+    ["Did you mean `shared-authority:applications`?"],
+  ),
+  badProject(
+    "an application twice",
+    inProject("  shared-authority:defaults", "      shop: { branch: main }\n  shared-authority:defaults"),
+    "shop: {",
+    `${applications}.shop`,
+    ["`shop` appears twice"],
+  ),
+  ...["chart", "image", "repository"].map((key) =>
+    badProject(
+      `an application without ${key}`,
+      goodProject.replace(new RegExp(` {8}${key}:.*\n`), ""),
+      "shop:",
+      `${applications}.shop.${key}`,
+      ["missing"],
+      `${shortStack}    two: { application: shop, tag: "1.4.0", policy: { range: 1.x } }\n`,
+    ),
+  ),
   badProject("a prefix misspelt", inProject("authority:defaults", "authorty:defaults"), "authorty", undefined, [
     "Did you mean `shared-authority:defaults`?",
   ]),
@@ -1345,15 +1400,22 @@ const projects: BadInput[] = [
       inProject("releasedFrom: [main]", `policy: { ${line} }`),
       line,
       `shared-authority:defaults.policy.${line.split(":")[0] ?? ""}`,
-      ["is unknown", "`automation`"],
+      ["is not allowed in `defaults`", "Set it in each tenant."],
     ),
+  ),
+  badProject(
+    "a key of a tenant among the defaults",
+    inProject("releasedFrom: [main]", "tag: x"),
+    "tag: x",
+    "shared-authority:defaults.tag",
+    ["`tag` is not allowed in `defaults`", "Set it in each tenant."],
   ),
   badProject(
     "a key of an application among the defaults",
     inProject("releasedFrom: [main]", "chart: ./x"),
     "chart: ./x",
     "shared-authority:defaults.chart",
-    ["is unknown"],
+    ["`chart` is not allowed in `defaults`", "Set it in each tenant, or in the application."],
   ),
   badProject(
     "a bad value that a tenant inherits",
@@ -1400,16 +1462,18 @@ const projects: BadInput[] = [
     "config:\n  shared-authority:follow: branch\n  shared-authority:tenants: { shop: {} }\n",
   ),
   badShort("an unknown application", "{ tag", "{ application: shopp, tag", "tenants.shop.application", [
-    "declares no application `shopp`",
-    "Did you mean `shop`?",
+    "tenants.shop.application: `Pulumi.yaml` declares no application `shopp`",
+    "Did you mean `shop`? Declare `shopp` under `shared-authority:applications`, or write `chart` and `image` here",
   ]),
   badShort("an application whose name is a number", "{ tag", "{ application: 7, tag", "tenants.shop.application", [
     "the name of an application",
   ]),
-  badShort("a tenant whose name is no application", "    shop:", "    shops:", "tenants.shops.chart", [
-    "is missing",
+  badShort("a tenant whose name is no application", "    shop:", "    shops:", "tenants.shops", [
+    "tenants.shops: `Pulumi.yaml` declares no application `shops`",
+    "Did you mean `shop`? Declare `shops` under `shared-authority:applications`, name one with `application:`, or write `chart` and `image` here.",
+  ]),
+  badShort("a tenant of an unknown name with a chart", "    shop: {", "    shops: { chart: ./x,", "tenants.shops", [
     "declares no application `shops`",
-    "Did you mean `shop`?",
   ]),
   badShort(
     "a tenant that inherits everything but the tag",
@@ -1430,10 +1494,10 @@ const projects: BadInput[] = [
   badShort(
     "applications in a stack file",
     "config:\n",
-    "config:\n  shared-authority:applications: {}\n",
+    "config:\n  shared-authority:applications: { value: {} }\n",
     "applications",
     ["expected none in a stack file", "Move the key to `Pulumi.yaml`"],
-    "applications: {}",
+    "applications: {",
   ),
   badShort(
     "bad defaults in a stack file",

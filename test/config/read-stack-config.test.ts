@@ -155,6 +155,10 @@ describe("readStackConfig", () => {
     }
   });
 
+  it("takes a tenant with the name `value`", () => {
+    assert.equal(read(goodStack.replace("    shop:", "    value:")).tenants[0]?.name, "value");
+  });
+
   it("takes CRLF, a byte order mark, and a stack without tenants", () => {
     assert.equal(read(`\uFEFF${goodStack.replaceAll("\n", "\r\n")}`).tenants.length, 1);
     assert.deepEqual(read("config:\n  shared-authority:follow: tags\n").tenants, []);
