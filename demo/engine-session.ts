@@ -61,6 +61,8 @@ export function openEngineSession(engine: Engine, directory: string): EngineSess
     PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64url"),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    // For providers before the option `enablePatchForce`, which the program sets.
+    PULUMI_K8S_ENABLE_PATCH_FORCE: "true",
     NO_COLOR: "1",
   };
   return {

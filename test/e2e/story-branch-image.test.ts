@@ -111,10 +111,10 @@ describe("dev with an image for each commit of master", () => {
     const planned = await fixture().authority("plan", "--stack", "dev", "--json");
     assert.equal(planned.code, 0, said(planned));
     const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [Record<string, unknown>] }] };
-    const { tag, commit, previous, automation, newestAllowed } = stacks[0].tenants[0];
+    const { tag, commit, valid, automation, newestAllowed } = stacks[0].tenants[0];
     assert.deepEqual(
-      { tag, commit, previous, automation, newestAllowed },
-      { tag: running.tag, commit: running.commit, previous: true, automation: "auto", newestAllowed: running.tag },
+      { tag, commit, valid, automation, newestAllowed },
+      { tag: running.tag, commit: running.commit, valid: true, automation: "auto", newestAllowed: running.tag },
     );
   });
 
@@ -124,7 +124,7 @@ describe("dev with an image for each commit of master", () => {
     await fixture().pull();
     const refused = await fixture().tryUp("dev", "--skip-preview");
     assert.notEqual(refused.code, 0);
-    assert.match(said(refused), /the id of no commit on the branch "master" of \S+ begins with "01234567"/);
+    assert.match(said(refused), /no commit on the branch "master" of \S+ has an id that begins with "01234567"/);
     await assertRuns(running, 2);
 
     running = await publish(await commitReplicas(1), 6000);
