@@ -113,7 +113,7 @@ function conclude(printer: StoryPrinter, seconds: number, kept: readonly string[
   printer.title("What to look at next");
   const next = [
     ["Pulumi.prod.yaml", "the decisions: one entry per tenant"],
-    ["npx authority plan --stack prod", "the release that each tenant would run, and why"],
+    ["npx authority plan --stack prod", "the release that each tenant would run"],
     ["npx authority audit --help", "check whether your own application can become a tenant"],
     ["npm start -- --keep", "run the demo again and keep its repository, with one commit per decision"],
     ["README.md", "how to use Shared Authority with your own cluster"],

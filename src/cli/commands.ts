@@ -59,7 +59,7 @@ export function authorityProgram(
   const json = ["--json", "print the result as JSON"] as const;
 
   verb("plan", {
-    summary: "show what each tenant would run, and why",
+    summary: "show what each tenant would run",
     description:
       "Show what each tenant would run, where the evidence comes from, and whether the release keeps the promise.",
     examples: ["plan", "plan --stack prod --offline", "plan --json"],
