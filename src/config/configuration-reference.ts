@@ -157,7 +157,7 @@ config:
 \`\`\`
 
 A tenant runs the application of its own name. To run one under another name, write \`application: podinfo\`. A tenant may
-override each key of its application, and one without an application states everything itself.
+override each key of its application. A tenant without an application needs all required keys in its own entry.
 
 ## Set defaults for all tenants
 

@@ -92,7 +92,7 @@ export type BranchImage = NonNullable<Entry["branchImage"]>;
 /** Which of the charts that an application publishes for its commits are followed: the newest that both allow. */
 export type BranchChart = NonNullable<Entry["branchChart"]>;
 
-/** What precedes the version in each of the three places. Declared, never guessed. */
+/** The text before the version in each of the three places. It must be declared; it is never detected. */
 export type Prefix = Required<Complete["prefix"]>;
 
 /** Which release may run, and who changes it. */

@@ -54,7 +54,7 @@ export const builtInDefaults = {
 } as const;
 
 const credentials =
-  "It is the platform's, or named like the tenant's own (see `secrets`). A name that belongs to another tenant, or that is `configRepository.secret`, is refused.";
+  "It may be shared by tenants, or belong to this one: then its name begins with the tenant's name (see `secrets`). The Secret of another tenant and `configRepository.secret` are refused.";
 
 const image = () =>
   text(
@@ -83,7 +83,7 @@ const commonShape = () => ({
       chart: key(prefix(), "The prefix of the chart's `version`.", { default: "" }),
       image: key(prefix(), "The prefix of an image tag.", { default: "" }),
     }),
-    "What precedes the version in each of the three places. Declared, never guessed.",
+    "The text before the version in each of the three places. It must be declared; it is never detected.",
   ),
   team: key(
     list(
