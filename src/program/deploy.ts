@@ -8,6 +8,7 @@ import { newestAllowed } from "../release/resolve";
 import { clusterProvider, stackCluster } from "./cluster-provider";
 import { type Decision, decide } from "./decision";
 import { explainFailures } from "./explain-failure";
+import { isDeployed, watchObjects } from "./failed-objects";
 import { endBy } from "./refusal";
 
 /**
@@ -24,8 +25,11 @@ async function program(): Promise<pulumi.Inputs> {
   const { config } = decision.stack;
   const cluster = stackCluster(config);
   if (cluster !== undefined) explainFailures(cluster);
+  const refuseFailures = watchObjects();
   const provider = clusterProvider(config, cluster);
   const releases = registerComponents(decision, provider);
+  // Not awaited: the outputs of the tenants that were deployed must be saved. The rejection ends the program with an error.
+  void refuseFailures();
   return { follow: config.follow, tenants: tenantOutputs(decision, releases) };
 }
 
@@ -64,10 +68,11 @@ function tenantOutputs({ stack, carriedOver, last, skipped }: Decision, releases
       newestAllowed: newestAllowed(tenant, reader),
     };
     // If the deploy fails, the next `up` must still know the release that ran before.
-    outputs[name] = pulumi.recover(
-      release.id.apply((): pulumi.Inputs => output),
-      () => (last === undefined ? output : { evidence: last[name]?.evidence }),
-    );
+    outputs[name] = pulumi.runtime.isDryRun()
+      ? release.id.apply((): pulumi.Inputs => output)
+      : isDeployed(release).then((deployed) =>
+          deployed || last === undefined ? output : { evidence: last[name]?.evidence },
+        );
   }
   return outputs;
 }
