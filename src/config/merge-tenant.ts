@@ -49,7 +49,8 @@ export function mergeTenant(
 ): MergedTenant | undefined {
   const application = named ?? name;
   const isDeclared = applications.has(application);
-  if (!isDeclared && !areApplicationsKnown) return undefined;
+  // What cannot be read has been reported.
+  if (!isDeclared && (!areApplicationsKnown || report.has(["applications", application]))) return undefined;
   const addUndeclared = (path: ConfigPath, others: string): void => {
     const fix = `${suggestion(application, [...applications.keys()])} Declare \`${application}\` under \`${pathText(["applications"])}\`, ${others}`;
     report.add(path, `\`Pulumi.yaml\` declares no application \`${application}\`.`, fix, "key");

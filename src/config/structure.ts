@@ -55,7 +55,8 @@ class StructureCheck {
     this.#duplicates(contents, (key) => key);
     for (const pair of contents.items) {
       const key = keyText(pair) ?? "";
-      if (key.startsWith(`${projectPrefix}:`)) {
+      if (key === "<<") this.#mergeKey(pair.key, key);
+      else if (key.startsWith(`${projectPrefix}:`)) {
         const message = `The key \`${key}\` is at the top of the file; expected it below \`config:\`.`;
         this.#add(pair.key, key, message, "Indent it below `config:`.");
       } else if (key !== "config" && key !== "" && distance(key.toLowerCase(), "config") <= 2) {
@@ -67,6 +68,7 @@ class StructureCheck {
     for (const pair of this.file.config.items) {
       const key = keyText(pair);
       if (key === undefined) this.#add(pair.key, "config", "A key of the config is not a text.");
+      else if (key === "<<") this.#mergeKey(pair.key, "config.<<");
       else this.#misspeltPrefix(pair.key, key);
     }
   }
@@ -74,6 +76,8 @@ class StructureCheck {
   projectKeys(): void {
     for (const [name, { key, value }] of this.file.settings) {
       const path = pathText([name]);
+      const written = this.file.config?.items.find((pair) => pair.key === key)?.value;
+      if (isMap(written)) this.#duplicates(written, () => path);
       if (!Object.hasOwn(projectFileSchema().shape, name)) {
         const inStack = Object.hasOwn(stackFileSchema().shape, name);
         this.#add(
@@ -89,6 +93,8 @@ class StructureCheck {
           "The key has no `value:`, under which Pulumi expects its content in `Pulumi.yaml`.",
           `Write \`${path}: { value: { ... } }\`, or the line \`value:\` below the key and its content indented below that.`,
         );
+      } else if (isMap(written) && written.has("value") && written.has("default")) {
+        this.#add(key, path, "The key has both `value:` and `default:`; Pulumi accepts one.", "Remove `default:`.");
       }
     }
   }
@@ -133,6 +139,11 @@ class StructureCheck {
     this.#add(node, key, message, `Did you mean \`${projectPrefix}:${meant}\`?`);
   }
 
+  #mergeKey(node: unknown, path: string): void {
+    const message = "Merge keys (`<<`) are refused: one edit would change several entries.";
+    this.#add(node, path, message, "Write the entry out.");
+  }
+
   value(node: unknown, path: ConfigPath): void {
     if (!isNode(node) || this.#decoration(node, path)) return;
     if (isScalar(node)) this.#scalar(node, path);
@@ -149,7 +160,7 @@ class StructureCheck {
       if (key === undefined) {
         refuse(path, "A key of the mapping is a list, a mapping, or an alias; expected a text.");
       } else if (key === "<<") {
-        refuse(inner, "Merge keys (`<<`) are refused: one edit would change several entries.", "Write the entry out.");
+        this.#mergeKey(pair.key, pathText(inner));
       } else if (key === "secure") {
         refuse(
           path,
@@ -163,8 +174,23 @@ class StructureCheck {
           "Choose another name.",
         );
       } else if (!this.#decoration(pair.key as Node, inner)) {
+        this.#key(pair.key as Scalar, inner);
         this.value(pair.value, inner);
       }
+    }
+  }
+
+  /** Pulumi reads the key `01` as `1`, and no `Pulumi.yaml` with a number as a key. */
+  #key(key: Scalar, path: ConfigPath): void {
+    if (this.file.path !== projectFilePath || typeof key.value === "string") this.#scalar(key, path);
+    else {
+      const source = key.source ?? "";
+      this.#add(
+        key,
+        pathText(path),
+        `The key \`${source}\` is not a text; expected one.`,
+        `Quote it: \`"${source}"\`.`,
+      );
     }
   }
 

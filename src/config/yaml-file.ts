@@ -70,6 +70,11 @@ export function parseYaml(path: string, text: string, report: (problem: Problem)
   const [document, second] = documents;
   if (document === undefined) return undefined;
   const wrong = [...document.errors, ...document.warnings];
+  const tooDeep = wrong.find(({ message }) => message.startsWith("Maximum call stack size exceeded"));
+  if (tooDeep !== undefined) {
+    report({ ...place(tooDeep.pos[0]), message: "The YAML cannot be read; it is nested too deeply." });
+    return undefined;
+  }
   for (const one of wrong.slice(0, mostSyntaxProblems)) {
     report({ ...place(one.pos[0]), message: `This is not valid YAML: ${withoutText(firstSentence(one.message))}.` });
   }

@@ -1283,6 +1283,16 @@ function badShort(
 const applications = "shared-authority:applications";
 
 const projects: BadInput[] = [
+  bad(
+    "a name that Pulumi reads as another number",
+    replaced("    shop:", "    01:"),
+    "01:",
+    "shared-authority:tenants.01",
+    ["means one thing to Pulumi"],
+  ),
+  bad("brackets nested too deeply", inConfig(`other:x: ${"[".repeat(9000)}${"]".repeat(9000)}`), "other:x", undefined, [
+    "nested too deeply",
+  ]),
   badProject("a list at the top", "- a\n", "- a", undefined, ["not a mapping"]),
   badProject("config misspelt", inProject("config:", "confg:"), "confg", "confg", ["unknown", "`config`"]),
   badProject(
@@ -1306,6 +1316,28 @@ const projects: BadInput[] = [
     "shared-authority:defaults",
     ["got nothing"],
   ),
+  badProject(
+    "`value:` and `default:`",
+    inProject("    value:\n      shop:", "    default: {}\n    value:\n      shop:"),
+    "applications",
+    applications,
+    ["both `value:` and `default:`", "Remove `default:`"],
+  ),
+  badProject("`value:` twice", `${goodProject}    value: {}\n`, "value: {}", "shared-authority:defaults", [
+    "appears twice",
+  ]),
+  badProject("a number as a key", inProject("      shop:", "      1:"), "1:", `${applications}.1`, [
+    "not a text",
+    'Quote it: `"1"`',
+  ]),
+  badProject(
+    "a merge key in the config",
+    `${goodProject}  <<: { "shared-authority:defaults": { value: {} } }\n`,
+    "<<",
+    "config.<<",
+    ["Merge keys", "refused"],
+  ),
+  badProject("a merge key at the top", `${goodProject}<<: { config: {} }\n`, "<<", "<<", ["Merge keys", "refused"]),
   ...["follow: { value: tags }", "tenants: { value: {} }", "branch: main"].map((line) =>
     badProject(
       `a key of a stack: ${line}`,

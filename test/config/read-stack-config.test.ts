@@ -277,6 +277,14 @@ config:
     assert.deepEqual([shop?.pinDigest, shop?.branchImage], ["image.tag", undefined]);
   });
 
+  it("reports an unreadable application once, not also what its tenants then lack", () => {
+    const unreadable = project.replace("    value:\n      shop:", "      shop:");
+    assert.throws(
+      () => read("prod", { "Pulumi.yaml": unreadable, "Pulumi.prod.yaml": prod }),
+      (error: unknown) => error instanceof ProblemsError && error.problems.length === 1,
+    );
+  });
+
   it("lets a tenant run an application under another name, and override its keys", () => {
     const { tenants } = read("dev", {
       "Pulumi.dev.yaml": `${dev}    store: { application: shop, image: b.example.com/x, tag: master-0a1b2c3-1, policy: { automation: manual } }\n`,
