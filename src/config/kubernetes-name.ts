@@ -9,7 +9,7 @@ export const releaseName = /^[a-z0-9](?:[a-z0-9-]{0,51}[a-z0-9])?$/;
 /** RFC 1123 subdomain, up to 253 characters: what a Secret is called. */
 export const dnsSubdomain = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
-/** A key of a Secret or a ConfigMap. Kubernetes accepts none that begins with two points. */
+/** A key of a Secret or a ConfigMap. It must not be `.` or begin with `..`. */
 export const dataKey = /^(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}$/;
 
 /** Whether a namespace belongs to the cluster itself or to Flux's controllers; no tenant may use it. */

@@ -62,7 +62,7 @@ const image = () =>
     imageRepository,
   );
 
-/** The keys that may stand in `defaults`, but for `policy`, which holds fewer keys there. */
+/** The keys that `defaults` allows, except `policy`, which has fewer keys there. */
 const commonShape = () => ({
   branch: key(branchName(), "The branch that is deployed where the stack follows a branch.", {
     fallback: "`shared-authority:branch` of the stack, or `master`",

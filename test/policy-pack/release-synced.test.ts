@@ -102,7 +102,7 @@ describe("release-synced", () => {
     assert.match(violation!.message, /HelmRelease default\/redis:\n {2}- it carries no evidence/);
   });
 
-  it("blocks a HelmRelease of an undeclared tenant, whatever its evidence", async () => {
+  it("blocks a HelmRelease of an undeclared tenant, regardless of its evidence", async () => {
     const violations = await judge(releaseSynced, objectsOf(), { ...config, tenants: [] });
     assert.match(violations[0]!.message, /it belongs to "podinfo", and the stack declares no such tenant/);
   });
