@@ -1,3 +1,5 @@
+import { ValidatingAdmissionPolicy } from "@pulumi/kubernetes/admissionregistration/v1/validatingAdmissionPolicy";
+import { ValidatingAdmissionPolicyBinding } from "@pulumi/kubernetes/admissionregistration/v1/validatingAdmissionPolicyBinding";
 import { CustomResource } from "@pulumi/kubernetes/apiextensions/customResource";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
 import { LimitRange } from "@pulumi/kubernetes/core/v1/limitRange";
@@ -8,7 +10,7 @@ import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1/networkPolicy";
 import { Role } from "@pulumi/kubernetes/rbac/v1/role";
 import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding";
 import * as pulumi from "@pulumi/pulumi";
-import type { ComponentObject, KubernetesObject } from "../src/manifests/object";
+import { type ComponentObject, isProtected, type KubernetesObject } from "../src/manifests/object";
 
 /** Each class of the SDK has its own argument types; `never` is assignable to all of them. */
 type KubernetesClass = new (name: string, args: never, opts: pulumi.CustomResourceOptions) => pulumi.CustomResource;
@@ -23,6 +25,8 @@ const ownKinds = new Map<string, KubernetesClass>([
   ["v1/Namespace", Namespace],
   ["v1/ResourceQuota", ResourceQuota],
   ["v1/ServiceAccount", ServiceAccount],
+  ["admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy", ValidatingAdmissionPolicy],
+  ["admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding", ValidatingAdmissionPolicyBinding],
   ["networking.k8s.io/v1/NetworkPolicy", NetworkPolicy],
   ["rbac.authorization.k8s.io/v1/Role", Role],
   ["rbac.authorization.k8s.io/v1/RoleBinding", RoleBinding],
@@ -30,6 +34,11 @@ const ownKinds = new Map<string, KubernetesClass>([
 
 /** A component whose children are Kubernetes objects. */
 export abstract class KubernetesComponent extends pulumi.ComponentResource {
+  /** The objects, in the order in which they are registered. */
+  get resources(): readonly pulumi.CustomResource[] {
+    return [...this.#children.values()];
+  }
+
   readonly #children = new Map<KubernetesObject, pulumi.CustomResource>();
 
   /**
@@ -46,6 +55,8 @@ export abstract class KubernetesComponent extends pulumi.ComponentResource {
     for (const { object, dependsOn, waitFor } of objects) {
       const resource = register(object, {
         parent: this,
+        // Absent, it is inherited from the component.
+        protect: isProtected(object) ? true : undefined,
         dependsOn: dependsOn && this.#children.get(dependsOn),
         customTimeouts: waitFor === undefined ? undefined : { create: waitFor, update: waitFor, delete: waitFor },
       });

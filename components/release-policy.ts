@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type ReleasePolicyArgs as Args, releasePolicyObjects } from "../src/manifests/release-policy";
+import { resolvedSourceName } from "../src/manifests/source";
 import { KubernetesComponent } from "./kubernetes-component";
 
 /** Where the chart comes from, which versions may run and who moves them. */
@@ -16,7 +17,7 @@ export class ReleasePolicy extends KubernetesComponent {
 
   constructor(name: string, args: ReleasePolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("ReleasePolicy", name, releasePolicyObjects(name, args), opts);
-    this.sourceName = pulumi.output(args.source?.resolved.name);
+    this.sourceName = pulumi.output(args.source && resolvedSourceName(name, args.source.evidence));
     this.registerOutputs({ sourceName: this.sourceName });
   }
 }

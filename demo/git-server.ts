@@ -86,6 +86,7 @@ async function answer(
     reject: false,
     cancelSignal: AbortSignal.any([closing, gone.signal]),
   });
+  if (options.allowPush) await nameDefaultBranch(request, options.root);
   const reply = Buffer.from(stdout);
   const end = reply.indexOf("\r\n\r\n");
   if (end < 0) throw new Error("Git ended without an answer.");
@@ -101,6 +102,23 @@ async function createAtFirstPush({ url = "" }: IncomingMessage, root: string): P
   const [, name] = beforePush.exec(url) ?? [];
   if (name === undefined || existsSync(join(root, name))) return;
   await git({ directory: root }, "init", "--quiet", "--bare", "--initial-branch=master", name);
+}
+
+/** The request with which a client pushes. */
+const push = /^\/([\w-][\w.-]*\.git)\/git-receive-pack$/;
+
+/**
+ * Makes the first branch that is pushed the default branch, as the large Git hosts do. Without a default branch, nobody
+ * can clone the repository without naming a branch. Flux clones so for a tag with a commit.
+ */
+async function nameDefaultBranch({ url = "" }: IncomingMessage, root: string): Promise<void> {
+  const [, name] = push.exec(url) ?? [];
+  if (name === undefined || !existsSync(join(root, name))) return;
+  const repository = { directory: join(root, name) };
+  const branches = (await git(repository, "for-each-ref", "--format=%(HEAD)%(refname)", "refs/heads")).split("\n");
+  if (branches.some((branch) => branch.startsWith("*"))) return;
+  const first = branches.map((branch) => branch.trim()).find(Boolean);
+  if (first !== undefined) await git(repository, "symbolic-ref", "HEAD", first);
 }
 
 /** The CGI variables (RFC 3875) for `git http-backend`, or `undefined` if the path is malformed. */

@@ -1,15 +1,21 @@
+import * as z from "zod";
+import { objectName } from "../src/config/object-name";
 import { annotation } from "../src/manifests/annotation";
-import { releaseAnnotations, branchAnnotations } from "../src/manifests/evidence-annotations";
-import { branchReasons, expectationsOf, promiseReasons } from "../src/release/promise";
+import { resolvedSource } from "../src/manifests/source";
+import { isRelease } from "../src/release/evidence";
 import { createEvidenceReader, type EvidenceReader } from "../src/release/evidence-reader";
+import { branchReasons, expectationsOf, promiseReasons } from "../src/release/promise";
 import { definePolicy, type Policy } from "./define-policy";
-import { type Carried, carriedEvidence, mustBe } from "./release-evidence";
+import { differences } from "./difference";
+import { brokenPromise, type Carried, isCurrent } from "./release-evidence";
+import { configSchemaOf } from "./settings";
 
-/** The policy's own settings. */
-interface Settings {
-  /** Default: `on` where the environment has `CI`, as every CI service sets it, otherwise `off`. */
-  readonly mode?: "off" | "on";
-}
+const settingsSchema = z.strictObject({
+  mode: z
+    .enum(["off", "on"])
+    .optional()
+    .describe("Whether Git and the registry are read. Default: on where the environment has CI, else off."),
+});
 
 /**
  * Reads Git and the registry itself, and trusts neither the program's evidence nor its lock.
@@ -17,38 +23,25 @@ interface Settings {
  * By default it is on in CI, which decides what is merged, and off elsewhere, so that a local preview needs no network.
  *
  * @param createReader called on first use
- * @param isContinuousIntegration the default, used if the pack's config has no `mode`
+ * @param isOn the default, used if the pack's config has no `mode`
  */
-export function evidenceVerifiedBy(createReader: () => EvidenceReader, isContinuousIntegration: () => boolean): Policy {
+export function evidenceVerifiedBy(createReader: () => EvidenceReader, isOn: () => boolean): Policy {
   let reader: EvidenceReader | undefined;
-  return definePolicy<Settings>(
+  return definePolicy<z.output<typeof settingsSchema>>(
     {
       name: "evidence-verified",
       displayName: "The evidence is true",
       description: "What Git and the registry say now is what the evidence of a release says.",
       severity: "critical",
       enforcementLevel: "mandatory",
-      remediationSteps:
-        "run `authority verify` to see what changed; if a tag or an image was moved, ask the team for a new release, " +
-        "and if Git or the registry cannot be read, give this machine the credentials and run again.",
-      configSchema: {
-        properties: {
-          mode: {
-            type: "string",
-            enum: ["off", "on"],
-            description: "Whether Git and the registry are read. Default: on where the environment has CI, else off.",
-          },
-        },
-      },
+      settings: settingsSchema,
+      configSchema: configSchemaOf(settingsSchema),
     },
-    {
-      applies: (object, { settings }) =>
-        object.isFluxKind("HelmRelease") && (settings.mode ?? (isContinuousIntegration() ? "on" : "off")) === "on",
-      judge: async (object, { config }) => {
-        const carried = carriedEvidence(object, config);
-        if (typeof carried === "string") return [carried];
-        return readAndCompare((reader ??= createReader()), carried, object.annotations);
-      },
+    async ({ object, carried }, { settings }) => {
+      const mode = settings.mode ?? (isOn() ? "on" : "off");
+      // An earlier release was verified when it was deployed, and its tag may be gone.
+      if (mode === "off" || carried === undefined || !isCurrent(carried)) return [];
+      return readAndCompare((reader ??= createReader()), carried, object.annotations);
     },
   );
 }
@@ -56,43 +49,40 @@ export function evidenceVerifiedBy(createReader: () => EvidenceReader, isContinu
 /** The policy as the pack uses it. */
 export const evidenceVerified = evidenceVerifiedBy(
   () => createEvidenceReader(),
-  () => !["", "0", "false"].includes(process.env.CI ?? ""),
+  () => isContinuousIntegration(process.env),
 );
 
+/** Whether the environment is that of a CI service. People turn it off with `0`, `false`, `no` or nothing. */
+export function isContinuousIntegration({ CI = "" }: NodeJS.ProcessEnv): boolean {
+  return !/^(?:0|false|no)?$/i.test(CI);
+}
+
+/** What `release-synced` finds in the same facts is not reported again. */
 async function readAndCompare(
   reader: EvidenceReader,
   carried: Carried,
   annotations: Readonly<Record<string, string>>,
-): Promise<string[]> {
-  const { tenant } = carried;
-  if (carried.kind === "branch") {
-    const read = await reader.readBranch(tenant);
-    if ("missing" in read) return [...read.missing];
-    return [
-      ...branchReasons(read.evidence, tenant),
-      ...differences(annotations, branchAnnotations(tenant.name, read.evidence)),
-    ];
-  }
-  if (tenant.tag === undefined) return [`the stack file gives "${tenant.name}" no tag, so there is nothing to read`];
-  const read = await reader.readRelease(tenant);
-  if ("missing" in read) return [...read.missing];
+): Promise<readonly string[]> {
+  const { kind, tenant } = carried;
+  const read = await (kind === "branch" ? reader.readBranch(tenant) : reader.readRelease(tenant));
+  if ("missing" in read) return read.missing;
+  const { evidence } = read;
+  const reasons = isRelease(evidence)
+    ? promiseReasons(evidence, expectationsOf(tenant))
+    : branchReasons(evidence, tenant);
+  const known = brokenPromise(carried);
+  const now = resolvedSource(objectName(tenant), evidence).annotations;
   return [
-    ...promiseReasons(read.evidence, expectationsOf(tenant)),
-    ...differences(annotations, releaseAnnotations(tenant.name, read.evidence), lastingFacts),
+    ...reasons.filter((reason) => !known.includes(reason)),
+    ...differences(factsIn(annotations, kind), factsIn(now, kind)).map((fault) => `the evidence ${fault}`),
   ];
 }
 
 /**
- * Every fact but the branch: a commit can be on several branches, and a release branch is deleted after its merge. That
- * the commit is on a release branch is checked here for what was read, and in `release-synced` for the annotations.
+ * The facts in annotations. That the commit of a release is on a release branch is judged for what was read; on which
+ * one may differ. A commit can be on several, and a release branch is deleted after its merge.
  */
-const lastingFacts = Object.values(annotation).filter((key) => key !== annotation.branch);
-
-/** The facts in the annotations that differ from Git and the registry. */
-function differences(
-  carried: Readonly<Record<string, string>>,
-  read: Readonly<Record<string, string>>,
-  facts: readonly string[] = Object.values(annotation),
-): string[] {
-  return facts.flatMap((key) => mustBe(`the evidence \`${key}\``, carried[key], read[key]));
+function factsIn(annotations: Readonly<Record<string, string>>, kind: Carried["kind"]): Record<string, unknown> {
+  const facts = Object.values(annotation).filter((key) => kind === "branch" || key !== annotation.branch);
+  return Object.fromEntries(facts.map((key) => [key, annotations[key]]));
 }

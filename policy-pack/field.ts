@@ -27,17 +27,6 @@ export function textAt(value: unknown, ...path: readonly string[]): string | und
   return typeof found === "string" && found !== "" ? found : undefined;
 }
 
-/** The list at a path; empty if it is missing. */
-export function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] {
-  const found = valueAt(value, ...path);
-  return Array.isArray(found) ? (found as readonly unknown[]) : [];
-}
-
-/** The strings in the list at a path. */
-export function textsAt(value: unknown, ...path: readonly string[]): readonly string[] {
-  return listAt(value, ...path).filter((item) => typeof item === "string");
-}
-
 /** The map at a path; empty if it is missing. */
 export function mapAt(value: unknown, ...path: readonly string[]): FieldMap {
   const found = valueAt(value, ...path);
@@ -48,12 +37,4 @@ export function mapAt(value: unknown, ...path: readonly string[]): FieldMap {
 export function textMapAt(value: unknown, ...path: readonly string[]): Readonly<Record<string, string>> {
   const entries = Object.entries(mapAt(value, ...path));
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
-}
-
-/** Whether the value at a path can have an effect: it is not null, false, or an empty string, list or map. */
-export function isSet(value: unknown, ...path: readonly string[]): boolean {
-  const found = valueAt(value, ...path);
-  if (found === undefined || found === null || found === "" || found === false) return false;
-  if (Array.isArray(found)) return found.length > 0;
-  return !isMap(found) || Object.keys(found).length > 0;
 }

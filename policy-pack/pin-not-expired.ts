@@ -1,5 +1,4 @@
 import { definePolicy } from "./define-policy";
-import { tenantOf } from "./release-evidence";
 
 /**
  * Reports an expired pin. By default it does not block: the pinned version is still a release that keeps the promise,
@@ -16,18 +15,15 @@ export function pinNotExpiredAt(today: () => Date) {
       description: "A pinned tenant's pin has not passed the day until which it was meant to hold.",
       severity: "medium",
       enforcementLevel: "advisory",
-      remediationSteps:
-        "unpin the tenant (`policy.pin` in the stack file), or give the pin a new `until` and its reason.",
     },
-    {
-      applies: (object, context) => object.isFluxKind("HelmRelease") && context.config.follow === "tags",
-      judge: (object, { config }) => {
-        const tenant = tenantOf(object, config);
-        const pin = tenant?.policy.pin;
-        if (tenant === undefined || pin?.until === undefined || pin.until >= today().toISOString().slice(0, 10))
-          return [];
-        return [`the pin of "${tenant.name}" by ${pin.by} (${pin.reason}) was meant to hold until ${pin.until}`];
-      },
+    ({ object, tenant }, { config }) => {
+      const pin = tenant?.policy.pin;
+      if (!object.isFluxKind("HelmRelease") || config.follow !== "tags" || pin?.until === undefined) return [];
+      if (pin.until >= today().toISOString().slice(0, 10)) return [];
+      return [
+        `the pin of "${object.name}" by ${pin.by} (${pin.reason}) was meant to hold until ${pin.until}. ` +
+          "Fix: unpin the tenant (`policy.pin` in the stack file), or give the pin a new `until`",
+      ];
     },
   );
 }

@@ -1,21 +1,23 @@
-import { automationBounded } from "./automation-bounded";
-import { evidenceVerified } from "./evidence-verified";
+import { decidedObjects } from "./decided-objects";
 import type { Policy } from "./define-policy";
-import { noSecretsInValues } from "./no-secrets-in-values";
+import { equalityPolicy } from "./equality";
+import { evidenceVerified } from "./evidence-verified";
+import { imagesDeclared } from "./images-declared";
+import { exceptionsInUse, noSecretsInValues } from "./no-secrets-in-values";
 import { pinNotExpired } from "./pin-not-expired";
 import { productionFollowsTags } from "./production-follows-tags";
-import { releaseSynced } from "./release-synced";
-import { tenantIsolation } from "./tenant-isolation";
-import { valuesContentAddressed } from "./values-content-addressed";
 
-/** All policies of the pack, the most important first. */
+/** All policies of the pack. The first has the pack's settings. */
 export const policies: Policy[] = [
-  releaseSynced,
+  decidedObjects,
+  equalityPolicy("release-synced"),
   productionFollowsTags,
   evidenceVerified,
-  valuesContentAddressed,
+  equalityPolicy("values-content-addressed"),
   noSecretsInValues,
-  tenantIsolation,
-  automationBounded,
+  imagesDeclared,
+  equalityPolicy("tenant-isolation"),
+  equalityPolicy("automation-bounded"),
   pinNotExpired,
+  exceptionsInUse,
 ];

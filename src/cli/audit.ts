@@ -1,20 +1,25 @@
 import { existsSync } from "node:fs";
 import { withoutCredentials } from "../config/address";
+import { printable } from "../config/printable";
 import type { Prefix } from "../config/stack-config";
 import { suggestion } from "../config/suggestion";
+import { gitPrefix, prefix as prefixSchema } from "../config/schema-kinds";
 import { audit as judgeTags, type Audit, describeSuggestion, suggestPrefixes } from "../release/audit";
+import { CredentialsError } from "../release/docker-credentials";
 import { GitError, isRemoteUrl } from "../release/git";
+import { RegistryError } from "../release/registry";
 import { type ExitCode, exitCode } from "./exit-code";
 import { countOf } from "./count";
 import { InputError } from "./input-error";
 import type { Session } from "./session";
 import { table } from "./table";
-import { type Colors, printable } from "./terminal";
+import type { Colors } from "./terminal";
 
 /** Options of `authority audit`. */
 export interface AuditOptions {
   readonly repository: string;
   readonly chart: string;
+  readonly insecureRegistry?: boolean;
   /** `git=v,chart=,image=v`. */
   readonly prefix?: string;
   readonly releasedFrom?: readonly string[];
@@ -34,27 +39,28 @@ export async function audit(options: AuditOptions, session: Session): Promise<Ex
 }
 
 async function judge(options: AuditOptions, session: Session): Promise<Audit> {
-  const { repository, chart, prefix, releasedFrom } = options;
+  const { repository, chart, prefix, releasedFrom, insecureRegistry: insecure } = options;
   const local = session.path(repository);
   try {
     const audited = await judgeTags({
       repository: !isRemoteUrl(repository) && existsSync(local) ? local : repository,
       chart,
+      insecure,
       prefix: parsePrefix(prefix ?? ""),
       releasedFrom,
       onProgress: (step) => session.terminal.step(withoutCredentials(step)),
     });
     return { ...audited, repository: withoutCredentials(repository) };
   } catch (error) {
+    if (error instanceof RegistryError || error instanceof CredentialsError) {
+      throw new InputError(`${chart}: ${error.message}`);
+    }
     if (error instanceof GitError) throw new InputError(`${withoutCredentials(repository)}: ${error.message}`);
     throw error;
   }
 }
 
 const artifacts = ["git", "chart", "image"] as const;
-
-/** The same as in a stack file. */
-const prefixPattern = /^(?:[A-Za-z0-9_][A-Za-z0-9._/-]*)?(?<![0-9])$/;
 
 /**
  * Parses prefixes such as `git=v,chart=,image=v`. Default of each: none.
@@ -71,10 +77,9 @@ export function parsePrefix(text: string): Prefix {
       throw new InputError(`\`--prefix\` has "${part}"; expected \`git=v,chart=,image=v\`. ${fix}`);
     }
     if (prefix[artifact] !== undefined) throw new InputError(`\`--prefix\` has \`${artifact}=\` twice.`);
-    if (!prefixPattern.test(value)) {
-      throw new InputError(
-        `\`--prefix\` has "${part}"; expected letters, digits, \`.\`, \`_\`, \`-\` and no digit at the end.`,
-      );
+    const { error } = (artifact === "git" ? gitPrefix() : prefixSchema()).safeParse(value);
+    if (error !== undefined) {
+      throw new InputError(`\`--prefix\` has "${part}"; expected ${error.issues[0]?.message ?? "a prefix"}.`);
     }
     prefix[artifact] = value;
   }
@@ -88,6 +93,29 @@ function inputProblem({ repository, chart, tags }: Audit): string | undefined {
   return isReadable
     ? undefined
     : `No readable chart found at ${chart} in ${repository}, at any of ${countOf(tags.length, "tag")}. Check \`--chart\`.`;
+}
+
+const mostOthers = 10;
+
+/** Which tags are not judged, and how to judge them. */
+function describeOthers({ prefix, others, nearly }: Audit): string[] {
+  const places = artifacts.filter((place) => place !== "git" && prefix[place] !== "");
+  const kept = places.map((place) => `,${place}=${prefix[place]}`).join("");
+  const lines = others.slice(0, mostOthers).map(({ prefix: git, count, example }) => {
+    const tags = `${countOf(count, "tag")} such as "${example}" ${count === 1 ? "is" : "are"} not judged`;
+    return gitPrefix().safeParse(git).success
+      ? `${tags}: if ${count === 1 ? "it belongs" : "they belong"} to this application, pass \`--prefix git=${git}${kept}\`.`
+      : `${tags}: "${git}" cannot be a prefix.`;
+  });
+  const more = others.length - lines.length;
+  if (more > 0) lines.push(`Tags with ${more} more prefixes are not judged either.`);
+  const [example] = nearly;
+  if (example !== undefined) {
+    lines.push(
+      `${countOf(nearly.length, "tag")} such as "${example}" cannot become a version with any prefix: a SemVer version has exactly three numbers, without leading zeros, such as 1.2.0.`,
+    );
+  }
+  return lines;
 }
 
 function describeAudit(audited: Audit, colors: Colors): string {
@@ -106,6 +134,7 @@ function describeAudit(audited: Audit, colors: Colors): string {
       ? []
       : [table(["TAG", "VERSION", "CHART", "APPVERSION", "PROMISE", "WHY"], rows, colors), ""]),
     `${valid} of ${countOf(tags.length, "tag")} ${tags.length === 1 ? "keeps" : "keep"} the promise.`,
+    ...describeOthers(audited).map(printable),
     ...suggestPrefixes(audited).map((found) => printable(`Prefixes: ${describeSuggestion(found)}.`)),
   ].join("\n");
 }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { version } from "../../package.json";
+import { printableLines } from "../config/printable";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { Session } from "./session";
@@ -36,7 +37,7 @@ export function authorityProgram(
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
-      writeErr: (text) => terminal.log(text.trimEnd()),
+      writeErr: (text) => terminal.log(printableLines(text.trimEnd())),
     })
     .exitOverride()
     .addHelpText("after", programHelp);
@@ -49,19 +50,27 @@ export function authorityProgram(
       .addHelpText("after", ["", "Examples:", ...examples.map((example) => `  authority ${example}`)].join("\n"));
   const run =
     <Options>(load: () => Promise<Verb<Options>>) =>
-    async (options: Options): Promise<void> => {
+    async (options: Options & { readonly stack?: string }): Promise<void> => {
       const { cwd = "." } = program.opts<{ cwd?: string }>();
       const directory = resolve(context.cwd(), cwd);
       if (!existsSync(directory)) throw new InputError(`The folder ${directory} of \`--cwd\` does not exist.`);
-      onEnd(await (await load())(options, new Session(directory, terminal)));
+      const session = new Session(directory, terminal);
+      const { stack } = options;
+      const named = stack === undefined ? options : { ...options, stack: session.stack(stack) };
+      onEnd(await (await load())(named, session));
     };
   const stack = ["-s, --stack <stack>", "only this stack (default: all stacks)"] as const;
   const json = ["--json", "print the result as JSON"] as const;
+  const packConfig = [
+    "--policy-pack-config <file>",
+    "levels and settings of the policies, as JSON (default: those of the policy pack)",
+  ] as const;
 
   verb("plan", {
-    summary: "show what each tenant would run",
+    summary: "show what is decided, what runs, and what may run",
     description:
-      "Show what each tenant would run, where the evidence comes from, and whether the release keeps the promise.",
+      "Show for each tenant which version is decided, whether its release may run, which version ran after the last " +
+      "deploy, and the newest one that may run.",
     examples: ["plan", "plan --stack prod --offline", "plan --json"],
   })
     .option(...stack)
@@ -79,21 +88,26 @@ export function authorityProgram(
     .action(run(async () => (await import("./render")).render));
 
   verb("check", {
-    summary: "check the files, the promise and all policies",
-    description: "Check the files, the promise of each release, and all policies over the stack's objects.",
-    examples: ["check", "check --stack prod", "check --json"],
+    summary: "check the files, the promise, all policies and rendered manifests",
+    description:
+      "Check the files, the promise of each release, all policies over the stack's objects, and the folder of a stack " +
+      "that delivers manifests.",
+    examples: ["check", "check --stack prod", "check --json", "check --policy-pack-config policies.json"],
   })
     .option(...stack)
     .option(...json)
+    .option(...packConfig)
     .action(run(async () => (await import("./check")).check));
 
   verb("up", {
     summary: "deploy a stack and skip its broken tenants",
     description:
-      "Run `pulumi up` with the policy pack. Tenants whose release may not run are skipped and stay unchanged.",
+      "Run `pulumi up` with the policy pack, if the decision is committed and pushed. Tenants whose release may not run " +
+      "are skipped and stay unchanged.",
     examples: ["up --stack prod", "up --stack prod -- --yes --refresh"],
   })
     .requiredOption("-s, --stack <stack>", "the stack to deploy")
+    .option(...packConfig)
     .argument("[flags...]", "flags for `pulumi up`, after `--`")
     .action((flags: string[], options: UpOptions) =>
       run<UpOptions>(async () => {
@@ -112,6 +126,30 @@ export function authorityProgram(
     .requiredOption("-s, --stack <stack>", "the stack of the interrupted `up`")
     .action(run(async () => (await import("./recover")).recover));
 
+  verb("images", {
+    summary: "list images that image admission would refuse",
+    description:
+      "List the running pods and the pod templates in the cluster whose images `images.admission: deny` would refuse. " +
+      "With --policy, print the stack's admission policy instead, for an administrator to apply.",
+    examples: ["images --stack prod", "images --stack prod --context prod --json", "images --stack prod --policy"],
+  })
+    .requiredOption("-s, --stack <stack>", "the stack")
+    .option("--kubeconfig <file>", "the kubeconfig (default: the one that the stack file names)")
+    .option("--context <context>", "the context of the kubeconfig (default: the one that the stack file names)")
+    .option("--policy", "print the admission policy and its bindings as YAML")
+    .option(...json)
+    .action(run(async () => (await import("./images")).images));
+
+  verb("format", {
+    summary: "write stack files in the form that Flux writes",
+    description:
+      "Write stack files in the form in which Flux writes them when it promotes a release. Its commits then change " +
+      "versions only. Values and comments stay.",
+    examples: ["format", "format --stack prod"],
+  })
+    .option(...stack)
+    .action(run(async () => (await import("./format")).format));
+
   verb("lock", {
     summary: "record the evidence of the stacks' releases",
     description:
@@ -129,7 +167,7 @@ export function authorityProgram(
 
   verb("audit", {
     summary: "check every release of an application's repository",
-    description: "Check whether each SemVer tag of an application's repository keeps the promise. Reads no registry.",
+    description: "Check whether each SemVer tag of an application's repository keeps the promise. Reads no images.",
     examples: [
       "audit --repository https://github.com/stefanprodan/podinfo --chart charts/podinfo",
       "audit --repository ../podinfo --chart charts/podinfo --prefix git=v --released-from master",
@@ -137,7 +175,11 @@ export function authorityProgram(
     ],
   })
     .requiredOption("-r, --repository <url>", "the Git repository: a URL, a path, or a bundle file")
-    .requiredOption("-c, --chart <path>", "the path of the chart in the repository, such as charts/podinfo")
+    .requiredOption(
+      "-c, --chart <path>",
+      "the path of the chart in the repository, such as charts/podinfo, or its address in a registry: oci://...",
+    )
+    .option("--insecure-registry", "the chart's registry uses plain HTTP")
     .option("-p, --prefix <prefixes>", "the prefixes of versions, such as git=v,chart=,image=v (default: none)")
     .option(
       "--released-from <branch...>",
@@ -150,5 +192,5 @@ export function authorityProgram(
 }
 
 const programHelp = `
-Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, or a policy blocks.
+Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a removal is not declared, or a decision is not committed and pushed.
 Set NO_COLOR=1 to disable colours. \`authority help <verb>\` has examples.`;

@@ -11,7 +11,7 @@ export interface StateResource {
   readonly delete?: boolean;
   /** Whether it has been deleted and its replacement does not exist yet. */
   readonly pendingReplacement?: boolean;
-  readonly inputs?: { readonly metadata?: StateMetadata };
+  readonly inputs?: { readonly kind?: string; readonly metadata?: StateMetadata };
   readonly outputs?: { readonly metadata?: StateMetadata };
   readonly initErrors?: readonly string[];
   /** Where the program declares it. Only for people. */
@@ -19,6 +19,12 @@ export interface StateResource {
   /** URNs. */
   readonly dependencies?: readonly string[];
   readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
+}
+
+/** `HelmRelease flux-system/podinfo`. */
+export function titleOf({ type, id = "", inputs }: StateResource): string {
+  const { namespace, name = id } = inputs?.metadata ?? {};
+  return `${type.slice(type.lastIndexOf(":") + 1)} ${namespace === undefined ? name : `${namespace}/${name}`}`;
 }
 
 /** The fields of `ObjectMeta` that are used here. */
@@ -46,11 +52,12 @@ export interface ExportedState {
 /**
  * Reads the state. Secrets in it stay encrypted.
  *
+ * @param timeoutMs milliseconds after which the engine is ended; default: none
  * @throws PulumiError if there is no such stack
  */
-export async function exportState(root: string, stack: string): Promise<ExportedState> {
+export async function exportState(root: string, stack: string, timeoutMs?: number): Promise<ExportedState> {
   try {
-    return JSON.parse(await askPulumi(root, ["stack", "export", "--stack", stack])) as ExportedState;
+    return JSON.parse(await askPulumi(root, ["stack", "export", "--stack", stack], "", timeoutMs)) as ExportedState;
   } catch (error) {
     if (error instanceof PulumiError && /\bEOF$/.test(error.message)) throw new PulumiError(error.message + emptyFile);
     throw error;

@@ -6,7 +6,10 @@ export const exitCode = {
   internal: 1,
   /** The command line or a file is not valid. */
   badInput: 2,
-  /** A release breaks the promise, a fact cannot be read, or a policy blocks. */
+  /**
+   * A release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, or a decision
+   * is not committed and pushed.
+   */
   blocked: 3,
 } as const;
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { ProblemsError } from "../config/problem";
+import { printable } from "../config/printable";
 import { listStacks, readStackConfig } from "../config/read-stack-config";
 import { type Evidence, isRelease } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
@@ -12,7 +13,6 @@ import { InputError } from "./input-error";
 import { readStacks } from "./project";
 import { describeReasons } from "./releases";
 import type { Session } from "./session";
-import { printable } from "./terminal";
 
 /** Options of `authority lock`. */
 export interface LockOptions {

@@ -1,12 +1,13 @@
 import { CommanderError } from "commander";
 import { ProblemsError } from "../config/problem";
+import { printable, printableLines } from "../config/printable";
 import { authorityProgram } from "./commands";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { countProblems } from "./project";
 import { PulumiError } from "./pulumi-error";
 import { exitAfterEngine } from "./running-engine";
-import { printable, printableLines, type ProcessContext, Terminal } from "./terminal";
+import { type ProcessContext, Terminal } from "./terminal";
 
 /**
  * Runs one command line.
@@ -62,9 +63,14 @@ function reportError(error: unknown, { env }: ProcessContext, terminal: Terminal
     terminal.log(`${red("error:")} ${printableLines(error.message)}`);
     return error instanceof InputError ? exitCode.badInput : exitCode.internal;
   }
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const { message, stack, syscall }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error));
+  // A full disk or a folder that may not be written is no bug.
+  if (syscall !== undefined) {
+    terminal.log(`${red("error:")} the system refuses what this command needs: ${printable(message)}`);
+    return exitCode.internal;
+  }
   terminal.log(`${red("internal error:")} ${printable(message)}`);
   terminal.log("This is a bug in `authority`. Please report it with the command line and the output of `DEBUG=1`.");
-  if ((env.DEBUG ?? "") !== "") terminal.log(stack ?? message);
+  if ((env.DEBUG ?? "") !== "") terminal.log(printableLines(stack ?? message));
   return exitCode.internal;
 }

@@ -7,5 +7,5 @@ export const offlineReader: EvidenceReader = {
   readRelease: () => Promise.resolve(nothing),
   readBranch: () => Promise.resolve(nothing),
   readFacts: () => Promise.resolve(nothing),
-  newestAllowed: () => Promise.resolve(undefined),
+  readAllowed: () => Promise.resolve([]),
 };

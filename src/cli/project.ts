@@ -3,8 +3,10 @@ import { dirname, join } from "node:path";
 import type { StackConfig } from "../config/stack-config";
 import type { Problem } from "../config/problem";
 import { listStacks, readAllStackConfigs, readStackConfig } from "../config/read-stack-config";
+import { readProjectFile } from "../config/stack-file";
 import { countOf } from "./count";
 import { InputError } from "./input-error";
+import { setFullName } from "./pulumi-command";
 
 /**
  * Finds the project: the nearest folder, from `from` upwards, that contains `Pulumi.yaml`.
@@ -21,6 +23,24 @@ export function findProject(from: string): string {
       );
     }
   }
+}
+
+/**
+ * The name of a stack as its file has it, of a name as `pulumi` takes it: `prod`, `acme/prod` or `acme/shop/prod`. The
+ * engine is called with the full name.
+ *
+ * @throws InputError if the name is that of another project's stack
+ */
+export function stackName(root: string, given: string): string {
+  const [, project, stack = given] = /^\w[\w.-]*\/(?:(\w[\w.-]*)\/)?([\w.-]+)$/.exec(given) ?? [];
+  const own = project === undefined ? undefined : readProjectFile(root)?.document.get("name");
+  if (own !== project) {
+    throw new InputError(
+      `\`--stack ${given}\` names a stack of the project ${String(project)}; the project in ${root} is ${String(own)}.`,
+    );
+  }
+  if (stack !== given) setFullName(stack, given);
+  return stack;
 }
 
 /**

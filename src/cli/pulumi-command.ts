@@ -10,6 +10,13 @@ export function pulumiProgram(): string {
   return configured === "" ? "pulumi" : configured;
 }
 
+const fullNames = new Map<string, string>();
+
+/** Makes `pulumi` be called with the full name of a stack, such as `acme/shop/prod`: its default organization may differ. */
+export function setFullName(stack: string, fullName: string): void {
+  fullNames.set(stack, fullName);
+}
+
 /**
  * Runs `pulumi` in this terminal.
  *
@@ -29,16 +36,23 @@ export async function showPulumi(
  * Runs `pulumi` in the background, without colours and prompts.
  *
  * @param input the standard input
+ * @param timeoutMs milliseconds after which it is ended; default: none
  * @returns the standard output
  * @throws PulumiError if it fails
  * @throws InputError if the program is not found, or the command line is too long
  */
-export async function askPulumi(root: string, parameters: readonly string[], input = ""): Promise<string> {
+export async function askPulumi(
+  root: string,
+  parameters: readonly string[],
+  input = "",
+  timeoutMs?: number,
+): Promise<string> {
   const { code, stdout, stderr } = await runPulumi([...parameters, "--non-interactive", "--color", "never"], {
     cwd: root,
     // In a pipeline it may be true, which implies `--yes`. Not every command allows that; those that need it pass it.
     env: { PULUMI_SKIP_CONFIRMATIONS: "false" },
     input,
+    timeout: timeoutMs,
   });
   if (code === 0) return stdout;
   const output = [stderr, stdout].filter((text) => text !== "");
@@ -50,8 +64,11 @@ async function runPulumi(
   options: Options,
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const program = pulumiProgram();
+  const named = parameters.map((one, index) =>
+    parameters[index - 1] === "--stack" ? (fullNames.get(one) ?? one) : one,
+  );
   const result = await waitForEngine(
-    execa(program, parameters, {
+    execa(program, named, {
       ...options,
       reject: false,
       // The state of a large stack is larger than execa's default limit.

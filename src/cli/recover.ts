@@ -1,6 +1,6 @@
 import type { StackConfig } from "../config/stack-config";
 import { readStackConfig } from "../config/read-stack-config";
-import { type ExportedState, exportState, importState, type StateResource } from "./engine-state";
+import { type ExportedState, exportState, importState, type StateResource, titleOf } from "./engine-state";
 import { type ExitCode, exitCode } from "./exit-code";
 import {
   completeRecovery,
@@ -24,7 +24,8 @@ export interface RecoverOptions {
 
 /** Adds to the state the objects that an interrupted `up` created in the cluster but did not record. */
 export async function recover({ stack }: RecoverOptions, session: Session): Promise<ExitCode> {
-  const recovery = await recoverObjects(readStackConfig({ root: session.root, stack }), session.terminal);
+  const config = readStackConfig({ root: session.root, stack });
+  const recovery = await recoverObjects(config, await exportState(config.root, stack), session.terminal);
   session.terminal.print(
     recovery === undefined ? `${stack}: nothing to recover, no \`up\` was interrupted.` : describeRecovery(recovery),
   );
@@ -37,14 +38,15 @@ export async function recover({ stack }: RecoverOptions, session: Session): Prom
  *
  * It may be interrupted at any point: the objects stay marked in the state until it completes, so the next run continues.
  *
- * @returns `undefined` if no `up` was interrupted while it created an object
+ * @param first the state as it is now
+ * @returns `undefined` if no `up` was interrupted while it created an object; then the state has not changed
  * @throws PulumiError if the stack is locked, or the cluster does not answer
  */
 export async function recoverObjects(
   { root, stack, delivery }: StackConfig,
+  first: ExportedState,
   terminal: Terminal,
 ): Promise<Recovery | undefined> {
-  const first = await exportState(root, stack);
   if (!wasInterrupted(first)) return undefined;
   terminal.log(`An \`up\` of ${stack} was interrupted; looking for the objects that it was creating`);
   // A running `up` has pending objects too. It holds the lock, so this refresh fails.
@@ -64,18 +66,13 @@ export async function recoverObjects(
 /** One line for each object. */
 export function describeRecovery({ recovered, missing, foreign }: Recovery): string {
   const objects = [
-    ...recovered.map((resource) => `  ${title(resource)} exists; added to the state`),
-    ...missing.map((resource) => `  ${title(resource)} does not exist; the next \`up\` creates it`),
-    ...foreign.map((resource) => `  ${title(resource)} was created by someone else; left unchanged`),
+    ...recovered.map((resource) => `  ${titleOf(resource)} exists; added to the state`),
+    ...missing.map((resource) => `  ${titleOf(resource)} does not exist; the next \`up\` creates it`),
+    ...foreign.map((resource) => `  ${titleOf(resource)} was created by someone else; left unchanged`),
   ];
   return ["Recovered from the interrupted `up`:", ...(objects.length > 0 ? objects : ["  the state is complete"])].join(
     "\n",
   );
-}
-
-function title({ type, id = "", inputs }: StateResource): string {
-  const { namespace, name = id } = inputs?.metadata ?? {};
-  return `${type.slice(type.lastIndexOf(":") + 1)} ${namespace === undefined ? name : `${namespace}/${name}`}`;
 }
 
 /** The stack resource, which can be refreshed without the cluster. */

@@ -1,15 +1,17 @@
 import { readStackConfig } from "../config/read-stack-config";
+import { removalsOf, undeclaredRemovals } from "../config/removal";
+import { printable } from "../config/printable";
 import { type RenderedFile, renderedFile } from "../manifests/rendered-file";
 import { stackObjects } from "../manifests/stack-objects";
 import { readLock } from "../release/lock";
 import { type ResolvedStack, resolveStack } from "../release/resolve";
 import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
+import { renderedPlaces } from "./places";
 import { requireStack } from "./project";
 import { describeStackReasons } from "./releases";
 import { RenderedFolder } from "./rendered-folder";
 import type { Session } from "./session";
-import { printable } from "./terminal";
 
 /** Options of `authority render`. */
 export interface RenderOptions {
@@ -23,6 +25,12 @@ export async function render(options: RenderOptions, session: Session): Promise<
   const { root, terminal } = session;
   const config = readStackConfig({ root, stack: requireStack(root, "render", options.stack) });
   const folder = new RenderedFolder(session.path(options.out));
+  const removals = removalsOf(config, renderedPlaces(session.path(options.out), config));
+  const undeclared = undeclaredRemovals(config, removals);
+  if (undeclared.length > 0) {
+    terminal.log([...undeclared.map(printable), "Nothing was written."].join("\n"));
+    return exitCode.blocked;
+  }
   const stack = await resolveStack(config, readLock(root), session.reader());
   const reasons = describeStackReasons(stack);
   if (reasons.length > 0) {

@@ -13,13 +13,19 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import type { RenderedFile } from "../manifests/rendered-file";
+import { parse } from "yaml";
+import { label } from "../manifests/annotation";
+import type { KubernetesObject } from "../manifests/object";
+import { type RenderedFile, renderedFile } from "../manifests/rendered-file";
 import { atExit } from "../release/at-exit";
 import { InputError } from "./input-error";
 
 /** The subfolders and file names of a render, as the Kubernetes provider chooses them. */
 const renderedFolders: readonly string[] = ["0-crd", "1-manifest"];
 const renderedName = /^[^/]+-[^/]+-[^/]+-[^/]+\.yaml$/;
+
+/** A label that every rendered object has, in YAML as we and as the provider write it. */
+const renderedMark = new RegExp(`^ +["']?(?:${label.tenant}|${label.stack})["']?:`, "m");
 
 /** How many files are written before signals are handled. */
 const filesAtOnce = 500;
@@ -35,16 +41,16 @@ export class RenderedFolder {
   constructor(path: string) {
     // Resolves a link, so that the link itself is not replaced.
     this.#path = existsSync(path) ? realpathSync(path) : path;
-    refuseForeignFiles(this.#path);
+    refuseForeignFiles(this.#path, foreignFiles);
   }
 
   /**
    * Writes the files into a temporary folder next to this one, then exchanges the two. If anything fails before that, the
-   * folder is unchanged.
+   * folder is unchanged. What no render has written, by label and file name, is neither removed nor overwritten.
    *
    * @param onWritten called from time to time with the number of files
    * @returns the number of files
-   * @throws InputError if two objects have the same file name, or the folder cannot be written
+   * @throws InputError if two objects have the same file name, the folder cannot be written, or a file would be lost
    */
   async replace(files: Iterable<RenderedFile>, onWritten: (count: number) => void): Promise<number> {
     const parent = dirname(this.#path);
@@ -59,6 +65,7 @@ export class RenderedFolder {
       mkdirSync(next);
       const folders = new Set<string>();
       const exists = existsSync(this.#path);
+      const unchanged = new Set<string>();
       let count = 0;
       for (const file of files) {
         if (count % filesAtOnce === 0) {
@@ -68,11 +75,12 @@ export class RenderedFolder {
         const folder = dirname(file.path);
         if (!folders.has(folder)) mkdirSync(join(next, folder));
         folders.add(folder);
-        if (!exists || !linkUnchanged(this.#path, next, file)) writeFile(next, file);
+        if (exists && linkUnchanged(this.#path, next, file)) unchanged.add(file.path);
+        else writeFile(next, file);
         count += 1;
       }
-      // Checked again, because someone may have added a file meanwhile.
-      refuseForeignFiles(this.#path);
+      // Names are checked again, because someone may have added a file meanwhile.
+      refuseForeignFiles(this.#path, (path) => [...foreignFiles(path), ...handWrittenFiles(path, next, unchanged)]);
       this.#exchange(next, join(temporary, "old"));
       return count;
     } finally {
@@ -95,11 +103,11 @@ export class RenderedFolder {
   }
 }
 
-function refuseForeignFiles(path: string): void {
+function refuseForeignFiles(path: string, find: (path: string) => string[]): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
   if (!stat.isDirectory()) throw new InputError(`${path} is not a folder. Name another folder with \`--out\`.`);
-  const foreign = orInputError(`Cannot read ${path}`, () => foreignFiles(path));
+  const foreign = orInputError(`Cannot read ${path}`, () => find(path));
   if (foreign.length === 0) return;
   const more = foreign.length > 3 ? ` and ${foreign.length - 3} more` : "";
   throw new InputError(
@@ -115,6 +123,26 @@ function foreignFiles(path: string): string[] {
       .filter((file) => !file.isFile() || !renderedName.test(file.name))
       .map((file) => `${folder.name}/${file.name}`);
   });
+}
+
+/** The files of the previous folder that have a rendered name, but whose content no render has written. */
+function handWrittenFiles(previous: string, next: string, unchanged: ReadonlySet<string>): string[] {
+  const files = renderedFolders
+    .filter((folder) => existsSync(join(previous, folder)))
+    .flatMap((folder) => readdirSync(join(previous, folder)).map((name) => `${folder}/${name}`));
+  return files.filter((file) => {
+    if (unchanged.has(file) || !renderedName.test(basename(file))) return false;
+    const text = readFileSync(join(previous, file), "utf8");
+    return !renderedMark.test(text) || !(existsSync(join(next, file)) || isNamedAfterObject(file, text));
+  });
+}
+
+function isNamedAfterObject(path: string, text: string): boolean {
+  try {
+    return renderedFile(parse(text) as KubernetesObject).path === path;
+  } catch {
+    return false;
+  }
 }
 
 /**

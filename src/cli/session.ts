@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { createEvidenceReader, type EvidenceReader } from "../release/evidence-reader";
-import { findProject } from "./project";
+import { findProject, stackName } from "./project";
 import type { Terminal } from "./terminal";
 import { watchedReader } from "./watched-reader";
 
@@ -22,6 +22,16 @@ export class Session {
    */
   get root(): string {
     return findProject(this.directory);
+  }
+
+  /**
+   * The name of a stack as its file has it.
+   *
+   * @param given as `pulumi` takes it
+   * @throws InputError if it is another project's
+   */
+  stack(given: string): string {
+    return stackName(this.root, given);
   }
 
   /** The absolute path of a path on the command line. */

@@ -1,10 +1,11 @@
 import type { SkippedTenant } from "../program/skipped-tenants";
 import type { StackConfig, Tenant } from "../config/stack-config";
+import { objectName } from "../config/object-name";
 import { annotation } from "../manifests/annotation";
 import { hasImagePolicy } from "../manifests/stack-objects";
 import { allows } from "../version/range";
 import { versionOfTag } from "../version/version";
-import { exportState, type StateResource } from "./engine-state";
+import type { StateResource } from "./engine-state";
 
 /** Tenants that an `up` does not change. */
 export interface Skip {
@@ -19,16 +20,19 @@ export interface Skip {
  * writing it.
  *
  * @param names the skipped tenants
+ * @param resources those of the stack's state
  */
-export async function skip(config: StackConfig, names: readonly string[]): Promise<Skip> {
-  if (names.length === 0) return { tenants: [], excluded: [] };
-  const { resources = [] } = (await exportState(config.root, config.stack)).deployment;
+export function skip(config: StackConfig, names: readonly string[], resources: readonly StateResource[]): Skip {
   const owned = resources.map((resource) => ({ ...resource, tenant: tenantOf(resource) }));
-  const updated = config.tenants.filter((tenant) => hasImagePolicy(config, tenant)).map(({ name }) => name);
+  const skipped = config.tenants.filter(({ name }) => names.includes(name));
+  const objects = skipped.map(objectName);
+  const updated = skipped.filter((tenant) => hasImagePolicy(config, tenant)).map(objectName);
   return {
-    tenants: names.map((name) => ({ name, isNew: !owned.some(({ tenant }) => tenant === name) })),
+    tenants: skipped.map((one) => ({ name: one.name, isNew: !owned.some(({ tenant }) => tenant === objectName(one)) })),
     excluded: owned
-      .filter(({ tenant = "", type }) => names.includes(tenant) && !(updated.includes(tenant) && isDecision.test(type)))
+      .filter(
+        ({ tenant = "", type }) => objects.includes(tenant) && !(updated.includes(tenant) && isDecision.test(type)),
+      )
       .map(({ urn }) => urn),
   };
 }
@@ -57,8 +61,8 @@ function isCorrectedByFlux({ tag = "", prefix, policy }: Tenant): boolean {
   return isCommitted && version !== undefined && !allows(policy, version);
 }
 
-/** An object has its tenant's name in an annotation; a component has it as its own name. */
-function tenantOf({ urn, inputs }: StateResource): string | undefined {
+/** The name of a resource's tenant in the cluster. An object has its tenant's name in an annotation; a component has it as its own name. */
+export function tenantOf({ urn, inputs }: StateResource): string | undefined {
   return inputs?.metadata?.annotations?.[annotation.tenant] ?? componentName.exec(urn)?.[1];
 }
 

@@ -1,5 +1,6 @@
 import Table from "cli-table3";
-import { type Colors, printable } from "./terminal";
+import { printable } from "../config/printable";
+import type { Colors } from "./terminal";
 
 /** One cell: a text, or a text with its colour. */
 export type Cell = string | { readonly text: string; readonly paint: (text: string) => string };

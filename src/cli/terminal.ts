@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import { createColors } from "picocolors";
+import { printable, printableLines } from "../config/printable";
 
 /** The parts of `process` that a command line uses. Tests pass their own. */
 export interface ProcessContext {
@@ -38,7 +39,7 @@ export class Terminal {
 
   /** Prints the result as JSON. */
   printJson(value: unknown): void {
-    this.print(JSON.stringify(value, undefined, 2));
+    this.print(printableLines(JSON.stringify(value, undefined, 2)));
   }
 
   /** Prints a message. */
@@ -50,7 +51,7 @@ export class Terminal {
   /** Shows the current step: in the progress line of an interactive terminal, otherwise as a message. */
   step(text: string): void {
     if (this.#isInteractive) this.#showProgress(text);
-    else this.log(text);
+    else this.log(printable(text));
   }
 
   /** Shows how far the work is, in the progress line of an interactive terminal only. */
@@ -76,21 +77,6 @@ export class Terminal {
     stderr.write(`\r\u001b[2K${this.messageColors.dim(line)}`);
     this.#progress = line;
   }
-}
-
-/** Escapes control characters in each line of the text. */
-export function printableLines(text: string): string {
-  return text.split("\n").map(printable).join("\n");
-}
-
-/**
- * Escapes control characters, so that text from a Chart.yaml or a Git host cannot control the terminal.
- */
-export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Bidi_Control}]/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 /**

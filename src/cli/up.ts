@@ -1,18 +1,28 @@
-import { join } from "node:path";
-import { skippedText, skippedVariable } from "../program/skipped-tenants";
+import { join, relative, resolve } from "node:path";
+import { isInnerPath } from "../config/address";
+import { emergencyReason } from "../config/emergency";
+import { decidedVerdict, decideFirst } from "../program/before-deploy";
+import { announceSkipped } from "../program/skipped-tenants";
+import { printable } from "../config/printable";
 import { readStackConfig } from "../config/read-stack-config";
+import type { StackConfig } from "../config/stack-config";
 import { readLock } from "../release/lock";
-import { type CheckedStack, checkStack, describeStack } from "./check";
+import { type CheckedStack, checkStack, describeStack, readPackConfig } from "./check";
 import { type ExitCode, exitCode } from "./exit-code";
+import { exportState } from "./engine-state";
+import { resourcesOf } from "./interrupted";
 import { skip, outlook } from "./skip";
 import { InputError } from "./input-error";
 import { showPulumi } from "./pulumi-command";
 import { describeRecovery, recoverObjects } from "./recover";
+import { declaredRemovals, isPreview, removeLeaving, removeLeft, StateRemovals } from "./removal";
 import type { Session } from "./session";
+import type { Terminal } from "./terminal";
 
 /** Options of `authority up`. */
 export interface UpOptions {
   readonly stack: string;
+  readonly policyPackConfig?: string;
 }
 
 /**
@@ -20,16 +30,27 @@ export interface UpOptions {
  * cannot be verified or is blocked by a policy is skipped: its objects stay as they are. A violation that belongs to no
  * tenant blocks the whole run.
  *
- * Objects that an interrupted `up` created but did not record are taken over first.
+ * Nothing is deployed that is not committed and pushed. Objects that an interrupted `up` created but did not record are
+ * taken over first.
  *
  * @param flags further flags for `pulumi up`, except those that name another stack or folder
- * @returns fine; blocked if a tenant was skipped; internal if Pulumi failed
+ * @returns fine; blocked if a tenant was skipped or the decision is not committed and pushed; internal if Pulumi failed
  */
-export async function up({ stack }: UpOptions, flags: readonly string[], session: Session): Promise<ExitCode> {
+export async function up(
+  { stack, policyPackConfig }: UpOptions,
+  flags: readonly string[],
+  session: Session,
+): Promise<ExitCode> {
   const { root, terminal } = session;
   refuseOtherStack(flags);
+  refuseOtherPackConfig(flags);
   const config = readStackConfig({ root, stack });
-  const checked = await checkStack(config, readLock(root), session.reader());
+  const packConfig = readPackConfig(policyPackConfig, session);
+  const packConfigFlags =
+    policyPackConfig === undefined ? [] : ["--policy-pack-config", session.path(policyPackConfig)];
+  const decided = isPreview(flags) ? "yes" : await isDecided(config, [...packConfigFlags, ...flags], terminal);
+  if (decided === "no") return exitCode.blocked;
+  const checked = await checkStack(config, readLock(root), session.reader(), packConfig);
   terminal.done();
   for (const line of describeStack(checked, terminal.messageColors)) terminal.log(line);
   const names = skippedOf(checked);
@@ -40,24 +61,72 @@ export async function up({ stack }: UpOptions, flags: readonly string[], session
         "The objects of skipped tenants stay as they are; run this again when the problems above are fixed.",
     );
   }
-  const recovery = await recoverObjects(config, terminal);
+  const state = await exportState(root, config.stack);
+  const recovery = await recoverObjects(config, state, terminal);
   if (recovery !== undefined) terminal.log(describeRecovery(recovery));
-  const skipped = await skip(config, names);
-  for (const line of outlook(config, skipped)) terminal.log(line);
-  const code = await showPulumi(
-    root,
-    [
-      ...["up", "--stack", stack, "--policy-pack", join(root, "policy-pack"), "--continue-on-error"],
-      ...skipped.excluded.flatMap((urn) => ["--exclude", urn]),
-      ...flags,
-    ],
-    names.length === 0 ? {} : { [skippedVariable]: skippedText(stack, skipped.tenants) },
-  );
-  if (code !== 0) {
-    terminal.log("`pulumi up` failed. docs/recovery.md explains its messages and what to do.");
-    return exitCode.internal;
+  const removals =
+    recovery === undefined ? new StateRemovals(config, resourcesOf(state)) : await StateRemovals.read(config);
+  const refused = removals.undeclared;
+  if (refused.length > 0) {
+    terminal.log([`Only what ${config.file} declares is deleted:`, ...refused.map(printable)].join("\n"));
+    return exitCode.blocked;
   }
+  if (decided === "unknown" && removals.leaving.length > 0) {
+    terminal.log(
+      "Nothing is deleted while the Git host cannot tell whether that was decided. Run this again when it answers.",
+    );
+    return exitCode.blocked;
+  }
+  const remaining = await removeLeaving(removals, flags, terminal);
+  const skipped = skip(config, names, removals.resources);
+  for (const line of outlook(config, skipped)) terminal.log(line);
+  const excluded = new Set([...skipped.excluded, ...remaining, ...removals.urnsOf(removals.left)]);
+  const parameters = [
+    ...(isPreview(flags) ? ["preview"] : ["up", "--continue-on-error"]),
+    ...["--stack", stack, "--policy-pack", join(root, "policy-pack")],
+    // They are the records of all tenants. What changes comes first, by tenant.
+    "--suppress-outputs",
+    ...packConfigFlags,
+    ...[...excluded].flatMap((urn) => ["--exclude", urn]),
+    ...(isPreview(flags) ? flags.filter((flag) => !isOfUp.test(flag)) : flags),
+  ];
+  const removed = declaredRemovals(config);
+  const isPlain = names.length + removed.length === 0;
+  const announced = isPlain ? undefined : await announceSkipped(stack, skipped.tenants, removed);
+  const code = await showPulumi(root, parameters, announced?.environment).finally(announced?.close);
+  if (code !== 0) terminal.log("`pulumi up` failed. docs/recovery.md explains its messages and what to do.");
+  const isRemoved = await removeLeft(removals, code === 0, flags, terminal);
+  const isAllRemoved = isRemoved && (isPreview(flags) || remaining.length === 0);
+  if (code !== 0 || !isAllRemoved) return exitCode.internal;
   return names.length === 0 ? exitCode.fine : exitCode.blocked;
+}
+
+/** Flags that `pulumi preview` does not have. The first is ours: `pulumi destroy` has it, `pulumi up` does not. */
+const isOfUp = /^(?:--preview-only|-[fy]|--skip-preview|--yes)$/;
+
+/** Reports what is not committed and pushed, before anything that takes longer. The program decides about an emergency. */
+async function isDecided(
+  config: StackConfig,
+  flags: readonly string[],
+  terminal: Terminal,
+): Promise<"yes" | "no" | "unknown"> {
+  const { title, reasons, unreachable } = await decidedVerdict(config, policyPaths(config.root, flags));
+  if (unreachable !== undefined) terminal.log(printable(`${unreachable}. Only a step back can be deployed now.`));
+  if (emergencyReason() !== undefined) return "yes";
+  if (reasons.length === 0) return unreachable === undefined ? "yes" : "unknown";
+  terminal.log([`${title}:`, ...reasons.map((reason) => `  ${printable(reason)}`), `  ${decideFirst}`].join("\n"));
+  return "no";
+}
+
+/** Further policy packs and their settings in the flags: those of this project, and not those of an installed package. */
+function policyPaths(root: string, flags: readonly string[]): string[] {
+  const given = flags.flatMap((flag, index) => {
+    if (!/^--policy-pack(?:-config)?(?:=|$)/.test(flag)) return [];
+    return flag.includes("=") ? [flag.slice(flag.indexOf("=") + 1)] : flags.slice(index + 1, index + 2);
+  });
+  return given
+    .map((path) => relative(root, resolve(root, path)))
+    .filter((path) => isInnerPath(path) && !path.split("/").includes("node_modules"));
 }
 
 /** Only the stack that was judged may be deployed. @throws InputError if a flag names another stack or folder */
@@ -67,6 +136,20 @@ function refuseOtherStack(flags: readonly string[]): void {
   throw new InputError(
     `\`${other}\` after \`--\` would deploy another stack than the one that was judged. ` +
       "Name the stack before it: `authority up --stack prod -- --yes`.",
+  );
+}
+
+/**
+ * The engine and the check before it judge by the same config. Each further policy pack may have one of its own.
+ *
+ * @throws InputError if a flag names one for this pack
+ */
+function refuseOtherPackConfig(flags: readonly string[]): void {
+  const countOfFlag = (flag: RegExp) => flags.filter((one) => flag.test(one)).length;
+  if (countOfFlag(/^--policy-pack-config(?:=|$)/) <= countOfFlag(/^--policy-pack(?:=|$)/)) return;
+  throw new InputError(
+    "`--policy-pack-config` after `--` would judge the stack by another config than the check before it. " +
+      "Name it before: `authority up --stack prod --policy-pack-config policies.json -- --yes`.",
   );
 }
 

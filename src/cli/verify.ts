@@ -1,10 +1,10 @@
+import { printable } from "../config/printable";
 import { lockFile, readLock } from "../release/lock";
 import { verifyLock } from "../release/verify";
 import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { readStacks } from "./project";
 import type { Session } from "./session";
-import { printable } from "./terminal";
 
 /** Compares everything in the lock with Git and the registry, and reports changes. */
 export async function verify(_options: unknown, session: Session): Promise<ExitCode> {

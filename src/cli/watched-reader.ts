@@ -19,6 +19,6 @@ export function watchedReader(reader: EvidenceReader, terminal: Terminal): Evide
     readRelease: (tenant, imageTag) => watch(reader.readRelease(tenant, imageTag)),
     readBranch: (tenant) => watch(reader.readBranch(tenant)),
     readFacts: (question) => watch(reader.readFacts(question)),
-    newestAllowed: (tenant) => watch(reader.newestAllowed(tenant)),
+    readAllowed: (tenant) => watch(reader.readAllowed(tenant)),
   };
 }

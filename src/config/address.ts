@@ -11,13 +11,27 @@ export const imageRepository = new RegExp(`^${registryHost}(?:/${pathPart})+$`);
 /** An OCI artifact without tag and digest: `oci://ghcr.io/stefanprodan/charts/podinfo`. */
 export const ociRepository = new RegExp(`^oci://${registryHost}(?:/${pathPart})+$`);
 
-/**
- * The user info of a URL, up to the last `@` of the host part. A password may hold a raw `/`, `?` or `#`, which end the
- * host part: after `host:` only a port is left as it is.
- */
-const userInfo = /(?<=:\/\/)(?:[^\s/?#]*@|(?!\[)[^\s/?#:]*:(?!\d+(?![\w%@]))(?:(?!:\/\/)\S)*@)/g;
+/** What a password may consist of: anything on the line, up to the next URL. Bounded, so that no text takes long. */
+const password = "(?:(?!(?:https?|ssh|git|oci|file)://)[^\\n]){0,4096}";
+/** What cannot be a part of a path or a digest: a host with a dot, a port or a path. */
+const host = "(?=(?!sha\\d+:)[\\w-]+(?:\\.[\\w-]|:\\d|/))";
 
-/** The text with the user info of every URL replaced by `***`, safe to show. */
+/**
+ * The user info of an address, up to the last `@` that can end it. A password may hold blanks and a raw `/`, `?` or `#`,
+ * which end the host part. So too much is hidden rather than too little: what looks like a port stays unless a host follows
+ * an `@` behind it, and an address without a scheme is recognized by its colon.
+ */
+const userInfo = new RegExp(
+  [
+    `(?<=//)(?!\\[)[^\\s/?#:]*:(?:(?!\\d+(?![\\w%@]))${password}@|${password}@${host})`,
+    "(?<=//)[^\\s/?#]*@",
+    `(?<=^|["'\`<])[^\\s"'\`</:]+:(?!\\s|//)${password}@${host}`,
+    "(?<=^|[\\s\"'`<(=,;])[^\\s\"'`<(=,;/:]+:(?!//)\\S+@(?!sha\\d+:)(?=[\\w[])",
+  ].join("|"),
+  "gim",
+);
+
+/** The text with the user info of every address replaced by `***`, safe to show. */
 export function withoutCredentials(text: string): string {
   return text.replace(userInfo, "***@");
 }
@@ -37,6 +51,10 @@ export function gitUrlError(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || /[\s\\]/.test(text) || url.hostname === "" || url.pathname.length < 2) {
     return "the address of a Git repository, such as `https://github.com/stefanprodan/podinfo`";
+  }
+  if (url.password === "" && url.username !== "" && url.protocol !== "ssh:") {
+    const rest = `${url.host}${url.pathname}`;
+    return `an address without credentials, and so without a user name: write \`${url.protocol}//${rest}\``;
   }
   if (url.password !== "" || (url.protocol !== "ssh:" && url.username !== "")) {
     return "an address without credentials: put them into a Secret in the authority namespace and name it next to the address";

@@ -108,9 +108,8 @@ function withEntries(schema: JsonSchema, key: string, rules: JsonSchema): JsonSc
 
 /** The reference of all keys in Markdown. */
 export function configurationReference(): string {
-  const application = jsonSchema(applicationSchema(), true);
-  const { properties: tenant = {} } = jsonSchema(tenantSchema(), true);
-  const ofTenant = Object.entries(tenant).filter(([key]) => application.properties?.[key] === undefined);
+  const ofApplication = entries(jsonSchema(applicationSchema(), true), "");
+  const ofTenant = entries(jsonSchema(tenantSchema(), true), "").filter((line) => !ofApplication.includes(line));
   const inDefaults = Object.keys(defaultsSchema().shape).map((key) =>
     code(key === "policy" ? "policy.automation" : key),
   );
@@ -174,14 +173,14 @@ key; lists and \`quota\` are replaced.
 
 A tenant may have the same keys. \`chart\` and \`image\` are required in one of the two.
 
-${entries(application, "").join("\n")}
+${ofApplication.join("\n")}
 
 ## Keys of a tenant: \`tenants\` → \`<name>\` → \`<key>\`
 
 The name of a tenant is that of its namespace and its release, unless \`namespace\` says otherwise. The namespace may not be the
 authority namespace, \`default\`, or one of the cluster's own (\`kube-system\`, \`kube-public\`, \`kube-node-lease\`).
 
-${entries({ properties: Object.fromEntries(ofTenant) }, "").join("\n")}
+${ofTenant.join("\n")}
 
 ## Keys of a stack: \`${projectPrefix}:<key>\`
 

@@ -1,11 +1,15 @@
 /** Config as Pulumi's engine gives it to programs and policies: by full key, texts, and JSON for mappings and lists. */
 import { isDeepStrictEqual } from "node:util";
+import { readOtherStacks } from "./other-stacks";
 import { parseConfig } from "./parse-config";
 import type { Problem } from "./problem";
 import { pathText, projectPrefix, Report, type Settings } from "./report";
 import { settingsOfFiles } from "./read-stack-config";
+import { checkRules } from "./rules";
 import type { StackConfig } from "./stack-config";
-import { type ConfigFiles, placesOf, stackFilePath } from "./stack-file";
+import { type ConfigFiles, placesOf, readProjectFile, stackFilePath } from "./stack-file";
+import { checkTop } from "./structure";
+import { ValuesReader } from "./values";
 
 /** Everything that the engine gives, such as `{"shared-authority:follow": "tags"}`. */
 export type EngineConfig = Readonly<Record<string, string>>;
@@ -19,15 +23,22 @@ export function engineConfigOf(files: ConfigFiles): EngineConfig {
 }
 
 /**
- * A stack's config as the engine gives it, without values files: `values` is empty for each tenant. The rules between keys
- * are left to the policies. A program that has no config of ours follows tags and has no tenants.
+ * A stack's config as the engine gives it, with the values files of the project's folder: the same that the program reads
+ * from its files. A program that has no config of ours follows tags and has no tenants.
  *
+ * @param root the folder of `Pulumi.yaml`
  * @throws ProblemsError with everything that is wrong, at once
  */
-export function stackConfigOfEngine(stack: string, engine: EngineConfig): StackConfig {
+export function stackConfigOfEngine(stack: string, engine: EngineConfig, root: string): StackConfig {
   const file = stackFilePath(stack);
   const report = new Report({ follow: "tags", ...settingsOfEngine(engine) }, { at: () => ({ file }) });
-  return parseConfig(report, { stack, root: "", file, valuesOf: () => [], lineOf: () => 1 }).config();
+  const project = readProjectFile(root);
+  if (project !== undefined) checkTop(report, project);
+  const values = new ValuesReader(root, stack, report);
+  const valuesOf = values.read.bind(values);
+  const parsed = parseConfig(report, { stack, root, file, valuesOf, lineOf: () => 1 });
+  checkRules(report, parsed, () => readOtherStacks(root, stack));
+  return parsed.config();
 }
 
 function settingsOfEngine(engine: EngineConfig): Settings {

@@ -17,8 +17,11 @@ export function isClusterNamespace(name: string): boolean {
   return name === "default" || name === "flux-system" || name.startsWith("kube-");
 }
 
-/** Flux's controllers and its operator, whose accounts `flux install` binds to rights over the whole cluster. */
-const fluxAccounts: readonly string[] = [
+/**
+ * Accounts that have rights over the whole cluster: of Flux's controllers and its operator, and those that Kubernetes gives
+ * its own controllers in `kube-system` (bootstrappolicy/controller_policy.go, and the bootstrap controllers).
+ */
+const controllerAccounts: ReadonlySet<string> = new Set([
   "flux-operator",
   "helm-controller",
   "image-automation-controller",
@@ -27,17 +30,70 @@ const fluxAccounts: readonly string[] = [
   "notification-controller",
   "source-controller",
   "source-watcher",
-];
+  "attachdetach-controller",
+  "bootstrap-signer",
+  "certificate-controller",
+  "clusterrole-aggregation-controller",
+  "cronjob-controller",
+  "daemon-set-controller",
+  "deployment-controller",
+  "device-taint-eviction-controller",
+  "disruption-controller",
+  "endpoint-controller",
+  "endpointslice-controller",
+  "endpointslicemirroring-controller",
+  "ephemeral-volume-controller",
+  "expand-controller",
+  "generic-garbage-collector",
+  "horizontal-pod-autoscaler",
+  "job-controller",
+  "kube-apiserver-serving-clustertrustbundle-publisher",
+  "legacy-service-account-token-cleaner",
+  "namespace-controller",
+  "node-controller",
+  "persistent-volume-binder",
+  "pod-garbage-collector",
+  "pv-protection-controller",
+  "pvc-protection-controller",
+  "replicaset-controller",
+  "replication-controller",
+  "resource-claim-controller",
+  "resourcequota-controller",
+  "root-ca-cert-publisher",
+  "route-controller",
+  "selinux-warning-controller",
+  "service-account-controller",
+  "service-cidrs-controller",
+  "service-controller",
+  "statefulset-controller",
+  "storage-version-migrator-controller",
+  "taint-eviction-controller",
+  "token-cleaner",
+  "ttl-after-finished-controller",
+  "ttl-controller",
+  "validatingadmissionpolicy-status-controller",
+  "volumeattributesclass-protection-controller",
+]);
 
 /**
- * Whether the platform uses the name in the authority namespace: an account of Flux, the source that `flux bootstrap`
+ * Whether the platform uses the name in the authority namespace: an account of a controller, the source that `flux bootstrap`
  * creates (`flux-system`), or an object of this program. A tenant's account, sources and release have the tenant's name
  * there, so under one of these names its chart would run with rights over the cluster.
  */
 export function isPlatformName(name: string): boolean {
   return (
-    fluxAccounts.includes(name) || ["default", "flux-system"].includes(name) || name.startsWith("shared-authority")
+    controllerAccounts.has(name) || ["default", "flux-system"].includes(name) || name.startsWith("shared-authority")
   );
+}
+
+/** Whether a Secret is one of `flux bootstrap` (`flux-system`) or of this program: a host that gets it may write here. */
+export function isPlatformSecret(name: string): boolean {
+  return /^(?:flux-system(?![a-z0-9])|shared-authority)/.test(name);
+}
+
+/** Whether it is the namespace of Flux's objects alone. The accounts in a cluster namespace have rights of their own. */
+export function isAuthorityNamespace(name: string): boolean {
+  return name === "flux-system" || !isClusterNamespace(name);
 }
 
 /** What a ResourceQuota may limit without a domain before the name. */

@@ -35,7 +35,7 @@ export function checkMarkers(report: Report, file: StackFile, { settings, tenant
       // The comment is on the line on which the value ends.
       const { line } = file.lineCounter.linePos(node.range[1]);
       const tenant = checked.get(name);
-      const target = `${settings.authorityNamespace}:${name}:${field}`;
+      const target = `${settings.authorityNamespace}:${tenant?.settings.formerly ?? name}:${field}`;
       const [message, fix] = (tenant && markerProblem(tenant, target, markers.get(line))) ?? [];
       if (message !== undefined) report.add(["tenants", name, field], message, fix);
       markers.delete(line);

@@ -1,16 +1,18 @@
+import { builtInDefaults } from "./built-in-defaults";
 import { type ConfigPath, pathText, type Report, valueAt } from "./report";
 import { applicationSchema } from "./schema";
-import type { Follow, Policy, Tenant } from "./stack-config";
+import type { Admission, Follow, Policy, Tenant } from "./stack-config";
 import { suggestion } from "./suggestion";
-import { type ApplicationEntry, builtInDefaults, type DefaultsEntry, type TenantEntry } from "./tenant-schema";
+import type { ApplicationEntry, DefaultsEntry, TenantEntry } from "./tenant-schema";
 
-type Derived = "name" | "namespace" | "chart" | "images" | "values" | "line" | "policy";
+type Derived = "name" | "namespace" | "chart" | "images" | "values" | "line" | "policy" | "admission" | "furtherImages";
 
 /** What a tenant's own entry, its application and the defaults say together. */
 export interface TenantSettings extends Omit<Tenant, Derived> {
   readonly namespace?: string;
   readonly chart: string;
   readonly image: readonly string[];
+  readonly images: { readonly admission: Admission; readonly also: readonly string[] };
   readonly policy: Omit<Policy, "range"> & { readonly range?: string };
 }
 
@@ -34,7 +36,7 @@ export interface Inherited {
 }
 
 /** These mappings of our schema are merged key by key. Lists and free mappings such as `quota` are replaced. */
-const mergedKeys: ReadonlySet<string> = new Set(["policy", "prefix", "limits", "network"]);
+const mergedKeys: ReadonlySet<string> = new Set(["policy", "prefix", "limits", "network", "images", "driftDetection"]);
 
 /**
  * Merges a tenant's entry over its application, the defaults, the stack's branch and the built-in defaults.
@@ -66,6 +68,7 @@ export function mergeTenant(
     ...always,
     ...(follow === "tags" ? { pinDigest } : follow === "branch" ? { branchImage, branchChart } : {}),
   };
+  const also = [defaults, inherited, entry].flatMap(({ images }) => images?.also ?? []);
   const settings = [{ branch }, defaults, inherited, entry].reduce<Entry>(mergeOver, builtInDefaults);
   const missing = (["chart", "image"] as const).filter((key) => settings[key] === undefined);
   if (!isDeclared && missing.length > (applications.size > 0 ? 0 : 1)) {
@@ -84,7 +87,11 @@ export function mergeTenant(
   const automation = hasVersion ? merged.policy.automation : (entry.policy?.automation ?? "manual");
   return {
     name,
-    settings: { ...merged, policy: { ...merged.policy, automation } },
+    settings: {
+      ...merged,
+      policy: { ...merged.policy, automation },
+      images: { ...merged.images, also: [...new Set(also)] },
+    },
     entries: [["tenants", name], ...(isDeclared ? [["applications", application]] : []), ["defaults"], []],
   };
 }

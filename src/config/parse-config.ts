@@ -18,7 +18,7 @@ import type { ConfigRepository, Follow, StackConfig, Tenant, ValuesFile } from "
 /** What a stack's settings do not say. */
 export interface StackFacts extends Pick<StackConfig, "stack" | "root" | "file"> {
   /** Reads a tenant's special config. Problems go to the report. */
-  valuesOf(tenant: string, declared: unknown): readonly ValuesFile[];
+  valuesOf(tenant: string, declared: unknown, formerly?: string): readonly ValuesFile[];
   /** The line of a tenant's entry, 1-based. */
   lineOf(tenant: string): number;
 }
@@ -56,7 +56,7 @@ export function parseConfig(report: Report, facts: StackFacts): ParsedConfig {
   const values = new Map<string, readonly ValuesFile[]>();
   const merged: MergedTenant[] = [];
   for (const [name, entry] of entries) {
-    values.set(name, facts.valuesOf(name, valueAt(tenants, [name, "values"])));
+    values.set(name, facts.valuesOf(name, valueAt(tenants, [name, "values"]), entry?.formerly));
     const tenant = entry && mergeTenant(report, inherited, name, entry);
     if (tenant !== undefined) merged.push(tenant);
   }
@@ -101,7 +101,7 @@ function parseEntries<S extends z.ZodType>(
 }
 
 function toStackConfig(settings: StackSettings, { stack, root, file }: StackFacts, tenants: Tenant[]): StackConfig {
-  const { follow, authorityNamespace, cluster, intervals, timeouts, delivery, configRepository } = settings;
+  const { follow, authorityNamespace, cluster, intervals, timeouts, delivery, configRepository, removed } = settings;
   return {
     stack,
     root,
@@ -113,6 +113,7 @@ function toStackConfig(settings: StackSettings, { stack, root, file }: StackFact
     cluster,
     intervals,
     timeouts,
+    ...(removed && { removed }),
     tenants: tenants.sort((one, other) => (one.name < other.name ? -1 : 1)),
   };
 }
@@ -128,13 +129,16 @@ function toConfigRepository(
 const anyVersion = "*";
 
 function toTenant({ name, settings }: MergedTenant, values: readonly ValuesFile[], line: number): Tenant {
-  const { namespace = name, chart, image, policy, ...rest } = settings;
+  const { formerly, namespace = formerly ?? name, chart, image, images, policy, ...rest } = settings;
   return {
     ...rest,
     name,
+    ...(formerly !== undefined && { formerly }),
     namespace,
     chart: chart.startsWith("oci://") ? { kind: "oci", url: chart } : { kind: "git", path: chart },
     images: image as readonly [string, ...string[]],
+    furtherImages: images.also,
+    admission: images.admission,
     policy: { ...policy, range: policy.range ?? anyVersion },
     values,
     line,

@@ -1,10 +1,12 @@
 /** Reads a stack's config from the project's files. */
 import { resolve } from "node:path";
 import { checkMarkers } from "./marker";
+import { readOtherStacks } from "./other-stacks";
 import { parseConfig } from "./parse-config";
 import { type Problem, ProblemsError } from "./problem";
 import { Report } from "./report";
 import { checkRules } from "./rules";
+import { sharedObjects } from "./shared-cluster";
 import type { StackConfig } from "./stack-config";
 import { type ConfigFiles, entryAt, listStacks, placesOf, readConfigFiles } from "./stack-file";
 import { checkStructure, settingsOf } from "./structure";
@@ -45,10 +47,10 @@ export function stackConfigOf(files: ConfigFiles): StackConfig {
     stack: stack.stack,
     root,
     file: stack.path,
-    valuesOf: (tenant, declared) => values.read(tenant, declared),
+    valuesOf: values.read.bind(values),
     lineOf: (tenant) => startOf(stack, entryAt(stack, ["tenants", tenant])?.key)?.line ?? 1,
   });
-  checkRules(report, parsed);
+  checkRules(report, parsed, () => readOtherStacks(root, stack.stack));
   checkMarkers(report, stack, parsed);
   return parsed.config();
 }
@@ -59,7 +61,8 @@ export function settingsOfFiles({ stack, project }: ConfigFiles): Readonly<Recor
 }
 
 /**
- * Reads every stack of the project, and checks that no two of them render into the same folder.
+ * Reads every stack of the project, and checks that no two of them render into the same folder, or
+ * own the same objects in one cluster.
  *
  * @throws ProblemsError with everything that is wrong with any of them, at once
  */
@@ -75,20 +78,23 @@ export function readAllStackConfigs(root: string): StackConfig[] {
       for (const problem of error.problems) problems.set(JSON.stringify(problem), problem);
     }
   }
-  const all = [...problems.values(), ...sharedFolders(root, configs)];
+  const all = [...problems.values(), ...sharedFolders(root, configs), ...sharedObjects(root, configs)];
   if (all.length > 0) throw new ProblemsError(all);
   return configs;
 }
 
 function sharedFolders(root: string, configs: readonly StackConfig[]): Problem[] {
-  const first = new Map<string, string>();
+  const known: { readonly stack: string; readonly folder: string }[] = [];
   return configs.flatMap(({ file, stack, delivery }) => {
     if (delivery.kind !== "manifests") return [];
     const folder = resolve(root, delivery.directory);
-    const other = first.get(folder);
-    first.set(folder, other ?? stack);
+    const other = known.find((one) => `${one.folder}/`.startsWith(`${folder}/`) || folder.startsWith(`${one.folder}/`));
+    known.push({ stack, folder });
     if (other === undefined) return [];
-    const message = `The folder \`${delivery.directory}\` is that of the stack ${other} as well; each would overwrite the other's objects.`;
+    const message =
+      other.folder === folder
+        ? `The folder \`${delivery.directory}\` is that of the stack ${other.stack} as well; each would overwrite the other's objects.`
+        : `The folder \`${delivery.directory}\` and that of the stack ${other.stack} are one in the other; Flux would deploy both from the outer one.`;
     const fix = "Give each stack a folder of its own, such as `rendered/<stack>`.";
     return [{ file, path: "shared-authority:delivery.manifests", message, fix }];
   });

@@ -57,12 +57,18 @@ export class Report {
       return;
     }
     const source = this.places.source?.(path) ?? JSON.stringify(value);
-    const quote =
-      ["number", "bigint", "boolean"].includes(typeof value) && /tag|version|range|quoted|digest/i.test(expected);
+    const meant = expected.includes("SemVer version")
+      ? versionIn(typeof value === "string" ? value : source)
+      : undefined;
+    const quote = ["number", "bigint"].includes(typeof value) && /tag|version|range|quoted|digest/i.test(expected);
     this.add(
       path,
       `Expected ${expected}, got ${describe(value, source, isSecret(path))}.`,
-      quote ? `Quote it: \`"${source}"\`.` : undefined,
+      meant !== undefined
+        ? `Write all three numbers, in quotes: \`"${meant}"\`.`
+        : quote
+          ? `Quote it: \`"${source}"\`.`
+          : undefined,
     );
   }
 
@@ -76,6 +82,12 @@ export class Report {
     const text = pathText(path);
     return !this.has(path) && ![...this.#paths].some((one) => one.startsWith(`${text}.`));
   }
+}
+
+/** The version that a text such as `2.4` or `v2.4.0` means. */
+function versionIn(text: string): string | undefined {
+  const [, first, second = "0", third = "0"] = /^v?(\d+)(?:\.(\d+))?(?:\.(\d+))?$/.exec(text) ?? [];
+  return first === undefined ? undefined : `${first}.${second}.${third}`;
 }
 
 /** A path as messages show it: `shared-authority:tenants.podinfo.policy.deny[0]`. */

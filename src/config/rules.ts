@@ -2,8 +2,11 @@
 import { policyError, parseRange } from "../version/range";
 import { commitOfTag } from "../version/tag-pattern";
 import { parseVersion, versionOfTag } from "../version/version";
-import { isClusterNamespace, isPlatformName } from "./kubernetes-name";
+import { defaultAuthorityNamespace } from "./built-in-defaults";
+import { isAuthorityNamespace, isClusterNamespace, isPlatformName, isPlatformSecret } from "./kubernetes-name";
 import { type MergedTenant, type TenantSettings, writtenAt } from "./merge-tenant";
+import { objectName, objectNamesOf } from "./object-name";
+import type { OtherStack } from "./other-stacks";
 import { parseQuantity } from "./quantity";
 import { type ConfigPath, quoteShown, type Report, valueAt } from "./report";
 import type { StackSettings } from "./schema";
@@ -12,10 +15,18 @@ import type { ParsedConfig } from "./parse-config";
 /** A container registry accepts no longer tag. */
 const longestTag = 128;
 
-/** Checks everything that more than one key decides. */
-export function checkRules(report: Report, checked: ParsedConfig): void {
+/**
+ * Checks everything that more than one key decides.
+ *
+ * @param readOthers the project's other stacks; called only when a tenant names a Secret
+ */
+export function checkRules(report: Report, checked: ParsedConfig, readOthers: () => readonly OtherStack[]): void {
+  let others: readonly OtherStack[] | undefined;
+  const neighbours = () => (others ??= neighboursOf(checked, readOthers()));
+  let names: ReadonlySet<string> | undefined;
+  const ownNames = () => (names ??= objectNamesOf(report.settings.tenants));
   for (const tenant of checked.tenants) {
-    const rules = new TenantRules(report, checked, tenant);
+    const rules = new TenantRules(report, checked, tenant, neighbours, ownNames);
     rules.checkRepository();
     rules.checkImages();
     if (checked.follow === "tags") rules.checkReleases();
@@ -26,7 +37,10 @@ export function checkRules(report: Report, checked: ParsedConfig): void {
     rules.checkName();
   }
   checkNamespaces(report, checked);
+  checkObjectNames(report, checked);
+  if (checked.settings !== undefined) checkRemoved(report, checked, checked.settings);
   if (checked.settings !== undefined) {
+    checkAuthorityNamespace(report, checked.settings);
     checkConfigRepository(report, checked, checked.settings);
     checkDelivery(report, checked.settings);
   }
@@ -40,14 +54,20 @@ export function isAutomated({ settings }: MergedTenant): boolean {
 class TenantRules {
   readonly #settings: TenantSettings;
   readonly #name: string;
+  readonly #objectName: string;
 
   constructor(
     readonly report: Report,
     readonly checked: ParsedConfig,
     readonly tenant: MergedTenant,
+    /** The other stacks with the same authority namespace. */
+    readonly neighbours: () => readonly OtherStack[],
+    /** The names of all tenants in the cluster, also of those with problems. */
+    readonly objectNames: () => ReadonlySet<string>,
   ) {
     this.#settings = tenant.settings;
     this.#name = tenant.name;
+    this.#objectName = objectName({ name: tenant.name, formerly: tenant.settings.formerly });
   }
 
   #add(path: ConfigPath, message: string, fix?: string, part?: "key" | "value"): void {
@@ -215,11 +235,12 @@ class TenantRules {
       if (secret !== undefined) this.#checkOwner(secret, [key]);
     }
     for (const [index, { name }] of this.#settings.secrets.entries()) {
-      if (belongsTo(name, this.#name)) this.#checkOwner(name, ["secrets", index]);
+      const own = this.#objectName;
+      if (belongsTo(name, own)) this.#checkOwner(name, ["secrets", index]);
       else {
         this.#add(
           ["secrets", index],
-          `The Secret is not the tenant's own; expected a name that is \`${this.#name}\` or begins with \`${this.#name}-\`.`,
+          `The Secret is not the tenant's own; expected a name that is \`${own}\` or begins with \`${own}-\`.`,
           "Give the Secret such a name, so that no tenant reads another's.",
         );
       }
@@ -227,30 +248,40 @@ class TenantRules {
   }
 
   #checkOwner(secret: string, path: ConfigPath): void {
-    if (secret === this.checked.settings?.configRepository?.secret) {
-      this.#add(
-        path,
-        "This is the Secret by which Flux pushes to the shared repository (`configRepository.secret`): the tenant's host would receive it.",
-        "Name a Secret of its own here, which may read this one repository or registry.",
-      );
+    const pushes = this.#pushesWith(secret);
+    const own = this.#objectName;
+    if (pushes !== undefined || (isPlatformSecret(secret) && !belongsTo(secret, own))) {
+      const is = pushes ?? "This is a Secret of the platform, such as the one of `flux bootstrap`";
+      const fix = "Name a Secret of its own here, which may read this one repository or registry.";
+      this.#add(path, `${is}: the tenant's host would receive it.`, fix);
       return;
     }
     const owner = this.#ownerOf(secret);
-    if (owner === undefined || owner === this.#name) return;
+    if (owner === undefined || owner.name === own) return;
+    const stack = owner.stack === undefined ? "" : ` of the stack ${owner.stack}`;
     this.#add(
       path,
-      `By its name the Secret belongs to the tenant ${owner}.`,
-      belongsTo(owner, this.#name)
-        ? `Choose a name that does not begin with \`${owner}\`.`
-        : `Choose a name that is \`${this.#name}\` or begins with \`${this.#name}-\`, or for a Secret of the platform one that begins with no tenant's name.`,
+      `By its name the Secret belongs to the tenant ${owner.name}${stack}.`,
+      belongsTo(owner.name, own)
+        ? `Choose a name that does not begin with \`${owner.name}\`.`
+        : `Choose a name that is \`${own}\` or begins with \`${own}-\`, or for a Secret of the platform one that begins with no tenant's name.`,
     );
   }
 
+  #pushesWith(secret: string): string | undefined {
+    const is = "This is the Secret by which Flux pushes to the shared repository (`configRepository.secret`";
+    if (secret === this.checked.settings?.configRepository?.secret) return `${is})`;
+    const other = this.neighbours().find(({ pushSecret }) => pushSecret === secret);
+    return other === undefined ? undefined : `${is} of the stack ${other.stack})`;
+  }
+
   /** A Secret belongs to a tenant by its name. Where two tenants' names fit, it belongs to the longer one. */
-  #ownerOf(secret: string): string | undefined {
+  #ownerOf(secret: string): { readonly name: string; readonly stack?: string } | undefined {
     for (let end = secret.length; end > 0; end = secret.lastIndexOf("-", end - 1)) {
       const name = secret.slice(0, end);
-      if (valueAt(this.report.settings, ["tenants", name]) !== undefined) return name;
+      if (this.objectNames().has(name)) return { name };
+      const other = this.neighbours().find(({ tenants }) => tenants.has(name));
+      if (other !== undefined) return { name, stack: other.stack };
     }
     return undefined;
   }
@@ -276,20 +307,36 @@ class TenantRules {
   }
 
   checkName(): void {
-    if (!isPlatformName(this.#name)) return;
+    const name = this.#objectName;
+    if (!isPlatformName(name)) return;
     this.report.add(
-      ["tenants", this.#name],
-      `The name \`${this.#name}\` is reserved for the platform: Flux's own accounts and objects have it in the authority namespace.`,
-      "Choose another name for the tenant: its account and its release have it there.",
+      ["tenants", this.#name, ...(name === this.#name ? [] : ["formerly"])],
+      `The name \`${name}\` is reserved for the platform: an account or an object of Flux or of Kubernetes has it.`,
+      "Choose another name for the tenant: its account and its release have it in the authority namespace.",
       "key",
     );
   }
 }
 
+/** Only Secrets in the same namespace can be taken for one another. */
+function neighboursOf({ settings }: ParsedConfig, others: readonly OtherStack[]): readonly OtherStack[] {
+  const own = settings?.authorityNamespace ?? defaultAuthorityNamespace;
+  return others.filter(({ authorityNamespace = defaultAuthorityNamespace }) => authorityNamespace === own);
+}
+
+function checkAuthorityNamespace(report: Report, { authorityNamespace }: StackSettings): void {
+  if (isAuthorityNamespace(authorityNamespace)) return;
+  report.add(
+    ["authorityNamespace"],
+    `The namespace \`${authorityNamespace}\` belongs to the cluster; expected \`flux-system\`, or a namespace for Flux's objects alone: tenants' accounts are in it.`,
+    "Create one, such as `flux-authority`, and name it here.",
+  );
+}
+
 function checkNamespaces(report: Report, { tenants, settings }: ParsedConfig): void {
   const first = new Map<string, string>();
   for (const { name, settings: tenant } of tenants) {
-    const { namespace = name } = tenant;
+    const namespace = namespaceOf({ name, settings: tenant });
     const other = first.get(namespace);
     first.set(namespace, other ?? name);
     const [message, fix = "Choose a namespace of the tenant's own."] =
@@ -307,6 +354,49 @@ function checkNamespaces(report: Report, { tenants, settings }: ParsedConfig): v
     if (tenant.namespace === undefined) report.add(["tenants", name], message, fix, "key");
     else report.add(["tenants", name, "namespace"], message, fix);
   }
+}
+
+/** The objects of two tenants may not have the same name. */
+function checkObjectNames(report: Report, { tenants }: ParsedConfig): void {
+  const first = new Map<string, string>();
+  // A tenant that keeps its name comes first: the name is its own.
+  const byRename = [...tenants].sort((one, other) => Number(isRenamed(one)) - Number(isRenamed(other)));
+  for (const { name, settings } of byRename) {
+    const own = objectName({ name, formerly: settings.formerly });
+    const other = first.get(own);
+    first.set(own, other ?? name);
+    const path = ["tenants", name, "formerly"];
+    if (settings.formerly === name) report.add(path, "This is the name that the tenant has now.", "Remove the key.");
+    else if (other !== undefined) {
+      const message = `The objects of the tenant ${other} have the name \`${own}\` in the cluster as well; expected one of its own.`;
+      report.add(path, message, `Remove the key, or the tenant ${other}.`);
+    }
+  }
+}
+
+function isRenamed({ settings }: MergedTenant): boolean {
+  return settings.formerly !== undefined;
+}
+
+/** What runs is not deleted. */
+function checkRemoved(report: Report, { tenants }: ParsedConfig, { removed = {}, authorityNamespace }: StackSettings) {
+  for (const [name, { namespace }] of Object.entries(removed)) {
+    const user = tenants.find((tenant) => namespaceOf(tenant) === namespace);
+    const path = ["removed", name, "namespace"];
+    if (user !== undefined) {
+      report.add(
+        path,
+        `The namespace \`${namespace}\` is to be deleted, but it is that of the tenant ${user.name}.`,
+        `Remove the entry \`${name}\` if this is decided, or else the tenant ${user.name}.`,
+      );
+    } else if (namespace === authorityNamespace || isClusterNamespace(namespace)) {
+      report.add(path, `The namespace \`${namespace}\` is no tenant's.`, "Name the namespace of the tenant.");
+    }
+  }
+}
+
+function namespaceOf({ name, settings }: Pick<MergedTenant, "name" | "settings">): string {
+  return settings.namespace ?? objectName({ name, formerly: settings.formerly });
 }
 
 function checkConfigRepository(report: Report, { stack, tenants }: ParsedConfig, settings: StackSettings): void {

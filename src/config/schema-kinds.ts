@@ -109,8 +109,8 @@ export const prefix = () =>
 /** The prefix of a Git tag. */
 export const gitPrefix = () =>
   text(
-    'a prefix of letters, digits, `.`, `_`, `-`, `/` that does not end in a digit, such as "v", or "" for none',
-    /^(?:[A-Za-z0-9_][A-Za-z0-9._/-]{0,99})?(?<![0-9])$/,
+    'a prefix of letters, digits, `.`, `_`, `-`, `/`, `@` that does not end in a digit, such as "v", or "" for none',
+    /^(?:[A-Za-z0-9_@][A-Za-z0-9._/@-]{0,99})?(?<![0-9])$/,
   );
 
 /** A Kubernetes quantity. A plain number is accepted too. */

@@ -17,6 +17,7 @@ import {
   sourceTimeout,
   text,
 } from "./schema-kinds";
+import { defaultAuthorityNamespace, defaultIntervals, defaultTimeouts } from "./built-in-defaults";
 import { buildApplicationSchema, buildDefaultsSchema, buildTenantSchema } from "./tenant-schema";
 
 /** A mapping by name. Lists are refused: their elements swap comments when one is removed, and markers are comments. */
@@ -44,8 +45,9 @@ function buildStackSchema() {
       "The branch of all tenants for which neither the tenant, its application nor `defaults` names one. Only where the stack follows a branch.",
       { fallback: "`master`" },
     ),
-    authorityNamespace: namespace().default("flux-system").meta({
-      description: "The namespace of the platform's Flux objects. A tenant has no rights there.",
+    authorityNamespace: namespace().default(defaultAuthorityNamespace).meta({
+      description:
+        "The namespace of the platform's Flux objects, none of the cluster's own (`default`, `kube-...`). A tenant has no rights there.",
     }),
     configRepository: key(
       keys({
@@ -80,6 +82,21 @@ function buildStackSchema() {
       }),
       "This repository, as Flux's automation reads and writes it.",
       { fallback: "none; required where a tenant's automation is `auto` or `pull-request`" },
+    ),
+    removed: key(
+      byName(
+        "a tenant",
+        keys({
+          namespace: namespace().meta({ description: "The namespace that is deleted with everything in it." }),
+          by: text("who decided", /[^\s.]/).meta({ description: "Who decided it." }),
+          reason: text("why it is removed", /[^\s.]/).meta({ description: "Why it is removed." }),
+        }),
+      ),
+      "What is to be deleted from the cluster, by the first name of its tenant: a tenant that is no longer in `tenants`, or the namespace that a tenant has left. Without this, nothing of a tenant is deleted. `authority up` deletes it; then the entry may be removed.",
+      {
+        fallback: "none",
+        examples: [{ search: { namespace: "search", by: "Ada", reason: "nobody uses it any more" } }],
+      },
     ),
     delivery: z
       .union(
@@ -117,25 +134,29 @@ function buildStackSchema() {
       .prefault({})
       .meta({ description: "How the cluster is chosen where the delivery is `cluster`." }),
     intervals: keys({
-      source: duration().default("1m0s").meta({
+      source: duration().default(defaultIntervals.source).meta({
         description:
           "How often Flux looks for new commits of a branch. At the source of a release, which cannot change, it looks once an hour.",
       }),
-      image: duration().default("5m0s").meta({ description: "How often Flux scans the registry for new tags." }),
-      release: duration().default("10m0s").meta({ description: "How often Flux compares a release with what runs." }),
+      image: duration()
+        .default(defaultIntervals.image)
+        .meta({ description: "How often Flux scans the registry for new tags." }),
+      release: duration()
+        .default(defaultIntervals.release)
+        .meta({ description: "How often Flux compares a release with what runs." }),
       automation: duration()
-        .default("5m0s")
+        .default(defaultIntervals.automation)
         .meta({ description: "How often Flux's automation looks for something to commit." }),
     })
       .prefault({})
       .meta({ description: "How often Flux looks; each a Go duration such as `1m0s`." }),
     timeouts: keys({
-      source: sourceTimeout().default("1m0s").meta({
+      source: sourceTimeout().default(defaultTimeouts.source).meta({
         description:
           "How long one fetch of a source may take; in minutes and seconds, because Flux accepts no hours here.",
       }),
       release: duration()
-        .default("5m0s")
+        .default(defaultTimeouts.release)
         .meta({ description: "How long one install, upgrade or rollback of a release may take." }),
     })
       .prefault({})
@@ -192,7 +213,7 @@ export const stackFileSchema = lazily(() =>
     defaults: withDefaults(),
     tenants: key(
       byName("a tenant", tenantSchema()),
-      "The tenants by name: lower-case letters, digits and `-`, at most 53 characters, and no name of Flux's own accounts or of this program's objects.",
+      "The tenants by name: lower-case letters, digits and `-`, at most 53 characters, and no name of an account of Flux or Kubernetes, or of this program's objects.",
       { fallback: "none" },
     ),
   }),

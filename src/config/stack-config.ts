@@ -2,8 +2,9 @@
  * The validated config of one stack, with every default filled in. Problems in the files are reported separately. The
  * descriptions in `schema.ts` and `tenant-schema.ts` say what each setting means.
  */
+import type { builtInDefaults } from "./built-in-defaults";
 import type { StackSettings } from "./schema";
-import type { builtInDefaults, TenantEntry } from "./tenant-schema";
+import type { TenantEntry } from "./tenant-schema";
 
 /** As the schema has it, not to be changed. */
 type Fixed<T> = T extends string | number | boolean | undefined ? T : { readonly [K in keyof T]: Fixed<T[K]> };
@@ -18,10 +19,13 @@ export type Follow = Settings["follow"];
 /** Who changes a version: Flux on the main branch, Flux on a promotion branch, or people. */
 export type Automation = NonNullable<Policy["automation"]>;
 
+/** What the cluster does with an image that a tenant does not declare: refuse it, warn, or nothing. */
+export type Admission = NonNullable<Complete["images"]["admission"]>;
+
 /** One stack. */
 export interface StackConfig extends Pick<
   Settings,
-  "follow" | "authorityNamespace" | "cluster" | "intervals" | "timeouts"
+  "follow" | "authorityNamespace" | "cluster" | "intervals" | "timeouts" | "removed"
 > {
   /** The stack's name, as in `Pulumi.<stack>.yaml`. */
   readonly stack: string;
@@ -50,6 +54,9 @@ export interface ConfigRepository extends Omit<
 /** Where objects go: to a cluster, or as YAML into a folder that a root Kustomization deploys. */
 export type Delivery = { readonly kind: "cluster" } | { readonly kind: "manifests"; readonly directory: string };
 
+/** The decision to delete a tenant, or a namespace that it has left. */
+export type Removed = NonNullable<Settings["removed"]>[string];
+
 /** How the cluster is chosen when the delivery is `cluster`. */
 export type Cluster = Settings["cluster"];
 
@@ -63,20 +70,25 @@ export type Timeouts = Settings["timeouts"];
 export interface Tenant
   extends
     Pick<Entry, "repository" | "repositorySecret" | "registrySecret" | "tag" | "digest" | "pinDigest">,
-    Pick<Entry, "branchImage" | "branchChart">,
-    Omit<Complete, "policy" | "prefix" | "limits" | "network" | "secrets"> {
+    Pick<Entry, "branchImage" | "branchChart" | "credentialExceptions" | "formerly">,
+    Omit<Complete, "policy" | "prefix" | "limits" | "network" | "secrets" | "images" | "driftDetection"> {
   readonly name: string;
   /** The tenant's own namespace: where its workload runs. */
   readonly namespace: string;
   readonly chart: Chart;
   /** Image repositories without tag; each of them must have the tag. Flux scans the first one. */
   readonly images: readonly [string, ...string[]];
+  /** Further image repositories that may run in the namespace, with any tag. */
+  readonly furtherImages: readonly string[];
+  /** What the cluster does with an image of another repository in the namespace. */
+  readonly admission: Admission;
   readonly prefix: Prefix;
   readonly policy: Policy;
   /** Special config, in the order in which it is merged over the chart's defaults. */
   readonly values: readonly ValuesFile[];
   readonly limits: Limits;
   readonly network: Network;
+  readonly driftDetection: DriftDetection;
   /** Secrets that values are taken from. */
   readonly secrets: readonly SecretValues[];
   /** The line of the entry in the stack file, for messages: 1-based. */
@@ -107,6 +119,7 @@ export type Pin = NonNullable<Complete["policy"]["pin"]>;
 export interface ValuesFile {
   /** Relative to the project's folder: `tenants/podinfo/values.yaml`. */
   readonly path: string;
+  /** As Git stores it: without the CRLF that `core.autocrlf` adds to a work tree. */
   readonly content: string;
 }
 
@@ -121,8 +134,16 @@ export interface Limits extends Required<Pick<Complete["limits"], "default" | "d
   readonly max?: Readonly<Record<string, string>>;
 }
 
+/** The fields of the chart's objects that Flux does not restore. */
+export type DriftDetection = Required<Complete["driftDetection"]>;
+
 /** What the default-deny NetworkPolicy allows beyond the same namespace and DNS. */
 export type Network = Required<Complete["network"]>;
 
 /** One opening: peers in other namespaces or address blocks, and the ports to them (none: all ports). */
 export type NetworkRule = Network["ingress"][number];
+
+/** What a tenant follows that has no tag: the head of a branch, or the newest chart of a registry. */
+export function followed({ branch, chart, branchChart }: Tenant): string {
+  return branchChart !== undefined && chart.kind === "oci" ? `newest chart of ${chart.url}` : `latest of ${branch}`;
+}

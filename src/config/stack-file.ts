@@ -56,11 +56,15 @@ export function stackFilePath(stack: string): string {
  */
 export function listStacks(root: string): string[] {
   try {
-    const stacks = readdirSync(root).map((name) => stackFileName.exec(name)?.[1]);
-    return stacks.filter((stack) => stack !== undefined).sort();
+    return stacksOf(readdirSync(root));
   } catch {
     throw new ProblemsError([{ file: root, message: "Cannot read the project's folder." }]);
   }
+}
+
+/** The stacks whose files are among these. */
+export function stacksOf(files: readonly string[]): string[] {
+  return files.flatMap((name) => stackFileName.exec(name)?.[1] ?? []).sort();
 }
 
 /**
@@ -69,7 +73,6 @@ export function listStacks(root: string): string[] {
  * @throws ProblemsError when there is no such stack, or when a file is not a YAML mapping
  */
 export function readConfigFiles(root: string, stack: string): ConfigFiles {
-  const path = stackFilePath(stack);
   const stacks = listStacks(root);
   if (!stacks.includes(stack)) {
     const name = stackFileName.exec(basename(stack))?.[1] ?? stack;
@@ -83,11 +86,33 @@ export function readConfigFiles(root: string, stack: string): ConfigFiles {
       },
     ]);
   }
+  return { root, project: readProjectFile(root), stack: readStackFile(root, stack) };
+}
+
+/**
+ * Reads the project's file, where there is one.
+ *
+ * @throws ProblemsError when it cannot be read, or is not a YAML mapping
+ */
+export function readProjectFile(root: string): ConfigFile | undefined {
+  if (lstatSync(join(root, "Pulumi.json"), { throwIfNoEntry: false })) {
+    const message = `Pulumi would read this file in place of \`${projectFilePath}\`, which is the one that is judged.`;
+    throw new ProblemsError([{ file: "Pulumi.json", message, fix: "Remove it." }]);
+  }
   // A link that leads nowhere exists, and is refused.
-  const project = lstatSync(join(root, projectFilePath), { throwIfNoEntry: false })
+  return lstatSync(join(root, projectFilePath), { throwIfNoEntry: false })
     ? parseProjectFile(readTextFile(join(root, projectFilePath), projectFilePath, largestFile))
     : undefined;
-  return { root, stack: parseStackFile(stack, readTextFile(join(root, path), path, largestFile)), project };
+}
+
+/**
+ * Reads the file of a stack that exists.
+ *
+ * @throws ProblemsError when it cannot be read, or is not a YAML mapping
+ */
+export function readStackFile(root: string, stack: string): StackFile {
+  const path = stackFilePath(stack);
+  return parseStackFile(stack, readTextFile(join(root, path), path, largestFile));
 }
 
 /**
@@ -162,6 +187,16 @@ function pairsByKey(map: YAMLMap): ReadonlyMap<string, Entry> {
   const pairs = knownPairs.get(map) ?? new Map(map.items.map((pair) => [keyText(pair) ?? "", pair]));
   knownPairs.set(map, pairs);
   return pairs;
+}
+
+/**
+ * A setting of the Kubernetes provider, as the engine reads it: the stack's, or else the project's. Nothing where it is
+ * encrypted.
+ */
+export function kubernetesSetting({ stack, project }: ConfigFiles, key: "context" | "kubeconfig"): string | undefined {
+  const own: unknown = stack.config?.get(`kubernetes:${key}`);
+  const value = own ?? project?.config?.getIn([`kubernetes:${key}`, "value"]);
+  return typeof value === "string" ? value : undefined;
 }
 
 /** Says where a stack's settings are written: `applications` and inherited `defaults` in `Pulumi.yaml`. */

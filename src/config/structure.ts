@@ -25,6 +25,24 @@ function plainValue(node: unknown): unknown {
   return Object.fromEntries(entries.filter(([key]) => key !== undefined && key !== "<<" && key !== "__proto__"));
 }
 
+/** What may be at the top of `Pulumi.yaml`. */
+const topLevelKeys = [
+  ...["name", "description", "author", "website", "license", "template"],
+  ...["runtime", "main", "backend", "options", "packages", "config", "requiredPulumiVersion"],
+];
+
+/** A package of a registry or a Git host. From a folder, Pulumi would run any program in place of a provider. */
+const publishedPackage = /^(?:[a-z0-9][\w-]*(?:@[\w.+-]+)?|https:\/\/.+)$/i;
+
+/**
+ * Reports what at the top of a file has no single meaning, and by what the engine would run or read something else than is
+ * judged: with `plugins`, programs of the repository replace provider and policy pack; with `stackConfigDir`, other stack files
+ * count.
+ */
+export function checkTop(report: Report, file: ConfigFile): void {
+  new StructureCheck(report, file).topLevel();
+}
+
 /** Reports everything in the file that has no single meaning, and keys of ours that are in the wrong place. */
 export function checkStructure(report: Report, file: ConfigFile): void {
   const check = new StructureCheck(report, file);
@@ -61,7 +79,10 @@ class StructureCheck {
         this.#add(pair.key, key, message, "Indent it below `config:`.");
       } else if (key !== "config" && key !== "" && distance(key.toLowerCase(), "config") <= 2) {
         this.#add(pair.key, key, `The key \`${key}\` is unknown.`, "Did you mean `config`?");
-      }
+      } else if (this.file.path === projectFilePath && !topLevelKeys.includes(key)) {
+        const message = `The key \`${key}\` is refused: by it, the engine could run or read what nobody judges.`;
+        this.#add(pair.key, key, message, `Remove it; expected one of ${topLevelKeys.join(", ")}.`);
+      } else if (this.file.path === projectFilePath && key === "packages") this.#packages(pair.value);
     }
     if (this.file.config === undefined) return;
     this.#duplicates(this.file.config, (key) => key);
@@ -70,6 +91,22 @@ class StructureCheck {
       if (key === undefined) this.#add(pair.key, "config", "A key of the config is not a text.");
       else if (key === "<<") this.#mergeKey(pair.key, "config.<<");
       else this.#misspeltPrefix(pair.key, key);
+    }
+  }
+
+  #packages(node: unknown): void {
+    for (const pair of isMap(node) ? node.items : []) {
+      const { value } = pair;
+      const source = isMap(value) ? value.get("source") : isScalar(value) ? value.value : undefined;
+      const isElsewhere = isMap(value) && value.has("pluginDownloadURL");
+      if (typeof source === "string" && publishedPackage.test(source) && !isElsewhere) continue;
+      const message = "Expected a published package, such as `aws@7.0.0` or `https://git.example.com/a.git`.";
+      this.#add(
+        pair.key,
+        `packages.${keyText(pair) ?? ""}`,
+        message,
+        "Publish it: one in a folder could replace any provider.",
+      );
     }
   }
 

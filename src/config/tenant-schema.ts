@@ -6,6 +6,7 @@ import * as z from "zod";
 import { commitPatternError, tagPatternError } from "../version/tag-pattern";
 import { isVersion } from "../version/version";
 import { imageRepository, isBranchName, isInnerPath, ociRepository } from "./address";
+import { builtInDefaults } from "./built-in-defaults";
 import { dataKey, quotaResource, releaseName } from "./kubernetes-name";
 import {
   amounts,
@@ -27,34 +28,8 @@ import {
   valuesPath,
 } from "./schema-kinds";
 
-/** What a namespace may use: enough for a small service, and no way into the cluster from outside. */
-export const defaultQuota: Readonly<Record<string, string>> = {
-  "requests.cpu": "1",
-  "requests.memory": "1Gi",
-  "limits.cpu": "4",
-  "limits.memory": "2Gi",
-  pods: "20",
-  "services.loadbalancers": "0",
-  "services.nodeports": "0",
-};
-
-/** The values of keys that no entry sets. */
-export const builtInDefaults = {
-  branch: "master",
-  releasedFrom: ["master"],
-  prefix: { git: "", chart: "", image: "" },
-  team: [],
-  insecureRegistry: false,
-  policy: { automation: "manual", deny: [] },
-  quota: defaultQuota,
-  limits: { default: { cpu: "500m", memory: "256Mi" }, defaultRequest: { cpu: "50m", memory: "64Mi" } },
-  network: { ingress: [], egress: [] },
-  podSecurity: "restricted",
-  secrets: [],
-} as const;
-
 const credentials =
-  "It may be shared by tenants, or belong to this one: then its name begins with the tenant's name (see `secrets`). The Secret of another tenant and `configRepository.secret` are refused.";
+  "It may be shared by tenants, or belong to this one: then its name begins with the tenant's name (see `secrets`). A Secret of another tenant, of another stack in the same authority namespace, or of the platform (`flux-system`, `configRepository.secret`) is refused.";
 
 const image = () =>
   text(
@@ -62,7 +37,74 @@ const image = () =>
     imageRepository,
   );
 
-/** The keys that `defaults` allows, except `policy`, which has fewer keys there. */
+const further = () =>
+  key(
+    list(image(), "image repositories"),
+    "Further image repositories that the platform accepts, with the registry, without tag and digest: of sidecars, subcharts and debug containers. What `defaults`, application and tenant name adds up. Of these, every tag may run.",
+    { default: [], examples: [["docker.io/library/redis"]] },
+  );
+
+const images = () =>
+  key(
+    keys({
+      admission: key(
+        oneOf("deny", "audit", "off"),
+        "What the cluster does with an image of another repository in the tenant's namespace. `deny`: refuse the pod, and the object with the pod template. `audit`: warn only, and record it in the audit log. `off`: nothing. Needs Kubernetes 1.30. Write `deny` in a new stack; the default is for stacks of version 0.1.",
+        { default: builtInDefaults.images.admission },
+      ),
+      also: further(),
+    }),
+    "Which images may run in the tenant's namespace besides those of `image`, and how the cluster enforces it.",
+  );
+
+const pointers = () =>
+  list(text("a JSON pointer, such as `/spec/replicas`", /^(?:\/(?:[^/~\p{Cc}]|~[01])+)+$/u), "JSON pointers").min(1, {
+    error: "at least one JSON pointer",
+  });
+
+const driftTarget = () => {
+  const part = (description: string, ...examples: string[]) =>
+    key(text("a text"), description, { fallback: "any", examples });
+  return keys({
+    group: part("The API group, as a regular expression.", "apps"),
+    version: part("The API version, as a regular expression.", "v1"),
+    kind: part("The kind, as a regular expression.", "Deployment"),
+    name: part("The name, as a regular expression.", "podinfo"),
+    namespace: part("The namespace, as a regular expression.", "podinfo"),
+    labelSelector: part("A label selector.", "app.kubernetes.io/name=podinfo"),
+    annotationSelector: part("A selector of annotations, written like a label selector.", "example.com/owner=injector"),
+  });
+};
+
+const driftDetection = () =>
+  key(
+    keys({
+      ignore: key(
+        list(
+          keys({
+            paths: pointers().meta({ description: "The fields, as JSON pointers.", examples: [["/spec/replicas"]] }),
+            target: key(driftTarget(), "The objects whose fields these are.", { fallback: "all objects of the chart" }),
+          }),
+          "mappings with `paths` and `target`",
+        ),
+        "Fields that Flux leaves as they are between two upgrades, in the form of `spec.driftDetection.ignore` of a HelmRelease. The default is for autoscalers, which set the number of replicas; it also keeps a number that a person sets. A list that is given replaces the default as a whole: with `[]`, Flux corrects replicas too.",
+        { default: builtInDefaults.driftDetection.ignore },
+      ),
+    }),
+    "Flux restores what something else changes in the chart's objects, at each `intervals.release`. Name here what another controller of the cluster may change.",
+    {
+      examples: [
+        {
+          ignore: [
+            { paths: ["/spec/replicas"] },
+            { paths: ["/webhooks/0/clientConfig/caBundle"], target: { kind: "ValidatingWebhookConfiguration" } },
+          ],
+        },
+      ],
+    },
+  );
+
+/** The keys that `defaults` allows, except `policy` and `images`, which depend on the place. */
 const commonShape = () => ({
   branch: key(branchName(), "The branch that is deployed where the stack follows a branch.", {
     fallback: "`shared-authority:branch` of the stack, or `master`",
@@ -85,6 +127,7 @@ const commonShape = () => ({
     }),
     "The text before the version in each of the three places. It must be declared; it is never detected.",
   ),
+  driftDetection: driftDetection(),
   team: key(
     list(
       text(
@@ -166,7 +209,7 @@ const boundsShape = () => ({
   quota: key(
     amounts(quotaResource, "a resource that a ResourceQuota bounds, such as `requests.cpu`, `limits.memory` or `pods`"),
     "What the tenant's namespace may use in total: `spec.hard` of its ResourceQuota. A quota that is given replaces the default as a whole.",
-    { default: defaultQuota },
+    { default: builtInDefaults.quota },
   ),
   limits: key(
     keys({
@@ -195,6 +238,28 @@ const boundsShape = () => ({
     { default: builtInDefaults.podSecurity },
   ),
 });
+
+const pinForm = "`true`, a path in the chart's values such as `image.tag`, or a mapping with `tag` and `digest`";
+
+/** The values that get the tag and the digest of an image. */
+const pinnedValues = () =>
+  z
+    .union(
+      [
+        valuesPath(),
+        keys({
+          tag: valuesPath().meta({ description: "The path that gets the tag.", examples: ["image.tag"] }),
+          digest: valuesPath().meta({ description: "The path that gets the digest.", examples: ["image.digest"] }),
+        }).refine(
+          ({ tag, digest }) => tag === digest || !(tag.startsWith(`${digest}.`) || digest.startsWith(`${tag}.`)),
+          {
+            error: "two paths of which none is inside the other",
+          },
+        ),
+      ],
+      { error: pinForm },
+    )
+    .transform((value) => (typeof value === "string" ? { tag: value } : value));
 
 /** What an application publishes. */
 const applicationShape = () => ({
@@ -228,8 +293,9 @@ const applicationShape = () => ({
           "The image tags of commits: a regular expression from `^` to `$` that Flux (`filterTags.pattern`) and this program read alike. Its group `sha` is the commit's id or the beginning of it. Its group `ts` is a number of up to 15 digits that grows: Flux uses the tag with the highest.",
         examples: ["^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$"],
       }),
-      value: valuesPath().meta({
-        description: "The path in the chart's values that gets `<tag>@<digest>`.",
+      value: pinnedValues().meta({
+        description:
+          "The path in the chart's values that gets the tag, or `{tag, digest}` as in `pinDigest`. Flux sets the digests of all images in the pods.",
         examples: ["image.tag"],
       }),
     }),
@@ -252,9 +318,12 @@ const applicationShape = () => ({
     { fallback: "none; required for an OCI chart where the stack follows a branch" },
   ),
   pinDigest: key(
-    valuesPath(),
-    "The path in the chart's values that gets `<tag>@<digest>`, so that pods run exactly the image that was checked. Only where the stack follows tags; a stack that follows a branch does not inherit it.",
-    { examples: ["image.tag"], fallback: "none: the chart's own tag applies" },
+    z.union([z.literal(true, { error: pinForm }), pinnedValues()], { error: pinForm }),
+    "Pods run exactly the images that were checked: Flux sets tag and digest of every image of `image` in the chart's pods, wherever its repository is named. `true`: no more than that. A path in the chart's values: it gets the tag as well. `{tag, digest}`: two paths, for a chart that wants the digest too, such as one whose images are in custom resources; if both are the same path, it gets `<tag>@<digest>`. The values are of the first image. Only where the stack follows tags; a stack that follows a branch does not inherit it.",
+    {
+      examples: [true, "image.tag", { tag: "image.tag", digest: "image.digest" }],
+      fallback: "none: the chart's own tag applies",
+    },
   ),
 });
 
@@ -285,7 +354,7 @@ const policy = () =>
       ),
       pin: key(
         pin(),
-        "Keeps the version as it is. A pinned tenant has no marker, because suspending the ImagePolicy does not stop Flux.",
+        "The version that `tag` names stays until people write another one; a commit may set both. Flux writes none: a pinned tenant has no marker, because suspending the ImagePolicy does not stop Flux.",
         { fallback: "no pin" },
       ),
     }),
@@ -308,6 +377,14 @@ const secret = () =>
     )
     .transform((value) => (typeof value === "string" ? { name: value, key: "values.yaml" } : value));
 
+const credentialException = () =>
+  keys({
+    hash: text("the hash that the policy's message shows, quoted: 12 hexadecimal digits", /^[0-9a-f]{12}$/).meta({
+      description: "The hash of the value, as the policy's message shows it. A new value is judged again.",
+    }),
+    reason: text("why the value is no credential", /[^\s.]/).meta({ description: "Why the value is no credential." }),
+  });
+
 /** The keys of a tenant that an application does not have. */
 const placeShape = () => ({
   application: key(
@@ -326,8 +403,14 @@ const placeShape = () => ({
     { fallback: "none: the evidence alone says which image was checked" },
   ),
   policy: policy(),
+  images: images(),
+  formerly: key(
+    text("the first name of the tenant: lower-case letters, digits and `-`, at most 53 characters", releaseName),
+    "The first name of a tenant that was renamed. All of its objects in the cluster keep this name, and Flux's markers name it, so the release goes on running as it is.",
+    { fallback: "none: the tenant was not renamed" },
+  ),
   namespace: key(namespace(), "The tenant's own namespace, where its workload runs. No two tenants share one.", {
-    fallback: "the tenant's name",
+    fallback: "`formerly`, or the tenant's name",
   }),
   values: key(
     list(text("the name of a values file below `tenants/`", isInnerPath), "values files"),
@@ -335,6 +418,18 @@ const placeShape = () => ({
     {
       examples: [["values.yaml", "values.prod.yaml"]],
       fallback: "`values.yaml` and `values.<stack>.yaml` of the tenant's folder, where they exist",
+    },
+  ),
+  credentialExceptions: key(
+    z.record(
+      text("the file and the path of a value, such as `values.yaml:login.mode`", /^[^:]+:./),
+      credentialException(),
+      { error: "a mapping from `<file>:<path>` to `{hash, reason}`" },
+    ),
+    "Values that the policy `no-secrets-in-values` takes for credentials, and that are none: from the values file and the path in it to `{hash, reason}`. The policy's message prints the lines to add. The hash is that of the value, so that a new value is judged again.",
+    {
+      fallback: "none",
+      examples: [{ "values.yaml:login.mode": { hash: "3f9c0a51d7e2", reason: "a mode of the login form" } }],
     },
   ),
   secrets: key(
@@ -345,13 +440,18 @@ const placeShape = () => ({
 });
 
 /** Builds the schema of an application in `Pulumi.yaml`. */
-export const buildApplicationSchema = () => keys(applicationShape());
+export const buildApplicationSchema = () =>
+  keys({
+    ...applicationShape(),
+    images: key(keys({ also: further() }), "Which images the application runs besides those of `image`."),
+  });
 
 /** Builds the schema of `defaults`, in `Pulumi.yaml` or in a stack. */
 export const buildDefaultsSchema = () =>
   keys({
     ...commonShape(),
     policy: key(keys({ automation: automation() }), "Who changes versions."),
+    images: images(),
     ...boundsShape(),
   });
 

@@ -3,6 +3,7 @@ import { join, posix } from "node:path";
 import { isMap, isScalar, visit } from "yaml";
 import { isInnerPath } from "./address";
 import { dataKey } from "./kubernetes-name";
+import { LineEnds } from "./line-ends";
 import { ProblemsError, type Problem } from "./problem";
 import type { Report } from "./report";
 import type { ValuesFile } from "./stack-config";
@@ -26,6 +27,7 @@ export class ValuesReader {
   /** Texts without problems: many tenants have the same. */
   readonly #valid = new Set<string>();
   readonly #root: string;
+  readonly #lineEnds: LineEnds;
 
   constructor(
     root: string,
@@ -33,15 +35,18 @@ export class ValuesReader {
     readonly report: Report,
   ) {
     this.#root = realpathSync.native(root);
+    this.#lineEnds = new LineEnds(this.#root, "tenants");
   }
 
   /**
    * The special config of a tenant. Problems go to the report.
    *
    * @param declared the names in the stack file; `undefined` for the tenant's default files, where they exist
+   * @param formerly the first name of a tenant that was renamed
    */
-  read(tenant: string, declared: unknown): ValuesFile[] {
+  read(tenant: string, declared: unknown, formerly?: string): ValuesFile[] {
     if (declared === undefined) {
+      if (formerly !== undefined) this.#reportLeftBehind(tenant, formerly);
       return this.#readAll(
         tenant,
         defaultValuesFiles(tenant, this.stack).filter((path) => this.#exists(path)),
@@ -57,6 +62,20 @@ export class ValuesReader {
       else this.report.add(["tenants", tenant, "values", index], message, fix);
     }
     return this.#readAll(tenant, [...paths.values()]);
+  }
+
+  /** A rename must not change what runs. */
+  #reportLeftBehind(tenant: string, formerly: string): void {
+    const names = [tenant, formerly].map((name) => defaultValuesFiles(name, this.stack));
+    for (const [index, path = ""] of (names[0] ?? []).entries()) {
+      const before = names[1]?.[index] ?? "";
+      if (this.#exists(path) || !this.#exists(before)) continue;
+      this.report.add(
+        ["tenants", tenant, "formerly"],
+        `The tenant had the values file \`${before}\`, and there is no \`${path}\`; without it, the rename changes what runs.`,
+        `Move the file to \`${path}\`, or copy it if another stack needs it under the old name. If the tenant needs it no longer, put an empty file there.`,
+      );
+    }
   }
 
   /** A link that leads nowhere exists: it was meant, and its problem must be reported. */
@@ -115,7 +134,7 @@ export class ValuesReader {
         const fix = "Put the file itself here, or name it under `values`: a decision is a commit in this repository.";
         throw new ProblemsError([{ file: path, message, fix }]);
       }
-      const content = readTextFile(real, path, largestConfigMap);
+      const content = this.#asCommitted(path, readTextFile(real, path, largestConfigMap));
       if (this.#valid.has(content)) return content;
       const yaml = parseYaml(path, content, (problem) => problems.push(problem));
       if (yaml !== undefined) problems.push(...valuesProblems(yaml));
@@ -126,6 +145,15 @@ export class ValuesReader {
       if (!(error instanceof ProblemsError)) throw error;
       for (const problem of error.problems) this.report.addProblem(problem);
       return undefined;
+    }
+  }
+
+  #asCommitted(path: string, text: string): string {
+    try {
+      return this.#lineEnds.asCommitted(path, text);
+    } catch (error) {
+      const message = `The file has CRLF line ends, and Git cannot tell how it would store them: ${(error as Error).message}.`;
+      throw new ProblemsError([{ file: path, message, fix: "Correct this, or save the file with LF line ends." }]);
     }
   }
 
@@ -148,6 +176,10 @@ function valuesProblems(file: YamlFile): Problem[] {
     const fix = "A values file holds keys of the chart, or nothing.";
     add(contents, "Expected a mapping of the chart's values, got something else.", fix);
     return problems;
+  }
+  if (contents.hasIn(["sops", "mac"])) {
+    const message = "The file is encrypted by SOPS. Nothing decrypts it, so Helm would get the encrypted texts.";
+    add(contents.get("sops", true), message, "Put these values into a Secret, and name it under `secrets`.", "sops");
   }
   visit(file.document, {
     Map: (_, map) => {

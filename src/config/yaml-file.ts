@@ -51,6 +51,30 @@ export function readTextFile(absolute: string, path: string, limit: number): str
   }
 }
 
+/** What ends a line, and with it a comment, for the YAML reader of Helm and Pulumi, but not for ours. */
+export const foreignLineEnd = /\r(?!\n)|[\u0085\u2028\u2029]/;
+
+/** The first of these, with its code point in hexadecimal. */
+export function foreignLineEndIn(text: string): { readonly code: string; readonly index: number } | undefined {
+  const index = text.search(foreignLineEnd);
+  return index < 0 ? undefined : { code: text.charCodeAt(index).toString(16).toUpperCase().padStart(4, "0"), index };
+}
+
+/** Where Git has left the two sides of a conflict, in a text that is no YAML. */
+export function conflictIn(text: string): number | undefined {
+  const index = text.search(/^<{7}(?: |$)/m);
+  return index < 0 ? undefined : index;
+}
+
+/** What to say where `conflictIn` finds one. */
+export const conflict = {
+  message: "Git has left a merge conflict here.",
+  fix: "Resolve it: keep what is decided, and remove the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`.",
+} as const;
+
+/** A line such as `%YAML 1.2`, before which there are comments at most. */
+const directive = /^\ufeff?(?:[ \t]*(?:#.*)?\r?\n)*%/;
+
 /** Parses one YAML document. Syntax errors and unknown tags go to `report`. */
 export function parseYaml(path: string, text: string, report: (problem: Problem) => void): YamlFile | undefined {
   const lineCounter = new LineCounter();
@@ -67,9 +91,31 @@ export function parseYaml(path: string, text: string, report: (problem: Problem)
     report({ file: path, message: "The YAML cannot be read; it is nested too deeply." });
     return undefined;
   }
+  const foreign = foreignLineEndIn(text);
+  if (foreign !== undefined) {
+    const { code, index } = foreign;
+    report({
+      ...place(index),
+      message: `The character U+${code} is a line end for some YAML readers only, so they read different values.`,
+      fix: `End lines with LF or CRLF; in a text, write \`\\u${code}\` in double quotes.`,
+    });
+    return undefined;
+  }
   const [document, second] = documents;
   if (document === undefined) return undefined;
+  const [before] = directive.exec(text) ?? [];
+  if (before !== undefined) {
+    const message =
+      "The line is a YAML directive, such as `%YAML 1.2`. Pulumi, Flux and Helm refuse it, or read other values.";
+    report({ ...place(before.length - 1), message, fix: "Remove the line." });
+    return undefined;
+  }
   const wrong = [...document.errors, ...document.warnings];
+  const conflictAt = wrong.length === 0 ? undefined : conflictIn(text);
+  if (conflictAt !== undefined) {
+    report({ ...place(conflictAt), ...conflict });
+    return undefined;
+  }
   const tooDeep = wrong.find(({ message }) => message.startsWith("Maximum call stack size exceeded"));
   if (tooDeep !== undefined) {
     report({ ...place(tooDeep.pos[0]), message: "The YAML cannot be read; it is nested too deeply." });

@@ -1,8 +1,13 @@
-/** Every object of a tenant has the label `tenant`. The automations select image policies by the other two. */
+/**
+ * Every object of a tenant has the label `tenant`. The automations select image policies by `automation` and `stack`, the
+ * admission policy selects namespaces by `stack` and `admission`.
+ */
 export const label = {
   tenant: "shared-authority/tenant",
   automation: "shared-authority/automation",
   stack: "shared-authority/stack",
+  /** `deny` or `audit`. */
+  admission: "shared-authority/image-admission",
 } as const;
 
 /**
@@ -18,10 +23,14 @@ export const annotation = {
   version: "shared-authority/version",
   repository: "shared-authority/repository",
   gitTag: "shared-authority/git-tag",
+  /** Where the Git tag is missing: the one that the repository has instead. */
+  otherTag: "shared-authority/other-tag",
   /** With `follow: branch` only the commit whose image runs: Flux moves every other commit without an `up`. */
   commit: "shared-authority/commit",
   /** The release branch that contains the commit, or the branch that the stack follows. */
   branch: "shared-authority/branch",
+  /** Where no release branch exists: the branch of the repository's HEAD. */
+  remoteHead: "shared-authority/remote-head",
   chart: "shared-authority/chart",
   chartDigest: "shared-authority/chart-digest",
   chartVersion: "shared-authority/chart-version",
@@ -31,6 +40,10 @@ export const annotation = {
   /** Every image as `repository:tag@sha256:...`, separated by single spaces. */
   images: "shared-authority/images",
   revision: "shared-authority/revision",
+  /** Only on a HelmRelease: the reason of the emergency in which it was deployed. */
+  emergency: "shared-authority/emergency",
+  /** The image repositories that may run in the namespace, one a line. Only on a tenant's Namespace. */
+  allowedImages: "shared-authority/allowed-images",
 } as const;
 
 /** The label and the annotation of a tenant's object. */

@@ -11,8 +11,10 @@ export function releaseAnnotations(tenant: string, evidence: Evidence): Record<s
     [annotation.version]: evidence.version,
     [annotation.repository]: evidence.repository,
     [annotation.gitTag]: evidence.gitTag,
+    [annotation.otherTag]: evidence.otherTag,
     [annotation.commit]: evidence.commit,
     [annotation.branch]: evidence.branch,
+    [annotation.remoteHead]: evidence.remoteHead,
     [annotation.chart]: evidence.chart,
     [annotation.chartDigest]: evidence.chartDigest,
     [annotation.chartVersion]: evidence.chartVersion,
@@ -61,16 +63,6 @@ function versionAtEnd(text: string): string | undefined {
   return Array.from(text, (_, start) => text.slice(start)).find(isVersion);
 }
 
-/**
- * Reads the fields of `Chart.yaml` that `branchAnnotations` wrote.
- *
- * @param version replaces the omitted version
- */
-export function chartFieldsOfBranch(annotations: Readonly<Record<string, string>>, version: string): ChartFields {
-  const read = (key: string) => annotations[key]?.replace(movingVersion, version);
-  return { chartVersion: read(annotation.chartVersion), appVersion: read(annotation.appVersion) };
-}
-
 /** Reads the evidence that `releaseAnnotations` wrote; `undefined` if there is no evidence of a release. */
 export function evidenceOfAnnotations(annotations: Readonly<Record<string, string>>): Evidence | undefined {
   const version = annotations[annotation.version];
@@ -81,19 +73,40 @@ export function evidenceOfAnnotations(annotations: Readonly<Record<string, strin
     chart,
     repository: annotations[annotation.repository],
     gitTag: annotations[annotation.gitTag],
+    otherTag: annotations[annotation.otherTag],
     commit: annotations[annotation.commit],
     branch: annotations[annotation.branch],
+    remoteHead: annotations[annotation.remoteHead],
     chartDigest: annotations[annotation.chartDigest],
     chartVersion: annotations[annotation.chartVersion],
     appVersion: annotations[annotation.appVersion],
-    chartProblems: chartProblemsOfAnnotations(annotations),
+    chartProblems: chartProblemsOf(annotations),
     images: imagesOfAnnotations(annotations) ?? [],
     revision: annotations[annotation.revision],
   };
 }
 
-/** The chart's problems in the annotations, if there are any. */
-export function chartProblemsOfAnnotations(annotations: Readonly<Record<string, string>>): string[] | undefined {
+/** What the evidence has for the version of a branch's chart, which is not in the annotations. */
+export const anyVersion = "0.0.0-any";
+
+/**
+ * Reads the evidence that `branchAnnotations` wrote. The commit is empty, because Flux moves it: where its image runs,
+ * `imagesOfAnnotations` and the annotation have the two.
+ */
+export function branchEvidenceOfAnnotations(annotations: Readonly<Record<string, string>>): BranchEvidence {
+  const field = (key: string) => annotations[key]?.replace(movingVersion, anyVersion);
+  return {
+    repository: annotations[annotation.repository],
+    branch: annotations[annotation.branch] ?? "",
+    chart: annotations[annotation.chart] ?? "",
+    commit: "",
+    chartProblems: chartProblemsOf(annotations),
+    chartVersion: field(annotation.chartVersion),
+    appVersion: field(annotation.appVersion),
+  };
+}
+
+function chartProblemsOf(annotations: Readonly<Record<string, string>>): string[] | undefined {
   return annotations[annotation.chartProblems]?.split("\n");
 }
 

@@ -1,37 +1,45 @@
-import type { SecretValues, ValuesFile } from "../config/stack-config";
+import { defaultAuthorityNamespace, defaultIntervals, defaultTimeouts } from "../config/built-in-defaults";
+import type { DriftDetection, SecretValues, ValuesFile } from "../config/stack-config";
 import { pinnedImageKey, valuesKey } from "../config/values-key";
-import { isRelease } from "../release/evidence";
-import { tenantMarks } from "./annotation";
+import { type BranchEvidence, type Evidence, isRelease } from "../release/evidence";
+import { annotation, tenantMarks } from "./annotation";
 import { contentHash } from "./content-hash";
-import type { ComponentObject, KubernetesObject } from "./object";
-import type { ResolvedSource } from "./source";
-import { yamlText } from "./yaml-text";
+import { type ComponentObject, defined, type KubernetesObject } from "./object";
+import { imagePostRenderers, pinnedImageYaml, type PinnedImages } from "./pinned-image";
+import { type ResolvedSource, resolvedSource, waitForAnnotation } from "./source";
 
 /** A tenant's Helm release and its special config. */
 export interface HelmReleaseWithValuesArgs<Text = string> {
   /** The namespace of the chart's objects and of Helm's record of the release. */
   readonly namespace: string;
-  readonly authorityNamespace: string;
-  readonly resolved: ResolvedSource;
-  /** Special config, in the order in which it is merged over the chart's defaults. Plain: its hash is part of a name. */
-  readonly files: readonly ValuesFile[];
-  /** The value that gets the image tag with the judged digest, so that pods run that image. Default: none. */
-  readonly pinnedImage?: PinnedImage;
-  /** Secrets in the authority namespace with further values; merged after the special config. */
-  readonly secrets: readonly SecretValues<Text>[];
-  /** How often Flux compares the cluster with the chart. */
-  readonly interval: Text;
-  /** How long Helm waits for the workload to be ready before the upgrade counts as failed. */
-  readonly timeout: Text;
+  /** The namespace of the HelmRelease and of its source. Default: `flux-system`. */
+  readonly authorityNamespace?: string;
+  /** The facts of the release, as `readRelease` reads them, or of a branch: the same as of the source. */
+  readonly evidence: Evidence | BranchEvidence;
+  /**
+   * Special config, in the order in which it is merged over the chart's defaults. Plain: its hash is part of a name.
+   * Default: none.
+   */
+  readonly files?: readonly ValuesFile[];
+  /** The images whose digests are set, so that pods run the images that were judged. Default: none. */
+  readonly pinned?: PinnedImages;
+  /** Secrets in the authority namespace with further values; merged after the special config. Default: none. */
+  readonly secrets?: readonly SecretValues<Text>[];
+  /** The fields that Flux does not restore when something else changes them. Default: it restores all. */
+  readonly ignoredDrift?: DriftDetection["ignore"];
+  /** The reason of the emergency in which it is deployed, as an annotation. Default: there is none. */
+  readonly emergency?: string;
+  /** How often Flux compares the cluster with the chart, a Go duration. Default: `10m0s`. */
+  readonly interval?: Text;
+  /**
+   * How long Helm waits for the workload to be ready before the upgrade counts as failed, a Go duration. Default:
+   * `5m0s`.
+   */
+  readonly timeout?: Text;
   /** How long `up` waits until the release runs, a Go duration. Default: Pulumi's own, ten minutes. */
   readonly waitFor?: string;
-}
-
-/** An image tag with its digest, and the path in the chart's values that it is set at, such as `image.tag`. */
-export interface PinnedImage {
-  readonly path: string;
-  readonly tag: string;
-  readonly digest: string;
+  /** Whether the program waits until the release runs, so that Pulumi need not. Default: Pulumi waits. */
+  readonly isAwaited?: boolean;
 }
 
 /** The ConfigMap of special config, if there is any, and the HelmRelease, which is always the last one. */
@@ -51,25 +59,16 @@ export function valuesNamePrefix(tenant: string): string {
   return `${tenant}-values-`;
 }
 
-/**
- * The values that set the pinned image. They are safe for readers of YAML 1.1, such as Flux, for which a key such as
- * `on` is a boolean.
- */
-export function pinnedImageYaml({ path, tag, digest }: PinnedImage): string {
-  return yamlText(
-    path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), `${tag}@${digest}`) as object,
-  );
-}
-
 type ValuesConfigMap = KubernetesObject & { readonly data: Readonly<Record<string, string>> };
 
 /** Immutable, and named by the hash of its content: a changed value is a changed name, which causes an upgrade. */
 function valuesConfigMap<Text>(
   tenant: string,
-  { authorityNamespace, files, pinnedImage }: HelmReleaseWithValuesArgs<Text>,
+  { authorityNamespace = defaultAuthorityNamespace, files = [], pinned }: HelmReleaseWithValuesArgs<Text>,
 ): ValuesConfigMap | undefined {
   const data = Object.fromEntries(files.map((file) => [valuesKey(tenant, file.path), file.content]));
-  if (pinnedImage !== undefined) data[pinnedImageKey] = pinnedImageYaml(pinnedImage);
+  const [image] = pinned?.images ?? [];
+  if (pinned?.values !== undefined && image !== undefined) data[pinnedImageKey] = pinnedImageYaml(pinned.values, image);
   if (Object.keys(data).length === 0) return undefined;
   return {
     apiVersion: "v1",
@@ -93,23 +92,28 @@ function helmRelease<Text>(
   args: HelmReleaseWithValuesArgs<Text>,
   values: ValuesConfigMap | undefined,
 ): KubernetesObject {
-  const { resolved, namespace } = args;
+  const { namespace, evidence, secrets = [], pinned, emergency, ignoredDrift = [], isAwaited = false } = args;
+  const resolved = resolvedSource(tenant, evidence);
   const valuesFrom = [
     ...Object.keys(values?.data ?? {}).map((valuesKey) => ({
       kind: "ConfigMap",
       name: values?.metadata.name,
       valuesKey,
     })),
-    ...args.secrets.map(({ name, key }) => ({ kind: "Secret", name, valuesKey: key })),
+    ...secrets.map(({ name, key }) => ({ kind: "Secret", name, valuesKey: key })),
   ];
   return {
     apiVersion: "helm.toolkit.fluxcd.io/v2",
     kind: "HelmRelease",
     metadata: {
       name: tenant,
-      namespace: args.authorityNamespace,
+      namespace: args.authorityNamespace ?? defaultAuthorityNamespace,
       labels: tenantMarks(tenant).labels,
-      annotations: resolved.annotations,
+      annotations: defined({
+        ...resolved.annotations,
+        ...(isAwaited && { [waitForAnnotation]: undefined }),
+        [annotation.emergency]: emergency,
+      }),
     },
     spec: {
       ...chart(resolved),
@@ -117,14 +121,15 @@ function helmRelease<Text>(
       targetNamespace: namespace,
       storageNamespace: namespace,
       serviceAccountName: tenant,
-      interval: args.interval,
-      timeout: args.timeout,
+      interval: args.interval ?? defaultIntervals.release,
+      timeout: args.timeout ?? defaultTimeouts.release,
       // Definitions are cluster-wide: the platform installs them, and the tenant's account may not.
       install: { crds: "Skip", remediation: { retries: 0 } },
       // A failed upgrade leaves the old release serving. People decide by a commit what comes next.
       upgrade: { crds: "Skip", remediation: { retries: 0, remediateLastFailure: true, strategy: "rollback" } },
-      driftDetection: { mode: "enabled" },
+      driftDetection: { mode: "enabled", ...(ignoredDrift.length > 0 && { ignore: ignoredDrift }) },
       ...(valuesFrom.length === 0 ? {} : { valuesFrom }),
+      ...(pinned === undefined ? {} : { postRenderers: imagePostRenderers(pinned.images) }),
     },
   };
 }

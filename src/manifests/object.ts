@@ -23,6 +23,14 @@ export interface ComponentObject {
   readonly waitFor?: string;
 }
 
+/**
+ * Whether Pulumi deletes the object only when told to in so many words. With a Namespace goes everything in it; with a
+ * HelmRelease, Helm uninstalls the release.
+ */
+export function isProtected({ kind }: Pick<KubernetesObject, "kind">): boolean {
+  return kind === "Namespace" || kind === "HelmRelease";
+}
+
 /** The map without undefined values. */
 export function defined<Value>(map: Readonly<Record<string, Value | undefined>>): Record<string, Value> {
   return Object.fromEntries(Object.entries(map).filter((entry): entry is [string, Value] => entry[1] !== undefined));

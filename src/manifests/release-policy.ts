@@ -1,20 +1,27 @@
+import {
+  builtInDefaults,
+  defaultAuthorityNamespace,
+  defaultIntervals,
+  defaultTimeouts,
+} from "../config/built-in-defaults";
 import type { Automation, BranchChart } from "../config/stack-config";
-import { imageCommit, isRelease } from "../release/evidence";
+import { type BranchEvidence, type Evidence, imageCommit, isRelease } from "../release/evidence";
 import { fluxRange } from "../version/range";
 import { chartTagOf } from "../version/version";
 import { label, tenantMarks } from "./annotation";
 import { type ComponentObject, defined, type KubernetesObject, secretRef } from "./object";
-import type { ResolvedSource } from "./source";
+import { isFixed, resolvedSource } from "./source";
 
 /** Where the chart comes from, which versions may run and who moves them. */
 export interface ReleasePolicyArgs<Text = string> {
-  readonly authorityNamespace: string;
-  /** Whether the registry speaks plain HTTP. For labs. */
-  readonly insecureRegistry: boolean;
+  /** The namespace of the objects. Default: `flux-system`. */
+  readonly authorityNamespace?: string;
+  /** Whether the registry speaks plain HTTP. For labs. Default: false. */
+  readonly insecureRegistry?: boolean;
   /** Where Flux fetches the chart. Default: no source, which only informs Flux's automation of the policy. */
   readonly source?: SourceArgs<Text>;
-  /** The source of the release that ran before. It stays, so that a rollback needs no network. Default: none. */
-  readonly previous?: ResolvedSource;
+  /** The release that ran before. Its source stays, so that a rollback needs no network. Default: none. */
+  readonly previous?: Evidence;
   /** Which image tags are scanned and may run. Default: no image is scanned. */
   readonly images?: ImageArgs<Text>;
   /** How long `up` waits until a source is fetched, a Go duration. Default: Pulumi's own, ten minutes. */
@@ -23,28 +30,32 @@ export interface ReleasePolicyArgs<Text = string> {
 
 /** How Flux fetches a source. */
 export interface SourceArgs<Text = string> {
-  readonly resolved: ResolvedSource;
+  /** The facts of the release, as `readRelease` reads them, or of a branch. */
+  readonly evidence: Evidence | BranchEvidence;
   /** Which charts of a registry are followed. Required for an OCI chart of a stack that follows a branch. */
   readonly branchChart?: BranchChart;
-  /** How often Flux checks the source. */
-  readonly interval: Text;
-  /** How long Flux waits for the Git host or the registry. */
-  readonly timeout: Text;
+  /** How often Flux checks the source, a Go duration. Default: `1h0m0s` for a release, `1m0s` for a branch. */
+  readonly interval?: Text;
+  /** How long Flux waits for the Git host or the registry, a Go duration. Default: `1m0s`. */
+  readonly timeout?: Text;
   /** A Secret in the authority namespace with the credentials of the Git host or the registry. */
   readonly secretName?: Text;
 }
 
 /** Which image tags Flux scans, which of them may run, and who moves the version. */
 export interface ImageArgs<Text = string> {
-  readonly stack: string;
+  /** The stack whose automations move the version, as a label. Default: no label. */
+  readonly stack?: string;
   /** The image repository without tag. */
   readonly image: string;
-  readonly choice: VersionChoice | CommitChoice;
-  readonly automation: Automation;
-  /** No automation selects a pinned tenant. */
-  readonly pinned: boolean;
-  /** How often Flux scans the registry. */
-  readonly interval: Text;
+  /** Which of its tags may run. Default: all releases. */
+  readonly choice?: VersionChoice | CommitChoice;
+  /** Which ImageUpdateAutomation moves the version. Default: `manual`, which is none. */
+  readonly automation?: Automation;
+  /** No automation selects a pinned tenant. Default: false. */
+  readonly pinned?: boolean;
+  /** How often Flux scans the registry, a Go duration. Default: `5m0s`. */
+  readonly interval?: Text;
   /** A Secret in the authority namespace with the credentials of the registry. */
   readonly secretName?: Text;
 }
@@ -52,12 +63,12 @@ export interface ImageArgs<Text = string> {
 /** The newest version that the policy allows. */
 export interface VersionChoice {
   readonly kind: "version";
-  /** The prefix of the version in an image tag. */
-  readonly prefix: string;
-  /** A SemVer range in Flux's syntax. */
-  readonly range: string;
-  /** Versions that never run. */
-  readonly deny: readonly string[];
+  /** The prefix of the version in an image tag. Default: none. */
+  readonly prefix?: string;
+  /** A SemVer range in Flux's syntax. Default: `*`, all releases. */
+  readonly range?: string;
+  /** Versions that never run. Default: none. */
+  readonly deny?: readonly string[];
 }
 
 /** Of the images that are built for each commit, the one whose tag has the highest number. */
@@ -68,7 +79,13 @@ export interface CommitChoice {
 }
 
 /** Helm's own media type of the layer that holds a chart. */
-const chartLayer = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+export const chartLayer = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+
+/**
+ * How often Flux checks a source with a commit or a digest. It cannot change, but source-controller clones its whole
+ * history each time (two of podinfo's at 2 s took 28 % of a core). Flux retries a failed fetch earlier.
+ */
+const fixedSourceInterval = "1h0m0s";
 
 /** SemVer's grammar without build metadata, which no image tag can carry (semver.org, question 12). */
 const semVer =
@@ -78,7 +95,7 @@ const semVer =
 /** The sources of a tenant, then its ImageRepository and ImagePolicy. */
 export function releasePolicyObjects<Text = string>(tenant: string, args: ReleasePolicyArgs<Text>): ComponentObject[] {
   const { source, previous, images, waitFor } = args;
-  const sources = [source, source && previous && { ...source, resolved: previous }].filter((one) => one !== undefined);
+  const sources = [source, source && previous && { ...source, evidence: previous }].filter((one) => one !== undefined);
   return [
     ...sources.map((one) => ({ object: sourceObject(tenant, args, one), waitFor })),
     ...(images === undefined ? [] : imageObjects(tenant, args, images).map((object) => ({ object }))),
@@ -87,10 +104,11 @@ export function releasePolicyObjects<Text = string>(tenant: string, args: Releas
 
 function sourceObject<Text>(
   tenant: string,
-  { authorityNamespace, insecureRegistry }: ReleasePolicyArgs<Text>,
+  { authorityNamespace = defaultAuthorityNamespace, insecureRegistry = false }: ReleasePolicyArgs<Text>,
   source: SourceArgs<Text>,
 ): KubernetesObject {
-  const { resolved } = source;
+  const { evidence } = source;
+  const resolved = resolvedSource(tenant, evidence);
   const isOci = resolved.kind === "OCIRepository";
   return {
     apiVersion: "source.toolkit.fluxcd.io/v1",
@@ -102,9 +120,9 @@ function sourceObject<Text>(
       annotations: resolved.annotations,
     },
     spec: {
-      ...(isOci ? ociSpec(source) : gitSpec(resolved)),
-      interval: source.interval,
-      timeout: source.timeout,
+      ...(isOci ? ociSpec(source) : gitSpec(evidence)),
+      interval: source.interval ?? (isFixed(evidence) ? fixedSourceInterval : defaultIntervals.source),
+      timeout: source.timeout ?? defaultTimeouts.source,
       ...(isOci && insecureRegistry ? { insecure: true } : {}),
       ...secretRef(source.secretName),
     },
@@ -112,7 +130,7 @@ function sourceObject<Text>(
 }
 
 /** Flux prefers `commit` to `tag`, which stays for people, and to `branch`, which must contain the commit. */
-function gitSpec({ evidence }: ResolvedSource): Record<string, unknown> {
+function gitSpec(evidence: Evidence | BranchEvidence): Record<string, unknown> {
   const ref = isRelease(evidence)
     ? { tag: evidence.gitTag, commit: evidence.commit }
     : { branch: evidence.branch, commit: imageCommit(evidence) };
@@ -120,7 +138,7 @@ function gitSpec({ evidence }: ResolvedSource): Record<string, unknown> {
 }
 
 /** Flux prefers `digest` to `tag`, which stays for people. */
-function ociSpec<Text>({ resolved: { evidence }, branchChart }: SourceArgs<Text>): Record<string, unknown> {
+function ociSpec<Text>({ evidence, branchChart }: SourceArgs<Text>): Record<string, unknown> {
   const ref = isRelease(evidence)
     ? { tag: chartTagOf(evidence.chartVersion ?? ""), digest: evidence.chartDigest }
     : { semver: branchChart?.range ?? "", semverFilter: branchChart?.pattern ?? "" };
@@ -129,21 +147,21 @@ function ociSpec<Text>({ resolved: { evidence }, branchChart }: SourceArgs<Text>
 
 function imageObjects<Text>(
   tenant: string,
-  { authorityNamespace, insecureRegistry }: ReleasePolicyArgs<Text>,
-  images: ImageArgs<Text>,
+  { authorityNamespace = defaultAuthorityNamespace, insecureRegistry = false }: ReleasePolicyArgs<Text>,
+  { stack, image, choice = { kind: "version" }, ...images }: ImageArgs<Text>,
 ): KubernetesObject[] {
   const { labels, annotations } = tenantMarks(tenant);
   const apiVersion = "image.toolkit.fluxcd.io/v1";
   const metadata = { name: tenant, namespace: authorityNamespace };
-  const automation = images.pinned ? "manual" : images.automation;
+  const automation = images.pinned ? "manual" : (images.automation ?? builtInDefaults.policy.automation);
   return [
     {
       apiVersion,
       kind: "ImageRepository",
       metadata: { ...metadata, labels, annotations },
       spec: {
-        image: images.image,
-        interval: images.interval,
+        image,
+        interval: images.interval ?? defaultIntervals.image,
         ...(insecureRegistry ? { insecure: true } : {}),
         ...secretRef(images.secretName),
       },
@@ -153,12 +171,12 @@ function imageObjects<Text>(
       kind: "ImagePolicy",
       metadata: {
         ...metadata,
-        labels: { ...labels, [label.stack]: images.stack, [label.automation]: automation },
+        labels: { ...labels, ...(stack !== undefined && { [label.stack]: stack }), [label.automation]: automation },
         annotations,
       },
       spec: {
         imageRepositoryRef: { name: tenant },
-        ...chosenTags(images.choice),
+        ...chosenTags(choice),
         // `Always` would write a re-pushed tag's new digest into the stack file without anybody's decision.
         digestReflectionPolicy: "IfNotPresent",
       },
@@ -166,14 +184,15 @@ function imageObjects<Text>(
   ];
 }
 
-function chosenTags(choice: ImageArgs["choice"]): Record<string, unknown> {
+function chosenTags(choice: VersionChoice | CommitChoice): Record<string, unknown> {
   if (choice.kind === "commit") {
     return { filterTags: { pattern: choice.pattern, extract: "$ts" }, policy: { numerical: { order: "asc" } } };
   }
+  const { prefix = "", range = "*", deny = [] } = choice;
   return {
     // Masterminds reads `v1.2.3` and `1.2` as versions too. Here a version must have the declared prefix.
-    filterTags: { pattern: `^${escapeForGo(choice.prefix)}(?P<version>${semVer})$`, extract: "$version" },
-    policy: { semver: { range: fluxRange(choice.range, choice.deny) } },
+    filterTags: { pattern: `^${escapeForGo(prefix)}(?P<version>${semVer})$`, extract: "$version" },
+    policy: { semver: { range: fluxRange(range, deny) } },
   };
 }
 

@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
+import type { StackConfig } from "../config/stack-config";
 import { type BranchEvidence, type Evidence, imageCommit, isRelease } from "../release/evidence";
 import { branchAnnotations, releaseAnnotations } from "./evidence-annotations";
+
+/** A chart in a registry has an OCIRepository. */
+export function sourceKind({ chart }: Evidence | BranchEvidence): "GitRepository" | "OCIRepository" {
+  return chart.startsWith("oci://") ? "OCIRepository" : "GitRepository";
+}
 
 /** The source of a tenant's chart, with the evidence for what it fetches. */
 export interface ResolvedSource {
@@ -13,14 +19,17 @@ export interface ResolvedSource {
   readonly evidence: Evidence | BranchEvidence;
 }
 
-/** Pulumi waits for this condition, so a HelmRelease switches only to a source that is fetched. */
-const waitForReady = { "pulumi.com/waitFor": "condition=Ready" };
+/** The condition that Pulumi waits for. */
+export const waitForAnnotation = "pulumi.com/waitFor";
 
-/** Names and annotates the source of a tenant's chart. A chart in a registry has an OCIRepository. */
+/** A HelmRelease switches only to a source that is fetched. */
+const waitForReady = { [waitForAnnotation]: "condition=Ready" };
+
+/** Names and annotates the source of a tenant's chart. */
 export function resolvedSource(tenant: string, evidence: Evidence | BranchEvidence): ResolvedSource {
   const annotations = isRelease(evidence) ? releaseAnnotations(tenant, evidence) : branchAnnotations(tenant, evidence);
   return {
-    kind: evidence.chart.startsWith("oci://") ? "OCIRepository" : "GitRepository",
+    kind: sourceKind(evidence),
     name: resolvedSourceName(tenant, evidence),
     annotations: { ...annotations, ...waitForReady },
     evidence,
@@ -54,4 +63,12 @@ export function sourceName(tenant: string, version: string): string {
   if (plain === plain.toLowerCase() && plain.length <= 253) return plain;
   const hash = createHash("sha256").update(plain).digest("hex").slice(0, 8);
   return `${plain.toLowerCase().slice(0, 253 - hash.length - 1)}-${hash}`;
+}
+
+/**
+ * Whether the stack keeps the source of the release that ran before. It does not if it renders manifests, where no source
+ * runs, or if it follows a branch, where there is no release to go back to.
+ */
+export function keepsPreviousSources(config: StackConfig): boolean {
+  return config.follow === "tags" && config.delivery.kind === "cluster";
 }

@@ -1,16 +1,25 @@
-import type { StackConfig, Tenant } from "../config/stack-config";
-import { type BranchEvidence, type Evidence, isRelease } from "../release/evidence";
+import { objectName } from "../config/object-name";
+import type { StackConfig, Tenant, ValuesFile } from "../config/stack-config";
+import type { Evidence } from "../release/evidence";
 import type { ResolvedStack } from "../release/resolve";
 import { automationObjects, type CommittingAutomation, type UpdateAutomationArgs } from "./automation";
-import { helmReleaseObjects, type HelmReleaseWithValuesArgs, type PinnedImage } from "./helm-release";
+import {
+  type EnforcedAdmission,
+  imageAdmissionObjects,
+  type ImageAdmissionArgs,
+  namespaceImages,
+} from "./image-admission";
+import { helmReleaseObjects, type HelmReleaseWithValuesArgs } from "./helm-release";
 import type { ComponentObject } from "./object";
+import { pinnedImagesOf } from "./pinned-image";
 import { type ImageArgs, releasePolicyObjects, type ReleasePolicyArgs } from "./release-policy";
-import { isFixed, resolvedSource } from "./source";
+import { isFixed, sourceKind } from "./source";
 import { tenantObjects, type TenantArgs } from "./tenant";
 
 /** One component of a stack. */
 export type StackComponent =
   | { readonly component: "UpdateAutomation"; readonly name: string; readonly args: UpdateAutomationArgs }
+  | { readonly component: "ImageAdmission"; readonly name: string; readonly args: ImageAdmissionArgs }
   | { readonly component: "Tenant"; readonly name: string; readonly args: TenantArgs }
   | { readonly component: "ReleasePolicy"; readonly name: string; readonly args: ReleasePolicyArgs }
   /** Depends on the tenant's other two components. */
@@ -21,12 +30,14 @@ export interface StackObject extends ComponentObject {
   readonly owner: Pick<StackComponent, "component" | "name">;
 }
 
-/** What an `up` carries over from the one before. */
+/** What an `up` adds to what the files decide: from the `up` before, and from its environment. */
 export interface CarriedOver {
   /** The release that ran before, by tenant: its source stays for a rollback. Default: none. */
   readonly previous?: ReadonlyMap<string, Evidence>;
   /** Tenants that are skipped, of which only the image policy is updated. Default: none. */
   readonly skipped?: readonly Tenant[];
+  /** The reason of the emergency in which this `up` runs, as `emergencyReason` reads it. Default: there is none. */
+  readonly emergency?: string;
 }
 
 /**
@@ -38,11 +49,13 @@ export function* stackObjects(stack: ResolvedStack, carriedOver: CarriedOver = {
     const objects =
       component === "UpdateAutomation"
         ? automationObjects(name, args)
-        : component === "Tenant"
-          ? tenantObjects(name, args)
-          : component === "ReleasePolicy"
-            ? releasePolicyObjects(name, args)
-            : helmReleaseObjects(name, args);
+        : component === "ImageAdmission"
+          ? imageAdmissionObjects(name, args)
+          : component === "Tenant"
+            ? tenantObjects(name, args)
+            : component === "ReleasePolicy"
+              ? releasePolicyObjects(name, args)
+              : helmReleaseObjects(name, args);
     for (const object of objects) yield { ...object, owner: { component, name } };
   }
 }
@@ -50,7 +63,7 @@ export function* stackObjects(stack: ResolvedStack, carriedOver: CarriedOver = {
 /** The components of a stack with their arguments, in the order in which the program registers them. */
 export function* stackComponents(
   { config, tenants }: ResolvedStack,
-  { previous, skipped = [] }: CarriedOver = {},
+  { previous, skipped = [], emergency }: CarriedOver = {},
 ): Generator<StackComponent> {
   const { authorityNamespace, configRepository, intervals, timeouts } = config;
   if (configRepository !== undefined) {
@@ -63,8 +76,14 @@ export function* stackComponents(
     };
     yield { component: "UpdateAutomation", name: config.stack, args };
   }
+  const enforced = enforcedModes(config);
+  // Rendered manifests are applied with fewer rights: an administrator applies what is for the whole cluster.
+  if (config.delivery.kind === "cluster" && enforced.length > 0) {
+    yield { component: "ImageAdmission", name: config.stack, args: { authorityNamespace, modes: enforced } };
+  }
   for (const tenant of skipped) {
-    const { name, insecureRegistry } = tenant;
+    const { insecureRegistry } = tenant;
+    const name = objectName(tenant);
     const images = imageArgs(config, tenant);
     if (images !== undefined) {
       yield { component: "ReleasePolicy", name, args: { authorityNamespace, insecureRegistry, images } };
@@ -72,15 +91,14 @@ export function* stackComponents(
   }
   for (const { tenant, evidence } of tenants) {
     if (evidence === undefined) continue;
-    const { name, namespace, insecureRegistry } = tenant;
+    const { namespace, insecureRegistry } = tenant;
+    const name = objectName(tenant);
     const images = imageArgs(config, tenant);
-    const pinnedImage = pinnedImageOf(tenant, evidence);
-    const before = previous?.get(name);
-    const resolved = resolvedSource(name, evidence);
     yield {
       component: "Tenant",
       name,
       args: {
+        stack: config.stack,
         namespace,
         authorityNamespace,
         team: tenant.team,
@@ -88,6 +106,7 @@ export function* stackComponents(
         limits: tenant.limits,
         network: tenant.network,
         podSecurity: tenant.podSecurity,
+        images: namespaceImages(config.stack, tenant),
       },
     };
     yield {
@@ -97,13 +116,13 @@ export function* stackComponents(
         authorityNamespace,
         insecureRegistry,
         source: {
-          resolved,
+          evidence,
           branchChart: tenant.branchChart,
-          interval: isFixed(evidence) ? fixedSourceInterval : intervals.source,
+          interval: isFixed(evidence) ? undefined : intervals.source,
           timeout: timeouts.source,
-          secretName: resolved.kind === "OCIRepository" ? tenant.registrySecret : tenant.repositorySecret,
+          secretName: sourceKind(evidence) === "OCIRepository" ? tenant.registrySecret : tenant.repositorySecret,
         },
-        previous: before && resolvedSource(name, before),
+        previous: previous?.get(tenant.name),
         images,
         // Two fetches, of which one may fail by chance, and a minute for Flux to start. Go adds the parts up.
         waitFor: `${timeouts.source}${timeouts.source}1m`,
@@ -115,17 +134,25 @@ export function* stackComponents(
       args: {
         namespace,
         authorityNamespace,
-        resolved,
-        files: tenant.values,
-        pinnedImage,
+        evidence,
+        files: specialConfig(tenant),
+        pinned: pinnedImagesOf(tenant, evidence),
         secrets: tenant.secrets,
+        ignoredDrift: tenant.driftDetection.ignore,
+        emergency,
         interval: intervals.release,
         timeout: timeouts.release,
         // An upgrade, the rollback of a failed one, and a minute for Flux to report.
         waitFor: `${timeouts.release}${timeouts.release}1m`,
+        isAwaited: true,
       },
     };
   }
+}
+
+/** The modes of image admission that the stack's tenants use, apart from `off`. */
+export function enforcedModes({ tenants }: StackConfig): EnforcedAdmission[] {
+  return (["deny", "audit"] as const).filter((mode) => tenants.some(({ admission }) => admission === mode));
 }
 
 /** Whether Flux scans images of the tenant: the stack file names the tag that runs. */
@@ -133,11 +160,16 @@ export function hasImagePolicy({ follow }: StackConfig, { branchImage }: Tenant)
   return follow === "tags" || branchImage !== undefined;
 }
 
-/**
- * How often Flux checks a source with a commit or a digest. It cannot change, but source-controller clones its whole
- * history each time (two of podinfo's at 2 s took 28 % of a core). Flux retries a failed fetch earlier.
- */
-const fixedSourceInterval = "1h0m0s";
+/** The special config as if the tenant's folder had its first name, so that a rename changes no key of the ConfigMap. */
+function specialConfig({ name, formerly, values }: Tenant): readonly ValuesFile[] {
+  const folder = `tenants/${name}/`;
+  return formerly === undefined
+    ? values
+    : values.map(({ path, content }) => ({
+        path: path.startsWith(folder) ? `tenants/${formerly}/${path.slice(folder.length)}` : path,
+        content,
+      }));
+}
 
 function modesInUse(config: StackConfig): CommittingAutomation[] {
   const moved = config.tenants.filter((tenant) => hasImagePolicy(config, tenant));
@@ -161,13 +193,4 @@ function imageArgs(config: StackConfig, tenant: Tenant): ImageArgs | undefined {
     interval: config.intervals.image,
     secretName: tenant.registrySecret,
   };
-}
-
-function pinnedImageOf(
-  { tag, pinDigest, branchImage }: Tenant,
-  evidence: Evidence | BranchEvidence,
-): PinnedImage | undefined {
-  const path = isRelease(evidence) ? pinDigest : branchImage?.value;
-  const digest = evidence.images?.[0]?.digest;
-  return path === undefined || tag === undefined || digest === undefined ? undefined : { path, tag, digest };
 }

@@ -1,24 +1,30 @@
+import { builtInDefaults, defaultAuthorityNamespace } from "../config/built-in-defaults";
 import type { Limits, Network, NetworkRule } from "../config/stack-config";
-import { tenantMarks } from "./annotation";
+import { label, tenantMarks } from "./annotation";
+import { admissionMarks, labelOf, type NamespaceImages } from "./image-admission";
 import { type ComponentObject, defined, type KubernetesObject, type ObjectMeta } from "./object";
 import { deployerRules, type RoleRule, teamRules } from "./role";
 
 /** A tenant's namespace setup. All arguments are plain: they are parts of names, or a policy judges them. */
 export interface TenantArgs {
+  /** The stack, as a label of the namespace: no other stack may take the namespace over. Default: no label. */
+  readonly stack?: string;
   /** The namespace in which the tenant's workload runs. */
   readonly namespace: string;
-  /** The namespace of the platform's Flux objects, in which the tenant has no rights. */
-  readonly authorityNamespace: string;
-  /** Kubernetes groups of the application team. Empty: only the platform team has access to the namespace. */
-  readonly team: readonly string[];
-  /** `spec.hard` of the ResourceQuota. */
-  readonly quota: Readonly<Record<string, string>>;
-  /** Default and maximum resources of a container. */
-  readonly limits: Limits;
-  /** Connections that are allowed besides those within the namespace and to the cluster's DNS. */
-  readonly network: Network;
-  /** The Pod Security level that the namespace enforces. */
-  readonly podSecurity: "restricted" | "baseline" | "privileged";
+  /** The namespace of the platform's Flux objects, in which the tenant has no rights. Default: `flux-system`. */
+  readonly authorityNamespace?: string;
+  /** Kubernetes groups of the application team. Default: only the platform team has access to the namespace. */
+  readonly team?: readonly string[];
+  /** `spec.hard` of the ResourceQuota. Default: enough for a small service, without NodePort and LoadBalancer. */
+  readonly quota?: Readonly<Record<string, string>>;
+  /** Default and maximum resources of a container. Default: 50m to 500m CPU, 64Mi to 256Mi memory. */
+  readonly limits?: Limits;
+  /** Connections that are allowed besides those within the namespace and to the cluster's DNS. Default: none. */
+  readonly network?: Network;
+  /** The Pod Security level that the namespace enforces. Default: `restricted`. */
+  readonly podSecurity?: "restricted" | "baseline" | "privileged";
+  /** Which images may run in the namespace. Default: all. */
+  readonly images?: NamespaceImages;
 }
 
 const rbacGroup = "rbac.authorization.k8s.io";
@@ -29,9 +35,17 @@ const namespaceNameLabel = "kubernetes.io/metadata.name";
 
 /** The Namespace first, then account, roles, quota, limits and network policies, which depend on it. */
 export function tenantObjects(tenant: string, args: TenantArgs): ComponentObject[] {
+  const {
+    authorityNamespace = defaultAuthorityNamespace,
+    team = builtInDefaults.team,
+    quota = builtInDefaults.quota,
+    limits = builtInDefaults.limits,
+    network = builtInDefaults.network,
+    podSecurity: level = builtInDefaults.podSecurity,
+  } = args;
   const { labels, annotations } = tenantMarks(tenant);
   const meta = (name: string): ObjectMeta => ({ name, namespace: args.namespace, labels, annotations });
-  const level = args.podSecurity;
+  const admission = admissionMarks(args.images);
   const namespace = {
     apiVersion: "v1",
     kind: "Namespace",
@@ -42,11 +56,13 @@ export function tenantObjects(tenant: string, args: TenantArgs): ComponentObject
         "pod-security.kubernetes.io/audit": level,
         "pod-security.kubernetes.io/enforce": level,
         "pod-security.kubernetes.io/warn": level,
+        ...(args.stack !== undefined && { [label.stack]: labelOf(args.stack) }),
+        ...admission.labels,
       },
-      annotations,
+      annotations: { ...annotations, ...admission.annotations },
     },
   };
-  const account = { name: tenant, namespace: args.authorityNamespace };
+  const account = { name: tenant, namespace: authorityNamespace };
   const guardrails = [
     {
       apiVersion: "v1",
@@ -55,15 +71,15 @@ export function tenantObjects(tenant: string, args: TenantArgs): ComponentObject
       automountServiceAccountToken: false,
     },
     ...access(meta("deployer"), deployerRules, [{ kind: "ServiceAccount", ...account }]),
-    ...(args.team.length === 0 ? [] : access(meta("team"), teamRules, args.team.map(groupSubject))),
-    { apiVersion: "v1", kind: "ResourceQuota", metadata: meta("tenant"), spec: { hard: { ...args.quota } } },
+    ...(team.length === 0 ? [] : access(meta("team"), teamRules, team.map(groupSubject))),
+    { apiVersion: "v1", kind: "ResourceQuota", metadata: meta("tenant"), spec: { hard: { ...quota } } },
     {
       apiVersion: "v1",
       kind: "LimitRange",
       metadata: meta("tenant"),
-      spec: { limits: [{ type: "Container", ...defined({ ...args.limits }) }] },
+      spec: { limits: [{ type: "Container", ...defined({ ...limits }) }] },
     },
-    ...networkPolicies(meta, args.network),
+    ...networkPolicies(meta, network),
   ];
   return [{ object: namespace }, ...guardrails.map((object) => ({ object, dependsOn: namespace }))];
 }

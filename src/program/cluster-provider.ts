@@ -3,17 +3,12 @@ import { resolve } from "node:path";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config/stack-config";
-import type { ClusterAccess } from "./flux-conditions";
+import { providerArgs } from "../manifests/provider-args";
+import type { ClusterAccess } from "./cluster-client";
 import { refusal } from "./refusal";
 
 /** How the stack's cluster is reached. The kubeconfig may be known only later, and may be secret. */
 export type StackCluster = ClusterAccess<pulumi.Output<string>>;
-
-/**
- * The stack's decision wins over manual changes: without this the API server does not let the provider revert a field
- * that something else has written since. Objects that we did not create are still refused.
- */
-const enablePatchForce = true;
 
 /**
  * The cluster of the stack's objects; `undefined` if the stack renders manifests. The config must name it with
@@ -57,9 +52,5 @@ function refuseMissingFile({ file, root }: StackConfig, kubeconfig = ""): void {
 
 /** The provider of every object of the stack: for its cluster, or for a folder of manifests. */
 export function clusterProvider(config: StackConfig, cluster: StackCluster | undefined): Provider {
-  const { delivery } = config;
-  return new Provider(
-    `${config.stack}-cluster`,
-    delivery.kind === "manifests" ? { renderYamlToDirectory: delivery.directory } : { ...cluster, enablePatchForce },
-  );
+  return new Provider(`${config.stack}-cluster`, providerArgs(config, cluster ?? {}));
 }

@@ -1,16 +1,21 @@
 import * as pulumi from "@pulumi/pulumi";
+import { emergencyReason, emergencyVariable } from "../config/emergency";
 import { engineConfigProblems } from "../config/engine-config";
 import { describeProblem, ProblemsError } from "../config/problem";
+import { printable } from "../config/printable";
 import { readConfigFiles, stackConfigOf } from "../config/read-stack-config";
-import type { StackConfig } from "../config/stack-config";
+import { objectName } from "../config/object-name";
+import type { StackConfig, Tenant } from "../config/stack-config";
+import { keepsPreviousSources } from "../manifests/source";
 import type { CarriedOver } from "../manifests/stack-objects";
 import { type Evidence, isRelease } from "../release/evidence";
 import { createEvidenceReader } from "../release/evidence-reader";
-import { type Lock, readLock } from "../release/lock";
+import { type Lock, lockFile, readLock } from "../release/lock";
 import { reasonsWithHint, type ResolvedStack, resolveStack } from "../release/resolve";
-import { emergencyVariable, uncommittedReasons } from "./commit-before-deploy";
-import { keepsPreviousSources, type LastOutputs, previousRelease, readLastOutputs } from "./previous-release";
+import { decidedVerdict, decideFirst, forwardReasons } from "./before-deploy";
+import { type LastOutputs, previousRelease, readLastOutputs } from "./previous-release";
 import { refusal } from "./refusal";
+import { removalReasons } from "./removal-before-deploy";
 import { skippedTenants } from "./skipped-tenants";
 
 /** What the stack's files decide, with the evidence for it. */
@@ -18,8 +23,10 @@ export interface Decision {
   /** Without the tenants that this `up` skips; its config has them. Every tenant has evidence. */
   readonly stack: ResolvedStack;
   readonly carriedOver: CarriedOver;
-  /** The outputs of the last `up`. Absent if the stack keeps no previous sources. */
-  readonly last?: LastOutputs;
+  /** Why this `up` deploys although its decision cannot be found on the Git host. Absent: it can, or it is a preview. */
+  readonly emergency?: string;
+  /** The outputs of the last `up`. */
+  readonly last: LastOutputs;
   /** The outputs of the skipped tenants, which do not change. */
   readonly skipped: LastOutputs;
 }
@@ -36,27 +43,45 @@ export async function decide(root: string, stack: string): Promise<Decision> {
     const files = readConfigFiles(root, stack);
     const config = stackConfigOf(files);
     refuse("The stack's config", engineConfigProblems(files, pulumi.runtime.allConfig()).map(describeProblem));
-    if (!pulumi.runtime.isDryRun()) await refuseUncommitted(config);
-    const skips = new Map(skippedTenants(stack).map((skipped) => [skipped.name, skipped]));
+    const unreachable = await refuseUndecided(config);
+    const skips = new Map((await skippedTenants(stack)).map((skipped) => [skipped.name, skipped]));
     const deployed = { ...config, tenants: config.tenants.filter(({ name }) => !skips.has(name)) };
     const { tenants } = await resolveStack(deployed, lockOf(config), createEvidenceReader());
     const resolved = { config, tenants };
     refuseUnverified(resolved);
     const keeps = keepsPreviousSources(config);
-    const last = keeps || skips.size > 0 ? await readLastOutputs(config) : {};
+    const last = await readLastOutputs(config);
+    await refuseRemovals(config, last);
+    if (unreachable !== undefined) await refuseForward(resolved, last, unreachable);
+    const emergency = emergencyReason();
     return {
       stack: resolved,
+      emergency: emergency ?? (unreachable && printable(unreachable)),
       carriedOver: {
         previous: keeps ? previousReleases(resolved, last) : undefined,
         skipped: config.tenants.filter(({ name }) => skips.get(name)?.isNew === false),
+        emergency,
       },
-      last: keeps ? last : undefined,
-      skipped: Object.fromEntries([...skips.keys()].map((name) => [name, last[name] ?? {}])),
+      last,
+      skipped: skippedOutputs(
+        config.tenants.filter(({ name }) => skips.has(name)),
+        last,
+      ),
     };
   } catch (error) {
     if (error instanceof ProblemsError) throw refusal(error.message);
     throw error;
   }
+}
+
+/** What was deployed last of the tenants that this `up` skips. */
+function skippedOutputs(tenants: readonly Tenant[], last: LastOutputs): LastOutputs {
+  return Object.fromEntries(
+    tenants.map((tenant) => {
+      const { name, formerly } = tenant;
+      return [name, { ...last[objectName(tenant)], ...(formerly && { formerly }) }];
+    }),
+  );
 }
 
 /** A stack that follows a branch does not fail because of a lock that it does not use. */
@@ -68,24 +93,49 @@ function previousReleases({ tenants }: ResolvedStack, last: LastOutputs): Readon
   const previous = new Map<string, Evidence>();
   for (const { tenant, evidence } of tenants) {
     if (evidence === undefined || !isRelease(evidence)) continue;
-    const before = previousRelease(tenant, evidence, last[tenant.name]);
+    const before = previousRelease(tenant, evidence, last[objectName(tenant)]);
     if (before !== undefined) previous.set(tenant.name, before);
   }
   return previous;
 }
 
-async function refuseUncommitted(config: StackConfig): Promise<void> {
-  if (config.follow !== "tags") return;
-  const reasons = await uncommittedReasons(config);
-  if (reasons.length === 0) return;
-  const emergency = process.env[emergencyVariable];
-  if (emergency === undefined || emergency.trim() === "") {
-    refuse("Commit before deploy", [
-      ...reasons,
-      `Commit these files and run \`pulumi up\` again. In an emergency set ${emergencyVariable} to the reason.`,
-    ]);
+/**
+ * Refuses an `up` of what is not committed and pushed, except in an emergency, which is logged.
+ *
+ * @returns why the Git host could not be asked, if it could not
+ */
+async function refuseUndecided(config: StackConfig): Promise<string | undefined> {
+  if (pulumi.runtime.isDryRun()) return undefined;
+  const { title, reasons, unreachable } = await decidedVerdict(config);
+  const emergency = emergencyReason();
+  if (emergency === undefined) {
+    if (reasons.length > 0) refuse(title, [...reasons, decideFirst]);
+    return unreachable;
   }
-  await pulumi.log.warn(`EMERGENCY: deploying uncommitted files (${reasons.join("; ")}). Reason: ${String(emergency)}`);
+  const overridden = [...reasons, ...[unreachable ?? []].flat()];
+  const what = overridden.length === 0 ? "nothing is overridden" : `overridden: ${overridden.join("; ")}`;
+  await pulumi.log.warn(printable(`EMERGENCY: ${emergency} (${what})`));
+  return undefined;
+}
+
+async function refuseRemovals(config: StackConfig, last: LastOutputs): Promise<void> {
+  const { title, reasons } = await removalReasons(config, last);
+  refuse(title, reasons);
+}
+
+async function refuseForward(stack: ResolvedStack, last: LastOutputs, unreachable: string): Promise<void> {
+  const reasons = forwardReasons(stack, last);
+  if (reasons.length === 0) {
+    const allowed = `Every tenant stays at its release or moves back to one in ${lockFile}.`;
+    await pulumi.log.warn(printable(`${unreachable}. ${allowed}`));
+    return;
+  }
+  refuse("Only a step back is deployed while the Git host cannot be asked", [
+    unreachable,
+    ...reasons,
+    "Run `up` again when it answers. If it has another address here, set `git config url.<address>.insteadOf <url>`. " +
+      `In an emergency set ${emergencyVariable} to the reason.`,
+  ]);
 }
 
 function refuseUnverified({ config: { stack }, tenants }: ResolvedStack): void {
@@ -107,5 +157,5 @@ function reasonsOf(stack: string, tenants: ResolvedStack["tenants"]): string[] {
 }
 
 function refuse(title: string, reasons: readonly string[]): void {
-  if (reasons.length > 0) throw refusal([`${title}:`, ...reasons.map((reason) => `  ${reason}`)].join("\n"));
+  if (reasons.length > 0) throw refusal([`${title}:`, ...reasons.map((reason) => `  ${printable(reason)}`)].join("\n"));
 }

@@ -1,13 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
+import { printable } from "../config/printable";
 import { annotation } from "../manifests/annotation";
 import type { KubernetesObject } from "../manifests/object";
+import type { ClusterAccess } from "./cluster-client";
 import {
-  type ClusterAccess,
+  currentConditions,
   type FluxCondition,
   type FluxObject,
   hasConditions,
   readConditions,
 } from "./flux-conditions";
+import { runningText, suspendedCondition } from "./helm-release-state";
+import { valueOf } from "./output";
+import type { NotRunning } from "./release-watch";
 
 /**
  * Adds to the message of every failed operation on a Kubernetes object what the raw message omits: the tenant, the
@@ -17,13 +22,17 @@ import {
  * components would hang.
  *
  * @param cluster the cluster of the objects
+ * @param runningOf what runs of a tenant, in a sentence
  */
-export function explainFailures(cluster: ClusterAccess<pulumi.Output<string>>): void {
+export function explainFailures(
+  cluster: ClusterAccess<pulumi.Output<string>>,
+  runningOf: (tenant: string) => string | undefined,
+): void {
   const explain = new pulumi.ErrorHook("explain-failure", async (args) => {
     const { context } = cluster;
-    const explanation = await explainFailure(args, context, async (object) =>
-      readConditions({ kubeconfig: await known(cluster.kubeconfig), context }, object),
-    );
+    const read = async (object: FluxObject) =>
+      readConditions({ kubeconfig: await valueOf(cluster.kubeconfig), context }, object);
+    const explanation = await explainFailure(args, context, read, runningOf);
     if (explanation !== undefined) await pulumi.log.error(explanation);
     // Somebody has to fix the reason first, so the engine must not retry.
     return false;
@@ -31,10 +40,6 @@ export function explainFailures(cluster: ClusterAccess<pulumi.Output<string>>): 
   pulumi.runtime.registerStackTransformation(({ type, props, opts }) =>
     type.startsWith("kubernetes:") ? { props, opts: { ...opts, hooks: { onError: [explain] } } } : undefined,
   );
-}
-
-function known<T>(output: pulumi.Output<T> | undefined): Promise<T> | undefined {
-  return output === undefined ? undefined : new Promise((resolve) => output.apply(resolve));
 }
 
 /** The arguments of the hook that an explanation needs. */
@@ -48,11 +53,13 @@ export type Failure = Pick<
  *
  * @param context the context of the kubeconfig, for the commands in the explanation
  * @param read reads the conditions of an object; it may fail
+ * @param runningOf what runs of a tenant, in a sentence
  */
 export async function explainFailure(
   failure: Failure,
   context: string | undefined,
   read: (object: FluxObject) => Promise<readonly FluxCondition[]>,
+  runningOf: (tenant: string) => string | undefined = () => undefined,
 ): Promise<string | undefined> {
   const { urn, name, type, failedOperation, newInputs, oldInputs } = failure;
   const [error = ""] = failure.errors;
@@ -75,7 +82,8 @@ export async function explainFailure(
     return (
       `${title} already exists, and this program does not overwrite objects that it did not create. If an \`up\` was ` +
       `interrupted, run \`npx authority recover --stack ${stack}\`, which takes over what it created. Otherwise look at ` +
-      `the object with ${show}, then either delete it, or take it over with ` +
+      `the object with ${show}. If it is somebody else's, give the tenant another name or \`namespace\`. If it is yours, ` +
+      "delete it, or take it over with " +
       `\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack ${stack} --target '${urn}'\`. Then run \`pulumi up\` again.`
     );
   }
@@ -88,10 +96,9 @@ export async function explainFailure(
       );
     }
     if (serverFailed.test(error)) {
-      const ready = `kubectl get --raw /readyz${context === undefined ? "" : ` --context ${context}`}`;
       return (
         `${title} failed because the API server failed or the connection to it was lost. Everything that was created ` +
-        `before is in the state. When \`${ready}\` prints \`ok\`, ${again}.`
+        `before is in the state. When \`${readyCommand(context)}\` prints \`ok\`, ${again}.`
       );
     }
   }
@@ -102,12 +109,49 @@ export async function explainFailure(
       "When it is gone, run `pulumi up` again."
     );
   }
-  const why = object !== undefined && isFlux(object) ? ` ${await reason(read(object))}` : "";
-  return (
-    `${title} did not become ready in time; what ran before keeps running.${why} See \`kubectl describe ${argument}\` ` +
-    "for more, then fix it with a commit: a better release, other values, or a revert of the promotion together with a " +
-    "`deny` of its version."
+  const why = object !== undefined && isFlux(object) ? await reason(read(object)) : undefined;
+  const running = tenant === undefined ? undefined : runningOf(tenant);
+  return sentences(
+    `${title} did not become ready in time.`,
+    why,
+    running,
+    `See \`kubectl describe ${argument}\` for more, then ${correction}`,
   );
+}
+
+/** Explains a release that an `up` has written and that does not run, in sentences. */
+export function explainNotRunning(
+  tenant: string,
+  { name, namespace }: { readonly name: string; readonly namespace: string },
+  context: string | undefined,
+  { live, hasGivenUp, error }: NotRunning,
+): string {
+  const conditions = live === undefined ? [] : [...currentConditions(live), ...suspendedCondition(live)];
+  const argument = kubectlArguments("HelmRelease", `${namespace}/${name}`, context);
+  if (error !== undefined) {
+    return sentences(
+      `${tenant}: HelmRelease ${namespace}/${name} was written, but whether it runs is unknown.`,
+      `The API server did not tell (${messageOf(error)}).`,
+      live === undefined ? undefined : runningText(live),
+      `When \`${readyCommand(context)}\` prints \`ok\`, run \`up\` again.`,
+    );
+  }
+  return sentences(
+    `${tenant}: HelmRelease ${namespace}/${name} did not become ready${hasGivenUp ? ": Flux has given up" : " in time"}.`,
+    reasonOf(conditions),
+    runningText(live),
+    `See \`kubectl describe ${argument}\` for more.`,
+    "If the cause is outside of the release, such as a quota, a webhook or a registry, correct it and run `up` again, " +
+      `which has Flux try again. Otherwise ${correction}`,
+  );
+}
+
+const correction =
+  "fix it with a commit: a better release, other values, or a revert of the promotion together with a `deny` of its " +
+  "version.";
+
+function sentences(...texts: readonly (string | undefined)[]): string {
+  return texts.filter((text) => text !== undefined).join(" ");
 }
 
 /** Matches RBAC denials only: quota and admission errors start with the same words. */
@@ -157,16 +201,27 @@ const conditionsWithReason = [
   { type: "Ready", good: "True" },
 ];
 
-async function reason(reading: Promise<readonly FluxCondition[]>): Promise<string> {
-  let conditions: readonly FluxCondition[];
-  try {
-    conditions = await reading;
-  } catch (error) {
-    return `Cannot read the reason (${error instanceof Error ? error.message : String(error)}).`;
-  }
+function reason(reading: Promise<readonly FluxCondition[]>): Promise<string> {
+  return reading.then(reasonOf, unreadable);
+}
+
+function unreadable(error: unknown): string {
+  return `Cannot read the reason (${messageOf(error)}).`;
+}
+
+function messageOf(error: unknown): string {
+  return printable(error instanceof Error ? error.message : String(error));
+}
+
+/** Prints `ok` if the API server runs. */
+function readyCommand(context: string | undefined): string {
+  return `kubectl get --raw /readyz${context === undefined ? "" : ` --context ${context}`}`;
+}
+
+function reasonOf(conditions: readonly FluxCondition[]): string {
   const reasons = conditionsWithReason
     .flatMap(({ type, good }) => conditions.filter((condition) => condition.type === type && condition.status !== good))
-    .map(({ reason = "", message = "" }) => `${reason}: ${message.trim().replace(/\s+/g, " ")}`);
+    .map(({ reason = "", message = "" }) => printable(`${reason}: ${message.trim().replace(/\s+/g, " ")}`));
   if (reasons.length === 0) return "Flux has not processed it yet: check that its controllers run.";
   return `Flux reports: ${[...new Set(reasons)].join("; ")}.`.replace(/\.\.$/, ".");
 }

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { isKnown } from "./output";
 import { refusal } from "./refusal";
 
 /**
@@ -8,17 +9,18 @@ import { refusal } from "./refusal";
  * With `--continue-on-error` the engine otherwise deletes what a program that ended well no longer registers: after a
  * failed source also the ConfigMap that the running release still uses, which moreover makes the state invalid.
  *
- * @returns a function to be called after the last object is registered; its promise rejects where an object failed
+ * @returns a function to be called after the last object is registered, with whether each release runs; its promise
+ *   rejects where an object failed, or a release does not run
  */
-export function watchObjects(): () => Promise<void> {
+export function watchObjects(): (releases: Iterable<Promise<boolean>>) => Promise<void> {
   const objects: pulumi.Resource[] = [];
   pulumi.runtime.registerStackTransformation(({ type, resource }) => {
     if (type.startsWith("kubernetes:")) objects.push(resource);
     return undefined;
   });
-  return async () => {
+  return async (releases) => {
     if (pulumi.runtime.isDryRun()) return;
-    const succeeded = await Promise.all(objects.map(async (object) => isKnown(metadataOf(object))));
+    const succeeded = await Promise.all([...objects.map((object) => isKnown(metadataOf(object))), ...releases]);
     if (succeeded.every(Boolean)) return;
     throw refusal(
       "At least one object failed. This run therefore deletes nothing: what runs may still use it. The next successful " +
@@ -37,9 +39,4 @@ export async function isDeployed(object: pulumi.CustomResource): Promise<boolean
 
 function metadataOf(object: pulumi.Resource): pulumi.Output<unknown> {
   return (object as pulumi.Resource & { readonly metadata: pulumi.Output<unknown> }).metadata;
-}
-
-/** The SDK's types omit `isKnown`; `apply` cannot tell, because it never calls back for an unknown value. */
-function isKnown(output: pulumi.Output<unknown>): Promise<boolean> {
-  return (output as unknown as { readonly isKnown: Promise<boolean> }).isKnown.catch(() => false);
 }

@@ -1,13 +1,4 @@
-import { homedir } from "node:os";
-import type { CustomObjectsApi, RequestContext, ResponseContext } from "@kubernetes/client-node";
-
-/** How a cluster is reached, as the Kubernetes provider takes it. */
-export interface ClusterAccess<Text = string> {
-  /** A kubeconfig, or the path of one. Default: `kubectl`'s default. */
-  readonly kubeconfig?: Text;
-  /** Default: the kubeconfig's current context. */
-  readonly context?: string;
-}
+import { type ClusterAccess, clusterError, openCluster } from "./cluster-client";
 
 /** The identity of a Flux object. */
 export interface FluxObject {
@@ -31,9 +22,6 @@ const plurals = new Map([
   ["HelmRelease", "helmreleases"],
 ]);
 
-/** How long the API server has to answer. Only a message depends on the answer. */
-const answerMs = 10_000;
-
 /** Whether an `up` waits for objects of this kind, so that their conditions explain a time-out. */
 export function hasConditions(kind: string): boolean {
   return plurals.has(kind);
@@ -49,52 +37,33 @@ export function hasConditions(kind: string): boolean {
 export async function readConditions(cluster: ClusterAccess, object: FluxObject): Promise<FluxCondition[]> {
   const { apiVersion, kind, metadata } = object;
   const [group = "", version = ""] = apiVersion.split("/");
-  const api = await customObjects(cluster);
+  const { client, configuration } = await openCluster(cluster);
+  const api = new client.CustomObjectsApi(configuration);
   const request = { group, version, plural: plurals.get(kind) ?? "", ...metadata };
-  const live = (await api.getNamespacedCustomObject(request).catch(fail)) as LiveObject;
-  const { generation = 0 } = live.metadata;
-  const { conditions = [], observedGeneration } = live.status ?? {};
-  return conditions.filter((condition) => (condition.observedGeneration ?? observedGeneration ?? 0) >= generation);
+  const live = (await api.getNamespacedCustomObject(request).catch((error: unknown) => {
+    throw clusterError(error);
+  })) as LiveFluxObject;
+  return currentConditions(live);
 }
 
-interface LiveObject {
-  readonly metadata: { readonly generation?: number };
+/** A Flux object as the API server returns it. */
+export interface LiveFluxObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly uid: string;
+    readonly generation?: number;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly status?: {
     readonly observedGeneration?: number;
     readonly conditions?: readonly (FluxCondition & { readonly observedGeneration?: number })[];
   };
 }
 
-/** The client is large, so it is loaded only when something has failed. */
-async function customObjects({ kubeconfig, context }: ClusterAccess): Promise<CustomObjectsApi> {
-  const { CustomObjectsApi, KubeConfig, ServerConfiguration, createConfiguration } =
-    await import("@kubernetes/client-node");
-  const config = new KubeConfig();
-  if (kubeconfig === undefined) config.loadFromDefault();
-  else if (/[\n{]/.test(kubeconfig)) config.loadFromString(kubeconfig);
-  else config.loadFromFile(kubeconfig.replace(/^~(?=\/)/, homedir()));
-  if (context !== undefined) config.setCurrentContext(context);
-  const server = config.getCurrentCluster()?.server;
-  if (server === undefined) throw new Error("the kubeconfig names no cluster");
-  const bound = {
-    pre: (request: RequestContext) => {
-      request.setSignal(AbortSignal.timeout(answerMs));
-      return Promise.resolve(request);
-    },
-    post: (response: ResponseContext) => Promise.resolve(response),
-  };
-  return new CustomObjectsApi(
-    createConfiguration({
-      baseServer: new ServerConfiguration(server.replace(/\/$/, ""), {}),
-      authMethods: { default: config },
-      promiseMiddleware: [bound],
-    }),
-  );
-}
-
-/** The client's messages have headers and body of the response, and `fetch` puts the reason into the cause. */
-function fail(error: unknown): never {
-  if (!(error instanceof Error)) throw error;
-  if ("body" in error && "code" in error) throw new Error(`the API server answered ${String(error.code)}`);
-  throw error.cause instanceof Error ? error.cause : error;
+/** The conditions of an object's newest generation; empty if Flux has not processed it yet. */
+export function currentConditions({ metadata, status }: LiveFluxObject): FluxCondition[] {
+  const { generation = 0 } = metadata;
+  const { conditions = [], observedGeneration } = status ?? {};
+  return conditions.filter((condition) => (condition.observedGeneration ?? observedGeneration ?? 0) >= generation);
 }

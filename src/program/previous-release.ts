@@ -7,36 +7,47 @@ import { refusal } from "./refusal";
 
 /** One tenant in the stack's outputs of the last `up`. */
 export interface LastOutput {
+  /** The version, or the branch that it follows. */
+  readonly version?: string;
   /** The evidence of the release that it deployed. */
   readonly evidence?: Evidence;
   /** The evidence of the release before, whose source stayed. */
   readonly previous?: Evidence;
+  /** The namespace of its workload. Earlier versions did not write it. */
+  readonly namespace?: string;
+  /** Its name in the cluster, if it has been renamed. */
+  readonly formerly?: string;
 }
 
-/** By tenant. */
+/** By the tenants' names in the cluster. */
 export type LastOutputs = Readonly<Record<string, LastOutput>>;
 
 /**
- * Whether the stack keeps the source of the release that ran before. It does not if it renders manifests, where no source
- * runs, or if it follows a branch, where there is no release to go back to.
- */
-export function keepsPreviousSources(config: StackConfig): boolean {
-  return config.follow === "tags" && config.delivery.kind === "cluster";
-}
-
-/**
- * Reads the outputs of the stack's last `up`, by tenant; empty before the first one.
+ * Reads the outputs of the stack's last `up`, by the tenants' names in the cluster; empty before the first one.
  *
  * @throws pulumi.RunError if the engine cannot read them, for example because the disk is full
  */
 export async function readLastOutputs(config: StackConfig): Promise<LastOutputs> {
-  const self = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${config.stack}`);
-  const output = await self.getOutputDetails("tenants").catch(() => {
+  const tenants = (await readLastOutput(config, "tenants")) ?? {};
+  return withPrevious(tenants as Readonly<Record<string, LastOutput & OldOutput>>);
+}
+
+/**
+ * Reads an output of the stack's last `up`; `undefined` if there is none.
+ *
+ * @throws pulumi.RunError if the engine cannot read it, for example because the disk is full
+ */
+export async function readLastOutput(config: StackConfig, name: string): Promise<unknown> {
+  self ??= new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${config.stack}`);
+  const output = await self.getOutputDetails(name).catch(() => {
     // The engine has reported the cause; the SDK does not know it.
     throw refusal("Cannot read the outputs of the last `up` of this stack. The engine reports the cause above.");
   });
-  return withPrevious((output.value ?? {}) as Readonly<Record<string, LastOutput & OldOutput>>);
+  return output.value;
 }
+
+/** A process runs one stack's program, once. */
+let self: pulumi.StackReference | undefined;
 
 /** Version 0.1 named the output `kept`. */
 interface OldOutput {
@@ -47,7 +58,7 @@ interface OldOutput {
 export function withPrevious(outputs: Readonly<Record<string, LastOutput & OldOutput>>): LastOutputs {
   return Object.fromEntries(
     Object.entries(outputs).map(([name, { kept, ...output }]) => [
-      name,
+      output.formerly ?? name,
       kept === undefined ? output : { previous: kept, ...output },
     ]),
   );

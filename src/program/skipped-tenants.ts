@@ -1,54 +1,89 @@
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import * as z from "zod";
+import { printable } from "../config/printable";
 import { refusal } from "./refusal";
 
 /**
- * The environment variable with the tenants that an `up` skips: `4711@prod,cart,pay:new`. It starts with the process ID
- * and the stack of the `authority up` that sets it, which also passes `--exclude` for these tenants' resources: without
- * that, the engine would delete them.
+ * The environment variable with the address at which a running `authority up` says which tenants it skips. The variable
+ * itself says nothing: whoever skips a tenant must also pass `--exclude` for its resources, or the engine deletes them.
  */
 export const skippedVariable = "SHARED_AUTHORITY_SKIPPED";
 
-/** A tenant that an `up` skips. */
-export interface SkippedTenant {
-  readonly name: string;
+const skippedTenant = z.strictObject({
+  name: z.string(),
   /** Whether the stack has no resource of it yet. Then it gets none; otherwise its image policy is updated. */
-  readonly isNew: boolean;
+  isNew: z.boolean(),
+});
+
+const removedPlace = z.strictObject({
+  /** The tenant's name in the cluster. */
+  tenant: z.string(),
+  namespace: z.string(),
+});
+
+const skip = z.strictObject({ stack: z.string(), tenants: z.array(skippedTenant), removed: z.array(removedPlace) });
+
+/** A tenant that an `up` skips. */
+export type SkippedTenant = Readonly<z.output<typeof skippedTenant>>;
+
+/** A place of a tenant that is deleted because the stack file declares it. */
+export type RemovedPlace = Readonly<z.output<typeof removedPlace>>;
+
+/**
+ * Tells the program of an engine that this process starts which tenants to skip, until it is closed.
+ *
+ * @param removed what this process deletes itself, before that engine runs or after it
+ */
+export async function announceSkipped(
+  stack: string,
+  tenants: readonly SkippedTenant[],
+  removed: readonly RemovedPlace[] = [],
+) {
+  const path = `/${randomUUID()}`;
+  const answer = JSON.stringify({ stack, tenants, removed });
+  const server = createServer(({ url }, response) => {
+    response.writeHead(url === path ? 200 : 404, { Connection: "close" }).end(answer);
+  });
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return { environment: { [skippedVariable]: `http://127.0.0.1:${port}${path}` }, close: () => server.close() };
 }
 
 /**
  * The tenants that this `up` skips.
  *
- * @throws pulumi.RunError if the variable was not set by a running `authority up` of this stack
+ * @throws pulumi.RunError if no running `authority up` of this stack says so
  */
-export function skippedTenants(stack: string): readonly SkippedTenant[] {
-  const text = process.env[skippedVariable] ?? "";
-  if (text === "") return [];
-  const [authority = "", ...tenants] = text.split(",");
-  const at = authority.indexOf("@");
-  if (authority.slice(at + 1) !== stack || !isRunning(authority.slice(0, at))) {
-    throw refusal(
-      `${skippedVariable} is "${text}", but no running \`authority up --stack ${stack}\` has set it: this run would ` +
-        "delete these tenants' resources. Unset it; `authority up` determines which tenants to skip.",
-    );
-  }
-  return tenants.map((text) => ({ name: text.split(":", 1)[0] ?? "", isNew: text.endsWith(newMark) }));
+export async function skippedTenants(stack: string): Promise<readonly SkippedTenant[]> {
+  return (await announced(stack)).tenants;
 }
 
-/** The value of the environment variable for an engine that this process starts. */
-export function skippedText(stack: string, tenants: readonly SkippedTenant[]): string {
-  return [`${process.pid}@${stack}`, ...tenants.map(({ name, isNew }) => (isNew ? `${name}${newMark}` : name))].join(
-    ",",
+/**
+ * The places that the running `authority up` deletes itself.
+ *
+ * @throws pulumi.RunError if no running `authority up` of this stack says so
+ */
+export async function removedByAuthority(stack: string): Promise<readonly RemovedPlace[]> {
+  return (await announced(stack)).removed;
+}
+
+async function announced(stack: string): Promise<z.output<typeof skip>> {
+  const address = process.env[skippedVariable] ?? "";
+  if (address === "") return { stack, tenants: [], removed: [] };
+  const { data } = skip.safeParse(await answerOf(address));
+  if (data?.stack === stack) return data;
+  throw refusal(
+    `${skippedVariable} is "${printable(address)}", but no running \`authority up --stack ${stack}\` answers there: this ` +
+      "run would delete the resources of the tenants that it skips. Unset it; `authority up` determines which tenants to skip.",
   );
 }
 
-/** A tenant's name has no colon. */
-const newMark = ":new";
+const answerMs = 10_000;
 
-function isRunning(pid: string): boolean {
-  if (!/^[1-9][0-9]*$/.test(pid)) return false;
-  try {
-    // Signal 0 only checks whether the process exists.
-    return process.kill(Number(pid), 0);
-  } catch {
-    return false;
-  }
+async function answerOf(address: string): Promise<unknown> {
+  if (!/^http:\/\/127\.0\.0\.1:\d+\/[\w-]+$/.test(address)) return undefined;
+  const answer = await fetch(address, { signal: AbortSignal.timeout(answerMs) }).catch(() => undefined);
+  return answer?.ok === true ? answer.json().catch(() => undefined) : undefined;
 }

@@ -1,17 +1,20 @@
 /** Judges every release of an application's repository: is the application ready to become a tenant? */
 import type { Prefix } from "../config/stack-config";
-import { compareVersions, isVersion, versionOfTag } from "../version/version";
+import { chartTagOf, compareVersions, isVersion, versionOfTag } from "../version/version";
 import type { Evidence } from "./evidence";
-import { pathInRepository, withRepository, type GitOptions } from "./git";
+import { pathInRepository, withRepository, type GitOptions, type GitRepository } from "./git";
 import { readBranch, readCharts, tagFactsOf } from "./git-evidence";
 import { promiseReasons } from "./promise";
+import { createRegistry } from "./registry";
 
 /** What to audit. */
 export interface AuditOptions {
   /** A URL, a path, or a bundle file. */
   readonly repository: string;
-  /** The chart's path in the repository, such as `charts/podinfo` or `./charts/podinfo`. */
+  /** The chart's path in the repository, such as `charts/podinfo`, or its address in a registry: `oci://...`. */
   readonly chart: string;
+  /** Whether the chart's registry uses plain HTTP. */
+  readonly insecure?: boolean;
   readonly prefix: Prefix;
   /** Patterns of the branches that a release's commit may be on. Default: none, branches are not judged. */
   readonly releasedFrom?: readonly string[];
@@ -27,6 +30,18 @@ export interface Audit {
   readonly prefix: Prefix;
   /** By version, then by name. */
   readonly tags: readonly AuditedTag[];
+  /** Tags that another prefix would make versions. They are not judged: they may be those of another product. */
+  readonly others: readonly OtherTags[];
+  /** Tags that no prefix makes versions, such as `release-1.2`. */
+  readonly nearly: readonly string[];
+}
+
+/** Tags with one prefix that is not the declared one. */
+export interface OtherTags {
+  readonly prefix: string;
+  readonly count: number;
+  /** One of them. */
+  readonly example: string;
 }
 
 /** The verdict on one tag. A missing fact is `null`. */
@@ -52,20 +67,24 @@ export interface PrefixSuggestion {
 }
 
 /**
- * Judges every tag that is SemVer after the declared Git prefix or after any number of `v`s.
+ * Judges every tag that is SemVer after the declared Git prefix; where that is none or `v`, after any number of `v`s.
  *
  * @throws GitError when the repository cannot be read
  */
 export async function audit(options: AuditOptions): Promise<Audit> {
   const { repository, chart, prefix, releasedFrom = [], onProgress = () => undefined } = options;
-  const folder = pathInRepository(chart);
+  const isArtifact = isOci(chart);
+  const folder = isArtifact ? chart : pathInRepository(chart);
   onProgress(`reading the tags of ${repository}`);
   return withRepository(repository, options.git ?? {}, async (git) => {
     const candidates = candidatesOf([...git.refs.tags.keys()], prefix.git);
-    onProgress(`reading ${folder}/Chart.yaml at ${candidates.length} tags`);
+    const { others, nearly } = otherTags([...git.refs.tags.keys()], candidates);
+    onProgress(`reading ${isArtifact ? folder : `${folder}/Chart.yaml`} at ${candidates.length} tags`);
     const refName = (tag: string) => `refs/tags/${tag}`;
     const refNames = candidates.map(({ tag }) => refName(tag));
-    const charts = await readCharts(git, refNames, chart, { pinned: true });
+    const charts = isArtifact
+      ? await readArtifacts(git, candidates, options)
+      : await readCharts(git, refNames, chart, { pinned: true });
     if (releasedFrom.length > 0) onProgress(`reading the commits of ${releasedFrom.join(", ")}`);
     const tags = candidates.map(async ({ tag, version }): Promise<AuditedTag> => {
       const facts = charts.get(refName(tag)) ?? {};
@@ -83,8 +102,34 @@ export async function audit(options: AuditOptions): Promise<Audit> {
       const { commit = null, chartVersion = null, appVersion = null } = evidence;
       return { tag, version, commit, chartVersion, appVersion, valid: reasons.length === 0, reasons };
     });
-    return { repository, chart, prefix, tags: await Promise.all(tags) };
+    return { repository, chart, prefix, tags: await Promise.all(tags), others, nearly };
   });
+}
+
+/** How many charts are read from a registry at once. */
+const mostAtOnce = 8;
+
+/** The facts of the chart of each tag, by the tag's full name, from the chart's registry. */
+async function readArtifacts(
+  git: GitRepository,
+  candidates: readonly Candidate[],
+  { chart, prefix, insecure = false }: AuditOptions,
+): Promise<Map<string, Partial<Evidence>>> {
+  const registry = createRegistry();
+  const { default: pLimit } = await import("p-limit");
+  const limit = pLimit(mostAtOnce);
+  const read = async ({ tag, version }: Candidate): Promise<[string, Partial<Evidence>]> => {
+    const commit = git.refs.tags.get(tag)?.peeled;
+    const found = await registry.readChart(chart, chartTagOf(prefix.chart + version), insecure);
+    const { digest, version: chartVersion, appVersion, revision, problems = [] } = found ?? {};
+    const chartProblems = problems.length === 0 ? undefined : problems;
+    return [`refs/tags/${tag}`, { commit, chartDigest: digest, chartVersion, appVersion, revision, chartProblems }];
+  };
+  return new Map(await Promise.all(candidates.map((candidate) => limit(() => read(candidate)))));
+}
+
+function isOci(chart: string): boolean {
+  return chart.startsWith("oci://");
 }
 
 /**
@@ -124,12 +169,30 @@ interface Candidate {
 }
 
 function candidatesOf(tags: readonly string[], prefix: string): Candidate[] {
+  const isUsual = prefix === "" || prefix === "v";
   return tags
     .flatMap((tag) => {
-      const version = versionOfTag(tag, prefix) ?? tag.replace(/^v+/, "");
+      const version = versionOfTag(tag, prefix) ?? (isUsual ? tag.replace(/^v+/, "") : "");
       return isVersion(version) ? [{ tag, version }] : [];
     })
     .sort((one, other) => compareVersions(one.version, other.version) || (one.tag < other.tag ? -1 : 1));
+}
+
+/** The tags that are a text and a version, by the text, most tags first; and those that end in nearly a version. */
+function otherTags(tags: readonly string[], judged: readonly Candidate[]): Pick<Audit, "others" | "nearly"> {
+  const known = new Set(judged.map(({ tag }) => tag));
+  const groups = new Map<string, string[]>();
+  const nearly: string[] = [];
+  for (const tag of tags.filter((one) => !known.has(one))) {
+    // The text before does not end within a number: `v1.2.3.4` is no version 2.3.4.
+    const [, prefix = "", version = ""] = /^(.*?)(?<!\d\.?)(\d+\.\d+\.\d+(?:[-+].*)?)$/.exec(tag) ?? [];
+    if (isVersion(version)) groups.set(prefix, [...(groups.get(prefix) ?? []), tag]);
+    else if (/(?:^|[^\d.])\d+\.\d/.test(tag)) nearly.push(tag);
+  }
+  const others = [...groups]
+    .map(([prefix, [example = "", ...more]]) => ({ prefix, count: 1 + more.length, example }))
+    .sort((one, other) => other.count - one.count || (one.prefix < other.prefix ? -1 : 1));
+  return { others, nearly };
 }
 
 function judge(evidence: Evidence, prefix: Prefix, releasedFrom: readonly string[]): string[] {
@@ -140,10 +203,13 @@ function judge(evidence: Evidence, prefix: Prefix, releasedFrom: readonly string
     imageTag: prefix.image + version,
     prefix: { ...prefix, git: carried },
     repository: evidence.repository,
-    chart: { kind: "git", path: evidence.chart },
+    chart: isOci(evidence.chart) ? { kind: "oci", url: evidence.chart } : { kind: "git", path: evidence.chart },
     releasedFrom,
     images: [],
   });
+  if (version.includes("+")) {
+    reasons.push(`the version "${version}" has build metadata, which no image tag can have: it cannot contain "+"`);
+  }
   return carried === prefix.git
     ? reasons
     : [`the Git tag "${gitTag}" has ${describePrefix(carried)}, must have ${describePrefix(prefix.git)}`, ...reasons];

@@ -10,7 +10,7 @@ import type { BranchEvidence } from "./evidence";
 import type { FactReader } from "./fact-reader";
 import type { GitRepository } from "./git";
 import { readCharts } from "./git-evidence";
-import { chartReference } from "./promise";
+import { chartReference, headHint } from "./promise";
 import { Attempts, type ReadResult } from "./read-result";
 
 type Facts = Omit<BranchEvidence, "images">;
@@ -83,8 +83,8 @@ async function readCommit(git: GitRepository, place: ChartBranch, sha: string): 
 }
 
 async function withoutBranch(git: GitRepository, place: ChartBranch): Promise<Facts> {
-  const remoteHead = await git.readHead();
-  return { ...place, ...(remoteHead === undefined ? {} : { remoteHead }) };
+  const hint = headHint(await git.readHead(), "branch: ", "");
+  return { ...place, chartProblems: [`no branch "${place.branch}" in ${place.repository}${hint}`] };
 }
 
 async function readNewestChart(

@@ -22,6 +22,8 @@ export interface DependencyList {
   readonly problems: readonly string[];
 }
 
+const mostDependencies = 500;
+
 /** The list of a file. A missing list is empty. */
 export function readDependencies(file: string, { values, keys }: HelmYaml): DependencyList {
   const spellings = spellingProblems(file, keys, "dependencies");
@@ -29,6 +31,10 @@ export function readDependencies(file: string, { values, keys }: HelmYaml): Depe
   const list = values?.dependencies ?? [];
   if (!Array.isArray(list)) {
     const problem = `dependencies in ${file} is not a list, must be a list of charts, such as \`- name: redis\``;
+    return { file, dependencies: [], problems: [problem] };
+  }
+  if (list.length > mostDependencies) {
+    const problem = `dependencies in ${file} has ${list.length} charts, must have at most ${mostDependencies}`;
     return { file, dependencies: [], problems: [problem] };
   }
   const entries = list.map((entry: unknown, index) => readEntry(`dependency ${index + 1} in ${file}`, entry));

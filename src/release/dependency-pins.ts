@@ -95,7 +95,7 @@ function nameOfArchive(file: string): string[] {
 
 function describe({ name, version, repository }: Dependency): string {
   const range = version === "" ? "of any version" : JSON.stringify(version);
-  return `${printable(name)} ${range} of ${printable(withoutSecrets(repository))}`;
+  return `${quoted(name)} ${range} of ${quoted(withoutSecrets(repository))}`;
 }
 
 /** The query may contain a token. */
@@ -104,6 +104,6 @@ function withoutSecrets(address: string): string {
 }
 
 /** Quoted unless it is one plain word. */
-function printable(text: string): string {
+function quoted(text: string): string {
   return /^[\w@:/.*?#%&=+~-]+$/.test(text) ? text : JSON.stringify(text);
 }

@@ -45,12 +45,12 @@ export interface EvidenceReader {
   readBranch(tenant: Tenant): Promise<ReadResult<BranchEvidence>>;
   readFacts(question: Question): Promise<ReadResult>;
   /**
-   * The newest version of the first image that the tenant's policy allows, or, with an image for each commit, the newest
-   * tag; nothing when there is none.
+   * The versions of the first image that the tenant's policy allows, or, with an image for each commit, the tags that
+   * match the pattern; the newest first.
    *
    * @throws RegistryError or CredentialsError when the registry cannot be read
    */
-  newestAllowed(tenant: Tenant): Promise<string | undefined>;
+  readAllowed(tenant: Tenant): Promise<readonly string[]>;
 }
 
 /**
@@ -88,14 +88,13 @@ export function createEvidenceReader(options: EvidenceReaderOptions = {}): Evide
       const missing = `the image tag "${String(imageTag)}" is not the prefix "${prefix}" and a version: nothing to read`;
       return { missing: [missing] };
     },
-    async newestAllowed({ images, insecureRegistry, branchImage, prefix, policy }) {
+    async readAllowed({ images, insecureRegistry, branchImage, prefix, policy }) {
       const tags = await facts.readTags(images[0], insecureRegistry);
-      if (branchImage !== undefined) return newestOfCommits(tags, branchImage.pattern);
+      if (branchImage !== undefined) return tagsOfCommits(tags, branchImage.pattern);
       return tags
         .flatMap((tag) => versionOfTag(tag, prefix.image) ?? [])
         .filter((version) => allows(policy, version))
-        .sort(compareVersions)
-        .at(-1);
+        .sort((one, other) => compareVersions(other, one));
     },
   };
 }
@@ -117,7 +116,7 @@ async function readGit(facts: FactReader, question: Question): Promise<Partial<E
   if (repository === undefined) return {};
   return facts.readGit(repository, ["tag", gitTag, chart, releasedFrom], async (git) => {
     const tag = git.refs.tags.get(gitTag);
-    if (tag === undefined) return {};
+    if (tag === undefined) return tagFactsOf(git.refs, gitTag);
     const refName = `refs/tags/${gitTag}`;
     // The registry has the facts of an OCI chart. Whether the object is a commit shows when a branch has it.
     const atTag =
@@ -136,13 +135,13 @@ async function readArtifact(facts: FactReader, { chart, chartTag, insecure }: Qu
   return { chartDigest: digest, chartVersion: version, appVersion, revision, chartProblems };
 }
 
-/** The tag with the highest number, as Flux selects it. */
-function newestOfCommits(tags: readonly string[], pattern: string): string | undefined {
+/** The tag with the highest number comes first: Flux selects it. */
+function tagsOfCommits(tags: readonly string[], pattern: string): string[] {
   return tags
     .flatMap((tag) => {
       const commit = commitOfTag(pattern, tag);
       return commit === undefined ? [] : [{ tag, ts: commit.ts }];
     })
-    .sort((one, other) => one.ts - other.ts)
-    .at(-1)?.tag;
+    .sort((one, other) => other.ts - one.ts)
+    .map(({ tag }) => tag);
 }

@@ -8,6 +8,8 @@ export interface Evidence {
   readonly repository?: string;
   /** `<git prefix>` + version. */
   readonly gitTag?: string;
+  /** A Git tag that the repository has instead, with a `v` or without. Only read when `gitTag` is missing. */
+  readonly otherTag?: string;
   /** The tag object of an annotated tag. */
   readonly tagObject?: string;
   /** The commit that the tag points at, peeled. */
@@ -46,7 +48,7 @@ export interface ImageEvidence {
  */
 export interface BranchEvidence extends Pick<
   Evidence,
-  "repository" | "chart" | "chartVersion" | "appVersion" | "chartProblems" | "remoteHead"
+  "repository" | "chart" | "chartVersion" | "appVersion" | "chartProblems"
 > {
   readonly branch: string;
   /** The branch's head, or the commit whose image runs. Absent: the branch is missing, or the chart is an OCI artifact. */

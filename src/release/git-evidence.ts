@@ -7,7 +7,7 @@ import { pathInRepository, type GitRefs, type GitRepository } from "./git";
 import type { GitFile, GitSurroundings } from "./git-files";
 
 /** The facts of a tag. */
-export type TagFacts = Pick<Evidence, "gitTag" | "tagObject">;
+export type TagFacts = Pick<Evidence, "gitTag" | "tagObject" | "otherTag">;
 
 /** The commit of a revision, and the facts of `Chart.yaml` there. */
 export type ChartFacts = Pick<Evidence, "commit" | "chartVersion" | "appVersion" | "chartProblems">;
@@ -52,10 +52,13 @@ function folderOf({ files, names }: GitSurroundings): ChartFolder {
   return { files: new Map(byName), vendored: names };
 }
 
-/** The facts of a tag; none when the repository does not have the tag. */
+/** The facts of a tag. When the repository does not have it: the tag with or without a `v`, if it has that one. */
 export function tagFactsOf(refs: GitRefs, tag: string): TagFacts {
   const ref = refs.tags.get(tag);
-  if (ref === undefined) return {};
+  if (ref === undefined) {
+    const otherTag = [`v${tag}`, tag.replace(/^v/, "")].find((other) => refs.tags.has(other));
+    return otherTag === undefined ? {} : { otherTag };
+  }
   return { gitTag: tag, ...(ref.object === ref.peeled ? {} : { tagObject: ref.object }) };
 }
 

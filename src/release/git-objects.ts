@@ -29,6 +29,11 @@ export async function checkObjects(git: Git, names: readonly string[]): Promise<
   });
 }
 
+/** Whether commits are missing because the clone is shallow. */
+export async function isShallow(git: Git): Promise<boolean> {
+  return textLines(await git(["rev-parse", "--is-shallow-repository"]))[0] === "true";
+}
+
 /** Contents by id. Each object is read once. */
 export async function readObjects(git: Git, ids: readonly string[]): Promise<Map<string, Buffer>> {
   const contents = new Map<string, Buffer>();
@@ -73,10 +78,14 @@ function entriesOfTree(content: Buffer, idBytes: number): TreeEntry[] {
   return entries;
 }
 
-/** The lines of a text, without empty lines. */
-export function textLines(output: Buffer): string[] {
+/**
+ * The lines of a text, without empty lines.
+ *
+ * @param separator NUL with Git's option `-z`
+ */
+export function textLines(output: Buffer, separator = "\n"): string[] {
   return output
     .toString("utf8")
-    .split("\n")
+    .split(separator)
     .filter((line) => line !== "");
 }

@@ -3,27 +3,32 @@
  * one, only what a question needs is fetched: on 50,000 commits that takes a quarter of the time of a blobless clone for
  * one release, the most frequent question.
  */
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { existsSync, statSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { withoutCredentials } from "../config/address";
-import { atExit } from "./at-exit";
+import { isBranchName, withoutCredentials } from "../config/address";
+import { printable } from "../config/printable";
 import { GitError, runGit } from "./git-command";
+import { readRedirected } from "./git-redirect";
+import { remoteOfClone } from "./local-clone";
 import { readFiles, type Beside, type GitFile } from "./git-files";
 import { textLines, type Git } from "./git-objects";
+import { settingsOfFolder } from "./git-settings";
+import { withScratchFolder } from "./scratch-folder";
 
 export { GitError } from "./git-command";
 
 /** Time-outs and retries of Git commands. */
 export interface GitOptions {
-  /** Milliseconds that one `git` command may take. Default: 120000. */
+  /** Milliseconds without a sign of life of Git. Default: 120000, or what the environment says. */
   readonly timeoutMs?: number;
   /** How often to retry a command after a network failure. Default: 2. */
   readonly retries?: number;
   /** Milliseconds before the first retry; each further retry waits three times as long. Default: 500. */
   readonly retryDelayMs?: number;
+  /** Bytes that may be fetched from one remote repository. Default: 4 GiB. */
+  readonly maxBytes?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -72,23 +77,18 @@ export async function withRepository<Result>(
   const git = commandFor(options);
   const local = localPath(repository);
   if (local !== undefined && statSync(local).isDirectory()) return use(await openLocal(git, local));
-  // Synchronous, so that no signal arrives between making the folder and registering its removal.
-  const scratch = mkdtempSync(join(tmpdir(), "authority-git-"));
-  const removeExitHook = atExit(() => rmSync(scratch, removal));
-  try {
-    return await use(
+  return withScratchFolder("authority-git-", async (scratch) =>
+    use(
       local === undefined
-        ? await openRemote(git, repository, scratch)
+        ? await openRemote(bounded(git, scratch, options), repository, scratch, options)
         : await openLocal(git, await cloneMirror(git, local, scratch)),
-    );
-  } finally {
-    await rm(scratch, removal);
-    removeExitHook();
-  }
+    ),
+  );
 }
 
-/** A Git process that is ending may still write for a moment. */
-const removal = { recursive: true, force: true, maxRetries: 5 } as const;
+function bounded(git: Git, folder: string, { maxBytes = 4 * 1024 ** 3 }: GitOptions): Git {
+  return (args, more) => git(args, { scratch: { folder, maxBytes }, ...more });
+}
 
 /**
  * The path of a chart as Git names it, without `./` and trailing `/`; `""` is the top of the repository.
@@ -109,16 +109,37 @@ export function isRemoteUrl(repository: string): boolean {
 }
 
 function commandFor(options: GitOptions): Git {
-  const { timeoutMs = 120_000, retries = 2, retryDelayMs = 500, signal } = options;
+  const { retries = 2, retryDelayMs = 500, signal } = options;
+  const timeoutMs = timeoutOf(options);
   return async (args, more = {}) => {
     const { default: pRetry } = await import("p-retry");
-    return pRetry(() => runGit(args, { timeoutMs, signal, ...more }), {
+    const run = pRetry(() => runGit(args, { timeoutMs, signal, ...more }), {
       retries,
       minTimeout: retryDelayMs,
       factor: 3,
       shouldRetry: ({ error }) => isTransient(error.message) && signal?.aborted !== true,
     });
+    return run.catch((error: unknown) => {
+      const isSlow =
+        options.timeoutMs === undefined &&
+        error instanceof GitError &&
+        /: (?:no answer within|not finished after) /.test(error.message);
+      throw isSlow
+        ? new GitError(`${error.message}; for a slow host, set ${timeoutVariable} to more seconds`, error.location)
+        : error;
+    });
   };
+}
+
+/** The environment variable with the seconds that a Git host may send nothing. */
+const timeoutVariable = "SHARED_AUTHORITY_GIT_TIMEOUT";
+
+function timeoutOf({ timeoutMs }: GitOptions): number {
+  if (timeoutMs !== undefined) return timeoutMs;
+  const text = process.env[timeoutVariable] ?? "";
+  const seconds = text === "" ? 120 : Number(text);
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 86_400) return seconds * 1000;
+  throw new GitError(`${timeoutVariable} is ${JSON.stringify(text)}, must be a number of seconds from 1 to 86400`);
 }
 
 /** Whether the message reports a network failure that a retry may not meet again. */
@@ -159,25 +180,38 @@ function localPath(repository: string): string | undefined {
 
 async function openLocal(git: Git, path: string): Promise<GitRepository> {
   const gitDir = (await git(["rev-parse", "--absolute-git-dir"], { folder: path })).toString("utf8").replace(/\n$/, "");
-  const refs = await readRefs(git, gitDir);
   const here = inFolder(git, gitDir);
+  const remote = await remoteOfClone(here, path);
+  const refs = await readRefs(git, gitDir);
+  // A clone need not have its remote's branches as its own, or as new.
+  const tracked = remote === undefined ? new Map<string, GitRef>() : await readTracked(here, remote);
+  const branches = new Map([...tracked, ...refs.branches]);
   return {
-    refs,
-    readFiles: (revisions, file, beside) => readFiles(here, objectsOf(refs, revisions), file, beside),
-    readCommits: remember((branch) => readCommits(here, branch)),
+    refs: { ...refs, branches },
+    readFiles: (revisions, file, beside) => readFiles(here, objectsOf({ ...refs, branches }, revisions), file, beside),
+    readCommits: remember((branch) =>
+      readCommits(
+        here,
+        [refs.branches, tracked].flatMap((known) => known.get(branch)?.object ?? []),
+      ),
+    ),
     readHead: remember(() => readHead(git, gitDir)),
   };
 }
 
 /** Each question is answered by a scratch repository that holds only what the question needs. */
-async function openRemote(git: Git, url: string, scratch: string): Promise<GitRepository> {
-  const configured = await git(["config", "--default", "ssh", "--get", "core.sshCommand"]);
-  const remote: Git = (args, more) => git(args, { sshCommand: configured.toString("utf8").trim(), ...more });
-  const refs = await readRefs(remote, url);
+async function openRemote(git: Git, declared: string, scratch: string, options: GitOptions): Promise<GitRepository> {
+  const start = performance.now();
+  const { url, git: remote, answer: refs } = await readRedirected(git, declared, readRefs);
+  // An old host lists all refs again before each fetch, and meanwhile Git shows no sign of life.
+  const listingMs = performance.now() - start;
+  const timeoutMs = Math.max(timeoutOf(options), Math.ceil(2 * listingMs));
+  const variables = await settingsOfFolder(git, scratch);
   const [anyRef] = [...refs.branches.values(), ...refs.tags.values()];
   // Git's default differs between versions, and must be that of the remote.
   const format = anyRef?.object.length === 64 ? "sha256" : "sha1";
-  const fetch = createFetch(remote, url, scratch, format);
+  const elsewhere: Git = (args, more) => remote(args, { variables, timeoutMs, ...more });
+  const fetch = createFetch(elsewhere, url, scratch, format);
   return {
     refs,
     readFiles: async (revisions, path, beside) => {
@@ -189,7 +223,9 @@ async function openRemote(git: Git, url: string, scratch: string): Promise<GitRe
       return readFiles(here, objects, path, beside);
     },
     readCommits: remember(async (branch) =>
-      readCommits(await fetch(["--filter=tree:0"], [`+refs/heads/${branch}:refs/heads/${branch}`]), branch),
+      readCommits(await fetch(["--filter=tree:0"], [`+refs/heads/${branch}:refs/heads/${branch}`]), [
+        `refs/heads/${branch}`,
+      ]),
     ),
     readHead: remember(() => readHead(remote, url)),
   };
@@ -213,7 +249,10 @@ function inFolder(git: Git, gitDir: string): Git {
 async function readRefs(git: Git, place: string): Promise<GitRefs> {
   const refs = { branches: new Map<string, GitRef>(), tags: new Map<string, GitRef>() };
   for (const line of textLines(await git(["ls-remote", "--quiet", "--heads", "--tags", "--", place]))) {
-    const [, peeled = "", kind, name = "", isPeeled] = /^(\S+)\trefs\/(heads|tags)\/(.*?)(\^\{\})?$/.exec(line) ?? [];
+    const [, peeled = "", kind, name = "", isPeeled] =
+      /^([0-9a-f]{40,64})\trefs\/(heads|tags)\/(.*?)(\^\{\})?$/.exec(line) ?? [];
+    // A host may list what Git would not create, such as a name that begins with `-`, and what nobody can read.
+    if (!isBranchName(name) || printable(name) !== name) continue;
     const known = kind === "heads" ? refs.branches : refs.tags;
     const object = isPeeled === undefined ? peeled : (known.get(name)?.object ?? peeled);
     known.set(name, { object, peeled });
@@ -221,18 +260,29 @@ async function readRefs(git: Git, place: string): Promise<GitRefs> {
   return refs;
 }
 
+/** The branches of the clone's remote, as the clone has last seen them. */
+async function readTracked(git: Git, remote: string): Promise<Map<string, GitRef>> {
+  const folder = `refs/remotes/${remote}/`;
+  const listed = await git(["for-each-ref", "--format=%(objectname) %(refname)", folder]);
+  const branches = textLines(listed).map((line): [string, GitRef] => {
+    const [object = "", name = ""] = line.split(" ");
+    return [name.slice(folder.length), { object, peeled: object }];
+  });
+  return new Map(branches.filter(([name]) => name !== "HEAD" && isBranchName(name) && printable(name) === name));
+}
+
 async function readHead(git: Git, place: string): Promise<string | undefined> {
   const listed = await git(["ls-remote", "--quiet", "--symref", "--", place, "HEAD"]);
   return /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(listed.toString("utf8"))?.[1];
 }
 
-async function readCommits(git: Git, branch: string): Promise<ReadonlySet<string>> {
-  return new Set(textLines(await git(["rev-list", `refs/heads/${branch}`, "--"])));
+async function readCommits(git: Git, tips: readonly string[]): Promise<ReadonlySet<string>> {
+  return new Set(textLines(await git(["rev-list", ...tips, "--"])));
 }
 
 async function cloneMirror(git: Git, source: string, scratch: string): Promise<string> {
   const clone = join(scratch, "mirror.git");
-  await git(["clone", "--quiet", "--mirror", "--template=", "--", source, clone]);
+  await git(["clone", "--progress", "--mirror", "--template=", "--", source, clone]);
   return clone;
 }
 
@@ -261,7 +311,7 @@ function createFetch(git: Git, url: string, scratch: string, format: string): Fe
   }
 }
 
-const fetchCommand = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"];
+const fetchCommand = ["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"];
 
 /** One request for all blobs. Git itself would send a request for each blob when it reads it. */
 async function fetchMissingBlobs(git: Git, commits: readonly string[], paths: readonly string[]): Promise<void> {

@@ -2,13 +2,15 @@
  * `releases.lock.yaml`: the evidence of every release that was ever deployed, so that previews and rollbacks need no
  * network. Entries are sorted by tenant and version. People may add comments.
  */
-import { readFileSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { isMap, isScalar, LineCounter, Pair, parseDocument, Scalar, YAMLMap, type Document, type Node } from "yaml";
 import * as z from "zod";
 import { ProblemsError, type Problem } from "../config/problem";
+import { objectName } from "../config/object-name";
 import type { Tenant } from "../config/stack-config";
+import { conflict, conflictIn, readTextFile } from "../config/yaml-file";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
 import { isDigest } from "./digest";
 import type { Evidence } from "./evidence";
@@ -16,6 +18,9 @@ import { chartReference } from "./promise";
 
 /** The file's name, in the project's folder. */
 export const lockFile = "releases.lock.yaml";
+
+/** 64 MiB hold some 100,000 releases. */
+const largestLock = 64 * 1024 * 1024;
 
 /** The evidence of releases, by tenant and version. */
 export interface Lock {
@@ -66,12 +71,21 @@ const quotedFields: readonly string[] = ["gitTag", "chartVersion", "appVersion"]
  * @throws ProblemsError with all problems of the file
  */
 export function readLock(root: string): Lock {
+  return parseLockText(readText(root) ?? "");
+}
+
+/**
+ * The lock that a text holds, such as the file at another commit.
+ *
+ * @throws ProblemsError with all problems of the text
+ */
+export function parseLockText(text: string): Lock {
   const evidenceOf = (version: string, { images = {}, ...facts }: Entry): Evidence => ({
     version,
     ...facts,
     images: Object.entries(images).map(([reference, digest]) => ({ reference, digest })),
   });
-  const { content } = parseLock(readText(root) ?? "");
+  const { content } = parseLock(text);
   const releases = Object.entries(content).map(([tenant, versions]) => {
     const entries = Object.entries(versions).map(([version, entry]) => [version, evidenceOf(version, entry)] as const);
     return [tenant, new Map(entries)] as const;
@@ -86,7 +100,10 @@ export function readLock(root: string): Lock {
 export function lockedEvidence(lock: Lock, tenant: Tenant): Evidence | undefined {
   const { tag } = tenant;
   const version = tag === undefined ? undefined : versionOfTag(tag, tenant.prefix.image);
-  const evidence = version === undefined ? undefined : lock.releases.get(tenant.name)?.get(version);
+  // A renamed tenant has entries under its first name as well.
+  const names = [tenant.name, objectName(tenant)];
+  const entries = names.map((name) => lock.releases.get(name)?.get(version ?? ""));
+  const evidence = entries.find((entry) => entry !== undefined);
   const matches =
     evidence !== undefined &&
     evidence.repository === tenant.repository &&
@@ -127,14 +144,10 @@ export async function writeLock(root: string, lock: Lock): Promise<void> {
   await writeFileAtomic(join(root, lockFile), (head === "" ? header : head) + body);
 }
 
+/** Nothing where there is none. A link that leads nowhere exists, and is refused. */
 function readText(root: string): string | undefined {
-  try {
-    return readFileSync(join(root, lockFile), "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return undefined;
-    throw new ProblemsError([{ file: lockFile, message: `cannot read the file: ${code ?? String(error)}` }]);
-  }
+  const path = join(root, lockFile);
+  return lstatSync(path, { throwIfNoEntry: false }) && readTextFile(path, lockFile, largestLock);
 }
 
 function parseLock(text: string): { document: Document; content: LockContent } {
@@ -147,6 +160,8 @@ function parseLock(text: string): { document: Document; content: LockContent } {
   const invalid = (offset: number | undefined, reason: string) =>
     problem(offset, [], `the file is not valid YAML: ${reason}`);
   if (document.errors.length > 0) {
+    const conflictAt = conflictIn(text);
+    if (conflictAt !== undefined) throw new ProblemsError([{ ...problem(conflictAt, [], ""), ...conflict }]);
     throw new ProblemsError(document.errors.map(({ message, pos }) => invalid(pos[0], message)));
   }
   const parsed = fileSchema.safeParse(toPlain(document, invalid));

@@ -3,6 +3,7 @@
  * for character; the Git tag is the Git prefix and the version; its commit is on a branch that releases are made from,
  * and pins the chart's dependencies; the image with that tag is in the registry. Pure functions: no I/O, no defaults.
  */
+import { printableSentence } from "../config/printable";
 import type { Chart, Prefix, Tenant } from "../config/stack-config";
 import { commitOfTag } from "../version/tag-pattern";
 import { versionOfTag } from "../version/version";
@@ -47,24 +48,31 @@ export function chartReference(chart: Chart): string {
 }
 
 /**
- * Why the promise is broken, each in one sentence with the fact, its value, and the expected value. Empty when the
- * promise is kept. A missing fact breaks it.
+ * Why the promise is broken, each in one sentence with the fact, its value, and the expected value, escaped. Empty
+ * when the promise is kept. A missing fact breaks it.
  */
 export function promiseReasons(evidence: Evidence, expectations: Expectations): string[] {
   const { imageTag, prefix, chart } = expectations;
   const version = versionOfTag(imageTag, prefix.image);
   if (version === undefined) return [`the image tag is "${imageTag}", must be ${versionWith(prefix.image)}`];
+  // A chart in Git is not found without the commit of its tag, which has a reason of its own.
+  const isFound = (chart.kind === "git" ? evidence.commit : evidence.chartDigest) !== undefined;
   const versionMeaning = prefix.chart === "" ? "the version" : "the chart prefix and the version";
-  return [
+  const reasons = [
     ...mustBe("the evidence's version", evidence.version, version, "the image tag without its prefix"),
     ...(expectations.repository === undefined ? [] : gitReasons(evidence, expectations, version)),
     ...mustBe("the chart", evidence.chart, chartReference(chart), "as the tenant declares it"),
     ...(evidence.chartProblems ?? []),
-    ...chartFieldReasons(evidence, "version", prefix.chart + version, versionMeaning),
-    ...chartFieldReasons(evidence, "appVersion", imageTag, "the image tag"),
+    ...(isFound
+      ? [
+          ...chartFieldReasons(evidence, "version", prefix.chart + version, versionMeaning),
+          ...chartFieldReasons(evidence, "appVersion", imageTag, "the image tag"),
+        ]
+      : []),
     ...(chart.kind === "oci" ? artifactReasons(evidence) : []),
     ...imagesReasons(evidence, expectations, imageTag),
   ];
+  return reasons.map(printableSentence);
 }
 
 /** What the evidence of a followed branch must agree with. */
@@ -76,15 +84,13 @@ export type BranchExpectations = Pick<Tenant, "prefix" | "images" | "tag" | "dig
  * the registry, and the chart is that of its commit. Empty when it is valid.
  */
 export function branchReasons(evidence: BranchEvidence, expectations: BranchExpectations): string[] {
-  return [...branchChartReasons(evidence, expectations), ...commitImageReasons(evidence, expectations)];
+  return [...branchChartReasons(evidence, expectations), ...commitImageReasons(evidence, expectations)].map(
+    printableSentence,
+  );
 }
 
 function branchChartReasons(evidence: BranchEvidence, { prefix, branchChart }: BranchExpectations): string[] {
-  const { branch, repository, remoteHead, chart, chartVersion, commit, chartProblems: reasons = [] } = evidence;
-  if (branchChart === undefined && commit === undefined) {
-    const where = repository === undefined ? "" : ` in ${repository}`;
-    return [...reasons, `no branch "${branch}"${where}${headHint(remoteHead, "branch: ", "")}`];
-  }
+  const { chart, chartVersion, chartProblems: reasons = [] } = evidence;
   if (branchChart !== undefined && chartVersion === undefined && reasons.length === 0) {
     const { range, pattern } = branchChart;
     return [`no version of the chart ${chart} is in the range "${range}" and matches the pattern "${pattern}"`];
@@ -98,7 +104,7 @@ function branchChartReasons(evidence: BranchEvidence, { prefix, branchChart }: B
 }
 
 /** The fix for a branch that does not exist: the setting with the branch of the remote's HEAD. */
-function headHint(remoteHead: string | undefined, before: string, after: string): string {
+export function headHint(remoteHead: string | undefined, before: string, after: string): string {
   return remoteHead === undefined ? "" : `; the remote's HEAD is "${remoteHead}": set ${before}${remoteHead}${after}`;
 }
 
@@ -122,10 +128,18 @@ function gitReasons(evidence: Evidence, expectations: Expectations, version: str
   const expected = expectations.prefix.git + version;
   const { gitTag, commit } = evidence;
   const reasons = mustBe("the repository", evidence.repository, repository, "as the tenant declares it");
-  if (gitTag === undefined) return [...reasons, `there is no Git tag "${expected}" in ${String(repository)}`];
+  if (gitTag === undefined) {
+    const { otherTag } = evidence;
+    const prefix = otherTag?.endsWith(version) === true ? otherTag.slice(0, -version.length) : undefined;
+    const hint = prefix === undefined ? "" : `; there is "${String(otherTag)}": set prefix: { git: "${prefix}" }`;
+    return [...reasons, `there is no Git tag "${expected}" in ${String(repository)}${hint}`];
+  }
   reasons.push(...mustBe("the Git tag", gitTag, expected, "the Git prefix and the version"));
-  if (commit === undefined)
-    return [...reasons, `the Git tag "${gitTag}" does not point at a commit, must point at one`];
+  if (commit === undefined) {
+    // What it points at instead is a problem of the chart.
+    const isTold = (evidence.chartProblems ?? []).length > 0;
+    return [...reasons, ...(isTold ? [] : [`the Git tag "${gitTag}" does not point at a commit, must point at one`])];
+  }
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(commit)) {
     reasons.push(`the commit is "${commit}", must be a whole commit id`);
   }
@@ -146,7 +160,7 @@ function releasedFromReasons(evidence: Evidence, releasedFrom: readonly string[]
 
 /** `flux push artifact` writes `<branch>@sha1:<commit>`, most other tools the commit alone. */
 function revisionReasons({ revision, commit }: Evidence): string[] {
-  return revision === undefined || revision.split(":").at(-1) === commit
+  return revision === undefined || (revision.split(":").at(-1) === commit && printableSentence(revision) === revision)
     ? []
     : mustBe("the artifact's label org.opencontainers.image.revision", revision, commit, "the commit of the Git tag");
 }

@@ -1,4 +1,5 @@
 /** The result of reading facts. */
+import { printableSentence } from "../config/printable";
 import { CredentialsError } from "./docker-credentials";
 import type { Evidence } from "./evidence";
 import { GitError } from "./git";
@@ -9,7 +10,7 @@ export type ReadResult<Facts = Evidence> = { readonly evidence: Facts } | { read
 
 /** Collects what could not be read, while other facts are still read. */
 export class Attempts {
-  /** Each in one sentence. */
+  /** Each in one sentence, escaped. */
   readonly missing: string[] = [];
 
   /** The fact; nothing when it could not be read. Unexpected errors are thrown. */
@@ -20,7 +21,7 @@ export class Attempts {
       const isExpected =
         error instanceof GitError || error instanceof RegistryError || error instanceof CredentialsError;
       if (!isExpected) throw error;
-      this.missing.push(`${fact} cannot be read: ${error.message}`);
+      this.missing.push(printableSentence(`${fact} cannot be read: ${error.message}`));
       return undefined;
     }
   }

@@ -1,5 +1,7 @@
-/** An HTTP client for reading OCI registries: authentication, time-outs, retries and size limits. */
+/** A client for reading OCI registries: authentication, time-outs and retries. */
 import { findCredentials, type Credentials } from "./docker-credentials";
+import { createHttpClient, type HttpAnswer, type HttpHeaders, type HttpRequest } from "./http";
+import { HttpError } from "./http-error";
 import type { ImageAddress } from "./image-address";
 
 /** Time-outs and retries of requests. */
@@ -29,7 +31,7 @@ export interface RegistryRequest {
 export interface RegistryAnswer {
   /** False for a 404 with an error of the OCI API. For a HEAD, which has no body, it is only a hint. */
   readonly found: boolean;
-  readonly headers: Headers;
+  readonly headers: HttpHeaders;
   readonly body: Buffer;
 }
 
@@ -56,73 +58,85 @@ export function createRegistryClient(
   options: RegistryOptions = {},
 ): (request: RegistryRequest) => Promise<RegistryAnswer> {
   const { timeoutMs = 30_000, retries = 3, retryDelayMs = 500, signal } = options;
-  const authorizations = new Map<string, Promise<string | undefined>>();
+  const sendRequest = createHttpClient();
+  const signIns = new Map<string, Promise<SignIn>>();
 
-  async function send(url: string, what: string, init: RequestInit, maxBytes: number): Promise<Answer> {
+  async function send(what: string, request: Omit<HttpRequest, "signal">): Promise<HttpAnswer> {
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
-      const response = await fetch(url, {
-        ...init,
+      return await sendRequest({
+        ...request,
         signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
       });
-      return { status: response.status, headers: response.headers, body: await readBody(response, what, maxBytes) };
     } catch (error) {
-      if (error instanceof RegistryError) throw error;
       if (signal?.aborted === true) throw new RegistryError(`${what}: aborted`);
-      throw new TransientError(
-        `${what}: ${timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : describeFailure(error)}`,
-      );
+      if (timeout.aborted) throw new TransientError(`${what}: no answer within ${timeoutMs / 1000} s`);
+      if (!(error instanceof HttpError)) throw error;
+      throw error.isTransient
+        ? new TransientError(`${what}: ${error.message}`)
+        : new RegistryError(`${what}: ${error.message}`);
     }
   }
 
-  async function signIn(request: RegistryRequest, challenge: string): Promise<string | undefined> {
-    const { registry, host } = request.address;
-    const credentials = await findCredentials(registry, timeoutMs);
-    const { scheme, parameters } = parseChallenge(challenge);
-    if (scheme === "basic") return credentials?.kind === "password" ? basic(credentials) : undefined;
-    if (scheme !== "bearer" || parameters.realm === undefined) {
-      throw new RegistryError(`the registry ${host} requires a sign-in that is neither Basic nor Bearer`);
+  async function signIn({ address, insecure }: RegistryRequest, challenges: readonly string[]): Promise<SignIn> {
+    const { registry, host, name } = address;
+    const credentials = await findCredentials(address, timeoutMs);
+    const offered = challenges.flatMap(parseChallenges);
+    const bearers = offered.filter(({ scheme, realm }) => scheme === "bearer" && realm !== undefined);
+    const bearer = bearers.find((one) => realmOf(one, host, insecure) !== undefined);
+    const realm = bearer && realmOf(bearer, host, insecure);
+    if (realm === undefined) {
+      if (!offered.some(({ scheme }) => scheme === "basic")) {
+        const isUnknown = offered.some(({ scheme }) => scheme !== "bearer");
+        throw new RegistryError(
+          bearers.length > 0
+            ? `the registry ${host} requires a sign-in at an address that is not https`
+            : `the registry ${host} ${isUnknown ? "requires a sign-in that is neither Basic nor Bearer" : "answers HTTP 401 and does not say how to sign in"}`,
+        );
+      }
+      return { credentials, authorization: credentials?.kind === "password" ? basic(credentials) : undefined };
     }
-    const realm = parseRealm(parameters.realm, host, request.insecure);
-    const scope = parameters.scope ?? `repository:${request.address.name}:pull`;
-    const what = `the sign-in at ${realm.host} for ${registry}/${request.address.name}`;
-    const answer = await send(...tokenRequest(realm, parameters.service, scope, credentials, what), 1024 * 1024);
+    const what = `the sign-in at ${realm.host} for ${registry}/${name}`;
+    const answer = await send(what, tokenRequest(realm, { scope: `repository:${name}:pull`, ...bearer }, credentials));
     throwIfTransient(answer, what);
-    if (answer.status !== 200) throw new RegistryError(`${what}: refused with HTTP ${answer.status}`);
-    const { token, access_token } = parseJson(answer.body, what) as { token?: string; access_token?: string };
-    const found = token ?? access_token;
-    if (typeof found !== "string" || found === "") throw new RegistryError(`${what}: the answer holds no token`);
-    return `Bearer ${found}`;
+    if (answer.status !== 200) throw new RegistryError(`${what}: ${refusal(answer.status, address, credentials)}`);
+    const { token, access_token } = parseObject(answer.body, what);
+    const found = token === "" ? access_token : (token ?? access_token);
+    // The characters of RFC 6750.
+    if (typeof found !== "string" || !/^[\w.~+/=-]+$/.test(found)) {
+      throw new RegistryError(`${what}: the answer holds no token`);
+    }
+    return { credentials, authorization: `Bearer ${found}` };
   }
 
   async function attempt(request: RegistryRequest): Promise<RegistryAnswer> {
     const { address, method } = request;
     const url = requestUrl(request);
     const what = `${method} ${url.host}${url.pathname}`;
-    const key = `${address.host}/${address.name}`;
+    // A token that was granted over TLS is not sent without it.
+    const key = `${url.origin}/${address.name}`;
     const accept: Record<string, string> = request.accept === undefined ? {} : { accept: request.accept };
     const ask = (authorization: string | undefined) => {
       const headers = authorization === undefined ? accept : { ...accept, authorization };
-      return send(url.href, what, { method, headers }, request.maxBytes);
+      return send(what, { url, method, headers, maxBytes: request.maxBytes, followsRedirects: true });
     };
-    const known = authorizations.get(key);
-    let answer = await ask(await known);
-    if (answer.status === 401) {
+    const known = signIns.get(key);
+    let answer = await ask((await known)?.authorization);
+    // Only the registry itself says where to sign in.
+    if (answer.status === 401 && !answer.isRedirected) {
       // Of several requests at once, the first signs in for all. A token may also have expired.
-      let signingIn = authorizations.get(key);
+      let signingIn = signIns.get(key);
       if (signingIn === undefined || signingIn === known) {
-        signingIn = signIn(request, answer.headers.get("www-authenticate") ?? "");
-        authorizations.set(key, signingIn);
-        signingIn.catch(() => authorizations.delete(key));
+        signingIn = signIn(request, answer.headers["www-authenticate"] ?? []);
+        signIns.set(key, signingIn);
+        signingIn.catch(() => signIns.delete(key));
       }
-      const authorization = await signingIn;
-      if (authorization === undefined) {
-        authorizations.delete(key);
-        throw new RegistryError(
-          `${what}: the registry asks for credentials, and the Docker config has none for ${address.registry}`,
-        );
+      const { credentials, authorization } = await signingIn;
+      if (authorization !== undefined) answer = await ask(authorization);
+      if (answer.status === 401 && !answer.isRedirected) {
+        signIns.delete(key);
+        throw new RegistryError(`${what}: ${refusal(answer.status, address, credentials)}`);
       }
-      answer = await ask(authorization);
     }
     throwIfTransient(answer, what);
     if (answer.status === 200) return { found: true, headers: answer.headers, body: answer.body };
@@ -130,7 +144,10 @@ export function createRegistryClient(
     const isUnknown =
       method === "HEAD" ? [404, 405].includes(answer.status) : answer.status === 404 && isOciError(answer.body);
     if (isUnknown) return { found: false, headers: answer.headers, body: answer.body };
-    throw new RegistryError(`${what}: refused with HTTP ${answer.status}`);
+    const signedIn = answer.isRedirected ? undefined : await signIns.get(key);
+    throw new RegistryError(
+      `${what}: ${signedIn === undefined ? `refused with HTTP ${answer.status}` : refusal(answer.status, address, signedIn.credentials)}`,
+    );
   }
 
   return async (request) => {
@@ -148,16 +165,25 @@ export function createRegistryClient(
   };
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Buffer;
+/** Why a request was refused, and what to do about it. */
+function refusal(status: number, { registry, name }: ImageAddress, credentials: Credentials | undefined): string {
+  if (status !== 401 && status !== 403) return `refused with HTTP ${status}`;
+  return credentials === undefined
+    ? `the registry asks for credentials, and the Docker config has none for ${registry}: run \`docker login ${registry}\``
+    : `the registry refuses the credentials that the Docker config has for ${registry}: they are wrong or may not read ${name}`;
+}
+
+/** The credentials for one repository, and what they gave. */
+interface SignIn {
+  readonly credentials?: Credentials;
+  readonly authorization?: string;
 }
 
 function requestUrl({ address, path, insecure }: RegistryRequest): URL {
   const base = `${insecure ? "http" : "https"}://${address.host}/v2/${address.name}/`;
-  const url = new URL(path, base);
-  const { origin } = new URL(base);
+  const url = URL.canParse(path, base) ? new URL(path, base) : undefined;
+  const { origin, pathname } = new URL(base);
+  if (url === undefined) throw new RegistryError(`the registry ${address.host} points at no valid address`);
   // Another scheme would send the token in plain text.
   if (url.origin !== origin) {
     throw new RegistryError(
@@ -165,91 +191,101 @@ function requestUrl({ address, path, insecure }: RegistryRequest): URL {
         "Its operator must fix the `Link` header",
     );
   }
+  if (!url.pathname.startsWith(pathname) || url.username !== "" || url.password !== "") {
+    throw new RegistryError(
+      `the registry ${address.host} points out of ${pathname}: credentials are sent nowhere else`,
+    );
+  }
   return url;
 }
 
-async function readBody(response: Response, what: string, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) throw new RegistryError(`${what}: the answer has more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-function throwIfTransient({ status, headers }: Answer, what: string): void {
+function throwIfTransient({ status, headers }: HttpAnswer, what: string): void {
   if (status === 429 || status >= 500) {
-    const seconds = Number(headers.get("retry-after") ?? "0");
-    throw new TransientError(`${what}: HTTP ${status}`, Number.isFinite(seconds) ? seconds * 1000 : 0);
+    const seconds = Number(headers["retry-after"]?.[0] ?? "0");
+    const hint =
+      status === 429 ? ", too many requests: try again later; some registries allow more after a `docker login`" : "";
+    throw new TransientError(`${what}: HTTP ${status}${hint}`, Number.isFinite(seconds) ? seconds * 1000 : 0);
   }
 }
 
 /** Whether the body is an error of the OCI API. A proxy's 404 is not. */
 function isOciError(body: Buffer): boolean {
   try {
-    return Array.isArray((JSON.parse(body.toString("utf8")) as { errors?: unknown }).errors);
+    return Array.isArray((JSON.parse(body.toString("utf8")) as { errors?: unknown } | null)?.errors);
   } catch {
     return false;
   }
 }
 
-/** The cause of `fetch failed`: the system's code, or the message of an error of `fetch` itself. */
-function describeFailure(error: unknown): string {
-  const { message, cause } = error as { message?: string; cause?: { code?: string; message?: string } };
-  const code = cause?.code?.startsWith("UND_ERR") === true ? undefined : cause?.code;
-  return code ?? cause?.message ?? message ?? "failed";
-}
-
-/** @throws RegistryError when the body is not JSON */
-export function parseJson(body: Buffer, what: string): unknown {
+/** @throws RegistryError when the body is not a JSON object */
+export function parseObject(body: Buffer, what: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
   try {
-    return JSON.parse(body.toString("utf8"));
+    value = JSON.parse(body.toString("utf8"));
   } catch {
     throw new RegistryError(`${what}: the answer is not JSON`);
   }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new RegistryError(`${what}: the answer is not a JSON object`);
 }
 
 function basic({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
-function parseChallenge(challenge: string): {
-  scheme: string;
-  parameters: { realm?: string; service?: string; scope?: string };
-} {
-  const scheme = /^\s*([A-Za-z]+)/.exec(challenge)?.[1] ?? "";
-  const parameters = Object.fromEntries(
-    [...challenge.matchAll(/([a-z_]+)="([^"]*)"/gi)].map(([, name = "", value]) => [name.toLowerCase(), value]),
-  );
-  return { scheme: scheme.toLowerCase(), parameters };
+/** One way to sign in that a registry offers. */
+interface Challenge {
+  readonly scheme: string;
+  readonly realm?: string;
+  readonly service?: string;
+  readonly scope?: string;
 }
 
-/** The realm gets the credentials, so it must use HTTPS as the registry does. */
-function parseRealm(realm: string, host: string, insecure: boolean): URL {
-  const url = URL.canParse(realm) ? new URL(realm) : undefined;
-  if (url === undefined || (url.protocol !== "https:" && !(insecure && url.protocol === "http:"))) {
-    throw new RegistryError(`the registry ${host} requires a sign-in at an address that is not https`);
+/** A word; with a value, which may be quoted, it is a parameter of the challenge before it. */
+const word = /([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+)))?/g;
+
+/** A header may hold several challenges, one after the other. */
+function parseChallenges(header: string): Challenge[] {
+  const challenges: { scheme: string; [parameter: string]: string }[] = [];
+  for (const [, name = "", quoted, plain] of header.matchAll(word)) {
+    const value = quoted?.replace(/\\(.)/g, "$1") ?? plain;
+    const challenge = challenges.at(-1);
+    if (value === undefined) challenges.push({ scheme: name.toLowerCase() });
+    else if (challenge !== undefined && name.toLowerCase() !== "scheme") challenge[name.toLowerCase()] = value;
   }
+  return challenges;
+}
+
+/** The realm gets the credentials, so it must use HTTPS, or else be the registry itself. Nothing if it does neither. */
+function realmOf({ realm = "" }: Challenge, host: string, insecure: boolean): URL | undefined {
+  const url = URL.canParse(realm) ? new URL(realm) : undefined;
+  const isOwn = insecure && url?.protocol === "http:" && url.hostname === new URL(`http://${host}`).hostname;
+  if (url === undefined || (url.protocol !== "https:" && !isOwn)) return undefined;
+  url.username = "";
+  url.password = "";
   return url;
 }
 
 function tokenRequest(
   realm: URL,
-  service: string | undefined,
-  scope: string,
+  { service, scope = "" }: Pick<Challenge, "service" | "scope">,
   credentials: Credentials | undefined,
-  what: string,
-): [string, string, RequestInit] {
+): Omit<HttpRequest, "signal"> {
   const parameters = new URLSearchParams({ ...(service === undefined ? {} : { service }), scope });
+  const common = { maxBytes: 1024 * 1024, followsRedirects: false };
   if (credentials?.kind === "identity") {
     parameters.set("grant_type", "refresh_token");
     parameters.set("client_id", "shared-authority");
     parameters.set("refresh_token", credentials.token);
-    return [realm.href, what, { method: "POST", body: parameters }];
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    return { ...common, url: realm, method: "POST", headers, body: parameters.toString() };
   }
   const url = new URL(realm);
   parameters.forEach((value, name) => url.searchParams.append(name, value));
-  return [url.href, what, { headers: credentials === undefined ? {} : { authorization: basic(credentials) } }];
+  return {
+    ...common,
+    url,
+    method: "GET",
+    headers: credentials === undefined ? {} : { authorization: basic(credentials) },
+  };
 }

@@ -3,11 +3,12 @@
  * for registries is both maintained and meant for reading (`@sigstore/oci` starts an upload to sign in).
  */
 import { createHash } from "node:crypto";
+import { valueAt } from "../config/report";
 import { isDigest } from "./digest";
 import { parseImageAddress, type ImageAddress } from "./image-address";
 import {
   createRegistryClient,
-  parseJson,
+  parseObject,
   RegistryError,
   type RegistryAnswer,
   type RegistryOptions,
@@ -49,6 +50,9 @@ const revisionLabel = "org.opencontainers.image.revision";
 const maxManifestBytes = 4 * 1024 * 1024;
 const maxConfigBytes = 1024 * 1024;
 const maxTagPages = 1000;
+const maxTags = 200_000;
+const maxListBytes = 64 * 1024 * 1024;
+const maxListMs = 5 * 60 * 1000;
 
 /** A reader that signs in with the credentials of the Docker config when a registry requires it. */
 export function createRegistry(options: RegistryOptions = {}): Registry {
@@ -56,7 +60,11 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
 
   async function readManifest(address: ImageAddress, tag: string, insecure: boolean): Promise<RegistryAnswer> {
     const path = `manifests/${checkTag(tag)}`;
-    return request({ address, path, method: "GET", accept: manifestTypes, insecure, maxBytes: maxManifestBytes });
+    const accept = manifestTypes;
+    const answer = await request({ address, path, method: "GET", accept, insecure, maxBytes: maxManifestBytes });
+    // A portal or a login page may answer in the registry's place.
+    if (answer.found) parseObject(answer.body, `the manifest of ${address.registry}/${address.name}:${tag}`);
+    return answer;
   }
 
   async function readBlob(address: ImageAddress, digest: string, insecure: boolean): Promise<Buffer> {
@@ -79,8 +87,8 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       const address = addressOf(image);
       const path = `manifests/${checkTag(tag)}`;
       const head = await request({ address, path, method: "HEAD", accept: manifestTypes, insecure, maxBytes: 0 });
-      const named = head.headers.get("docker-content-digest");
-      if (head.found && named !== null && isDigest(named)) return named;
+      const named = head.headers["docker-content-digest"]?.[0];
+      if (head.found && named !== undefined && isDigest(named)) return named;
       // Some registries do not support HEAD or send no digest, and only a body tells whether a 404 is the registry's.
       const answer = await readManifest(address, tag, insecure);
       return answer.found ? manifestDigest(answer, image, tag) : undefined;
@@ -88,18 +96,30 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
 
     async readTags(image, insecure) {
       const address = addressOf(image);
+      const what = `the list of the tags of ${image}`;
       const tags: string[] = [];
-      let path = "tags/list?n=1000";
-      for (let page = 0; page < maxTagPages; page += 1) {
+      const pages = new Set<string>();
+      const end = performance.now() + maxListMs;
+      let bytes = 0;
+      let path: string | undefined = "tags/list?n=1000";
+      while (path !== undefined) {
+        if (pages.has(path)) throw new RegistryError(`${what} never ends: a page follows itself`);
+        if (pages.size === maxTagPages) throw new RegistryError(`${what} has more than ${maxTagPages} pages`);
+        if (performance.now() > end) throw new RegistryError(`${what} did not end within ${maxListMs / 1000} s`);
+        pages.add(path);
         const answer = await request({ address, path, method: "GET", insecure, maxBytes: maxManifestBytes });
         if (!answer.found) return tags;
-        const listed = (parseJson(answer.body, `the tags of ${image}`) as { tags?: string[] | null }).tags ?? [];
-        tags.push(...listed);
-        const next = /<([^>]+)>\s*;[^,]*\brel="?next"?/.exec(answer.headers.get("link") ?? "")?.[1];
-        if (next === undefined) return tags;
-        path = next;
+        bytes += answer.body.length;
+        if (bytes > maxListBytes) throw new RegistryError(`${what} has more than ${maxListBytes} bytes`);
+        const { tags: listed } = parseObject(answer.body, what);
+        // What is no tag could not be read anyway.
+        for (const tag of Array.isArray(listed) ? (listed as unknown[]) : []) {
+          if (typeof tag === "string" && isTag(tag)) tags.push(tag);
+        }
+        if (tags.length > maxTags) throw new RegistryError(`${what} has more than ${maxTags} tags`);
+        path = /<([^>]+)>\s*;[^,]*\brel="?next"?/.exec(answer.headers.link?.join(", ") ?? "")?.[1];
       }
-      throw new RegistryError(`the list of the tags of ${image} has more than ${maxTagPages} pages`);
+      return tags;
     },
 
     async readChart(url, tag, insecure) {
@@ -107,10 +127,11 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       const answer = await readManifest(address, tag, insecure);
       if (!answer.found) return undefined;
       const digest = manifestDigest(answer, url, tag);
-      const manifest = parseJson(answer.body, `the manifest of ${url}:${tag}`) as Manifest;
-      const revision = textOf(manifest.annotations?.[revisionLabel]);
-      const { mediaType, digest: configDigest } = manifest.config ?? {};
-      if (mediaType !== helmConfigType || configDigest === undefined || !isDigest(configDigest)) {
+      const manifest = parseObject(answer.body, `the manifest of ${url}:${tag}`);
+      const revision = textOf(valueAt(manifest, ["annotations", revisionLabel]));
+      const mediaType = textOf(valueAt(manifest, ["config", "mediaType"]));
+      const configDigest = textOf(valueAt(manifest, ["config", "digest"])) ?? "";
+      if (mediaType !== helmConfigType || !isDigest(configDigest)) {
         const is = mediaType === undefined ? "missing" : `"${mediaType}"`;
         return {
           digest,
@@ -118,18 +139,10 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
           problems: [`the config of ${url}:${tag} is ${is}, must be "${helmConfigType}", a Helm chart`],
         };
       }
-      const config = parseJson(
-        await readBlob(address, configDigest, insecure),
-        `the config of ${url}:${tag}`,
-      ) as Record<string, unknown>;
+      const config = parseObject(await readBlob(address, configDigest, insecure), `the config of ${url}:${tag}`);
       return { digest, revision, version: textOf(config.version), appVersion: textOf(config.appVersion), problems: [] };
     },
   };
-}
-
-interface Manifest {
-  readonly config?: { readonly mediaType?: string; readonly digest?: string };
-  readonly annotations?: Readonly<Record<string, unknown>>;
 }
 
 function textOf(value: unknown): string | undefined {
@@ -146,8 +159,12 @@ function addressOf(image: string): ImageAddress {
   return address;
 }
 
+function isTag(text: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(text);
+}
+
 function checkTag(tag: string): string {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(tag)) {
+  if (!isTag(tag)) {
     throw new RegistryError(
       `${JSON.stringify(tag)} is not a valid tag: expected only letters, digits, ".", "_" and "-"`,
     );
@@ -157,9 +174,9 @@ function checkTag(tag: string): string {
 
 /** The digest of the content. @throws RegistryError when the registry names another one */
 function manifestDigest(answer: RegistryAnswer, image: string, tag: string): string {
-  const named = answer.headers.get("docker-content-digest");
+  const [named] = answer.headers["docker-content-digest"] ?? [];
   const actual = digestOf(answer.body, named ?? "sha256:");
-  if (named !== null && named !== actual) {
+  if (named !== undefined && named !== actual) {
     throw new RegistryError(
       `the manifest of ${image}:${tag} has the digest ${actual}, but the registry names ${JSON.stringify(named)}`,
     );

@@ -109,16 +109,3 @@ export function hint(
 export function reasonsWithHint(stack: string, resolved: Pick<ResolvedTenant, "source" | "reasons">): string[] {
   return [...resolved.reasons, ...[hint(stack, resolved) ?? []].flat()];
 }
-
-/**
- * The newest version, or tag of a commit, in the registry that the policy allows. `undefined` if the tenant has no tag
- * or the registry does not answer: this is information for people, and nothing depends on it.
- */
-export async function newestAllowed(tenant: Tenant, reader: EvidenceReader): Promise<string | undefined> {
-  if (tenant.tag === undefined) return undefined;
-  try {
-    return await reader.newestAllowed(tenant);
-  } catch {
-    return undefined;
-  }
-}

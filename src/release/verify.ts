@@ -1,4 +1,6 @@
 /** Reads everything in the lock again, and reports what has changed. */
+import { printableSentence } from "../config/printable";
+import { objectName } from "../config/object-name";
 import type { Chart, Tenant } from "../config/stack-config";
 import { chartTagOf } from "../version/version";
 import type { Evidence } from "./evidence";
@@ -11,7 +13,7 @@ export interface Verification {
   /** The tenant's name. */
   readonly tenant: string;
   readonly version: string;
-  /** What has changed, each in one sentence. */
+  /** What has changed, each in one sentence, escaped. */
   readonly changes: readonly string[];
   /** What could not be read, each in one sentence. */
   readonly unread: readonly string[];
@@ -32,7 +34,9 @@ export async function verifyLock(
   );
   return Promise.all(
     locked.map(async ({ tenant, evidence }): Promise<Verification> => {
-      const declared = tenants.find(({ name, chart }) => name === tenant && chartReference(chart) === evidence.chart);
+      const declared = tenants.find(
+        (one) => [one.name, objectName(one)].includes(tenant) && chartReference(one.chart) === evidence.chart,
+      );
       const read = await reader.readFacts(questionOfEntry(evidence, declared));
       return {
         tenant,
@@ -84,7 +88,7 @@ export function movedFacts(locked: Evidence, now: Evidence): string[] {
       ? change("the chart's digest", locked.chartDigest, now.chartDigest)
       : []),
     ...imageChanges({ ...locked, images }, now),
-  ];
+  ].map(printableSentence);
 }
 
 function movedTag(locked: Evidence, now: Evidence): string[] {
@@ -106,7 +110,7 @@ function changesBetween(locked: Evidence, now: Evidence): string[] {
     ...(leftBranch ? [`the branch "${branch}" no longer holds the commit ${String(commit)}`] : []),
     ...chartChanges(locked, now),
     ...imageChanges(locked, now),
-  ];
+  ].map(printableSentence);
 }
 
 function tagChanges(locked: Evidence, now: Evidence): string[] {

@@ -5,7 +5,7 @@
  */
 import compare from "semver/functions/compare";
 import type { SemVer } from "semver";
-import { parseVersion } from "./version";
+import { isPrerelease, parseVersion } from "./version";
 
 /** A parsed range. It allows what one of its alternatives allows. */
 export interface Range {
@@ -124,6 +124,16 @@ export function policyError(range: string, deny: readonly string[]): string | un
  */
 export function allows({ range, deny }: Policy, version: string): boolean {
   return rangeAllows(parseOrThrow(range), version) && !isDenied(deny, version);
+}
+
+/** Why the policy does not allow the version, as the end of a sentence about it; nothing where it does. */
+export function notAllowed(policy: Policy, version: string): string | undefined {
+  const range = parseOrThrow(policy.range);
+  if (isDenied(policy.deny, version)) return "is denied by the policy";
+  if (rangeAllows(range, version)) return undefined;
+  return isPrerelease(version) && !rangeAsksForPrerelease(range)
+    ? `is a pre-release, and the range "${policy.range}" asks for none`
+    : `is outside the range "${policy.range}"`;
 }
 
 /** Whether the version is denied. Build metadata is ignored, as in SemVer and in Flux. */

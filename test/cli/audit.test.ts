@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parsePrefix } from "../../src/cli/audit";
+import { serveRegistry } from "../../demo/embedded-registry";
 import { serveGit } from "../../demo/git-server";
+import { pushChart } from "../../demo/push";
 import type { Audit } from "../../src/release/audit";
 import { chartAt, makeRepository, type ScratchCommit } from "../release/scratch-repository";
 import { temporaryDirectory } from "../support/directory";
@@ -69,6 +71,8 @@ describe("authority audit", () => {
           reasons: ['appVersion of Chart.yaml is "1.0.0", must be "1.1.0", the image tag'],
         },
       ],
+      others: [],
+      nearly: [],
     });
     const process = await authorityProcess(["audit", "--json", ...args], { cwd: directory() });
     assert.equal(process.code, 3);
@@ -103,6 +107,68 @@ describe("authority audit", () => {
       stdout,
       /\n0 of 2 tags keep the promise\.\nPrefixes: git=v would make 2 more tags keep the promise\.\n/,
     );
+  });
+
+  it("names tags that are nearly versions, and the prefix that judges them, without counting them as broken", async () => {
+    await repositoryOf([
+      { files: chartAt("1.0.0"), lightweight: ["shop@1.0.0", "cart/v2.0.0", "v1.0.0-beta", "latest"] },
+      { files: chartAt("1.1.0"), lightweight: ["shop@1.1.0", "cart/v2.1.0", "cart/v2.2.0"] },
+    ]);
+    const run = (...args: string[]) =>
+      authority(["audit", "-r", "app.git", "-c", "charts/app", ...args], { cwd: directory() });
+    const { stdout } = await run();
+    assert.match(stdout, /^3 tags such as "cart\/v2\.0\.0" are not judged: .* pass `--prefix git=cart\/v`\.$/m);
+    assert.match(stdout, /^2 tags such as "shop@1\.0\.0" are not judged: .* pass `--prefix git=shop@`\.$/m);
+    assert.match(stdout, /^0 of 1 tag keep/m, "only v1.0.0-beta");
+    const judged = await run("--prefix", "git=shop@");
+    assert.equal(judged.code, 0, judged.stdout);
+    assert.match(judged.stdout, /^2 of 2 tags keep the promise\.$/m);
+    assert.match(
+      judged.stdout,
+      /^1 tag such as "v1\.0\.0-beta" is not judged: if it belongs .* pass `--prefix git=v`\.$/m,
+    );
+  });
+
+  it("names tags that no prefix makes versions, and suggests none for them", async () => {
+    const near = ["release-1.2", "1.2", "v1.2.3.4", "2024.01.15", "1.2.3.Final"];
+    await repositoryOf([
+      { files: chartAt("1.0.0"), lightweight: ["1.0.0", "v1", "nightly", "php8.1-v1.0.0", ...near] },
+    ]);
+    const args = ["audit", "-r", "app.git", "-c", "charts/app"];
+    const { code, stdout } = await authority(args, { cwd: directory() });
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^5 tags such as "[^"]*" cannot become a version with any prefix: /m);
+    assert.deepEqual(
+      [...stdout.matchAll(/--prefix git=([^`]*)/g)].map(([, prefix]) => prefix),
+      ["php8.1-v"],
+    );
+    assert.deepEqual([...(await audited("-r", "app.git", "-c", "charts/app")).result.nearly].sort(), near.sort());
+  });
+
+  it("judges charts in a registry", async () => {
+    const registry = await serveRegistry();
+    try {
+      await repositoryOf([
+        { files: { README: "1" }, lightweight: ["1.0.0"] },
+        { files: { README: "2" }, lightweight: ["1.1.0"] },
+        { files: { README: "3" }, lightweight: ["1.2.0"] },
+      ]);
+      for (const version of ["1.0.0", "1.1.0"]) {
+        const files = { "Chart.yaml": `apiVersion: v2\nname: app\nversion: ${version}\nappVersion: "1.0.0"\n` };
+        await pushChart(registry.url, "charts/app", version, files);
+      }
+      const chart = `oci://${new URL(registry.url).host}/charts/app`;
+      const { code, result } = await audited("-r", "app.git", "-c", chart, "--insecure-registry");
+      assert.equal(code, 3);
+      assert.deepEqual(verdicts(result), { "1.0.0": true, "1.1.0": false, "1.2.0": false });
+      assert.match(String(result.tags[1]?.reasons), /appVersion of Chart\.yaml is "1\.0\.0", must be "1\.1\.0"/);
+      assert.match(String(result.tags[2]?.reasons), /the chart oci:.* of this version is not in the registry/);
+    } finally {
+      await registry.close();
+    }
+    const unread = await authority(["audit", "-r", "app.git", "-c", "oci://127.0.0.1:1/app"], { cwd: directory() });
+    assert.equal(unread.code, 2);
+    assert.match(unread.stderr, /^error: oci:\/\/127\.0\.0\.1:1\/app: GET /m);
   });
 
   it("judges the branch only with --released-from", async () => {
@@ -171,7 +237,9 @@ describe("authority audit", () => {
     assert.throws(() => parsePrefix("got=v"), /has "got=v"; expected `git=v,chart=,image=v`\. Did you mean `git`\?/);
     assert.throws(() => parsePrefix("git"), /has "git"; .* Write `git=v`\./);
     assert.throws(() => parsePrefix("git=v,git="), /has `git=` twice/);
-    assert.throws(() => parsePrefix("git=v1"), /no digit at the end/);
+    assert.deepEqual(parsePrefix("git=shop@"), { git: "shop@", chart: "", image: "" });
+    assert.throws(() => parsePrefix("git=v1"), /does not end in a digit/);
+    assert.throws(() => parsePrefix("image=a/"), /has "image=a\/"; expected a prefix of letters/);
   });
 
   it("judges podinfo's tags by their recorded versions", async () => {

@@ -16,9 +16,67 @@ describe("authority check", () => {
     await application.publish({ version: "1.0.0", message: "First" });
     write({ "Pulumi.dev.yaml": branchStack(tenant()), "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
     const { code, stdout } = await authorityProcess(["check"], { cwd: root });
-    assert.match(stdout, /^dev: fine, 1 tenant, \d+ objects\nprod: fine, 1 tenant, \d+ objects\n$/);
+    const lacking =
+      "prod: releases.lock.yaml lacks shop 1.0.0, so a rollback needs the network. " +
+      "`npx authority lock --stack prod` adds what is missing: commit it.\n";
+    const fine = /^dev: fine, 1 tenant, \d+ objects\nprod: fine, 1 tenant, \d+ objects\n2 of 2 stacks are fine\n$/;
+    assert.ok(stdout.includes(lacking), stdout);
+    assert.match(stdout.replace(lacking, ""), fine);
     assert.equal(code, 0);
     assert.deepEqual(world().files(), ["Pulumi.dev.yaml", "Pulumi.prod.yaml", "Pulumi.yaml"]);
+  });
+
+  it("calls no stack fine whose file has a problem, such as the namespace of another stack in the same cluster", async () => {
+    const { application, tenant, write, root } = world();
+    await application.publish({ version: "1.0.0", message: "First" });
+    const inCluster = `${tagsStack(tenant(...running("1.0.0")))}  kubernetes:context: lab\n`;
+    write({ "Pulumi.prod.yaml": inCluster, "Pulumi.staging.yaml": inCluster });
+    const { code, stdout } = await authorityProcess(["check"], { cwd: root });
+    assert.equal(code, 2);
+    assert.match(stdout, /^Pulumi\.staging\.yaml:\d+: .*The stack prod, which is in the same cluster/);
+    assert.match(stdout, /\nprod: fine, .*\nstaging: releases.*\nstaging: blocked, .*\n1 of 2 stacks is fine\n$/);
+  });
+
+  it("reports a tag or a branch that does not exist once, without what could be read of it", async () => {
+    const { application, tenant, write, root } = world();
+    await application.commit({ version: "1.0.0", message: "First" });
+    await application.pushImage("1.0.0");
+    await application.pushImage("master-abcdef0-1");
+    const pattern = "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$";
+    const image = [`branchImage: { pattern: '${pattern}', value: image.tag }`, "tag: master-abcdef0-1"];
+    const noBranch = /no branch "nowhere" in \S+; the remote's HEAD is "master": set branch: master/;
+    for (const [stack, expected] of [
+      [tagsStack(tenant(...running("1.0.0"))), /there is no Git tag "1\.0\.0" in/],
+      [branchStack(tenant("branch: nowhere")), noBranch],
+      [branchStack(tenant("branch: nowhere", ...image)), noBranch],
+    ] as const) {
+      write({ "Pulumi.prod.yaml": stack });
+      for (const verb of ["check", "plan"]) {
+        const { code, stdout, stderr } = await authority([verb], { cwd: root });
+        const reasons = (stdout + stderr).match(/^ {2}- .*$/gm) ?? [];
+        assert.equal(reasons.length, 1, `${verb}: ${stdout}${stderr}`);
+        assert.match(String(reasons), expected);
+        assert.equal(code, 3);
+      }
+    }
+  });
+
+  it("names what the repository has instead in the policy's message, so that it is told once", async () => {
+    const { application, tenant, write } = world();
+    await application.commit({ version: "1.0.0", message: "First" });
+    await application.pushImage("1.0.0");
+    await application.tag("v1.0.0");
+    write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
+    const noTag = await check();
+    assert.match(noTag.stdout, /no Git tag "1\.0\.0" in \S+; there is "v1\.0\.0": set prefix: \{ git: "v" \}\n/);
+    await application.tag("1.0.0");
+    write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"), "releasedFrom: [main]")) });
+    const noBranch = await check();
+    assert.match(
+      noBranch.stdout,
+      /no branch "main" in \S+; the remote's HEAD is "master": set releasedFrom: \[master\]\n/,
+    );
+    for (const { stdout } of [noTag, noBranch]) assert.equal(stdout.match(/^ {2}- /gm)?.length, 1, stdout);
   });
 
   it("reports a broken promise, with the policy that blocks it", async () => {
@@ -45,6 +103,28 @@ describe("authority check", () => {
     );
   });
 
+  it("escapes what a chart says, here and in other verbs", async () => {
+    const { application, repository, tenant, write } = world();
+    const appVersion = "1.0.0\u001b]0;title\u0007\u202e\n::stop-commands::x\n##[add-path]x";
+    await application.publish({ version: "1.0.0", appVersion, message: "Evil" });
+    write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
+    for (const args of [
+      ["check"],
+      ["check", "--json"],
+      ["plan"],
+      ["plan", "--json"],
+      ["lock"],
+      ["audit", "--repository", repository, "--chart", "charts/shop"],
+      ["audit", "--repository", repository, "--chart", "charts/shop", "--json"],
+    ]) {
+      const { code, stdout, stderr } = await authority(args, { cwd: world().root });
+      const output = `${stdout}${stderr}`;
+      assert.equal(code, 3, output);
+      assert.match(output, /appVersion of Chart\.yaml is .*title/, args.join(" "));
+      assert.doesNotMatch(output, /(?!\n)\p{Cc}|\p{Cf}|^\s*::.*::|##\w*\[/mu, args.join(" "));
+    }
+  });
+
   it("reports a violation without the secret", async () => {
     const { application, tenant, write } = world();
     await application.publish({ version: "1.0.0", message: "First" });
@@ -69,6 +149,48 @@ describe("authority check", () => {
     assert.equal(code, 0);
   });
 
+  it("applies the levels of the policy pack's config", async () => {
+    const { application, tenant, write } = world();
+    await application.publish({ version: "1.0.0", message: "First" });
+    const policy = 'policy: { range: ">=1.0.0", pin: { reason: "audit week", by: alice, until: "2020-01-02" } }';
+    write({ "Pulumi.prod.yaml": tagsStack(tenant('tag: "1.0.0"', policy)) });
+    for (const [config, code] of [
+      [{ "pin-not-expired": "mandatory" }, 3],
+      [{ all: "mandatory", "pin-not-expired": { enforcementLevel: "disabled" } }, 0],
+      [{ all: "disabled" }, 0],
+    ] as const) {
+      write({ "policies.json": JSON.stringify(config) });
+      assert.equal((await check("--policy-pack-config", "policies.json")).code, code, JSON.stringify(config));
+    }
+  });
+
+  it("reports all problems of the policy pack's config", async () => {
+    const { application, tenant, write } = world();
+    await application.publish({ version: "1.0.0", message: "First" });
+    write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
+    const allow = [{ kind: "Alert", namespace: "flux-system", name: "x" }];
+    for (const [text, reason] of [
+      ["{", /^policies\.json: The policy pack's config is no JSON\./],
+      [
+        '{ "release-sync": "advisory" }',
+        /^policies\.json: There is no policy `release-sync`\. Did you mean `release-synced`\?$/m,
+      ],
+      ['{ "pin-not-expired": { "until": 1 } }', /^policies\.json: pin-not-expired\.until: This key is unknown\.$/m],
+      ['{ "pin-not-expired": "sometimes" }', /^policies\.json: pin-not-expired\.enforcementLevel: /],
+      [
+        JSON.stringify({ "decided-objects": { scope: "all", allow }, "evidence-verified": { mode: "maybe" } }),
+        /decided-objects\.scope: [^]*decided-objects\.allow\.0\.reason: This key is missing\.[^]*evidence-verified\.mode: /,
+      ],
+    ] as const) {
+      write({ "policies.json": text });
+      const { code, stdout } = await check("--policy-pack-config", "policies.json");
+      assert.equal(code, 2, text);
+      assert.match(stdout, reason);
+      assert.doesNotMatch(stdout, /: fine/, "Without the config nothing is judged.");
+    }
+    assert.equal((await check("--policy-pack-config", "missing.json")).code, 2);
+  });
+
   it("reports a release that cannot be verified", async () => {
     const { tenant, write, cutNetwork } = world();
     write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
@@ -90,7 +212,7 @@ describe("authority check", () => {
     assert.equal(code, 2);
     assert.match(
       stdout,
-      /^Pulumi\.dev\.yaml:\d+:\d+: .*\n(.*\n)*Pulumi\.test\.yaml:\d+:\d+: .*\n(.*\n)*\d problems in the files\nprod: fine/,
+      /^Pulumi\.dev\.yaml:\d+:\d+: .*\n(.*\n)*Pulumi\.test\.yaml:\d+:\d+: .*\n(.*\n)*\d problems in the files\nprod: releases.*\nprod: fine.*\n(dev|test): not checked.*\ntest: not checked.*\n1 of 3 stacks is fine\n$/,
     );
     const found = JSON.parse((await check("--json")).stdout) as CheckResult;
     assert.deepEqual([...new Set(found.problems.map(({ file }) => file))], ["Pulumi.dev.yaml", "Pulumi.test.yaml"]);
@@ -98,6 +220,7 @@ describe("authority check", () => {
       found.stacks.map(({ stack }) => stack),
       ["prod"],
     );
+    assert.deepEqual(found.unchecked, ["dev", "test"]);
   });
 
   it("reports problems of the lock", async () => {
@@ -105,7 +228,10 @@ describe("authority check", () => {
     write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))), "releases.lock.yaml": "shop: [1]\n" });
     const { code, stdout } = await check();
     assert.equal(code, 2);
-    assert.match(stdout, /^releases\.lock\.yaml:1:7: shop: expected a map\n1 problem in the files\n$/);
+    assert.match(
+      stdout,
+      /^releases\.lock\.yaml:1:7: shop: expected a map\n1 problem in the files\nprod: not checked, because of the problems above\n$/,
+    );
   });
 });
 

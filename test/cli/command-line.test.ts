@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import fs, { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { temporaryDirectory } from "../support/directory";
@@ -9,7 +9,7 @@ import { projectRoot } from "../support/project";
 import { skipBecause } from "../support/tools";
 import { authority, authorityProcess, main } from "./command-line";
 
-const verbs = ["plan", "render", "check", "up", "recover", "lock", "verify", "audit"];
+const verbs = ["plan", "render", "check", "up", "recover", "images", "format", "lock", "verify", "audit"];
 // eslint-disable-next-line no-control-regex -- what is looked for
 const colored = /\u001b\[/;
 
@@ -53,6 +53,12 @@ describe("the command line of authority", () => {
     ["too many arguments", ["plan", "prod"], /too many arguments/],
     ["a missing folder", ["-C", "gone", "plan"], /The folder .*gone of `--cwd` does not exist/],
     ["an unknown stack", ["plan", "--stack", "prd"], /no stack "prd".*Did you mean `prod`\?/],
+    [
+      "another project's stack",
+      ["plan", "--stack", "acme/other/prod"],
+      /`--stack acme\/other\/prod` names a stack of the project other; the project in .* is shared-authority/,
+    ],
+    ["an unknown stack with an organization", ["plan", "--stack", "acme/prd"], /no stack "prd".*Did you mean `prod`\?/],
     [
       "another stack after `--`",
       ["up", "--stack", "prod", "--", "--stack=dev"],
@@ -116,6 +122,31 @@ describe("the command line of authority", () => {
     const debugged = contextWith({ DEBUG: "1" });
     assert.equal(await main(["plan"], debugged.context), 1);
     assert.match(debugged.messages.join(""), /TypeError: out of order\n +at /);
+  });
+
+  it("calls it no bug if the system refuses to write a file", async () => {
+    writeFileSync(join(directory(), "Pulumi.yaml"), "name: shared-authority\nruntime: nodejs\n");
+    writeFileSync(join(directory(), "Pulumi.prod.yaml"), "config:\n    shared-authority:follow: tags\n");
+    // The superuser, who may run the tests, may write into every folder.
+    const { open } = fs;
+    const refuse = (
+      path: string,
+      flags: string,
+      mode: number,
+      done: (error: NodeJS.ErrnoException | null, fd: number) => void,
+    ) => {
+      const refused = Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { syscall: "open" });
+      if (flags === "w") done(refused, -1);
+      else open(path, flags, mode, done);
+    };
+    Object.assign(fs, { open: refuse });
+    try {
+      const { code, stderr } = await authority(["format"], { cwd: directory() });
+      assert.match(stderr, /^error: the system refuses what this command needs: EACCES: permission denied, [^\n]*\n$/);
+      assert.equal(code, 1);
+    } finally {
+      Object.assign(fs, { open });
+    }
   });
 
   it("uses colours in a terminal, unless NO_COLOR is set", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import type { PlannedStack } from "../../src/cli/plan";
+import type { PlannedStack } from "../../src/cli/tenant-plan";
 import { git } from "../../demo/git";
 import { listenOnLoopback } from "../../demo/loopback";
 import { pushImage } from "../../demo/push";

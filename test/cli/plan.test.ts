@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { PlannedStack } from "../../src/cli/tenant-plan";
 import { authority, authorityProcess } from "./command-line";
+import { ScratchEngine } from "./scratch-engine";
 import { branchStack, running, scratchWorld, tagsStack } from "./scratch-world";
 
 describe("authority plan", () => {
   const world = scratchWorld();
 
   interface Planned {
-    stacks: { stack: string; follow: string; tenants: Record<string, unknown>[] }[];
+    stacks: PlannedStack[];
   }
 
   async function planned(...args: string[]): Promise<{ code: number; stacks: Planned["stacks"]; stderr: string }> {
@@ -17,26 +21,45 @@ describe("authority plan", () => {
   it("shows what each stack runs, and why, as a table and as JSON", async () => {
     const { application, tenant, write, root } = world();
     const { commit } = await application.publish({ version: "1.0.0", message: "First" });
+    await application.publish({ version: "1.0.1", message: "Fix" });
     const head = await application.commit({ version: "1.1.0", message: "Next" });
-    await application.pushImage("1.2.0");
     write({ "Pulumi.dev.yaml": branchStack(tenant()), "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
 
     const { code, stacks } = await planned();
     assert.equal(code, 0);
-    const common = { tenant: "shop", valid: true, reasons: [], automation: "manual", pinned: null, source: "read" };
+    const common = {
+      ...{ tenant: "shop", valid: true, reasons: [], automation: "manual", pinned: null, source: "read" },
+      ...{ allowed: true, running: null, runningAllowed: null, newerBroken: [] },
+    };
     assert.deepEqual(stacks, [
       {
         stack: "dev",
         follow: "branch",
-        tenants: [{ ...common, version: "1.1.0", tag: null, branch: "master", commit: head, newestAllowed: null }],
+        tenants: [
+          {
+            ...{ ...common, version: "1.1.0", tag: null, follows: "latest of master", commit: head },
+            ...{ newestAllowed: null, newestKnown: false },
+          },
+        ],
+        removed: [],
       },
       {
         stack: "prod",
         follow: "tags",
-        tenants: [{ ...common, version: "1.0.0", tag: "1.0.0", branch: null, commit, newestAllowed: "1.2.0" }],
+        tenants: [
+          {
+            ...{ ...common, version: "1.0.0", tag: "1.0.0", follows: null, commit },
+            ...{ newestAllowed: "1.0.1", newestKnown: true },
+          },
+        ],
+        removed: [],
       },
     ]);
 
+    const heads = "STACK TENANT DECIDED VERDICT RUNNING|NEWEST ALLOWED|EVIDENCE AUTOMATION PINNED"
+      .split("|")
+      .flatMap((part, index) => (index === 1 ? [part] : part.split(" ")));
+    const read = ["read", "manual", "-"];
     const { stdout, stderr, code: tableCode } = await authorityProcess(["plan"], { cwd: root });
     assert.equal(tableCode, 0);
     assert.deepEqual(
@@ -45,9 +68,9 @@ describe("authority plan", () => {
         .split("\n")
         .map((line) => line.split(/ {2,}/)),
       [
-        ["STACK", "TENANT", "RUNS", "PROMISE", "EVIDENCE", "AUTOMATION", "PINNED", "NEWEST ALLOWED"],
-        ["dev", "shop", `latest of master (1.1.0, ${head.slice(0, 7)})`, "kept", "read", "manual", "-", "-"],
-        ["prod", "shop", "1.0.0", "kept", "read", "manual", "-", "1.2.0"],
+        heads,
+        ["dev", "shop", `latest of master (1.1.0, ${head.slice(0, 7)})`, "kept", ...["unknown", "unknown"], ...read],
+        ["prod", "shop", "1.0.0", "kept", "unknown", "1.0.1", ...read],
       ],
     );
     assert.equal(stderr, "reading from Git and registries\n");
@@ -74,6 +97,74 @@ describe("authority plan", () => {
     const refused = await planned();
     assert.equal(refused.code, 3);
     assert.match(JSON.stringify(refused.stacks), /no commit on the branch/);
+  });
+
+  it("counts as newest only a release that keeps the promise, and says what the newer ones break", async () => {
+    const { application, tenant, write, root } = world();
+    await application.publish({ version: "1.0.0", message: "First" });
+    await application.publish({ version: "1.1.0", message: "Good" });
+    await application.publish({ version: "1.2.0", appVersion: "1.1.0", message: "Forgotten" });
+    await application.pushImage("1.3.0");
+    const stack = tagsStack(tenant(...running("1.0.0")));
+    write({ "Pulumi.prod.yaml": stack });
+    const [{ tenants: [shop] } = { tenants: [] }] = (await planned()).stacks;
+    assert.equal(shop?.newestAllowed, "1.1.0");
+    assert.deepEqual(
+      shop.newerBroken.map(({ version }) => version),
+      ["1.3.0", "1.2.0"],
+    );
+    const { code, stdout, stderr } = await authority(["plan"], { cwd: root });
+    assert.equal(code, 0, "what is decided may run");
+    assert.match(stdout, / {2}1\.0\.0 +kept +unknown +1\.1\.0 \(2 newer broken\)/);
+    assert.match(stderr, /the newer 1\.3\.0 is no release that may run\n {2}- there is no Git tag "1\.3\.0"/);
+    assert.match(stderr, /the newer 1\.2\.0 is .*\n {2}- appVersion of Chart\.yaml is "1\.1\.0", must be "1\.2\.0"/);
+
+    write({ "Pulumi.prod.yaml": stack.replace("<2.0.0", "<1.1.0") });
+    assert.equal((await planned()).stacks[0]!.tenants[0]!.newestAllowed, "1.0.0");
+    write({ "Pulumi.prod.yaml": stack.replace('range: ">=1.0.0 <2.0.0"', 'range: ">=1.2.0"') });
+    const none = await authority(["plan"], { cwd: root });
+    assert.match(none.stdout, / none \(2 newer broken\)/);
+    assert.equal(none.code, 3);
+    const decided = 'tag: "1.3.0", policy: { range: "1.3.0" }';
+    write({ "Pulumi.prod.yaml": tagsStack(tenant(...decided.split(", "))) });
+    const only = await authority(["plan"], { cwd: root });
+    assert.match(only.stdout, / 1\.3\.0 +broken \(1\) +unknown +none +read /);
+    assert.doesNotMatch(only.stderr, /the newer/, "the decided one is newer than nothing");
+  });
+
+  it("tells what is decided from what ran after the last deploy, and from what the policy allows", async () => {
+    const { application, tenant, write, root } = world();
+    await application.publish({ version: "1.0.0", message: "First" });
+    await application.publish({ version: "1.1.0", message: "Second" });
+    const denied = (tag: string) =>
+      tagsStack(tenant(`tag: "${tag}"`, 'policy: { range: ">=1.0.0 <2.0.0", deny: ["1.1.0"] }'));
+    write({ "Pulumi.prod.yaml": denied("1.1.0") });
+    mkdirSync(join(root, "engine"));
+    const engine = new ScratchEngine(join(root, "engine"));
+    const urn = "urn:pulumi:prod::shared-authority::pulumi:pulumi:Stack::shared-authority-prod";
+    const outputs = { tenants: { shop: { version: "1.1.0" } } } as object;
+    engine.state = { deployment: { resources: [{ urn, type: "pulumi:pulumi:Stack", custom: false, outputs }] } };
+    const plan = async (...args: string[]) => engine.authority(["plan", ...args], root);
+    const refused = await plan();
+    assert.equal(refused.code, 3);
+    assert.match(refused.stdout, / {2}1\.1\.0 +not allowed +1\.1\.0 \(not allowed\) +1\.0\.0 /);
+    assert.match(refused.stderr, /prod\/shop: not allowed\n {2}- the version 1\.1\.0 is denied by the policy\n/);
+    write({ "Pulumi.prod.yaml": denied("1.0.0") });
+    const back = await plan();
+    assert.equal(back.code, 0, back.stderr);
+    assert.match(back.stdout, / {2}1\.0\.0 +kept +1\.1\.0 \(not allowed\) +1\.0\.0 /);
+    const [{ tenants: [shop] } = { tenants: [] }] = (JSON.parse((await plan("--json")).stdout) as Planned).stacks;
+    assert.deepEqual([shop?.version, shop?.running, shop?.runningAllowed], ["1.0.0", "1.1.0", false]);
+  });
+
+  it("calls a followed chart in a registry by its name", async () => {
+    const { application, tenant, write } = world();
+    await application.publish({ version: "1.0.0", message: "First" });
+    const url = `oci://${application.image}-chart`;
+    const entry = tenant("branchChart: { pattern: '^0.0.0-[0-9]+$' }").replace("./charts/shop", url);
+    write({ "Pulumi.dev.yaml": branchStack(entry) });
+    const { stacks } = await planned();
+    assert.equal(stacks[0]!.tenants[0]!.follows, `newest chart of ${url}`);
   });
 
   it("shows the pin", async () => {
@@ -122,6 +213,15 @@ describe("authority plan", () => {
     const missing = await planned("--offline", "--stack", "prod");
     assert.equal(missing.code, 3);
     assert.match(String(missing.stacks[0]!.tenants[0]!.reasons), /1\.1\.0 is not in releases\.lock\.yaml.*--offline/);
+  });
+
+  it("says of a version that the policy does not allow that it is not, also if nothing of it is read", async () => {
+    const { tenant, write, root } = world();
+    write({ "Pulumi.prod.yaml": tagsStack(tenant('tag: "2.0.0"', 'policy: { range: "<2.0.0" }')) });
+    const { code, stdout, stderr } = await authority(["plan", "--offline"], { cwd: root });
+    assert.match(stdout, / 2\.0\.0 +not allowed +unknown +unknown +none /);
+    assert.match(stderr, /^prod\/shop: not allowed\n {2}- the version 2\.0\.0 is outside the range "<2\.0\.0"\n/);
+    assert.equal(code, 3);
   });
 
   it("plans a stack without tenants", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../../src/cli/input-error";
 import { showPulumi } from "../../src/cli/pulumi-command";
@@ -17,7 +17,8 @@ describe("the engine that authority runs", () => {
     project = join(directory(), "project");
     mkdirSync(project);
     writeFileSync(join(project, "Pulumi.yaml"), "name: shared-authority\nruntime: nodejs\n");
-    writeFileSync(join(project, "Pulumi.prod.yaml"), "config:\n  shared-authority:follow: tags\n");
+    // Not `tags`, for which the project would have to be committed.
+    writeFileSync(join(project, "Pulumi.prod.yaml"), "config:\n  shared-authority:follow: branch\n");
   });
 
   /** The engine runs with their signals, and the exit code of `authority`. */
@@ -50,6 +51,22 @@ describe("the engine that authority runs", () => {
     const { code, runs } = await up({ run: 2, kind: "SIGTERM", seconds: 6 });
     assert.equal(code, 143);
     assert.deepEqual(runs, ["stack export", "up", "got SIGTERM", "ended"]);
+  });
+
+  it("is given the full name of a stack, which authority takes as pulumi does", async () => {
+    const engine = join(directory(), "recorder");
+    writeFileSync(engine, `#!/bin/sh\necho "$@" >> ${directory()}/seen\necho '{"deployment": {}}'\n`, { mode: 0o755 });
+    for (const name of ["prod", "acme/prod", "acme/shared-authority/prod"]) {
+      writeFileSync(join(directory(), "seen"), "");
+      const { code, stderr } = await authorityProcess(["up", "--stack", name], {
+        cwd: project,
+        env: { PULUMI: engine },
+      });
+      assert.equal(code, 0, stderr);
+      const seen = readFileSync(join(directory(), "seen"), "utf8");
+      assert.deepEqual([...new Set(seen.match(/--stack \S+/g))], [`--stack ${name}`]);
+      assert.match(seen, /^up /m);
+    }
   });
 
   it("is reported if it is missing", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  copyFileSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -75,6 +76,47 @@ describe("authority render", () => {
     assert.deepEqual(readdirSync(join(world().root, "rendered")), ["prod"]);
   });
 
+  it("removes the files of a tenant only if the stack file declares it", async () => {
+    await releaseRuns("1.0.0");
+    await render();
+    const before = renderedNames();
+    const { tenant, write } = world();
+    const cart = tenant(...running("1.0.0")).replace("shop:", "cart:");
+    write({ "Pulumi.prod.yaml": tagsStack(cart) });
+    const refused = await render();
+    assert.equal(refused.code, 3);
+    assert.match(refused.stderr, /^shop: it is not in Pulumi\.prod\.yaml\.[^]*Nothing was written\.\n$/);
+    assert.deepEqual(renderedNames(), before);
+    const removed = '  shared-authority:removed:\n    shop: { namespace: shop, by: Ada, reason: "moved away" }\n';
+    write({ "Pulumi.prod.yaml": tagsStack(cart) + removed });
+    assert.equal((await render()).code, 0);
+    assert.deepEqual(
+      renderedNames().filter((name) => name.includes("shop")),
+      [],
+    );
+  });
+
+  it("keeps every file of a tenant that gets another name, namespace or authority namespace, unless that is declared", async () => {
+    await releaseRuns("1.0.0");
+    await render();
+    const { tenant, write } = world();
+    const before = renderedNames();
+    write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"), "namespace: other")) });
+    const moved = await render();
+    assert.equal(moved.code, 3);
+    assert.match(moved.stderr, /^shop: it has another namespace[^]*write `namespace: shop` at the tenant/);
+    write({
+      "Pulumi.prod.yaml": `${tagsStack(tenant(...running("1.0.0")))}  shared-authority:authorityNamespace: flux\n`,
+    });
+    const reinstalled = await render();
+    assert.equal(reinstalled.code, 3);
+    assert.match(reinstalled.stderr, /^shop: .* flux instead of flux-system\.[^]*Nothing was written\.\n$/);
+    const find = tenant(...running("1.0.0"), "formerly: shop").replace("shop:", "find:");
+    write({ "Pulumi.prod.yaml": tagsStack(find), "tenants/find/values.yaml": "replicaCount: 2\n" });
+    assert.equal((await render()).code, 0);
+    assert.deepEqual(renderedNames(), before);
+  });
+
   it("writes the same bytes again", async () => {
     await releaseRuns("1.0.0");
     const contents = () => renderedNames().map((name) => readFileSync(join(out(), "1-manifest", name), "utf8"));
@@ -134,6 +176,47 @@ describe("authority render", () => {
       assert.deepEqual(readdirSync(join(world().root, "rendered")), ["prod"]);
     });
   }
+
+  for (const [title, name] of [
+    ["remove", "v1-configmap-flux-system-mine.yaml"],
+    ["overwrite", "helm.toolkit.fluxcd.io_v2-helmrelease-flux-system-shop.yaml"],
+  ] as const) {
+    it(`does not ${title} a file that it did not write, even with the name of a rendered one`, async () => {
+      await releaseRuns("1.0.0");
+      await render();
+      const mine = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: mine, namespace: flux-system }\n";
+      world().write({ [`rendered/prod/1-manifest/${name}`]: mine });
+      const before = world().files();
+      await releaseRuns("1.1.0");
+      const { code, stderr } = await render();
+      assert.equal(code, 2);
+      assert.match(stderr, new RegExp(`rendered/prod contains files that were not rendered: 1-manifest/${name}\\. `));
+      assert.equal(readFileSync(join(out(), "1-manifest", name), "utf8"), mine);
+      assert.deepEqual(world().files(), before);
+    });
+  }
+
+  it("does not remove a copy of a rendered file under another name", async () => {
+    await releaseRuns("1.0.0");
+    await render();
+    const copy = join(out(), "1-manifest", "v1-serviceaccount-flux-system-mine.yaml");
+    copyFileSync(join(out(), "1-manifest", "v1-serviceaccount-flux-system-shop.yaml"), copy);
+    const { code, stderr } = await render();
+    assert.equal(code, 2);
+    assert.match(stderr, /contains files that were not rendered: 1-manifest\/v1-serviceaccount-flux-system-mine\.yaml/);
+    assert.ok(existsSync(copy));
+  });
+
+  it("replaces a rendered file that someone has edited", async () => {
+    await releaseRuns("1.0.0");
+    await render();
+    const path = join(out(), "1-manifest", "v1-serviceaccount-flux-system-shop.yaml");
+    const content = readFileSync(path, "utf8");
+    writeFileSync(path, content.replace("automountServiceAccountToken: false", "automountServiceAccountToken: true"));
+    assert.notEqual(readFileSync(path, "utf8"), content);
+    assert.equal((await render()).code, 0);
+    assert.equal(readFileSync(path, "utf8"), content);
+  });
 
   it("refuses to replace a file", async () => {
     await releaseRuns("1.0.0");

@@ -95,6 +95,33 @@ describe("components", () => {
     }
   });
 
+  it("Tenant needs no arguments but the namespace, and has the defaults of a stack file", async () => {
+    const tenant = new components.Tenant("shop", { namespace: "shop" });
+    await settle(tenant.namespace);
+    assert.equal(registered.find(({ name }) => name === "flux-system/shop")?.type, "kubernetes:core/v1:ServiceAccount");
+    const quota = ofKind("ResourceQuota")?.inputs.spec as { hard: Record<string, string> };
+    assert.equal(quota.hard["services.nodeports"], "0");
+    const { labels } = ofKind("Namespace")?.inputs.metadata as { labels: Record<string, string> };
+    assert.equal(labels["pod-security.kubernetes.io/enforce"], "restricted");
+    assert.equal(tenant.resources.length, registered.length - 1);
+    assert.ok(!registered.some(({ name }) => name === "shop/team"));
+  });
+
+  it("ReleasePolicy and HelmReleaseWithValues need only the evidence, the image and the namespace", async () => {
+    const policy = new components.ReleasePolicy("podinfo", {
+      source: { evidence },
+      images: { image: "ghcr.io/stefanprodan/podinfo" },
+    });
+    const release = new components.HelmReleaseWithValues("podinfo", { namespace: "podinfo", evidence });
+    assert.deepEqual(await settle(policy.sourceName, release.valuesName), ["podinfo-6.14.1", undefined]);
+    const specOf = (kind: string) => ofKind(kind)?.inputs.spec as Record<string, unknown>;
+    assert.equal(specOf("GitRepository").interval, "1h0m0s");
+    assert.deepEqual(specOf("ImagePolicy").policy, { semver: { range: "*" } });
+    assert.equal(specOf("ImageRepository").interval, "5m0s");
+    assert.equal(specOf("HelmRelease").timeout, "5m0s");
+    assert.deepEqual(registered.map(({ name }) => name).filter((name) => name.startsWith("flux-system/")).length, 4);
+  });
+
   it("Tenant without a team creates no role for it", async () => {
     const tenant = new components.Tenant("podinfo", { ...setup, team: [] });
     await settle(tenant.namespace);
@@ -103,7 +130,7 @@ describe("components", () => {
 
   const common = { authorityNamespace: "flux-system", insecureRegistry: false };
 
-  const source = { resolved: components.resolvedSource("podinfo", evidence), interval: "1m0s", timeout: "1m0s" };
+  const source = { evidence, interval: "1m0s", timeout: "1m0s" };
 
   const images = {
     stack: "prod",
@@ -114,12 +141,12 @@ describe("components", () => {
     interval: pulumi.output("5m0s"),
   };
 
-  const previous = components.resolvedSource("podinfo", {
+  const previous = {
     ...evidence,
     version: "6.14.0",
     gitTag: "6.14.0",
     commit: "9".repeat(40),
-  });
+  };
 
   it("ReleasePolicy names the source after the version and pins the commit of the evidence", async () => {
     const policy = new components.ReleasePolicy("podinfo", { ...common, source, images });
@@ -173,8 +200,7 @@ describe("components", () => {
 
   it("ReleasePolicy that follows a branch scans no image", async () => {
     const branch = { repository: evidence.repository, branch: "master", chart: evidence.chart };
-    const resolved = components.resolvedSource("podinfo", branch);
-    const policy = new components.ReleasePolicy("podinfo", { ...common, source: { ...source, resolved } });
+    const policy = new components.ReleasePolicy("podinfo", { ...common, source: { ...source, evidence: branch } });
     const [name] = await settle(policy.sourceName);
     assert.equal(name, "podinfo");
     assert.deepEqual((ofKind("GitRepository")?.inputs.spec as { ref: unknown }).ref, { branch: "master" });
@@ -185,7 +211,7 @@ describe("components", () => {
   const release = {
     namespace: "podinfo",
     authorityNamespace: "flux-system",
-    resolved: components.resolvedSource("podinfo", evidence),
+    evidence,
     secrets: [],
     interval: "5m0s",
     timeout: "5m0s",

@@ -106,6 +106,9 @@ function bad(
   return { title, stack: "prod", files: { [file]: text }, expect: { file, line, path, words, hidden, alone }, ...rest };
 }
 
+/** A package whose program comes from another place than its name says. */
+const elsewhere = "{ source: kubernetes, pluginDownloadURL: https://example.com }";
+
 /** A problem of a values file. */
 function badValues(
   title: string,
@@ -178,6 +181,15 @@ const files: BadInput[] = [
   bad("a text at the top", "tags\n", "tags", undefined, ["not a mapping"]),
   bad("config that is a list", "config:\n  - a\n", "- a", "config", ["a list"]),
   bad("config that is a text", "config: tags\n", "tags", "config", ["Expected a mapping"]),
+  bad("a directive", `%YAML 1.2\n---\n${goodStack}`, "%YAML", undefined, ["`%YAML 1.2`", "Remove"], { alone: true }),
+  bad(
+    "a merge conflict",
+    goodStack.replace(/( +tag: .*\n)/, '<<<<<<< HEAD\n$1=======\n      tag: "1.5.0"\n>>>>>>> promotions/prod\n'),
+    "<<<<<<<",
+    undefined,
+    ["Git has left a merge conflict here"],
+    { alone: true },
+  ),
   bad("an unclosed bracket", "config:\n  shared-authority:tenants: [\n", undefined, undefined, ["not valid YAML"], {
     expect: { file, line: 3, words: ["not valid YAML"] },
   }),
@@ -185,6 +197,7 @@ const files: BadInput[] = [
     "not valid YAML",
     "Tabs",
   ]),
+  bad("a line end of other readers", `${goodStack}      # x\u2028digest: ${digest}\n`, "# x", undefined, ["line end"]),
   bad("two documents", `${goodStack}---\n${goodStack}`, "---", undefined, ["more than one YAML document"]),
   bad("not UTF-8", "", undefined, undefined, ["not UTF-8"], {
     files: { [file]: Uint8Array.of(0x63, 0xff, 0xfe, 0x0a) },
@@ -562,6 +575,13 @@ const tenantLevel: BadInput[] = [
     { hidden: "hunter2" },
   ),
   bad(
+    "a clone address of Azure DevOps, with a user name",
+    replaced("https://git.example.com/shop.git", "https://acme@dev.azure.com/acme/shop/_git/shop"),
+    "repository:",
+    `${shop}.repository`,
+    ["without a user name: write `https://dev.azure.com/acme/shop/_git/shop`"],
+  ),
+  bad(
     "a token in an address",
     replaced("https://git", "https://HUNTER2@git"),
     "repository:",
@@ -687,7 +707,36 @@ const tenantLevel: BadInput[] = [
   badKey("Pod Security misspelt", "podSecurity: restrictd", ["did you mean `restricted`?"]),
   badKey("a path of pinDigest that is none", "pinDigest: image..tag", ["`image.tag`"]),
   badKey("a path of pinDigest with an index", "pinDigest: images[0].tag", ["`image.tag`"]),
+  badKey("a pinDigest that says no", "pinDigest: false", ["`true`", "`tag` and `digest`"]),
+  badKey("a pinDigest without tag", "pinDigest: { digest: image.digest }", ["missing", "`image.tag`"], "pinDigest.tag"),
+  badKey("a digest inside the tag", "pinDigest: { tag: image, digest: image.sha }", ["none is inside the other"]),
+  badKey(
+    "a field to ignore that is no pointer",
+    "driftDetection: { ignore: [{ paths: [spec.replicas] }] }",
+    ["JSON pointer", "`/spec/replicas`"],
+    "driftDetection.ignore[0].paths[0]",
+  ),
+  badKey(
+    "fields to ignore without paths",
+    "driftDetection: { ignore: [{ target: { kind: Deployment } }] }",
+    ["missing", "JSON pointers"],
+    "driftDetection.ignore[0].paths",
+  ),
+  badKey(
+    "drift detection by its mode",
+    "driftDetection: { mode: disabled }",
+    ["unknown", "`ignore`"],
+    "driftDetection.mode",
+  ),
   badKey("a token in the place of repositorySecret", "repositorySecret: ghp_ABC", ["name of a Secret", "not shown"]),
+  badKey(
+    "a mode of image admission that does not exist",
+    "images: { admission: warn }",
+    ["`audit`"],
+    "images.admission",
+  ),
+  badKey("a further image without registry", "images: { also: [redis] }", ["with its registry"], "images.also[0]"),
+  badKey("a further image with a tag", "images: { also: ['quay.io/x/y:1'] }", ["without tag"], "images.also[0]"),
   badKey("a quota of an unknown resource", "quota: { request.cpu: 1 }", ["`requests.cpu`"], "quota.request.cpu"),
   badKey(
     "a quantity with a wrong unit",
@@ -745,6 +794,24 @@ const tenantLevel: BadInput[] = [
     ["a namespace"],
     "network.ingress[0].namespaces[0]",
   ),
+  badKey(
+    "an exception for a whole file",
+    'credentialExceptions: { values.yaml: { hash: "3f9c0a51d7e2", reason: a label } }',
+    ["the file and the path of a value"],
+    "credentialExceptions.values.yaml",
+  ),
+  badKey(
+    "an exception without a reason",
+    'credentialExceptions: { "values.yaml:a.b": { hash: "3f9c0a51d7e2", reason: "..." } }',
+    ["why the value is no credential"],
+    "credentialExceptions.values.yaml:a.b.reason",
+  ),
+  badKey(
+    "an exception whose hash is a number",
+    'credentialExceptions: { "values.yaml:a.b": { hash: 123456789012, reason: a label } }',
+    ["12 hexadecimal digits", "Quote it"],
+    "credentialExceptions.values.yaml:a.b.hash",
+  ),
   badKey("another tenant's Secret", "secrets: [bank-values]", ["tenant's own", "`shop-`"], "secrets[0]"),
   badKey(
     "a Secret with a key that is none",
@@ -790,12 +857,47 @@ const platformSecrets: BadInput[] = ["repositorySecret", "registrySecret"].flatM
       `${shop}.${key}`,
       ["by which Flux pushes to the shared repository", "of its own"],
     ),
+    ...["flux-system", "flux-system-pull", "shared-authority-push"].map((name) =>
+      badKey(
+        `the platform's Secret ${name} as ${key}`,
+        `${key}: ${name}`,
+        ["Secret of the platform", "may read this one repository or registry"],
+        key,
+      ),
+    ),
+    badBeside(`the Secret by which Flux pushes for another stack as ${key}`, `${key}: push-dev`, [
+      "by which Flux pushes to the shared repository",
+      "stack dev",
+    ]),
+    badBeside(`a Secret of another stack's tenant as ${key}`, `${key}: bank-registry`, [
+      "belongs to the tenant bank of the stack dev",
+      "begins with `shop-`",
+    ]),
   ];
 });
+
+/** What the platform's controllers read for another stack. */
+function badBeside(title: string, line: string, words: readonly string[]): BadInput {
+  const dev = goodStack
+    .replace("config:\n", `config:\n${configRepository.replace(" }", ", secret: push-dev }")}`)
+    .replace("    shop:", "    bank:");
+  const text = inTenant(line);
+  return bad(title, text, line, undefined, words, { files: { [file]: text, "Pulumi.dev.yaml": dev } });
+}
 
 const namespaces: BadInput[] = [
   ...["kube-system", "kube-public", "kube-node-lease", "kube-flannel", "default"].map((name) =>
     badKey(`the namespace ${name}`, `namespace: ${name}`, ["belongs to the cluster"]),
+  ),
+  ...["kube-system", "kube-public", "kube-node-lease", "default"].map((name) =>
+    bad(
+      `the authority namespace ${name}`,
+      inConfig(`shared-authority:authorityNamespace: ${name}`),
+      "authorityNamespace",
+      "shared-authority:authorityNamespace",
+      ["belongs to the cluster", "`flux-system`"],
+      { alone: true },
+    ),
   ),
   badKey("the authority namespace", "namespace: flux-system", ["is the authority namespace"]),
   bad(
@@ -822,6 +924,9 @@ const namespaces: BadInput[] = [
     "shared-authority-root",
     "default",
     "flux-system",
+    "clusterrole-aggregation-controller",
+    "generic-garbage-collector",
+    "horizontal-pod-autoscaler",
   ].map((name) =>
     bad(
       `a tenant named ${name}`,
@@ -881,11 +986,18 @@ const policies: BadInput[] = [
     replaced('<2.0.0"', '<2.0.0", deny: ["v1.2.0"]'),
     "deny",
     `${shop}.policy.deny[0]`,
-    ["without prefix", '"v1.2.0"'],
+    ["without prefix", 'got "v1.2.0"', 'in quotes: `"1.2.0"`'],
+  ),
+  bad(
+    "a quoted part of a denied version",
+    replaced('<2.0.0" }', '<2.0.0", deny: ["1.3"] }'),
+    "deny",
+    `${shop}.policy.deny[0]`,
+    ['Write all three numbers, in quotes: `"1.3.0"`'],
   ),
   bad("a denied version as number", replaced('<2.0.0"', '<2.0.0", deny: [1.2]'), "deny", `${shop}.policy.deny[0]`, [
     "the number 1.2",
-    "Quote it",
+    'Write all three numbers, in quotes: `"1.2.0"`',
   ]),
   bad(
     "a version denied twice",
@@ -1190,9 +1302,20 @@ const values: BadInput[] = [
     expect: { file: "tenants/shop/values.yaml", words: ["not a regular file"] },
   },
   badValues("a list", "- a\n", 1, ["Expected a mapping"]),
+  badValues(
+    "encrypted by SOPS",
+    "password: ENC[AES256_GCM,data:aGk=,type:str]\nsops:\n  mac: ENC[AES256_GCM,data:eA==,type:str]\n",
+    3,
+    ["encrypted by SOPS", "name it under `secrets`"],
+    "sops",
+  ),
   badValues("a text", "hello\n", 1, ["Expected a mapping"]),
   badValues("no YAML", "a: [\n", 2, ["not valid YAML"]),
+  badValues("a directive", "# v1.2\n%YAML 1.2\n---\na: 1\n", 2, ["`%YAML 1.2`", "Remove the line"]),
   badValues("two documents", "a: 1\n---\nb: 2\n", 2, ["more than one YAML document"]),
+  ...(["\r", "\u0085", "\u2028", "\u2029"] as const).map((end, index) =>
+    badValues(`line end ${index} of other readers`, `a: 1\n# x${end}b: 2\n`, 2, ["line end", "double quotes"]),
+  ),
   badValues("not UTF-8", Uint8Array.of(0x61, 0x3a, 0x20, 0xff), undefined, ["not UTF-8"]),
   badValues("larger than a ConfigMap", `a: ${"x".repeat(1024 * 1024)}\n`, undefined, ["bytes", "at most 1048576"]),
   badValues("a bomb of aliases", `${bomb}\n`, undefined, ["expand to more than 1000 values"]),
@@ -1295,6 +1418,28 @@ const projects: BadInput[] = [
   ]),
   badProject("a list at the top", "- a\n", "- a", undefined, ["not a mapping"]),
   badProject("config misspelt", inProject("config:", "confg:"), "confg", "confg", ["unknown", "`config`"]),
+  ...["plugins: { analyzers: [{ name: policy, path: ./yes }] }", "stackConfigDir: other", "? [a]\n: b"].map((entry) => {
+    const [key = ""] = entry.split(":");
+    const path = key.startsWith("?") ? "" : key;
+    return badProject(`${key} at the top`, `${entry}\n${goodProject}`, key.split("\n")[0]!, path, [
+      "refused",
+      "Remove it",
+    ]);
+  }),
+  ...["./mine", "mine/kubernetes", "../mine", "/mine", "{ source: ./mine }", "[]", elsewhere].map((source) =>
+    badProject(
+      `the package ${source}`,
+      `requiredPulumiVersion: ">=3.200.0"\npackages:\n  aws: aws@7.0.0\n  random: { source: terraform-provider, version: 1.0.0, parameters: [hashicorp/random] }\n  kubernetes: ${source}\n${goodProject}`,
+      "  kubernetes:",
+      "packages.kubernetes",
+      ["Expected a published package"],
+    ),
+  ),
+  {
+    ...badProject("another project file", goodProject, "name", undefined, []),
+    files: { [projectFile]: goodProject, [file]: shortStack, "Pulumi.json": "{}" },
+    expect: { file: "Pulumi.json", words: ["in place of `Pulumi.yaml`", "Remove it"], alone: true },
+  },
   badProject(
     "applications without `value:`",
     inProject("    value:\n      shop:", "      shop:"),
@@ -1555,6 +1700,74 @@ const projects: BadInput[] = [
   },
 ];
 
+/** Tenants that are renamed or removed. */
+const leaving: readonly BadInput[] = [
+  {
+    title: "a removal of what runs",
+    stack: "prod",
+    files: { [file]: inConfig("shared-authority:removed: { cart: { namespace: shop, by: Ada, reason: unused } }") },
+    expect: {
+      file,
+      line: 10,
+      path: "shared-authority:removed.cart.namespace",
+      words: ["that of the tenant shop"],
+      alone: true,
+    },
+  },
+  {
+    title: "a removal of a namespace of the cluster",
+    stack: "prod",
+    files: {
+      [file]: inConfig("shared-authority:removed: { cart: { namespace: kube-system, by: Ada, reason: unused } }"),
+    },
+    expect: { file, line: 10, path: "shared-authority:removed.cart.namespace", words: ["no tenant's"], alone: true },
+  },
+  {
+    title: "a removal without a reason, as the program prints it",
+    stack: "prod",
+    files: { [file]: inConfig('shared-authority:removed: { cart: { namespace: cart, by: "...", reason: "..." } }') },
+    expect: { file, line: 10, path: "shared-authority:removed.cart.by", words: ["who decided"] },
+  },
+  {
+    title: "the name that a tenant has as its former one",
+    stack: "prod",
+    files: { [file]: inTenant("formerly: shop") },
+    expect: { file, line: 10, path: `${shop}.formerly`, words: ["has now", "Remove the key"], alone: true },
+  },
+  {
+    title: "a rename that leaves the values files behind",
+    stack: "prod",
+    files: {
+      [file]: inTenant("formerly: cart", "namespace: shop"),
+      "tenants/cart/values.yaml": "replicaCount: 2\n",
+      "tenants/cart/values.dev.yaml": "replicaCount: 3\n",
+    },
+    expect: {
+      file,
+      line: 10,
+      path: `${shop}.formerly`,
+      words: ["`tenants/cart/values.yaml`", "Move the file to `tenants/shop/values.yaml`", "empty file"],
+      alone: true,
+    },
+  },
+  {
+    title: "the name of another tenant as a former one",
+    stack: "prod",
+    files: {
+      [file]:
+        inTenant("formerly: cart", "namespace: shop") +
+        goodStack.slice(goodStack.indexOf("    shop:")).replace("shop:", "cart:"),
+    },
+    expect: { file, line: 10, path: `${shop}.formerly`, words: ["cart", "expected one of its own"] },
+  },
+  {
+    title: "a former name of the platform",
+    stack: "prod",
+    files: { [file]: inTenant("formerly: helm-controller", "namespace: shop") },
+    expect: { file, line: 10, path: `${shop}.formerly`, words: ["reserved for the platform"], alone: true },
+  },
+];
+
 /** All of them. */
 export const badInputs: readonly BadInput[] = [
   ...files,
@@ -1563,6 +1776,7 @@ export const badInputs: readonly BadInput[] = [
   ...tenantLevel,
   ...platformSecrets,
   ...namespaces,
+  ...leaving,
   ...policies,
   ...values,
   ...projects,

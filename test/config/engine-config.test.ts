@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { engineConfigProblems } from "../../src/config/engine-config";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { engineConfigProblems, stackConfigOfEngine } from "../../src/config/engine-config";
 import { describeProblem } from "../../src/config/problem";
 import { parseProjectFile, parseStackFile } from "../../src/config/stack-file";
+import { temporaryDirectory } from "../support/directory";
 
 describe("engineConfigProblems", () => {
   const stack = parseStackFile(
@@ -73,5 +76,17 @@ config:
   it("does not care for the config of others, and takes no text that is no JSON", () => {
     assert.deepEqual(lines({ ...config, "kubernetes:context": "prod", "other:x": "y" }), []);
     assert.equal(lines({ ...config, "shared-authority:tenants": "{" }).length, 1);
+  });
+});
+
+describe("stackConfigOfEngine", () => {
+  const directory = temporaryDirectory();
+
+  it("refuses a project whose own plugins would replace the provider or the policy pack", () => {
+    const engine = { "shared-authority:follow": "tags" };
+    writeFileSync(join(directory(), "Pulumi.yaml"), "name: scratch\nruntime: nodejs\n");
+    assert.deepEqual(stackConfigOfEngine("prod", engine, directory()).tenants, []);
+    writeFileSync(join(directory(), "Pulumi.yaml"), "plugins: { providers: [{ name: kubernetes, path: ./mine }] }\n");
+    assert.throws(() => stackConfigOfEngine("prod", engine, directory()), /The key `plugins` is refused/);
   });
 });

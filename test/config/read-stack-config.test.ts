@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { StackConfig } from "../../src/config/stack-config";
 import { ProblemsError } from "../../src/config/problem";
 import { listStacks, readAllStackConfigs, readConfigFiles, readStackConfig } from "../../src/config/read-stack-config";
-import { defaultQuota } from "../../src/config/tenant-schema";
+import { builtInDefaults } from "../../src/config/built-in-defaults";
 import { temporaryDirectory } from "../support/directory";
 import { goodStack, writeInput } from "./bad-inputs";
 
@@ -80,7 +80,7 @@ describe("readStackConfig", () => {
       policy: { automation: auto, pin: { reason: a demonstration, by: ann } }
 `);
     assert.deepEqual(tenants[0]?.branchChart, { range: ">=0.0.0-0", pattern: "^0\\.0\\.0-master\\.[0-9]+$" });
-    assert.deepEqual(tenants[1]?.branchImage?.value, "image.tag");
+    assert.deepEqual(tenants[1]?.branchImage?.value, { tag: "image.tag" });
     assert.deepEqual(
       tenants.map(({ tag }) => tag),
       [undefined, "master-0a1b2c3-1732386000", "1732386000-0a1b2c3"],
@@ -105,6 +105,8 @@ describe("readStackConfig", () => {
           repository: "https://git.example.com/shop.git",
           chart: { kind: "git", path: "./charts/shop" },
           images: ["registry.example.com/shop"],
+          furtherImages: [],
+          admission: "audit",
           insecureRegistry: false,
           tag: "1.4.0",
           branch: "master",
@@ -113,10 +115,11 @@ describe("readStackConfig", () => {
           policy: { range: ">=1.0.0 <2.0.0", automation: "manual", deny: [] },
           values: [],
           team: [],
-          quota: defaultQuota,
+          quota: builtInDefaults.quota,
           limits: { default: { cpu: "500m", memory: "256Mi" }, defaultRequest: { cpu: "50m", memory: "64Mi" } },
           network: { ingress: [], egress: [] },
           podSecurity: "restricted",
+          driftDetection: { ignore: [{ paths: ["/spec/replicas"] }] },
           secrets: [],
           line: 4,
         },
@@ -147,11 +150,43 @@ describe("readStackConfig", () => {
     ]);
   });
 
+  it("adds up the further images of defaults, application and tenant, of which the tenant's mode wins", () => {
+    const project = `name: shared-authority
+runtime: nodejs
+config:
+  shared-authority:applications:
+    value: { shop: { images: { also: [docker.io/library/redis] } } }
+`;
+    const defaults = "  shared-authority:defaults: { images: { admission: deny, also: [docker.io/istio/proxyv2] } }\n";
+    const [shop] = read(`${goodStack}${defaults}`, { "Pulumi.yaml": project }).tenants;
+    assert.deepEqual(shop?.furtherImages, ["docker.io/istio/proxyv2", "docker.io/library/redis"]);
+    assert.equal(shop.admission, "deny");
+    const own = "      images: { admission: off, also: [quay.io/x/y, docker.io/library/redis] }\n";
+    const [other] = read(`${goodStack}${own}${defaults}`, { "Pulumi.yaml": project }).tenants;
+    assert.deepEqual(other?.furtherImages, ["docker.io/istio/proxyv2", "docker.io/library/redis", "quay.io/x/y"]);
+    assert.equal(other.admission, "off");
+  });
+
   it("takes the platform's Secrets and the tenant's own as credentials", () => {
     for (const secret of ["platform-registry", "shop", "shop-registry", "shopping", "banker"]) {
       const bank = goodStack.slice(goodStack.indexOf("    shop:")).replaceAll("shop", "bank");
       const [, shop] = read(`${goodStack}      registrySecret: ${secret}\n${bank}`).tenants;
       assert.equal(shop?.registrySecret, secret);
+    }
+  });
+
+  it("takes Secrets of its own beside other stacks", () => {
+    const others = {
+      "another authority namespace": goodStack
+        .replace("config:\n", "config:\n  shared-authority:authorityNamespace: authority\n")
+        .replace("    shop:", "    bank:"),
+      "the same tenant": `${goodStack}      repositorySecret: bank-git\n`,
+      "a stack that cannot be read": "config: [",
+    };
+    for (const [title, other] of Object.entries(others)) {
+      writeFileSync(join(root(), "Pulumi.dev.yaml"), other);
+      const [shop] = read(`${goodStack}      registrySecret: bank-registry\n      secrets: [shop-db]\n`).tenants;
+      assert.equal(shop?.registrySecret, "bank-registry", title);
     }
   });
 
@@ -220,6 +255,44 @@ describe("readStackConfig", () => {
     );
   });
 
+  it("refuses two stacks that own the same objects in one cluster", () => {
+    const inCluster = (context: string, more = "") => `${goodStack}${more}  kubernetes:context: ${context}\n`;
+    const authority = (name: string) => `  shared-authority:authorityNamespace: ${name}\n`;
+    const problems = (a: string, b: string): readonly string[] => {
+      writeInput(root(), { files: { "Pulumi.a.yaml": a, "Pulumi.b.yaml": b } });
+      try {
+        readAllStackConfigs(root());
+        return [];
+      } catch (error) {
+        assert.ok(error instanceof ProblemsError);
+        return error.problems.map(({ file, line, message }) => `${file}:${String(line)}: ${message}`);
+      }
+    };
+    const same = problems(inCluster("lab"), inCluster("lab"));
+    assert.equal(same.length, 2);
+    assert.match(
+      same[0] ?? "",
+      /^Pulumi\.b\.yaml:4: The stack a, which is in the same cluster, has the namespace `shop`/,
+    );
+    assert.match(same[1] ?? "", /has the HelmRelease, the account and the policies `shop` in the authority namespace/);
+    const elsewhere = authority("authority-b") + "      namespace: shop-b\n";
+    const [own, other] = elsewhere.split("\n").filter(Boolean);
+    const apart = goodStack.replace("config:\n", `config:\n${own}\n`) + `${other}\n  kubernetes:context: lab\n`;
+    assert.deepEqual(problems(inCluster("lab"), apart), []);
+    assert.deepEqual(problems(inCluster("lab"), inCluster("prod")), []);
+    assert.deepEqual(problems(goodStack, goodStack), []);
+    const inside = inCluster("lab", "      namespace: authority-b\n");
+    assert.deepEqual(problems(inside, apart).length, 1);
+    assert.match(
+      String(problems(inside, apart)),
+      /^Pulumi\.a\.yaml:4: The namespace `authority-b` is the authority namespace of the stack b, which is in the same cluster/,
+    );
+    const project = "name: fleet\nruntime: nodejs\nconfig: { kubernetes:context: { value: lab } }\n";
+    writeInput(root(), { files: { "Pulumi.yaml": project } });
+    assert.equal(problems(goodStack, goodStack).length, 2, "a stack inherits the project's cluster");
+    assert.deepEqual(problems(goodStack, inCluster("prod")), [], "its own key replaces that");
+  });
+
   it("refuses two stacks that render into one folder", () => {
     const text = `${goodStack}  shared-authority:delivery: { manifests: out }\n`;
     writeInput(root(), { files: { "Pulumi.a.yaml": text, "Pulumi.b.yaml": text.replace("out", "./out/") } });
@@ -227,6 +300,20 @@ describe("readStackConfig", () => {
       () => readAllStackConfigs(root()),
       (error: unknown) => error instanceof ProblemsError && /Pulumi\.b\.yaml.*stack a as well/.test(error.message),
     );
+  });
+
+  it("refuses a stack that renders into a folder in another stack's", () => {
+    const text = `${goodStack}  shared-authority:delivery: { manifests: out/all }\n`;
+    const files = (other: string) => ({ "Pulumi.a.yaml": text, "Pulumi.b.yaml": text.replace("out/all", other) });
+    for (const other of ["out", "out/all/b", "./out/all/b/"]) {
+      writeInput(root(), { files: files(other) });
+      assert.throws(
+        () => readAllStackConfigs(root()),
+        /Pulumi\.b\.yaml.* and that of the stack a are one in the other; Flux would deploy both from the outer one/,
+      );
+    }
+    writeInput(root(), { files: files("out/all-b") });
+    assert.equal(readAllStackConfigs(root()).length, 2);
   });
 
   it("gives a thousand tenants in about a thousand times the time of one", function () {
@@ -274,7 +361,7 @@ config:
       [shop?.branch, shop?.team, shop?.quota, shop?.prefix, shop?.policy.automation],
       ["trunk", ["everyone"], { pods: "1" }, { git: "v", chart: "", image: "v" }, "auto"],
     );
-    assert.deepEqual([shop?.pinDigest, shop?.branchImage], ["image.tag", undefined]);
+    assert.deepEqual([shop?.pinDigest, shop?.branchImage], [{ tag: "image.tag" }, undefined]);
   });
 
   it("reports an unreadable application once, not also what its tenants then lack", () => {
@@ -294,7 +381,7 @@ config:
       [store?.name, store?.namespace, store?.repository, store?.images],
       ["store", "store", "https://git.example.com/shop.git", ["b.example.com/x"]],
     );
-    assert.deepEqual([store?.pinDigest, store?.branchImage?.value], [undefined, "image.tag"]);
+    assert.deepEqual([store?.pinDigest, store?.branchImage?.value], [undefined, { tag: "image.tag" }]);
   });
 
   it("lets defaults of the stack replace those of the project as a whole", () => {

@@ -6,11 +6,14 @@ import { stringify } from "yaml";
 import type { StackConfig, Tenant } from "../../src/config/stack-config";
 import { ProblemsError } from "../../src/config/problem";
 import { readStackConfig } from "../../src/config/read-stack-config";
+import { foreignLineEnd } from "../../src/config/yaml-file";
 import { temporaryDirectory } from "../support/directory";
 import { goodStack } from "./bad-inputs";
 
 const word = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/).filter((name) => name !== "default");
-const sentence = fc.string({ minLength: 1, maxLength: 30, unit: "grapheme" }).filter((text) => /\S/.test(text));
+const sentence = fc
+  .string({ minLength: 1, maxLength: 30, unit: "grapheme" })
+  .filter((text) => /\S/.test(text) && !foreignLineEnd.test(text));
 const version = fc.tuple(fc.nat(99), fc.nat(99), fc.nat(99)).map((numbers) => numbers.join("."));
 const quantity = fc
   .tuple(fc.integer({ min: 1, max: 900 }), fc.constantFrom("", "m", "Mi"))
@@ -68,13 +71,22 @@ const tenant = fc.record(
       { requiredKeys: ["range", "automation", "deny"] },
     ),
     team: fc.uniqueArray(word, { maxLength: 2 }),
+    admission: fc.constantFrom("deny" as const, "audit", "off"),
+    furtherImages: fc.uniqueArray(fc.constantFrom("docker.io/library/redis", "quay.io/x/y"), { maxLength: 2 }),
     quota: fc.dictionary(fc.constantFrom("pods", "requests.cpu", "count/deployments.apps"), quantity, {
       noNullPrototype: true,
     }),
     network: fc.record({ ingress: fc.array(rule, { maxLength: 2 }), egress: fc.array(rule, { maxLength: 2 }) }),
     podSecurity: fc.constantFrom("restricted" as const, "baseline", "privileged"),
     secrets: fc.uniqueArray(word, { maxLength: 2 }),
-    pinDigest: fc.constantFrom("image.tag", "tag"),
+    pinDigest: fc.constantFrom(true as const, { tag: "image.tag", digest: "image.digest" }, { tag: "t", digest: "t" }),
+    driftDetection: fc.record({
+      ignore: fc.constantFrom(
+        [],
+        [{ paths: ["/spec/replicas"] }],
+        [{ paths: ["/data/a~1b", "/x"], target: { kind: "Deployment", name: "web.*" } }],
+      ),
+    }),
     content: fc.option(
       fc
         .dictionary(word, sentence, { noNullPrototype: true })
@@ -93,9 +105,12 @@ const tenant = fc.record(
       "releasedFrom",
       "policy",
       "team",
+      "admission",
+      "furtherImages",
       "quota",
       "network",
       "podSecurity",
+      "driftDetection",
       "secrets",
       "content",
     ],
@@ -115,7 +130,17 @@ describe("any stack", () => {
         const expected: Omit<Tenant, "line">[] = [];
         const entries: Record<string, unknown> = {};
         const values: Record<string, string> = {};
-        for (const [name, { version: tagged, content, chart, images, secrets, ...rest }] of Object.entries(generated)) {
+        for (const [name, generatedTenant] of Object.entries(generated)) {
+          const {
+            version: tagged,
+            content,
+            chart,
+            images,
+            admission,
+            furtherImages,
+            secrets,
+            ...rest
+          } = generatedTenant;
           const tag = rest.prefix.image + tagged;
           const own = secrets.map((secret) => ({ name: `${name}-${secret}-x`, key: "values.yaml" }));
           const path = `tenants/${name}/values.yaml`;
@@ -127,6 +152,8 @@ describe("any stack", () => {
             branch: "master",
             chart,
             images: images as [string, ...string[]],
+            furtherImages,
+            admission,
             tag,
             limits,
             secrets: own,
@@ -137,6 +164,7 @@ describe("any stack", () => {
             namespace: `ns-${name}`,
             chart: chart.kind === "git" ? chart.path : chart.url,
             image: images.length === 1 && isLast ? images[0] : images,
+            images: { admission, also: furtherImages },
             tag,
             limits,
             secrets: isLast ? own.map((secret) => secret.name) : own,
@@ -215,6 +243,8 @@ function someOf(keys: readonly string[]): fc.Arbitrary<Entry> {
     branch: word,
     releasedFrom: fc.uniqueArray(word, { minLength: 1, maxLength: 2 }),
     team: fc.uniqueArray(word, { maxLength: 2 }),
+    admission: fc.constantFrom("deny" as const, "audit", "off"),
+    furtherImages: fc.uniqueArray(fc.constantFrom("docker.io/library/redis", "quay.io/x/y"), { maxLength: 2 }),
     quota: fc.dictionary(fc.constantFrom("pods", "requests.cpu"), quantity, { noNullPrototype: true }),
     network: fc.record({ ingress: fc.array(rule, { maxLength: 2 }) }),
     limits: fc.record({ default: container }),
@@ -393,6 +423,7 @@ describe("anything at all in a Pulumi file or a values file", () => {
       "network",
       "podSecurity",
       "secrets",
+      "driftDetection",
       "pinDigest",
     ];
     const value = fc.jsonValue({ maxDepth: 3 });

@@ -93,6 +93,14 @@ describe("the Git server", () => {
     assert.equal(existsSync(join(directory(), "another.git")), false);
   });
 
+  it("makes the first branch that is pushed the default branch", async () => {
+    const { url } = await serve({ allowPush: true });
+    git("-C", "work", "branch", "main");
+    await gitAsClient("-C", "work", "push", "--quiet", `${url}/new.git`, "main");
+    await gitAsClient("-C", "work", "push", "--quiet", `${url}/new.git`, "master");
+    assert.equal(git("-C", "new.git", "symbolic-ref", "HEAD"), "refs/heads/main");
+  });
+
   it("accepts a push that is larger than Git's post buffer, if pushes are allowed", async () => {
     const { url } = await serve({ allowPush: true });
     writeFileSync(join(directory(), "work", "big"), randomBytes(3_000_000));

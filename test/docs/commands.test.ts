@@ -28,6 +28,9 @@ const runByTests: Readonly<Record<string, string>> = {
   "npx authority recover --stack prod": "test/e2e/fault-backend.test.ts",
   "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true npx authority up --stack prod -- --yes": "test/e2e/fault-backend.test.ts",
   "find .pulumi -name '*.attrs' -size 0 -delete": "test/e2e/fault-backend.test.ts",
+  "npx authority format --stack prod": "test/cli/format.test.ts",
+  "npx authority images --stack prod": "test/e2e/story-images.test.ts",
+  "npx authority images --stack prod --policy | kubectl apply --filename -": "test/cli/images.test.ts",
   "kubectl apply --filename docs/root-kustomization.yaml": "test/e2e/story-root-kustomization.test.ts",
   'git add rendered/prod && git commit --message "Render prod" && git push':
     "test/e2e/story-root-kustomization.test.ts",
@@ -39,6 +42,8 @@ const runByPipeline = ["npm cit", "npm run lint", "npm run format:check", "npm r
 
 const ofTheirCluster = "speaks to a cluster, registry or Git host of the user's";
 
+const ofTheirLab = "names the ports of the user's lab";
+
 /** Commands that no test can run, each with the reason. */
 const notRun: Readonly<Record<string, string>> = {
   "kind create cluster": ofTheirCluster,
@@ -46,9 +51,14 @@ const notRun: Readonly<Record<string, string>> = {
   "export KUBECONFIG=~/.kube/config": ofTheirCluster,
   "export KUBECONFIG=$(npm run --silent lab -- kubeconfig)": "sets a variable in the user's own shell",
   "export AUTHORITY_LAB=<its directory> && npm run test:e2e": "names a folder of the user's",
+  "git push http://127.0.0.1:25941/shop.git master --tags": ofTheirLab,
+  "tar --create --file=layer.tar Chart.yaml && crane append --insecure --new_layer layer.tar --new_tag 127.0.0.1:25940/shop:1.0.0":
+    ofTheirLab,
+  "helm package . && helm push shop-1.0.0.tgz oci://127.0.0.1:25940/charts --plain-http": ofTheirLab,
   "export AUTHORITY_E2E_REGISTRY=https://registry.example.com": ofTheirCluster,
   "export AUTHORITY_E2E_GIT=https://git.example.com/e2e": ofTheirCluster,
   "flux install --components-extra=image-reflector-controller,image-automation-controller": ofTheirCluster,
+  "flux reconcile helmrelease podinfo --namespace flux-system --reset": ofTheirCluster,
   "npx authority audit --repository https://github.com/stefanprodan/podinfo --chart ./charts/podinfo": "reads GitHub",
   "npx authority verify": "reads GitHub and the registry ghcr.io",
   'git commit --message "Promote podinfo to 6.15.0" Pulumi.prod.yaml': "commits to the user's own repository",

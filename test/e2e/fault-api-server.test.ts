@@ -15,6 +15,9 @@ const takeOver = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up ";
 /** The instructions in the error message. */
 const advice =
   /Everything that was created before is in the state\. When `kubectl get --raw \/readyz` prints `ok`, run `npx authority up --stack prod` again/;
+/** The same of `authority up`, which deletes with `pulumi destroy`: that runs no program. */
+const keptAdvice =
+  /Not deleted, for the reason that `pulumi destroy` reports above:[^]*The next `authority up` tries again/;
 const internalError = /Internal error occurred: the proxy says so/;
 
 /** Failures of the API server during an `up`: a kill, overload, errors, lost responses. */
@@ -70,8 +73,9 @@ describe("an API server failure during an `up`", () => {
     await control.restart("kube-apiserver");
     assert.ok(result.disturbed, said(result));
     assert.notEqual(result.code, 0, said(result));
-    assert.match(said(result), /connection refused|EOF|connection reset/);
-    assert.match(said(result), advice);
+    assert.match(said(result), /connection refused|ECONNREFUSED|EOF|connection reset/);
+    // On a slow machine it comes after the HelmRelease, whose message has no rest to deploy.
+    assert.match(said(result), /When `kubectl get --raw \/readyz` prints `ok`, run /);
     await heal();
     assert.equal(await fixture().runningImage(first), `${first.image}:6.13.0`);
   });
@@ -91,10 +95,10 @@ describe("an API server failure during an `up`", () => {
     proxy.decide = fromSecondOn("DELETE");
     tags.delete(second);
     await file.declare(tags);
-    const deletion = await fixture().tryUp("prod", "--skip-preview");
+    const deletion = await fixture().authorityUp("prod");
     assert.notEqual(deletion.code, 0, said(deletion));
     assert.match(said(deletion), internalError);
-    assert.match(said(deletion), advice);
+    assert.match(said(deletion), keptAdvice);
     proxy.decide = () => "passed";
     await heal();
 
@@ -145,6 +149,7 @@ describe("an API server failure during an `up`", () => {
 /** The first one succeeds, so that the `up` is partly done. */
 function fromSecondOn(...methods: readonly string[]): FaultyProxy["decide"] {
   let writes = 0;
-  return ({ method, path }) =>
-    methods.includes(method) && !path.includes("dryRun") && writes++ >= 1 ? "failed" : "passed";
+  // The check before an `up` asks for its rights with a POST, which writes nothing.
+  const isWrite = (path: string) => !path.includes("dryRun") && !path.includes("/authorization.k8s.io/");
+  return ({ method, path }) => (methods.includes(method) && isWrite(path) && writes++ >= 1 ? "failed" : "passed");
 }

@@ -94,6 +94,7 @@ describe("an `up` without its hosts", () => {
   it("deploys the skipped tenant when both are back", async () => {
     await control().restart("registry");
     await control().restart("git");
+    await fixture().push();
     const healed = await fixture().authorityUp("prod");
     assert.equal(healed.code, 0, said(healed));
     assert.equal(await fixture().runningImage(promoted), `${promoted.image}:6.14.1`);
@@ -103,7 +104,7 @@ describe("an `up` without its hosts", () => {
   it("reports an expired pin after a jump of the clock, and changes nothing", async () => {
     const text = await fixture().project.read(stackFile("prod"));
     const until = new Date(Date.now() + dayMs).toISOString().slice(0, 10);
-    await fixture().project.commit("Pinned until tomorrow", {
+    await fixture().commit("Pinned until tomorrow", {
       [stackFile("prod")]: text.replaceAll(
         /^( +)(automation: manual)$/gm,
         `$1$2\n$1pin: { reason: "issue 7", by: jo, until: "${until}" }`,

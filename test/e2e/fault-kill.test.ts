@@ -5,6 +5,7 @@ import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExportedState, StateResource } from "../../src/cli/engine-state";
 import { interruptedObjects, markAsCreated } from "../../src/cli/interrupted";
+import { tenantOf } from "../../src/cli/skip";
 import { skipBecause } from "../support/tools";
 import type { Application } from "./support/application";
 import { killProcesses, killUp, type Moment, type Victim } from "./support/disturbed-up";
@@ -106,6 +107,13 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
     }
   }
 
+  /** The command by which `authority up` removes a tenant. */
+  async function removal({ name }: Application): Promise<string[]> {
+    const { checkpoint } = JSON.parse(await readFile(stateFile(fixture(), "prod"), "utf8")) as StateFile;
+    const owned = (checkpoint.latest.resources ?? []).filter((resource) => tenantOf(resource) === name);
+    return ["destroy", "--ignore-protect", ...owned.flatMap(({ urn }) => ["--target", urn])];
+  }
+
   changes.forEach((change, index) => {
     it(`${index + 1}: loses nothing while ${change}`, async function () {
       const application = decide(change);
@@ -113,7 +121,8 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
       const victim: Victim = oneOf(random, ["all", "engine"]);
       this.test!.title += `, killed (${victim}) at ${describeMoment(moment)}`;
       await file.declare(tags);
-      const killed = await killUp(fixture(), "prod", moment, victim);
+      const command = change === "a tenant leaves" ? await removal(application) : undefined;
+      const killed = await killUp(fixture(), "prod", moment, victim, command);
       assert.ok(killed.disturbed, said(killed));
 
       const cancelled = await fixture().pulumi("cancel", "--stack", "prod", "--yes");
@@ -165,7 +174,8 @@ describe(`a killed \`up\` (FAULT_SEED=${seed})`, () => {
     assert.equal(recovered.code, 3, said(recovered));
     for (const { outputs } of made) {
       const { namespace, name } = outputs!.metadata!;
-      assert.match(said(recovered), new RegExp(`${namespace!}/${name!} exists; added to the state`));
+      const title = namespace === undefined ? name! : `${namespace}/${name!}`;
+      assert.match(said(recovered), new RegExp(` ${title} exists; added to the state`));
     }
     assert.match(
       said(recovered),

@@ -40,6 +40,8 @@ describe("a wrong kubeconfig", () => {
     await file.declare(new Map([[application, "6.14.1"]]));
   });
 
+  const nothing = /The cluster is not ready for this stack\. Nothing was changed/;
+
   afterEach(() => writeFile(kubeconfig, right));
 
   function changed(change: (config: Kubeconfig) => void): string {
@@ -51,13 +53,22 @@ describe("a wrong kubeconfig", () => {
   /** The cluster's objects in the state. */
   async function objects(): Promise<string> {
     const { stdout } = await fixture().pulumi("stack", "export", "--stack", "prod");
-    const { deployment } = JSON.parse(stdout) as { deployment: { resources: { type: string }[] } };
+    const { deployment } = JSON.parse(stdout) as {
+      deployment: { resources: { type: string; stackTrace?: unknown }[] };
+    };
     // A failed `up` changes the order.
-    const objects = deployment.resources.filter(({ type }) => type.startsWith("kubernetes:"));
-    return objects
-      .map((object) => JSON.stringify(object))
-      .sort()
-      .join("\n");
+    // While the cluster does not answer, the provider takes an admission policy for namespaced, and writes that into the
+    // state. The next `up` sees no difference in it.
+    const objects = deployment.resources.filter(
+      ({ type }) => type.startsWith("kubernetes:") && !type.startsWith("kubernetes:admissionregistration.k8s.io/"),
+    );
+    return (
+      objects
+        // The program's stack has other frames if the cluster did not answer it.
+        .map((object) => JSON.stringify({ ...object, stackTrace: undefined }))
+        .sort()
+        .join("\n")
+    );
   }
 
   /** @param whys the engine's words and what the program adds to them, which come in no order */
@@ -79,7 +90,10 @@ describe("a wrong kubeconfig", () => {
 
   it("fails if the file is not a kubeconfig", async () => {
     await writeFile(kubeconfig, "token: s3cr3t-of-a-broken-file\n  - : {");
-    await assertRefused([/failed to parse kubeconfig data/, /was not changed/], "s3cr3t-of-a-broken-file");
+    await assertRefused(
+      [/The cluster cannot be asked: the kubeconfig is not valid/, nothing],
+      "s3cr3t-of-a-broken-file",
+    );
   });
 
   it("fails if its token has expired", async () => {
@@ -87,7 +101,7 @@ describe("a wrong kubeconfig", () => {
       kubeconfig,
       changed(({ users: [{ user }] }) => (user.token = "expired-0123456789")),
     );
-    await assertRefused([/asked for the client to provide credentials/, /was not changed/], "expired-0123456789");
+    await assertRefused([/The API server does not accept the credentials \(401\)/, nothing], "expired-0123456789");
   });
 
   it("fails if its user has no permission", async () => {
@@ -103,8 +117,9 @@ describe("a wrong kubeconfig", () => {
     );
     await assertRefused(
       [
-        /is forbidden: User "system:serviceaccount:default:default" cannot (?:create|patch) /,
-        /was refused: these credentials do not have the permission\. Use the platform team's credentials .* run `npx authority up --stack prod` again/,
+        /These credentials may not: .*create .*namespaces.* Use the platform team's credentials/,
+        /run `npx authority up --stack prod` again/,
+        nothing,
       ],
       weak,
     );
@@ -115,26 +130,22 @@ describe("a wrong kubeconfig", () => {
       kubeconfig,
       changed(({ clusters: [{ cluster }] }) => (cluster.server = "https://127.0.0.1:1")),
     );
-    await assertRefused([
-      /cluster is unreachable/,
-      /was not changed: the cluster does not answer/,
-      /run `npx authority up --stack prod` again/,
-    ]);
+    await assertRefused([/The cluster cannot be asked: /, nothing, /run `npx authority up --stack prod` again/]);
   });
 
   it("fails if its context does not exist", async () => {
     const rightText = await fixture().project.read(stackFile("prod"));
-    await fixture().project.commit("Another context", {
+    await fixture().commit("Another context", {
       [stackFile("prod")]: rightText.replace("config:\n", "config:\n  kubernetes:context: nowhere\n"),
     });
     try {
       await assertRefused([
-        /context "nowhere" does not exist/,
-        /was not changed/,
+        /The cluster cannot be asked: the kubeconfig has no cluster for its context "nowhere"/,
+        nothing,
         /`kubernetes:context` name the right file, context and credentials/,
       ]);
     } finally {
-      await fixture().project.commit("The right context", { [stackFile("prod")]: rightText });
+      await fixture().commit("The right context", { [stackFile("prod")]: rightText });
     }
   });
 

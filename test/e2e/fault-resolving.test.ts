@@ -65,7 +65,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
   async function lock(): Promise<void> {
     const locked = await fixture().authority("lock", "--stack", "prod");
     assert.equal(locked.code, 0, said(locked));
-    await fixture().project.commit("Lock what runs", {});
+    await fixture().commit("Lock what runs", {});
   }
 
   async function promote(application: Application, tag: string): Promise<void> {
@@ -136,7 +136,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
       text,
       new RegExp(
         `prod/${packaged.name}: cannot be verified\n[^]*the chart ${packaged.ociChart}:6\\.14\\.0 cannot be read: ` +
-          `GET ${registry.host}/v2/${packaged.chartPath}/blobs/sha256:[0-9a-f]+: other side closed`,
+          `GET ${registry.host}/v2/${packaged.chartPath}/blobs/sha256:[0-9a-f]+: the connection was closed`,
       ),
     );
     assert.match(text, heldWithAdvice());

@@ -147,6 +147,15 @@ describe("a malicious chart", () => {
     }
   });
 
+  it("cannot fill the storage or etcd", async () => {
+    const claim = podinfo.own("v1", "PersistentVolumeClaim", "attack");
+    const spec = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Ti" } } };
+    await assertRefused(JSON.stringify({ ...claim, spec }), /exceeded quota.*requests\.storage/, { absent: claim });
+    const many =
+      "{{ range $i := until 300 }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: attack-{{ $i }} }\n{{ end }}";
+    await assertRefused(many, /exceeded quota.*count\/configmaps/);
+  });
+
   it("cannot run privileged pods or pods with access to the node", async () => {
     const name = "attack";
     const container = { name, image: "example.com/attack:1" };

@@ -63,20 +63,26 @@ describe("a cluster without new decisions", () => {
     assert.equal((await fixture().history(application)).length, 1);
   });
 
-  it("with a scaled Deployment is corrected by Flux without an `up`", async () => {
+  it("with a changed Deployment is corrected by Flux without an `up`, except for what an autoscaler changes", async () => {
     const { cluster, lab } = opened();
     const deployment = {
       apiVersion: "apps/v1",
       kind: "Deployment",
       metadata: { name: application.name, namespace: application.name },
     };
-    await cluster.patch(deployment, { spec: { replicas: 3 } });
+    const label = "app.kubernetes.io/name";
+    const own = (await cluster.get(deployment)).metadata.labels?.[label];
+    await cluster.patch(deployment, { metadata: { labels: { [label]: "changed" } }, spec: { replicas: 3 } });
     await fixture().expectNoChanges("prod", "--refresh");
     await fixture().reconcile(fixture().flux("HelmRelease", application.name));
-    await waitForObject(cluster, deployment, "one replica again", ({ spec }) => spec?.replicas === 1, {
-      lab,
-      logs: ["helm-controller"],
-    });
+    const { spec } = await waitForObject(
+      cluster,
+      deployment,
+      "its label is back",
+      ({ metadata }) => metadata.labels?.[label] === own,
+      { lab, logs: ["helm-controller"] },
+    );
+    assert.equal(spec?.replicas, 3);
     assert.equal((await fixture().history(application)).length, 1, "drift is fixed without an upgrade");
   });
 

@@ -58,7 +58,7 @@ describe("a moved Git tag and a moved image tag", () => {
     const preview = await fixture().previewInCi("prod");
     assert.notEqual(preview.code, 0);
     const told = said(preview);
-    assert.match(told, new RegExp(`the evidence \`shared-authority/commit\` is "${commit}", must be "${movedCommit}"`));
+    assert.match(told, new RegExp(`the evidence shared-authority/commit is "${commit}", must be "${movedCommit}"`));
     assert.match(
       told,
       new RegExp(`the digest of \\S+:6\\.14\\.1 is "${movedDigest}", must be "${digest}", as the stack file says`),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
-import { useFixture, stackFile } from "./support/fixture";
+import { said, stackFile, useFixture } from "./support/fixture";
 
 /** Story 3: Flux commits a release when its image exists. `up` deploys it with one upgrade. */
 describe("a release", () => {
@@ -60,6 +60,18 @@ describe("a release", () => {
     assert.equal(await fixture().remoteHead(), head, "one release is one commit");
     assert.deepEqual(await versions(automated), ["6.13.0"]);
     assert.equal(await fixture().runningImage(automated), `${automated.image}:6.13.0`);
+  });
+
+  it("is not rolled back by the rerun of an old job, with or without `authority`", async () => {
+    await fixture().project.git("checkout", "--quiet", "HEAD~1");
+    const newer = new RegExp(`Push before deploy:\n.* has a newer decision for this stack \\(${stackFile("prod")} at `);
+    const plain = await fixture().tryUp("prod", "--skip-preview");
+    assert.notEqual(plain.code, 0);
+    assert.match(said(plain), newer);
+    const refused = await fixture().authorityUp("prod");
+    assert.equal(refused.code, 3);
+    assert.match(said(refused), newer);
+    await fixture().project.git("checkout", "--quiet", "main");
   });
 
   it("is deployed by `up` with one Helm upgrade", async () => {

@@ -92,6 +92,27 @@ describe("a rollback without the Git host and the registry", () => {
     await fixture().up("prod");
     await assertBothRun(4, "6.13.0");
     await fixture().expectNoChanges("prod");
+    const outputs = await fixture().pulumi("stack", "output", "emergency", "--stack", "prod");
+    assert.match(outputs.stdout, /^the branch main of .* cannot be read: /);
+  });
+
+  it("allows no step forward, because nobody can tell whether it was decided", async () => {
+    const forward = (await fixture().project.read(stackFile("prod")))
+      .replaceAll(/( {6}tag: )"6\.13\.0"/g, '$1"6.14.0"')
+      .replaceAll(/ {8}deny: .*\n/g, "")
+      .replaceAll(/^ {6}digest: .*\n/gm, "");
+    await fixture().project.commit("Forward again", { [stackFile("prod")]: forward });
+    const result = await fixture().tryUp("prod", "--skip-preview");
+    assert.notEqual(result.code, 0);
+    assert.match(
+      said(result),
+      new RegExp(
+        "Only a step back is deployed while the Git host cannot be asked:\n +the branch main of .* cannot be read: .*\n" +
+          `[^]* +${inGit.name} 6\\.14\\.0 is newer than 6\\.13\\.0, which was deployed last`,
+      ),
+    );
+    await assertBothRun(4, "6.13.0");
+    await fixture().project.git("reset", "--quiet", "--hard", "HEAD~1");
   });
 
   it("by two steps fails: `up` names the missing source, and the running release is not changed", async () => {

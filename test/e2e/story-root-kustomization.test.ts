@@ -7,7 +7,7 @@ import type { KubernetesObject } from "../../src/manifests/object";
 import { projectRoot } from "../support/project";
 import type { Application } from "./support/application";
 import { freshName, useLab } from "./support/lab";
-import { useFixture, stackFile } from "./support/fixture";
+import { said, useFixture, stackFile } from "./support/fixture";
 import { conditionOf, nameOf, waitFor, waitForGone, waitForObject } from "../lab/wait";
 
 const rendered = "rendered/prod";
@@ -266,10 +266,15 @@ describe("rendered manifests under a root Kustomization", () => {
     const text = await fixture().project.read(stackFile("prod"));
     const [start, end] = [text.indexOf(`    ${neighbour.name}:`), text.indexOf(`    ${application.name}:`)];
     await fixture().commit("The neighbour leaves", {
-      [stackFile("prod")]: text.slice(0, start) + text.slice(end),
+      [stackFile("prod")]: (text.slice(0, start) + text.slice(end)).replace(
+        "  shared-authority:tenants:",
+        `  shared-authority:removed:\n    ${neighbour.name}: { namespace: ${neighbour.name}, by: Ada, reason: unused }\n$&`,
+      ),
       [`tenants/${neighbour.name}/values.yaml`]: undefined,
     });
-    await deploy();
+    const removed = await fixture().authorityUp("prod");
+    assert.equal(removed.code, 0, said(removed));
+    await fixture().commit("Render prod", {});
     await enforce();
     await waitForGone(cluster, fixture().flux("HelmRelease", neighbour.name), opened());
     await waitForGone(cluster, { apiVersion: "v1", kind: "Namespace", metadata: { name: neighbour.name } }, opened());

@@ -28,9 +28,10 @@ describe("a Git tag without an image", () => {
       (await fixture().history(application)).map(({ chartVersion }) => chartVersion),
       ["6.14.0"],
     );
-    const newest = await fixture().pulumi("stack", "output", "tenants", "--stack", "prod", "--json");
-    const tenants = JSON.parse(newest.stdout) as Record<string, { newestAllowed?: string }>;
-    assert.equal(tenants[application.name]?.newestAllowed, "6.14.0");
+    const planned = await fixture().authority("plan", "--stack", "prod", "--json");
+    const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [Record<string, unknown>] }] };
+    const { version, running, newestAllowed } = stacks[0].tenants[0];
+    assert.deepEqual([version, running, newestAllowed], ["6.14.0", "6.14.0", "6.14.0"]);
   });
 
   it("is blocked if promoted by hand, with the missing image in the message, and Flux reverts it", async () => {

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import { type EngineResult, type EngineSession, openEngineSession } from "../../demo/engine-session";
 import { type GitServer, serveGit } from "../../demo/git-server";
 import { pushImage } from "../../demo/push";
@@ -74,6 +75,12 @@ describe("the program on the real engine, with podinfo's tags", function () {
   const deploy = (verb: "preview" | "up", stack: string, ...more: string[]): Promise<EngineResult> => {
     const flags = verb === "up" ? ["--yes"] : [];
     return pulumi(verb, "--stack", stack, "--policy-pack", "policy-pack", ...flags, ...more);
+  };
+
+  const authority = async (...parameters: string[]): Promise<EngineResult> => {
+    const options = { cwd: project.directory, env: session.environment, extendEnv: false, reject: false } as const;
+    const { exitCode, stdout, stderr } = await execa(process.execPath, ["bin/authority.js", ...parameters], options);
+    return { code: exitCode ?? 1, stdout, stderr };
   };
 
   const said = ({ stdout, stderr }: EngineResult): string => `${stdout}\n${stderr}`;
@@ -178,24 +185,40 @@ describe("the program on the real engine, with podinfo's tags", function () {
     });
     assertRan(forced);
     assert.match(said(forced), /EMERGENCY.*the Git host is down/);
+    const release = "rendered/prod/1-manifest/helm.toolkit.fluxcd.io_v2-helmrelease-flux-system-podinfo.yaml";
+    assert.match(await project.read(release), /shared-authority\/emergency: the Git host is down\n/);
+    const outputs = await pulumi("stack", "output", "--stack", "prod", "--json");
+    assert.equal((JSON.parse(outputs.stdout) as { emergency?: string }).emergency, "the Git host is down");
     await project.git("checkout", "--", "Pulumi.prod.yaml");
   });
 
   it("previews and deploys production at 6.14.1, and a second preview shows no change", async () => {
     await project.commit("Promote podinfo to 6.14.1", { "Pulumi.prod.yaml": production("6.14.1") });
-    assertRan(await deploy("preview", "prod"));
+    const promotion = await deploy("preview", "prod");
+    assertRan(promotion);
+    const [decided, source] = [/podinfo 6\.14\.0 -> 6\.14\.1/, /podinfo-6\.14\.1 create/].map((line) =>
+      said(promotion).search(line),
+    );
+    assert.ok(decided !== undefined && source !== undefined && decided > 0 && decided < source, said(promotion));
+    assert.doesNotMatch(said(promotion), /tenants: \{|evidence|chartVersion/);
     assertRan(await deploy("up", "prod"));
     assert.ok(
       rendered("prod").includes("source.toolkit.fluxcd.io_v1-gitrepository-flux-system-podinfo-6.14.1.yaml"),
       rendered("prod").join("\n"),
     );
     assertRan(await deploy("preview", "prod", "--expect-no-changes"));
+    const check = await authority("check", "--stack", "prod");
+    assert.match(said(check), /^prod: fine/m, "the engine renders what `check` expects, and the emergency is over");
     const outputs = await pulumi("stack", "output", "--stack", "prod", "--json");
     const { tenants } = JSON.parse(outputs.stdout) as { tenants: { podinfo: Record<string, unknown> } };
+    assert.deepEqual(Object.keys(JSON.parse(outputs.stdout) as object).sort(), [
+      "authorityNamespace",
+      "follow",
+      "tenants",
+    ]);
     assert.equal(tenants.podinfo.version, "6.14.1");
     assert.equal(tenants.podinfo.source, "podinfo-6.14.1");
     assert.equal(tenants.podinfo.pinned, false);
-    assert.equal(tenants.podinfo.newestAllowed, "6.14.1");
   });
 
   it("blocks a HelmRelease that somebody adds by hand, without evidence", async () => {
@@ -223,7 +246,7 @@ describe("the program on the real engine, with podinfo's tags", function () {
     const result = await deploy("up", "prod");
     await project.commit("Take it out again", { "src/program/deploy.ts": program });
     assert.notEqual(result.code, 0, said(result));
-    assert.match(said(result), /flux-system\/by-hand[^]*carries no evidence/);
+    assert.match(said(result), /flux-system\/by-hand[^]*the stack's config decides no such object/);
     assert.deepEqual(rendered("prod"), before);
   });
 
@@ -272,8 +295,15 @@ describe("the program on the real engine, with podinfo's tags", function () {
 
   it("refuses a decision that stands on the command line and not in a commit", async () => {
     await project.commit("Promote podinfo to 6.14.1", { "Pulumi.prod.yaml": production("6.14.1") });
-    // The engine writes what `--config` says into the stack file, so that is where it shows.
-    const result = await deploy("up", "prod", "--config", "shared-authority:authorityNamespace=elsewhere");
+    // The engine writes what `--config` says into the stack file, so that is where it shows. A preview would stop at the
+    // HelmRelease, which is protected.
+    const result = await deploy(
+      "up",
+      "prod",
+      "--skip-preview",
+      "--config",
+      "shared-authority:authorityNamespace=elsewhere",
+    );
     await project.git("checkout", "--", "Pulumi.prod.yaml");
     assert.notEqual(result.code, 0, said(result));
     assert.match(said(result), /Pulumi\.prod\.yaml is changed since the last commit/);

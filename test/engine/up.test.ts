@@ -1,109 +1,38 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { serveRegistry } from "../../demo/embedded-registry";
-import { type EngineSession, openEngineSession } from "../../demo/engine-session";
-import { serveGit } from "../../demo/git-server";
-import { createApplication, type ScratchApplication } from "../../demo/scratch-application";
-import type { ScratchProject } from "../../demo/scratch-project";
-import { scratchProject } from "../support/project";
-import { requireEngine } from "../support/pulumi";
-
-interface Ended {
-  readonly code: number;
-  readonly output: string;
-}
+import { engineProject } from "../support/engine-project";
 
 describe("authority up, with three tenants on the real engine", function () {
   this.timeout(300_000);
   const names = ["cart", "pay", "shop"];
-  const undo: (() => unknown)[] = [];
-  const applications = new Map<string, ScratchApplication>();
-  let url: string;
-  let session: EngineSession;
-  let project: ScratchProject;
-  let salt = "";
-
-  before(async function () {
-    const engine = await requireEngine(this);
-    const directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-up-")));
-    undo.push(() => rmSync(directory, { recursive: true, force: true }));
-    const repositories = join(directory, "git");
-    mkdirSync(repositories);
-    const git = await serveGit({ root: repositories });
-    undo.push(() => git.close());
-    url = git.url;
-    const registry = await serveRegistry();
-    undo.push(() => registry.close());
-    for (const name of names) {
-      const application = await createApplication({ directory: repositories, name, registry: registry.url });
-      await application.publish({ version: "1.0.0", message: "The first release" });
-      applications.set(name, application);
-    }
-    session = openEngineSession(engine, directory);
-    project = await scratchProject(directory);
-    await session.run(["stack", "init", "prod"], { directory: project.directory });
-    salt = /^encryptionsalt: .*$/m.exec(await project.read("Pulumi.prod.yaml"))?.[0] ?? "";
-  });
-
-  after(async () => {
-    for (const step of undo.reverse()) await step();
-  });
+  const opened = engineProject(...names);
 
   /** Commits a production in which each tenant runs this tag. */
-  const promote = (tags: Readonly<Record<string, string>>, deny = ["1.3.0"]): Promise<string> =>
-    project.commit("Promote", {
-      "Pulumi.prod.yaml": [
-        "config:",
-        "  shared-authority:follow: tags",
-        "  shared-authority:delivery: { manifests: rendered/prod }",
-        "  shared-authority:tenants:",
-        ...Object.entries(tags).flatMap(([name, tag]) => [
-          `    ${name}:`,
-          `      repository: ${url}/${name}.git`,
-          `      chart: ./charts/${name}`,
-          `      image: ${String(applications.get(name)?.image)}`,
-          "      insecureRegistry: true",
-          `      tag: "${tag}"`,
-          `      policy: { range: ">=1.0.0", deny: ${JSON.stringify(deny)} }`,
-        ]),
-        salt,
-        "",
-      ].join("\n"),
-    });
-
-  const up = (): Promise<Ended> =>
-    new Promise((resolve) => {
-      const parameters = [join(project.directory, "bin/authority.js"), "up", "--stack", "prod", "--", "--yes"];
-      const options = { cwd: project.directory, env: session.environment };
-      const child = execFile(process.execPath, parameters, options, (_, stdout, stderr) => {
-        resolve({ code: child.exitCode ?? 1, output: `${stdout}\n${stderr}` });
-      });
-      child.stdin?.end();
-    });
-
-  const rendered = "rendered/prod/1-manifest";
-  const files = (): string[] => {
-    const folder = join(project.directory, rendered);
-    return existsSync(folder) ? readdirSync(folder) : [];
+  const promote = (tags: Readonly<Record<string, string>>, deny = ["1.3.0"]): Promise<void> => {
+    const policy = `policy: { range: ">=1.0.0", deny: ${JSON.stringify(deny)} }`;
+    const tenants = Object.entries(tags).map(([name, tag]) => [name, [`tag: "${tag}"`, policy]] as const);
+    return opened().decide(Object.fromEntries(tenants));
   };
 
+  const up = () => opened().authorityUp("--yes");
+  const files = () => opened().files();
+  const publish = (name: string, version: string, message: string) =>
+    opened().applications.get(name)?.publish({ version, message });
+
   const sources = (): string[] =>
-    files()
-      .flatMap((file) => /gitrepository-flux-system-(.*)\.yaml$/.exec(file)?.[1] ?? [])
-      .sort();
+    files().flatMap((file) => /gitrepository-flux-system-(.*)\.yaml$/.exec(file)?.[1] ?? []);
 
   it("deploys all of them when nothing is wrong", async () => {
     await promote({ cart: "1.0.0", pay: "1.0.0", shop: "1.0.0" });
     const { code, output } = await up();
     assert.equal(code, 0, output);
+    assert.doesNotMatch(output, /Undefined value/);
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.0.0", "shop-1.0.0"]);
   });
 
   it("skips one whose appVersion was forgotten and one whose image is missing, and deploys the third", async () => {
-    const [cart, pay, shop] = names.map((name) => applications.get(name));
+    const [cart, pay, shop] = names.map((name) => opened().applications.get(name));
     await cart?.publish({ version: "1.1.0", appVersion: "1.0.0", message: "Forgot the appVersion" });
     await pay?.tag("1.1.0", await pay.commit({ version: "1.1.0", message: "Its image build fails" }));
     await shop?.publish({ version: "1.1.0", message: "A good release" });
@@ -117,8 +46,8 @@ describe("authority up, with three tenants on the real engine", function () {
   });
 
   it("deploys the skipped ones when their teams have fixed their releases", async () => {
-    await applications.get("cart")?.publish({ version: "1.1.1", message: "Fixed" });
-    await applications.get("pay")?.pushImage("1.1.0");
+    await publish("cart", "1.1.1", "Fixed");
+    await opened().applications.get("pay")?.pushImage("1.1.0");
     await promote({ cart: "1.1.1", pay: "1.1.0", shop: "1.1.0" });
     const { code, output } = await up();
     assert.equal(code, 0, output);
@@ -126,14 +55,14 @@ describe("authority up, with three tenants on the real engine", function () {
   });
 
   it("skips a tenant that a policy blocks, and still updates its image policy", async () => {
-    await applications.get("shop")?.publish({ version: "1.3.0", message: "Denied by the platform team" });
+    await publish("shop", "1.3.0", "Denied by the platform team");
     await promote({ cart: "1.0.0", pay: "1.1.0", shop: "1.3.0" }, ["1.2.0", "1.3.0"]);
     const { code, output } = await up();
     assert.equal(code, 3, output);
     assert.match(output, /the version 1\.3\.0 is denied/);
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.1.0", "shop-1.1.0"]);
-    const policy = `${rendered}/image.toolkit.fluxcd.io_v1-imagepolicy-flux-system-shop.yaml`;
-    assert.match(await project.read(policy), /!=1\.2\.0/);
+    const policy = join(opened().rendered, "image.toolkit.fluxcd.io_v1-imagepolicy-flux-system-shop.yaml");
+    assert.match(readFileSync(policy, "utf8"), /!=1\.2\.0/);
   });
 
   it("changes nothing if the same tenant is skipped again", async () => {
@@ -144,23 +73,26 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.1.0", "shop-1.1.0"]);
   });
 
-  it("deletes nothing if somebody runs `pulumi up` with the names of tenants to skip", async () => {
+  it("deletes nothing if somebody runs `pulumi` with the names of tenants to skip", async () => {
+    const { session, project } = opened();
     const before = files();
-    const { code, stdout, stderr } = await session.run(["up", "--stack", "prod", "--yes", "--skip-preview"], {
-      directory: project.directory,
-      environment: { SHARED_AUTHORITY_SKIPPED: "cart,shop" },
-    });
-    assert.notEqual(code, 0);
-    assert.match(
-      stdout + stderr,
-      /SHARED_AUTHORITY_SKIPPED is "cart,shop", but no running `authority up --stack prod`[^]*Unset it/,
-    );
+    for (const command of [["preview"], ["up", "--yes", "--skip-preview"]]) {
+      const { code, stdout, stderr } = await session.run([...command, "--stack", "prod"], {
+        directory: project.directory,
+        environment: { SHARED_AUTHORITY_SKIPPED: `${process.pid}@prod,cart,shop` },
+      });
+      assert.notEqual(code, 0);
+      assert.match(
+        stdout + stderr,
+        /SHARED_AUTHORITY_SKIPPED is "\d+@prod,cart,shop", but no running `authority up --stack prod`[^]*Unset it/,
+      );
+    }
     assert.deepEqual(files(), before);
   });
 
   it("creates nothing for a new tenant that is broken from the start", async () => {
     await promote({ cart: "1.1.0", pay: "1.1.0", shop: "1.1.0" });
-    await session.run(["destroy", "--stack", "prod", "--yes"], { directory: project.directory });
+    await opened().pulumi("destroy", "--stack", "prod", "--yes", "--ignore-protect");
     const { code, output } = await up();
     assert.equal(code, 3, output);
     assert.deepEqual(sources(), ["pay-1.1.0", "shop-1.1.0"]);

@@ -2,7 +2,15 @@ import { resolve } from "node:path";
 import Table from "cli-table3";
 import { Command, CommanderError } from "commander";
 import { serveGit } from "../../demo/git-server";
-import { defaultDirectory, findLabs, isStale, layoutOf, readRecord, removeStaleLabs } from "./lab-directory";
+import {
+  defaultDirectory,
+  downCommand,
+  findLabs,
+  isStale,
+  layoutOf,
+  readRecord,
+  removeStaleLabs,
+} from "./lab-directory";
 import { labVariables } from "./connect";
 import { startLab, stopLab } from "./start";
 import { supervise } from "./supervisor";
@@ -93,7 +101,7 @@ async function up(root: string, directory: string): Promise<void> {
   export KUBECONFIG=${lab.kubeconfigPath}
   export ${labVariables.lab}=${directory}   # lets the end-to-end tests use this lab
 
-Stop it with: npm run lab -- down`);
+Stop it with: ${downCommand(directory)}`);
 }
 
 function kubeconfigOf(directory: string): string {

@@ -71,6 +71,11 @@ export function defaultDirectory(): string {
   return join(labsFolder(), "default");
 }
 
+/** The command that stops the lab in a directory. */
+export function downCommand(directory: string): string {
+  return `npm run lab -- down${resolve(directory) === defaultDirectory() ? "" : ` --directory ${directory}`}`;
+}
+
 /** A new directory for an additional lab. */
 export function freshDirectory(): string {
   return join(labsFolder(), `${process.pid}-${randomBytes(4).toString("hex")}`);
@@ -129,7 +134,7 @@ export async function claimDirectory(directory: string): Promise<{ directory: st
     throw new Error(
       other === undefined
         ? `${wanted} has other content. Remove it, or set another --directory.`
-        : `${wanted} already has a lab (process ${other.supervisor.pid}). Stop it with \`npm run lab -- down\`.`,
+        : `${wanted} already has a lab (process ${other.supervisor.pid}). Stop it with \`${downCommand(directory)}\`.`,
       { cause },
     );
   }

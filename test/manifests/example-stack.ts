@@ -12,6 +12,8 @@ export const exampleTenant: Tenant = {
   chart: { kind: "git", path: "./charts/podinfo" },
   branch: "master",
   images: ["ghcr.io/stefanprodan/podinfo"],
+  furtherImages: [],
+  admission: "off",
   insecureRegistry: false,
   tag: "6.14.1",
   prefix: { git: "", chart: "", image: "" },
@@ -23,6 +25,7 @@ export const exampleTenant: Tenant = {
   limits: { default: { cpu: "500m" }, defaultRequest: { cpu: "50m" } },
   network: { ingress: [], egress: [] },
   podSecurity: "restricted",
+  driftDetection: { ignore: [{ paths: ["/spec/replicas"] }] },
   secrets: [],
   line: 3,
 };

@@ -104,7 +104,19 @@ const tenantChanges: fc.Arbitrary<Partial<Tenant>> = fc.record({
   limits: fc.constantFrom(exampleTenant.limits, { ...exampleTenant.limits, max: { memory: "1Gi" } }),
   network: fc.record({ ingress: rules, egress: rules }),
   secrets: fc.constantFrom([], [{ name: "podinfo-values", key: "values.yaml" }]),
-  pinDigest: fc.constantFrom(undefined, "image.tag"),
+  pinDigest: fc.constantFrom(
+    undefined,
+    true as const,
+    { tag: "image.tag" },
+    { tag: "image.tag", digest: "image.digest" },
+  ),
+  driftDetection: fc.constantFrom(
+    exampleTenant.driftDetection,
+    { ignore: [] },
+    {
+      ignore: [{ paths: ["/spec/replicas", "/data/a~1b"], target: { kind: "Deployment", labelSelector: "a=b" } }],
+    },
+  ),
 });
 
 const ociEvidence: Evidence = {
@@ -129,7 +141,7 @@ const forms = new Map<Evidence | BranchEvidence, Partial<Tenant>>([
     commitEvidence,
     {
       tag: "master-dd50717-1",
-      branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" },
+      branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: { tag: "image.tag" } },
     },
   ],
   [

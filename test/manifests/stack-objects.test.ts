@@ -1,5 +1,6 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- tests look into objects of every kind */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { stackObjects } from "../../src/manifests/stack-objects";
 import type { BranchEvidence, Evidence } from "../../src/release/evidence";
@@ -81,7 +82,7 @@ describe("stackObjects of a tenant", () => {
     assert.equal(interval(manifestsOf({})), "1h0m0s");
   });
 
-  const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
+  const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: { tag: "image.tag" } };
   const commitTag = "master-dd50717-1732386000";
   const commitEvidence: BranchEvidence = {
     ...exampleBranch,
@@ -89,14 +90,17 @@ describe("stackObjects of a tenant", () => {
   };
 
   it("runs the image of a commit with the chart of that commit, and moves both by one patch", () => {
-    const objects = manifestsOf({ tag: commitTag, branchImage, pinDigest: "other" }, commitEvidence);
+    const objects = manifestsOf({ tag: commitTag, branchImage, pinDigest: { tag: "other" } }, commitEvidence);
     const source = only(objects, "GitRepository");
     assert.equal(source.metadata.name, "podinfo-commit.dd507173b7b7");
     assert.deepEqual(source.spec.ref, { branch: "master", commit: exampleBranch.commit });
     const { data } = only(objects, "ConfigMap") as unknown as { data: Record<string, string> };
-    assert.deepEqual(data, { "pinned-image.yaml": `image:\n  tag: ${commitTag}@${digest}\n` });
+    assert.deepEqual(data, { "pinned-image.yaml": `image:\n  tag: ${commitTag}\n` });
     const { spec, metadata } = only(objects, "HelmRelease");
     assert.deepEqual(spec.chart.spec.sourceRef, { kind: "GitRepository", name: "podinfo-commit.dd507173b7b7" });
+    assert.deepEqual(spec.postRenderers, [
+      { kustomize: { images: [{ name: "ghcr.io/stefanprodan/podinfo", newTag: commitTag, digest }] } },
+    ]);
     assert.equal(spec.chart.spec.reconcileStrategy, "Revision");
     assert.equal(metadata.annotations?.["shared-authority/commit"], exampleBranch.commit);
     assert.equal(
@@ -144,7 +148,7 @@ describe("stackObjects of a tenant", () => {
   });
 
   it("scans no images and names no version where a branch is followed", () => {
-    const objects = manifestsOf({ tag: undefined, pinDigest: "image.tag" }, exampleBranch);
+    const objects = manifestsOf({ tag: undefined, pinDigest: { tag: "image.tag" } }, exampleBranch);
     assert.deepEqual(
       kinds(objects).filter((kind) => kind.startsWith("Image") || kind === "ConfigMap"),
       [],
@@ -220,11 +224,11 @@ describe("stackObjects of a tenant", () => {
         { path: "tenants/shared/labels.yaml", content: "labels: {}\n" },
       ],
       secrets: [{ name: "podinfo-values", key: "values.yaml" }],
-      pinDigest: "image.tag",
+      pinDigest: { tag: "image.tag" },
     });
     const map = only(objects, "ConfigMap");
     assert.equal(map.immutable, true);
-    assert.equal(map.data["pinned-image.yaml"], `image:\n  tag: 6.14.1@${digest}\n`);
+    assert.equal(map.data["pinned-image.yaml"], 'image:\n  tag: "6.14.1"\n');
     const name: string = map.metadata.name;
     assert.match(name, /^podinfo-values-[2456789bcdfghkmt]{10}$/);
     assert.deepEqual(only(objects, "HelmRelease").spec.valuesFrom, [
@@ -234,6 +238,27 @@ describe("stackObjects of a tenant", () => {
       { kind: "ConfigMap", name, valuesKey: "pinned-image.yaml" },
       { kind: "Secret", name: "podinfo-values", valuesKey: "values.yaml" },
     ]);
+  });
+
+  it("pins every image of the tenant in the pods, in each spelling that a chart may use", () => {
+    const other = `sha256:${"0b".repeat(32)}`;
+    const objects = manifestsOf(
+      { images: ["docker.io/library/shop", "ghcr.io/example/shop-worker"], pinDigest: true },
+      {
+        ...exampleEvidence,
+        images: [
+          { reference: "docker.io/library/shop:6.14.1", digest },
+          { reference: "ghcr.io/example/shop-worker:6.14.1", digest: other },
+        ],
+      },
+    );
+    const [{ kustomize }] = only(objects, "HelmRelease").spec.postRenderers as [{ kustomize: { images: object[] } }];
+    const newTag = "6.14.1";
+    assert.deepEqual(kustomize.images, [
+      ...["docker.io/library/shop", "library/shop", "shop"].map((name) => ({ name, newTag, digest })),
+      { name: "ghcr.io/example/shop-worker", newTag, digest: other },
+    ]);
+    assert.ok(!kinds(objects).includes("ConfigMap"), "no value is set");
   });
 
   it("leaves denied versions out of the range, and reflects a digest only for a new tag", () => {
@@ -336,6 +361,18 @@ describe("stackObjects of an `up`", () => {
       objects.map(({ object, owner }) => `${owner.component} ${owner.name}: ${object.kind}`),
       ["ReleasePolicy podinfo: ImageRepository", "ReleasePolicy podinfo: ImagePolicy"],
     );
+  });
+
+  it("carry the reason of an emergency as an annotation of the HelmRelease, and nowhere else", () => {
+    const stack = { config: exampleStack, tenants: [resolved] };
+    const usual = Array.from(stackObjects(stack), ({ object }) => object);
+    const emergency = "registry is down, issue 123";
+    const changed = Array.from(stackObjects(stack, { emergency }), ({ object }) => object).filter(
+      (object, index) => !isDeepStrictEqual(object, usual[index]),
+    );
+    const release = only(usual, "HelmRelease");
+    const annotations = { ...release.metadata.annotations, "shared-authority/emergency": emergency };
+    assert.deepEqual(changed, [{ ...release, metadata: { ...release.metadata, annotations } }]);
   });
 
   it("wait for a source twice as long as for a fetch, and for a release as long as an upgrade and a rollback take", () => {

@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { pinnedImageYaml } from "../../src/manifests/helm-release";
+import { pinnedImageYaml } from "../../src/manifests/pinned-image";
 import { digest, manifestsOf, only } from "./example-stack";
 
-/** The values that the program writes for a tenant with this `pinDigest`. */
-function pinnedImageAt(path: string): string {
-  return pinnedImageYaml({ path, tag: "6.14.1", digest });
+const image = { tag: "6.14.1", digest };
+
+/** The values that the program writes for a tenant whose `pinDigest` has this path for the tag, and this for the digest. */
+function pinnedImageAt(tag: string, digestPath?: string): string {
+  return pinnedImageYaml({ tag, digest: digestPath }, image);
 }
 
 describe("the values that pin an image", () => {
-  const image = `6.14.1@${digest}`;
   const words = fc.constantFrom(
     ...[
       "y",
@@ -40,7 +41,7 @@ describe("the values that pin an image", () => {
     const schema = version === "1.1" ? "yaml-1.1" : "core";
     fc.assert(
       fc.property(fc.array(key, { minLength: 1, maxLength: 4 }), (path) => {
-        const expected = path.reduceRight<unknown>((inner, name) => ({ [name]: inner }), image);
+        const expected = path.reduceRight<unknown>((inner, name) => ({ [name]: inner }), image.tag);
         const written = pinnedImageAt(path.join("."));
         assert.deepEqual(parse(written, { version, schema }), expected, written);
       }),
@@ -56,11 +57,17 @@ describe("the values that pin an image", () => {
     assertReadBack("1.1", anyKey);
   });
 
-  it("are the bytes that name the ConfigMaps of existing stacks", () => {
-    assert.equal(pinnedImageAt("image.tag"), `image:\n  tag: ${image}\n`);
-    assert.equal(pinnedImageAt("global.image-1.tag_x"), `global:\n  image-1:\n    tag_x: ${image}\n`);
-    assert.equal(pinnedImageAt("on.y"), `"on":\n  "y": ${image}\n`);
-    assert.equal(pinnedImageAt("containers.0.image"), `containers:\n  "0":\n    image: ${image}\n`);
+  it("are these bytes, which name the ConfigMap", () => {
+    assert.equal(pinnedImageAt("image.tag"), 'image:\n  tag: "6.14.1"\n');
+    assert.equal(pinnedImageAt("global.image-1.tag_x"), 'global:\n  image-1:\n    tag_x: "6.14.1"\n');
+    assert.equal(pinnedImageAt("on.y"), `"on":\n  "y": "6.14.1"\n`);
+    assert.equal(pinnedImageAt("containers.0.image"), `containers:\n  "0":\n    image: "6.14.1"\n`);
+  });
+
+  it("have tag and digest at two paths, or both at one", () => {
+    assert.equal(pinnedImageAt("image.tag", "image.digest"), `image:\n  tag: "6.14.1"\n  digest: ${digest}\n`);
+    assert.equal(pinnedImageAt("a.tag", "b.digest"), `a:\n  tag: "6.14.1"\nb:\n  digest: ${digest}\n`);
+    assert.equal(pinnedImageAt("image.tag", "image.tag"), `image:\n  tag: 6.14.1@${digest}\n`);
   });
 });
 
@@ -70,7 +77,7 @@ describe("the ConfigMap of special config", () => {
       path: `tenants/podinfo/${name}`,
       content: "a: 1\n",
     }));
-    const map = only(manifestsOf({ values: files, pinDigest: "image.tag" }), "ConfigMap") as { data: object };
+    const map = only(manifestsOf({ values: files, pinDigest: { tag: "image.tag" } }), "ConfigMap") as { data: object };
     assert.deepEqual(Object.keys(map.data), ["values.yaml", "b__10.yaml", "a.yaml", "pinned-image.yaml"]);
   });
 });

@@ -66,7 +66,7 @@ describe("yamlText", () => {
       yamlText({ data: { "values.yaml": "a: 1\nb: 2\n" } }),
       "data:\n  values.yaml: |\n    a: 1\n    b: 2\n",
     );
-    assert.equal(yamlText({ text: "a\u2028b\u0085" }), '"text": "a\\u2028b\\u0085"\n');
+    assert.equal(yamlText({ text: "a\u2028b\u0085" }), 'text: "a\\u2028b\\u0085"\n');
   });
 
   it("omits undefined fields", () => {

@@ -1,10 +1,10 @@
 import { unknownCheckingProxy } from "@pulumi/policy";
-import { runtime } from "@pulumi/pulumi";
 import type { ConfigRepository, StackConfig, Tenant } from "../../src/config/stack-config";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { stackObjects as allObjects } from "../../src/manifests/stack-objects";
 import type { Policy } from "../../policy-pack/define-policy";
 import { judgeObjects, type PackConfig, type Violation } from "../../policy-pack/judge";
+import { policies } from "../../policy-pack/policies";
 import type { BranchEvidence, Evidence } from "../../src/release/evidence";
 import { exampleBranch, exampleStack, exampleTenant } from "../manifests/example-stack";
 
@@ -52,7 +52,7 @@ export const commitImages = {
     stackConfigOf(
       {
         tag: commitTag,
-        branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" },
+        branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: { tag: "image.tag" } },
       },
       { stack: "dev", follow: "branch" },
     ),
@@ -103,7 +103,7 @@ export function stackObjects(stack: StackConfig = config): KubernetesObject[] {
 
 /** The stack's config, as a stack file holds it. */
 export function configOf(stack: StackConfig = config): Record<string, unknown> {
-  const { follow, authorityNamespace, configRepository } = stack;
+  const { follow, authorityNamespace, configRepository, delivery } = stack;
   const tenants = Object.fromEntries(stack.tenants.map((one) => [one.name, entryOf(one)]));
   return {
     "shared-authority:follow": follow,
@@ -111,16 +111,9 @@ export function configOf(stack: StackConfig = config): Record<string, unknown> {
     ...(configRepository === undefined
       ? {}
       : { "shared-authority:configRepository": repositoryEntry(configRepository) }),
+    ...(delivery.kind === "cluster" ? {} : { "shared-authority:delivery": { manifests: delivery.directory } }),
     "shared-authority:tenants": tenants,
   };
-}
-
-/** Gives the pack the stack's config, as the engine does: what is no text, as JSON. */
-export function setConfig(stack: StackConfig = config): void {
-  const entries = Object.entries(configOf(stack));
-  runtime.setAllConfig(
-    Object.fromEntries(entries.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)])),
-  );
 }
 
 function repositoryEntry({ secretName, ...entry }: ConfigRepository): unknown {
@@ -128,9 +121,10 @@ function repositoryEntry({ secretName, ...entry }: ConfigRepository): unknown {
 }
 
 /** The entry that declares a tenant. */
-function entryOf({ chart, images, ...tenant }: Tenant): unknown {
+function entryOf({ chart, images, admission, furtherImages, ...tenant }: Tenant): unknown {
   const hidden = { name: undefined, values: undefined, line: undefined };
-  return { ...tenant, chart: chart.kind === "git" ? chart.path : chart.url, image: images, ...hidden };
+  const may = { image: images, images: { admission, also: furtherImages } };
+  return { ...tenant, chart: chart.kind === "git" ? chart.path : chart.url, ...may, ...hidden };
 }
 
 /** A copy of the objects in which one field of the one of a kind (and name) is another; `undefined` takes it away.
@@ -161,8 +155,27 @@ export async function judge(
   stack: StackConfig = config,
   packConfig?: PackConfig,
 ): Promise<Violation[]> {
-  setConfig(stack);
-  return judgeObjects(objects, [policy], packConfig, stack.stack);
+  return judgeObjects(objects, [policy], stack, packConfig);
+}
+
+/** What the whole pack says: `policy: message` for each violation. */
+export async function verdict(
+  objects: readonly KubernetesObject[],
+  stack: StackConfig = config,
+  packConfig?: PackConfig,
+): Promise<string> {
+  const violations = await judgeObjects(objects, policies, stack, packConfig);
+  return violations.map(({ policy, message }) => `${policy}: ${message}`).join("\n");
+}
+
+/** All objects of a stack with one tenant, as the program registers them. */
+export function allObjectsOf(
+  stack: StackConfig = config,
+  evidence: Evidence | BranchEvidence = evidenceOf(stack.tenants[0]!),
+): KubernetesObject[] {
+  const [tenant] = stack.tenants;
+  const tenants = [{ tenant: tenant!, source: "lock" as const, evidence, reasons: [] }];
+  return Array.from(allObjects({ config: stack, tenants }), ({ object }) => object);
 }
 
 /** A stack whose one tenant differs. */

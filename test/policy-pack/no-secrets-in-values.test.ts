@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { scryptSync } from "node:crypto";
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { parse } from "yaml";
+import type { StackConfig, Tenant } from "../../src/config/stack-config";
 import { findCredentials } from "../../policy-pack/credential";
-import { noSecretsInValues } from "../../policy-pack/no-secrets-in-values";
-import { stackConfigOf, judge, objectsOf, withField, withUnknown } from "./fixture";
+import { exceptionsInUse, noSecretsInValues } from "../../policy-pack/no-secrets-in-values";
+import { stackConfigOf, judge, objectsOf } from "./fixture";
 
 /** Made up at random; nothing opens with them. */
 const awsSecret = ["wJalrXUtnFEMI", "K7MDENG", "bPxRfiCYEXAMPLEKEZ"].join("/");
@@ -13,10 +17,16 @@ const privateKey = [
   ["-----END RSA", "PRIVATE KEY-----"].join(" "),
 ];
 
+/** JSON in a text in JSON in a text, so many times. */
+function nested(times: number): string {
+  return times === 0 ? "a" : JSON.stringify({ a: nested(times - 1) });
+}
+
 describe("the search for credentials in values", () => {
   const credentials: [string, string, number][] = [
     ["a password", "a: 1\npassword: hunter2\n", 2],
     ["a password that is a number", "password: 12345\n", 1],
+    ["a numbered password", "password2: hunter2\n", 1],
     ["a nested password", "redis:\n  auth:\n    password: hunter2\n", 3],
     ["a password in a list of maps", "users:\n  - name: a\n    password: hunter2\n", 3],
     ["a list of passwords", "passwords:\n  - hunter2\n", 2],
@@ -104,6 +114,119 @@ describe("the search for credentials in values", () => {
     assert.deepEqual(await findCredentials(content), []);
   });
 
+  it("judges an alias under each name", async () => {
+    const content = "x: &x\n  - hunter2\nmode: *x\npasswords: *x\n";
+    assert.deepEqual(
+      (await findCredentials(content)).map(({ path }) => path),
+      ["passwords[0]"],
+    );
+  });
+
+  it("shows no key that is a credential itself", async () => {
+    const places = await findCredentials(`"\\x67hp_wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx":\n  password: hunter2\n`);
+    assert.equal(places.length, 2);
+    assert.doesNotMatch(JSON.stringify(places), /wWPw5k4/);
+  });
+
+  const unsearchable: [string, string, RegExp][] = [
+    ["deep lists", `a: ${"[".repeat(100)}${"]".repeat(100)}\n`, /nested too deeply/],
+    ["lists too deep to parse", `a: ${"[".repeat(20_000)}\n`, /nested too deeply|not YAML/],
+    ["deep JSON in a text", `a: '${"[".repeat(100_000)}${"]".repeat(100_000)}'\n`, /nested too deeply/],
+    ["JSON in JSON in JSON", `a: ${JSON.stringify(nested(8))}\n`, /nested too deeply/],
+    [
+      "one large text under many names",
+      `a: &a ${"word ".repeat(20_000)}\n${Array.from({ length: 1000 }, (_, index) => `b${index}: *a\n`).join("")}`,
+      /too much text/,
+    ],
+    ["very many values", `a: [${"1,".repeat(250_000)}]\n`, /too many values/],
+  ];
+  for (const [what, content, looks] of unsearchable) {
+    it(`passes no values that cannot be searched: ${what}`, async () => {
+      const [place] = await findCredentials(content);
+      assert.match(place?.looks ?? "", looks);
+    });
+  }
+
+  it("searches aliases that expand to billions of values once", async () => {
+    const levels = Array.from(
+      { length: 30 },
+      (_, level) => `a${level + 1}: &a${level + 1} [${`*a${level},`.repeat(9)}]`,
+    );
+    assert.deepEqual(await findCredentials(`a0: &a0 [x]\n${levels.join("\n")}\n`), []);
+  });
+
+  const repeated = [
+    'password="',
+    "password=${",
+    "{{ ",
+    "a:b@",
+    "http://a:",
+    "<password>",
+    "a=",
+    "Bearer ",
+    "'a','",
+    "\n",
+  ];
+  it("searches texts of a megabyte in linear time", async () => {
+    // Quadratic steps would exceed the time limit.
+    for (const part of repeated) {
+      await findCredentials(`a: ${JSON.stringify(part.repeat(2 ** 20 / part.length))}\n`);
+    }
+  }).timeout(60_000);
+
+  it("reads any text without an error", async () => {
+    const part = fc.constantFrom(
+      "password",
+      "token",
+      ": ",
+      "=",
+      "\n",
+      "  ",
+      "- ",
+      "&a ",
+      "*a",
+      "<<",
+      "{",
+      "}",
+      "[",
+      '"',
+      "'",
+      "|",
+      "!!binary ",
+      "$",
+      "://",
+      "@",
+    );
+    const text = fc.array(fc.oneof(part, fc.string({ unit: "grapheme", maxLength: 8 })), { maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(text, async (parts) => {
+        await findCredentials(parts.join(""));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("finds a password in each form of a scalar, without printing it", async () => {
+    const password = fc.stringMatching(/^[A-Z][a-z]{4,8}[0-9]{3,6}[!+=][a-z]{2,6}$/);
+    const form = fc.constantFrom<(text: string) => string>(
+      (text) => `password: ${text}\n`,
+      (text) => `password: ${JSON.stringify(text)}\n`,
+      (text) => `password: |-\n  ${text}\n`,
+      (text) => `password: !!binary ${Buffer.from(text).toString("base64")}\n`,
+      (text) => `a: ${JSON.stringify(JSON.stringify({ password: text }))}\n`,
+      (text) => `a: |\n  x=1\n  export DB_PASSWORD=${text}\n`,
+      (text) => `a: [--db-password, ${JSON.stringify(text)}]\n`,
+      (text) => `a: ${Buffer.from(`password: ${text}\n`).toString("base64")}\n`,
+    );
+    await fc.assert(
+      fc.asyncProperty(password, form, async (text, write) => {
+        const places = await findCredentials(write(text));
+        assert.equal(places.length, 1);
+        assert.ok(!JSON.stringify(places).includes(text));
+      }),
+    );
+  });
+
   it("terminates on an alias that contains itself", async () => {
     assert.deepEqual(await findCredentials("a: &a\n  b: *a\n"), []);
   });
@@ -126,30 +249,128 @@ describe("no-secrets-in-values", () => {
     assert.equal(violations[0]!.enforcement, "mandatory");
     assert.match(
       violations[0]!.message,
-      /values\.prod\.yaml, line 2: redis\.password has a key that names a credential/,
+      /- tenants\/podinfo\/values\.prod\.yaml, line 2: `redis\.password` has a key that names a credential/,
+    );
+    assert.match(
+      violations[0]!.message,
+      /a Secret named `podinfo` or `podinfo-\.\.\.` in the authority namespace, .* under the key `values\.yaml`, and name/,
     );
     assert.doesNotMatch(JSON.stringify(violations), /hunter2/);
   });
 
-  it("blocks a credential in inline values", async () => {
-    const objects = withField(objectsOf(), "HelmRelease", "spec/values", { redis: { password: "hunter2" } });
-    const [violation] = await judge(noSecretsInValues, objects);
-    assert.match(violation!.message, /spec\.values\.redis\.password has a key/);
-  });
+  describe("with exceptions", () => {
+    const file = "tenants/podinfo/values.prod.yaml";
+    const stack = (content: string, credentialExceptions?: Tenant["credentialExceptions"]) =>
+      stackConfigOf({ values: [{ path: file, content }], credentialExceptions });
+    const messageOf = async (config: StackConfig): Promise<string | undefined> => {
+      const [violation] = await judge(noSecretsInValues, objectsOf(config.tenants[0], undefined, config), config);
+      return violation?.message;
+    };
+    /** The lines that the message prints, as the stack file then has them. */
+    const exceptionsIn = (message: string, reason: string): Tenant["credentialExceptions"] => {
+      const [, lines = ""] = /^( {6}credentialExceptions:\n(?: {8}.*\n?)+)/m.exec(message) ?? [];
+      const entry = parse(lines.replaceAll('"..."', JSON.stringify(reason))) as Pick<Tenant, "credentialExceptions">;
+      return entry.credentialExceptions;
+    };
+    const alarms = "login:\n  password: required-at-login\nother:\n  token: shown\n";
 
-  it("blocks content that cannot be searched", async () => {
-    const [violation] = await judge(noSecretsInValues, withField(objectsOf(), "ConfigMap", "binaryData/x", "AAEC"));
-    assert.match(violation!.message, /x is no UTF-8 text/);
-  });
+    it("prints the lines that except each value, without the value", async () => {
+      const message = (await messageOf(stack(alarms))) ?? "";
+      assert.match(message, /to `shared-authority:tenants\.podinfo` in Pulumi\.prod\.yaml:$/m);
+      assert.deepEqual(Object.keys(exceptionsIn(message, "x") ?? {}), [
+        "values.prod.yaml:login.password",
+        "values.prod.yaml:other.token",
+      ]);
+      assert.doesNotMatch(message, /required-at-login|shown/);
+    });
 
-  it("blocks an unknown value", async () => {
-    const [violation] = await judge(noSecretsInValues, withUnknown(objectsOf(), "HelmRelease", "spec/values"));
-    assert.match(violation!.message, /`spec\.values` is not known before the step/);
+    it("passes the values with these lines, and judges a new value again", async () => {
+      const exceptions = exceptionsIn((await messageOf(stack(alarms))) ?? "", "a text of the form");
+      assert.equal(await messageOf(stack(alarms, exceptions)), undefined);
+      const changed = (await messageOf(stack(alarms.replace("shown", "hunter2"), exceptions))) ?? "";
+      assert.match(changed, /line 4: `other\.token` has a key .*; the exception for it is for another value/);
+      assert.doesNotMatch(changed, /login|hunter2/);
+      assert.match(changed, /to `shared-authority:tenants\.podinfo\.credentialExceptions` in/);
+    });
+
+    it("excepts a value at its own place only", async () => {
+      const exceptions = exceptionsIn((await messageOf(stack(alarms))) ?? "", "a text of the form");
+      assert.match((await messageOf(stack(`${alarms}more:\n  token: shown\n`, exceptions))) ?? "", /more\.token/);
+      const exception = exceptions?.["values.prod.yaml:other.token"];
+      assert.ok(exception);
+      const moved = { "values.prod.yaml:more.token": exception };
+      assert.match((await messageOf(stack("more:\n  token: shown\n", moved))) ?? "", /more\.token/);
+    });
+
+    it("excepts one of two values at the same path", async () => {
+      const exceptions = exceptionsIn((await messageOf(stack("token: shown\n"))) ?? "", "a text of the form");
+      assert.match(
+        (await messageOf(stack("token: shown\n---\ntoken: hunter2\n", exceptions))) ?? "",
+        /line 3: `token`/,
+      );
+    });
+
+    it("excepts a value in a list, also by the key that earlier messages printed", async () => {
+      const content = "users:\n  - password: hunter2\n";
+      const message = (await messageOf(stack(content))) ?? "";
+      assert.match(message, /line 2: `users\[0\]\.password` has a key/);
+      const exceptions = exceptionsIn(message, "a label");
+      assert.deepEqual(Object.keys(exceptions ?? {}), ["values.prod.yaml:users[0].password"]);
+      assert.equal(await messageOf(stack(content, exceptions)), undefined);
+      const earlier = "values.prod.yaml:users.0.password";
+      const exception = { hash: scryptSync("hunter2", earlier, 6).toString("hex"), reason: "a label" };
+      assert.equal(await messageOf(stack(content, { [earlier]: exception })), undefined);
+      const changed = content.replace("hunter2", "hunter3");
+      assert.match((await messageOf(stack(changed, { [earlier]: exception }))) ?? "", /is for another value/);
+    });
+
+    it("says that a comment has no exception", async () => {
+      const message = (await messageOf(stack(`# ${githubToken}\na: 1\n`))) ?? "";
+      assert.match(message, /values\.prod\.yaml, line 1: a comment has the shape of .*; no exception covers a comment/);
+      assert.doesNotMatch(message, /credentialExceptions/);
+    });
+
+    it("offers no exception for what cannot be searched", async () => {
+      assert.doesNotMatch((await messageOf(stack("a: [1\n"))) ?? "", /credentialExceptions/);
+    });
   });
 
   it("does not apply to a ConfigMap without a tenant", async () => {
     const metadata = { name: "x", namespace: "podinfo" };
     const data = { "values.yaml": "password: hunter2\n" };
     assert.deepEqual(await judge(noSecretsInValues, [{ apiVersion: "v1", kind: "ConfigMap", metadata, data }]), []);
+  });
+});
+
+describe("exceptions-in-use", () => {
+  const exception = { hash: "3f9c0a51d7e2", reason: "a label" };
+  const judged = async (content: string, place: string) => {
+    const values = [{ path: "tenants/podinfo/values.yaml", content }];
+    const stack = stackConfigOf({ values, credentialExceptions: { [place]: exception } });
+    return judge(exceptionsInUse, objectsOf(stack.tenants[0], undefined, stack), stack);
+  };
+
+  it("warns of an exception whose value is gone, no longer looks like a credential, or is in no file", async () => {
+    for (const [content, place] of [
+      ["a: 1\n", "values.yaml:login.password"],
+      ["login:\n  password: ${PASSWORD}\n", "values.yaml:login.password"],
+      ["login:\n  password: hunter2\n", "values.dev.yaml:login.password"],
+    ] as const) {
+      const [violation, ...others] = await judged(content, place);
+      assert.deepEqual(others, []);
+      assert.equal(violation!.enforcement, "advisory");
+      assert.ok(
+        violation!.message.includes(
+          `the exception "${place}" is for nothing that looks like a credential. Remove it from ` +
+            "`shared-authority:tenants.podinfo.credentialExceptions` in Pulumi.prod.yaml",
+        ),
+        violation!.message,
+      );
+    }
+  });
+
+  it("says nothing of an exception for another value, which no-secrets-in-values reports", async () => {
+    assert.deepEqual(await judged("login:\n  password: hunter2\n", "values.yaml:login.password"), []);
+    assert.deepEqual(await judged("users:\n  - password: hunter2\n", "values.yaml:users.0.password"), []);
   });
 });

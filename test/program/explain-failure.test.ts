@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { explainFailure, type Failure } from "../../src/program/explain-failure";
+import { explainFailure, explainNotRunning, type Failure } from "../../src/program/explain-failure";
 import type { FluxCondition } from "../../src/program/flux-conditions";
+import type { LiveHelmRelease } from "../../src/program/helm-release-state";
 
 const helmRelease = {
   apiVersion: "helm.toolkit.fluxcd.io/v2",
@@ -19,15 +20,28 @@ const late: Failure = {
 
 describe("the explanation of a failed operation", () => {
   const told = (conditions: readonly FluxCondition[], failure = late) =>
-    explainFailure(failure, undefined, () => Promise.resolve(conditions));
+    explainFailure(
+      failure,
+      undefined,
+      () => Promise.resolve(conditions),
+      (tenant) => (tenant === "podinfo" ? "No earlier release of it runs." : undefined),
+    );
 
   it("names the tenant and the object, and quotes Flux's reason", async () => {
     assert.equal(
       await told([{ type: "Ready", status: "False", reason: "UpgradeFailed", message: "pods never got ready" }]),
-      "podinfo: HelmRelease flux-system/podinfo did not become ready in time; what ran before keeps running. " +
-        "Flux reports: UpgradeFailed: pods never got ready. " +
+      "podinfo: HelmRelease flux-system/podinfo did not become ready in time. " +
+        "Flux reports: UpgradeFailed: pods never got ready. No earlier release of it runs. " +
         "See `kubectl describe helmrelease/podinfo --namespace flux-system` for more, then fix it with a commit: a " +
         "better release, other values, or a revert of the promotion together with a `deny` of its version.",
+    );
+  });
+
+  it("escapes what Flux says", async () => {
+    const message = "\u001b[8mcharts\u202e\n::stop-commands::x ##[add-path]y";
+    assert.match(
+      (await told([{ type: "Ready", status: "False", reason: "Failed", message }])) ?? "",
+      /Flux reports: Failed: \\u001b\[8mcharts\\u202e \\u003a:stop-commands::x #\\u0023\[add-path\]y\. No/,
     );
   });
 
@@ -39,7 +53,7 @@ describe("the explanation of a failed operation", () => {
     ]);
     assert.match(
       message ?? "",
-      /Flux reports: UpgradeFailed: pods never got ready; RollbackSucceeded: rolled back to podinfo\.v1\. See/,
+      /Flux reports: UpgradeFailed: pods never got ready; RollbackSucceeded: rolled back to podinfo\.v1\. No/,
     );
   });
 
@@ -55,10 +69,10 @@ describe("the explanation of a failed operation", () => {
     const trying = { type: "Ready", status: "Unknown", reason: "Progressing", message: "building artifact" };
     assert.match(
       (await told([trying, failed])) ?? "",
-      /Flux reports: GitOperationFailed: no such commit; Progressing: building artifact\. See/,
+      /Flux reports: GitOperationFailed: no such commit; Progressing: building artifact\. No/,
     );
     const over = { ...trying, status: "False", reason: failed.reason, message: failed.message };
-    assert.match((await told([over, failed])) ?? "", /Flux reports: GitOperationFailed: no such commit\. See/);
+    assert.match((await told([over, failed])) ?? "", /Flux reports: GitOperationFailed: no such commit\. No/);
   });
 
   it("says that Flux has not processed an object without conditions", async () => {
@@ -79,7 +93,10 @@ describe("the explanation of a failed operation", () => {
   it("has the fix for an object that already exists, ours or somebody else's", async () => {
     const message = await told([], { ...home, errors: ['namespaces "podinfo" already exists'] });
     assert.match(message ?? "", /interrupted, run `npx authority recover --stack prod`, which takes over/);
-    assert.match(message ?? "", /`kubectl get namespace\/podinfo --output yaml`, then either delete it/);
+    assert.match(
+      message ?? "",
+      /`kubectl get namespace\/podinfo --output yaml`\. If it is somebody else's, give the tenant another name/,
+    );
     assert.ok(
       message?.includes(`\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack prod --target '${urn}'\``),
       message,
@@ -126,6 +143,44 @@ describe("the explanation of a failed operation", () => {
       (await told([], { ...home, errors })) ?? "",
       /^Namespace podinfo was refused: .* Use the platform team's credentials .* `npx authority up --stack prod` again/,
     );
+  });
+
+  describe("of a release that does not run", () => {
+    const object = { name: "podinfo", namespace: "flux-system" };
+    const condition = { type: "Ready", status: "False", reason: "InstallFailed", message: "exceeded quota" };
+    const live = (history: LiveHelmRelease["status"] = {}): LiveHelmRelease => ({
+      metadata: { ...object, uid: "1", generation: 1 },
+      status: { observedGeneration: 1, conditions: [condition], ...history },
+    });
+
+    it("says that Flux has given up, that nothing runs, and when to run `up` again", () => {
+      assert.equal(
+        explainNotRunning("podinfo", object, undefined, { live: live(), isChanged: true, hasGivenUp: true }),
+        "podinfo: HelmRelease flux-system/podinfo did not become ready: Flux has given up. " +
+          "Flux reports: InstallFailed: exceeded quota. No earlier release of it runs. " +
+          "See `kubectl describe helmrelease/podinfo --namespace flux-system` for more. " +
+          "If the cause is outside of the release, such as a quota, a webhook or a registry, correct it and run `up` " +
+          "again, which has Flux try again. Otherwise fix it with a commit: a better release, other values, or a " +
+          "revert of the promotion together with a `deny` of its version.",
+      );
+    });
+
+    it("says what keeps running, and that somebody has suspended it", () => {
+      const history = [{ status: "deployed", chartVersion: "6.14.0" }];
+      const suspended = { ...live({ history }), spec: { suspend: true } };
+      const text = explainNotRunning("podinfo", object, "lab", { live: suspended, isChanged: true, hasGivenUp: false });
+      assert.match(text, /did not become ready in time\. .*Suspended: somebody has suspended it/);
+      assert.match(text, /What ran before keeps running: the chart's version 6\.14\.0\. See .* --context lab`/);
+    });
+
+    it("claims nothing if the cluster does not answer", () => {
+      const lost = { live: undefined, isChanged: true, hasGivenUp: false, error: new Error("connect ECONNREFUSED") };
+      assert.equal(
+        explainNotRunning("podinfo", object, undefined, lost),
+        "podinfo: HelmRelease flux-system/podinfo was written, but whether it runs is unknown. The API server did not " +
+          "tell (connect ECONNREFUSED). When `kubectl get --raw /readyz` prints `ok`, run `up` again.",
+      );
+    });
   });
 
   it("says what may block a deletion", async () => {

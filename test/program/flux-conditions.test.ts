@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Listening, listenOnLoopback } from "../../demo/loopback";
+import { clusterError } from "../../src/program/cluster-client";
 import { readConditions } from "../../src/program/flux-conditions";
 
 describe("readConditions", () => {
@@ -14,25 +14,23 @@ describe("readConditions", () => {
     metadata: { name: "podinfo-6.14.1", namespace: "flux-system" },
   };
   const failed = { type: "Ready", status: "False", reason: "GitOperationFailed", message: "no such host" };
-  let server: Server;
+  let server: Listening;
   let answer: { status: number; body: unknown };
   let asked: { path?: string; authorization?: string };
   let kubeconfig: string;
 
   before(async () => {
-    server = createServer(({ url, headers }, response) => {
+    const api = createServer(({ url, headers }, response) => {
       asked = { path: url, authorization: headers.authorization };
       response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.body));
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
+    server = await listenOnLoopback(api);
     kubeconfig = JSON.stringify({
       apiVersion: "v1",
       kind: "Config",
       "current-context": "elsewhere",
       clusters: [
-        { name: "lab", cluster: { server: `http://127.0.0.1:${port}/base/`, "insecure-skip-tls-verify": true } },
+        { name: "lab", cluster: { server: `${server.url}/base/` } },
         { name: "elsewhere", cluster: { server: "https://127.0.0.1:2" } },
       ],
       users: [{ name: "deployer", user: { token: "t0k3n" } }],
@@ -80,6 +78,11 @@ describe("readConditions", () => {
     answer = { status: 403, body: { message: "no" } };
     await assert.rejects(readConditions({ kubeconfig, context: "lab" }, object), /the API server answered 403/);
     await assert.rejects(readConditions({ kubeconfig }, object), /ECONNREFUSED/);
-    await assert.rejects(readConditions({ kubeconfig, context: "nowhere" }, object), /names no cluster/);
+    await assert.rejects(
+      readConditions({ kubeconfig, context: "nowhere" }, object),
+      /no cluster for its context "nowhere"/,
+    );
+    const late = new DOMException("The operation was aborted due to timeout", "TimeoutError");
+    assert.match(String(clusterError(late)), /no answer in 10 s/);
   });
 });

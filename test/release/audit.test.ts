@@ -160,6 +160,8 @@ describe("an audit", () => {
       repository,
       chart: "./charts/app/",
       prefix: none,
+      nearly: ["1.0"],
+      others: [],
       tags: [
         {
           tag: "1.0.0",
@@ -215,6 +217,7 @@ describe("an audit", () => {
         annotated: ["v1.0.5"],
       },
       { files: file(`version: 1.0.6\nappVersion: 1.0.6\n#${"x".repeat(1024 * 1024)}\n`), annotated: ["v1.0.6"] },
+      { files: chartAt("4.0.0+b.1"), annotated: ["v4.0.0+b.1"] },
       { files: chartAt("2.0.0-rc.1"), annotated: ["inner"] },
     ]);
     await git({ directory: repository }, "tag", "-a", "-m", "nested", "between", "inner");
@@ -242,7 +245,10 @@ describe("an audit", () => {
     assert.match(reasonsOf(audited, "v1.10.3")?.[0] ?? "", /Chart.yaml cannot be read as YAML at line 1/);
     assert.match(reasonsOf(audited, "v1.10.4")?.[0] ?? "", /line 2: Map keys must be unique/);
     assert.match(reasonsOf(audited, "v1.0.6")?.[0] ?? "", /has \d+ bytes, must have at most 1048576/);
-    assert.match(reasonsOf(audited, "v3.0.0")?.join() ?? "", /does not point at a commit, must point at one/);
+    assert.deepEqual(reasonsOf(audited, "v3.0.0"), ["refs/tags/v3.0.0 points at a tree, must point at a commit"]);
+    assert.deepEqual(reasonsOf(audited, "v4.0.0+b.1"), [
+      'the version "4.0.0+b.1" has build metadata, which no image tag can have: it cannot contain "+"',
+    ]);
   });
 
   it("suggests prefixes with which more tags keep the promise", async () => {

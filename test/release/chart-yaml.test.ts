@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { dependencyProblems } from "../../src/release/chart-folder";
 import { readChartYaml } from "../../src/release/chart-yaml";
 
 function read(content: string | Buffer) {
@@ -62,6 +63,8 @@ describe("Chart.yaml", () => {
       [`Chart.yaml cannot be read as YAML at line 3: Map keys must be unique`]:
         "version: 1.2.3\nappVersion: 1.2.3\nversion: 1.2.4\n",
       [`version in Chart.yaml is a map or a list, must be text`]: "version: {{ .Version }}\nappVersion: 1.2.3\n",
+      [`Chart.yaml cannot be read as YAML at line 2: the character U+2028 is a line end for some YAML readers only`]:
+        "version: 1.2.3\nappVersion: 1.2.3 # x\u2028appVersion: 6.6.6\n",
       [`Chart.yaml is not UTF-8 text`]: Buffer.from([0x76, 0xff, 0xfe]),
       [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, and is empty`]: "",
       [`Chart.yaml must be a map of keys, such as \`version: 1.0.0\`, not a list or text`]: "- version: 1.2.3\n",
@@ -116,6 +119,33 @@ describe("Chart.yaml", () => {
       'Chart.yaml has the key "appVersion" more than once; expected once',
     ]);
     assert.deepEqual(read("version: 1.2.3\nappVersion: 1.2.3\n<<: {version: 6.6.6}\n"), ["1.2.3", "1.2.3"]);
+  });
+
+  it("takes time that grows with the file, and not faster", () => {
+    const lines = (count: number, line: (index: number) => string) =>
+      Array.from({ length: count }, (_, index) => line(index));
+    const files: Record<string, (count: number) => string> = {
+      "many keys": (count) => lines(count, (index) => `k${index}: 1`).join("\n"),
+      "many keys in one map": (count) => `a: {${lines(count, (index) => `k${index}: 1`).join(", ")}}`,
+      "many merges": (count) => `a: &a {x: 1}\n${lines(count, (index) => `b${index}: {<<: *a}`).join("\n")}`,
+      "many aliases": (count) => `a: &a 1\nb: [${"*a,".repeat(count)}]`,
+      "many dependencies": (count) =>
+        `dependencies:\n${lines(count, (index) => `- {name: a${index}, version: 1.x}`).join("\n")}`,
+    };
+    for (const [title, make] of Object.entries(files)) {
+      const timeOf = (count: number) => {
+        const content = make(count);
+        const start = performance.now();
+        dependencyProblems(readChartYaml(content).dependencies, {
+          files: new Map([["Chart.lock", content]]),
+          vendored: [],
+        });
+        return performance.now() - start;
+      };
+      const [small, large] = [timeOf(2_000), timeOf(20_000)];
+      // Ten times as much; with quadratic steps it is a hundred times.
+      assert.ok(large < 40 * small + 1_000, `${title}: ${small} ms, ${large} ms`);
+    }
   });
 
   it("never throws", () => {

@@ -103,7 +103,11 @@ describe("releases on a Git server and in a registry", () => {
       (await reasons({ tag: "1.3.0" })).join(),
       /^the commit \w{40} lies on no branch that releases are made from, must lie on "master"$/,
     );
-    assert.match((await reasons({ tag: "1.10.0" })).join(), /^there is no Git tag "1\.10\.0"/);
+    assert.match((await reasons({ tag: "1.10.0" })).join(), /^there is no Git tag "1\.10\.0" in \S+app\.git$/);
+    assert.match(
+      (await reasons({ prefix: { git: "v", chart: "", image: "" } })).join(),
+      /^there is no Git tag "v1\.0\.0" in \S+; there is "1\.0\.0": set prefix: \{ git: "" \}/,
+    );
     assert.deepEqual(await reasons({ tag: "1.3.0", releasedFrom: ["master", "feature"] }), []);
     assert.deepEqual(await reasons({ releasedFrom: ["main", "release/*"] }), [
       `no branch "main" or "release/*" in ${gitServer.url}/app.git; the remote's HEAD is "master": set releasedFrom: [master]`,
@@ -149,7 +153,7 @@ describe("releases on a Git server and in a registry", () => {
     const commit = await git({ directory: other }, "rev-parse", "1.0.0");
     const tag = `master-${commit.slice(0, 12)}-900`;
     await pushImage(registry.url, "team/app", tag);
-    const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
+    const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: { tag: "image.tag" } };
     const ofImage = await resolveBranch(tenant({ ...parts, tag, branchImage }), makeReader());
     assert.deepEqual(ofImage.reasons, [unpinned]);
   });
@@ -168,7 +172,7 @@ describe("releases on a Git server and in a registry", () => {
     );
     assert.match(
       resolution.reasons[1] ?? "",
-      /^the image 127.*:1\.3\.0 cannot be read: HEAD 127\.0\.0\.1:\d+\/v2\/team\/app\/manifests\/1\.3\.0: [\w ]+$/,
+      /^the image 127.*:1\.3\.0 cannot be read: HEAD 127\.0\.0\.1:\d+\/v2\/team\/app\/manifests\/1\.3\.0: cannot be reached \(ECONNREFUSED\)$/,
     );
     assert.equal(resolution.reasons.length, 2);
     assert.deepEqual(await resolveRelease(tenant(), lock, noReader), {
@@ -224,11 +228,13 @@ describe("releases on a Git server and in a registry", () => {
     gitServer = await serveGit({ root: directory() });
   });
 
-  it("have a newest version that the policy allows", async () => {
-    const newest = (policy: Partial<Tenant["policy"]>, parts: Partial<Tenant> = {}) =>
-      makeReader().newestAllowed(
+  it("are those that the policy allows, the newest first", async () => {
+    const allowed = (policy: Partial<Tenant["policy"]>, parts: Partial<Tenant> = {}) =>
+      makeReader().readAllowed(
         tenant({ ...parts, policy: { range: ">=1.0.0", automation: "auto", deny: [], ...policy } }),
       );
+    const newest = async (...args: Parameters<typeof allowed>) => (await allowed(...args))[0];
+    assert.deepEqual((await allowed({ range: ">=1.3.0" })).slice(0, 3), ["2.0.0", "1.10.0", "1.3.0"]);
     assert.equal(await newest({}), "2.0.0");
     assert.equal(await newest({ range: "<2.0.0" }), "1.10.0");
     assert.equal(await newest({ range: "1.x", deny: ["1.10.0"] }), "1.3.0");
@@ -302,7 +308,7 @@ describe("releases on a Git server and in a registry", () => {
     ] as const) {
       digests.set(commit, await pushImage(registry.url, "team/app", tagOf(commit, ts)));
     }
-    const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" };
+    const branchImage = { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: { tag: "image.tag" } };
     const resolve = (tag: string) => resolveBranch(tenant({ tag, branchImage }), makeReader());
 
     const { evidence, reasons } = await resolve(tagOf(first, 900));
@@ -316,7 +322,7 @@ describe("releases on a Git server and in a registry", () => {
       appVersion: "1.0.0",
       images: [{ reference: `${host}/team/app:${tagOf(first, 900)}`, digest: digests.get(first) }],
     });
-    assert.equal(await makeReader().newestAllowed(tenant({ branchImage })), tagOf(second, 1000));
+    assert.equal((await makeReader().readAllowed(tenant({ branchImage })))[0], tagOf(second, 1000));
 
     assert.deepEqual((await resolve(tagOf(second, 1000))).reasons, [
       'appVersion of Chart.yaml is "1.0.0", must be "1.1.0", the same as version "1.1.0", with the image prefix',

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemsError } from "../../src/config/problem";
 import type { Evidence } from "../../src/release/evidence";
@@ -109,6 +109,7 @@ describe("the lock", () => {
     );
     for (const [text, expected] of [
       ["- web\n", "releases.lock.yaml:1:1: expected a map"],
+      ["web:\n<<<<<<< HEAD\n  a: 1\n=======\n", "releases.lock.yaml:2:1: Git has left a merge conflict here"],
       ["web: *nowhere\n", "releases.lock.yaml: the file is not valid YAML: Unresolved alias"],
     ] as const) {
       writeFileSync(path(), text);
@@ -117,11 +118,27 @@ describe("the lock", () => {
         (error: Error) => error instanceof ProblemsError && error.message.startsWith(expected),
       );
     }
+    rmSync(path());
+    mkdirSync(path());
+    assert.throws(
+      () => readLock(directory()),
+      /releases\.lock\.yaml: This is not a regular file; expected a regular file/,
+    );
+    rmSync(path(), { recursive: true });
     writeFileSync(path(), "web: 1\nweb: 2\n");
     assert.throws(
       () => readLock(directory()),
       /releases\.lock\.yaml:2:1: the file is not valid YAML: Map keys must be unique/,
     );
+  });
+
+  it("is never read through a symbolic link, which leads to what no commit shows", async () => {
+    writeFileSync(join(directory(), "elsewhere.yaml"), "web:\n");
+    symlinkSync("elsewhere.yaml", path());
+    assert.throws(() => readLock(directory()), /^ProblemsError: releases\.lock\.yaml: This is a symbolic link/);
+    await assert.rejects(writeLock(directory(), withEvidence({ releases: new Map() }, "web", evidenceOf("1.0.0"))));
+    rmSync(join(directory(), "elsewhere.yaml"));
+    assert.throws(() => readLock(directory()), /symbolic link/);
   });
 
   it("is used only for the repository, chart and images that it was read for", () => {

@@ -58,6 +58,10 @@ describe("the promise", () => {
       ],
       [{ gitTag: "v1.2.3" }, `the Git tag is "v1.2.3", must be "1.2.3", the Git prefix and the version`],
       [{ gitTag: undefined, commit: undefined }, `there is no Git tag "1.2.3" in https://git.example.com/team/app`],
+      [
+        { gitTag: undefined, commit: undefined, otherTag: "v1.2.3" },
+        `there is no Git tag "1.2.3" in https://git.example.com/team/app; there is "v1.2.3": set prefix: { git: "v" }`,
+      ],
       [{ commit: undefined }, `the Git tag "1.2.3" does not point at a commit, must point at one`],
       [{ commit: "81ef865" }, `the commit is "81ef865", must be a whole commit id`],
       [
@@ -88,6 +92,23 @@ describe("the promise", () => {
 
   it("names several broken facts at once", () => {
     assert.equal(reasons({ chartVersion: "1.0.0", appVersion: "1.0.0", branch: undefined, images: [] }).length, 4);
+  });
+
+  it("names no value that could control a terminal or a CI service", () => {
+    const evil = "1.2.3\u001b[8m\u202e\n::stop-commands::x\n##[add-path]x";
+    const facts: (keyof Evidence)[] = ["version", "gitTag", "commit", "branch", "chart", "chartVersion", "appVersion"];
+    for (const told of [
+      ...facts.map((fact) => reasons({ [fact]: evil })),
+      reasons({ chartProblems: [evil] }),
+      reasons({ images: [{ reference: valid.images[0]!.reference, digest: evil }] }),
+      reasons({ branch: undefined, remoteHead: evil }),
+      artifactReasons({ chartDigest: evil }),
+      reasons({ revision: `${evil}:${commit}` }),
+      branchReasons({ branch: evil, chart: evil, chartProblems: [evil] }, makeTenant({})),
+    ]) {
+      assert.ok(told.length > 0);
+      for (const reason of told) assert.doesNotMatch(reason, /[\p{Cc}\p{Cf}]|##\[/u);
+    }
   });
 
   it("needs every image, and the digest that the stack file has for the first", () => {
@@ -165,11 +186,7 @@ describe("the head of a followed branch", () => {
     ]);
   });
 
-  it("is not valid without a branch, a version or an appVersion", () => {
-    assert.deepEqual(branchReasons({ ...head, commit: undefined }, none), ['no branch "master" in R']);
-    assert.deepEqual(branchReasons({ ...head, commit: undefined, remoteHead: "main" }, none), [
-      'no branch "master" in R; the remote\'s HEAD is "main": set branch: main',
-    ]);
+  it("is not valid without a version or an appVersion", () => {
     assert.deepEqual(branchReasons({ ...head, chartVersion: undefined }, none), [
       'version is missing in Chart.yaml, must be a version such as "1.0.0"',
     ]);
@@ -186,7 +203,7 @@ describe("the image that was made for a commit", () => {
     images: ["I", "J"],
     tag,
     digest,
-    branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: "image.tag" },
+    branchImage: { pattern: "^master-(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)$", value: { tag: "image.tag" } },
   });
   const evidence: BranchEvidence = {
     repository: "R",
@@ -253,5 +270,26 @@ describe("a branch pattern", () => {
     ]);
     assert.deepEqual(matches("v?.x", "v1.x", "v10.x", "v/.x", "v1ax"), ["v1.x"]);
     assert.deepEqual(matches("a.b+(c)[d]{e}^$|\\", "a.b+(c)[d]{e}^$|\\", "aXb"), ["a.b+(c)[d]{e}^$|\\"]);
+  });
+
+  it("matches what its regular expression matches", () => {
+    const pattern = fc.array(fc.constantFrom("**", "*", "?", "a", "b", "/", "."), { maxLength: 7 });
+    const branch = fc.string({ unit: fc.constantFrom("a", "b", "/", "."), maxLength: 8 });
+    const sources: Record<string, string> = { "**": ".*", "*": "[^/]*", "?": "[^/]", ".": "\\." };
+    fc.assert(
+      fc.property(pattern, branch, (parts, name) => {
+        const text = parts.join("");
+        const source = text.replace(/\*\*|[^]/g, (part) => sources[part] ?? part);
+        assert.equal(branchMatches(text, name), new RegExp(`^${source}$`).test(name));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it("takes no seconds, whatever the pattern", () => {
+    // Otherwise it exceeds mocha's time limit.
+    for (const part of ["**a", "*a", "**?", "**", "a"]) {
+      assert.equal(branchMatches(part.repeat(80) + "b", "a".repeat(250)), false);
+    }
   });
 });

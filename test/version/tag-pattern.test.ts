@@ -31,6 +31,8 @@ describe("a pattern over tags", () => {
       ["^(a)\\1$", "not `\\1`"],
       ["^a**$", "not `*`"],
       ["^a{1001}$", "at most 1000"],
+      ["^a{600}b{1,600}$", "at most 1000"],
+      [`^${"a".repeat(1000)}$`, "at most 1000 characters"],
       ["^a{3,1}$", "a regular expression"],
       ["^[z-a]$", "a regular expression"],
       ["^[]$", "not `[]`"],
@@ -52,6 +54,17 @@ describe("a pattern over tags", () => {
     assert.equal(tagMatches(usual, "master-0a1b2c3-1732386000-amd64"), false);
     assert.equal(tagMatches(usual, "x-master-0a1b2c3-1732386000"), false);
     assert.equal(tagMatches("(", "("), false);
+  });
+
+  it("takes no seconds, whatever the pattern", () => {
+    // Otherwise it exceeds mocha's time limit.
+    const tag = `abc-1-${"a".repeat(120)}`;
+    for (const part of ["[a-z]*", "a*", "[a-z]{0,100}", "(?:a*|[a-z]+)"]) {
+      const pattern = `^(?P<sha>[0-9a-f]+)-(?P<ts>[0-9]+)-${part.repeat(8)}X$`;
+      assert.equal(tagPatternError(pattern), undefined);
+      assert.equal(commitOfTag(pattern, tag), undefined);
+      assert.deepEqual(commitOfTag(pattern, `${tag}X`), { sha: "abc", ts: 1 });
+    }
   });
 });
 

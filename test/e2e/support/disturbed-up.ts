@@ -22,16 +22,18 @@ export interface DisturbedUp extends EngineResult {
  * Runs `pulumi up` and disturbs it at a given moment.
  *
  * @param happen the disturbance; receives the engine's process ID
+ * @param command another command of the engine, with its flags
  */
 export async function disturbUp(
   fixture: Fixture,
   stack: string,
   moment: Moment,
   happen: (pid: number) => Promise<void> | void,
+  command: readonly string[] = ["up"],
 ): Promise<DisturbedUp> {
   const { environment } = fixture.session;
   const flags = ["--yes", "--skip-preview", "--non-interactive", "--color", "never"];
-  const child = spawn(environment.PULUMI ?? "pulumi", ["up", "--stack", stack, ...flags], {
+  const child = spawn(environment.PULUMI ?? "pulumi", [...command, "--stack", stack, ...flags], {
     cwd: fixture.project.directory,
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],
@@ -64,11 +66,18 @@ export type Victim = "all" | "engine";
  * Runs `pulumi up` and kills it with SIGKILL at a given moment. If only the engine is killed, its child processes exit
  * within five minutes.
  */
-export function killUp(fixture: Fixture, stack: string, moment: Moment, victim: Victim): Promise<DisturbedUp> {
-  return disturbUp(fixture, stack, moment, (engine) => {
+export function killUp(
+  fixture: Fixture,
+  stack: string,
+  moment: Moment,
+  victim: Victim,
+  command?: readonly string[],
+): Promise<DisturbedUp> {
+  const kill = (engine: number): void => {
     if (victim === "all") killProcesses(fixture);
     else process.kill(engine, "SIGKILL");
-  });
+  };
+  return disturbUp(fixture, stack, moment, kill, command);
 }
 
 /** Kills all remaining processes of the fixture's engine. */

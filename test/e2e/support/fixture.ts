@@ -126,7 +126,7 @@ export class Fixture {
   private async destroy(): Promise<void> {
     const { cluster } = this.opened;
     for (const stack of this.stacks) {
-      const result = await this.pulumi("destroy", "--stack", stack, "--yes");
+      const result = await this.pulumi("destroy", "--stack", stack, "--yes", "--ignore-protect");
       assert.equal(result.code, 0, said(result));
     }
     for (const name of this.namespaces) {
@@ -261,7 +261,8 @@ export class Fixture {
 
   /** Runs `authority` in the clone. */
   authority(...parameters: string[]): Promise<EngineResult> {
-    return runNode([join("bin", "authority.js"), ...parameters], this.project.directory, process.env);
+    const environment = { ...process.env, ...this.session.environment };
+    return runNode([join("bin", "authority.js"), ...parameters], this.project.directory, environment);
   }
 
   /** `authority up` with the fixture's engine. It may fail. */

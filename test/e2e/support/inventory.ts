@@ -22,6 +22,8 @@ const kinds = [
   ["image.toolkit.fluxcd.io/v1", "ImageRepository"],
   ["image.toolkit.fluxcd.io/v1", "ImagePolicy"],
   ["image.toolkit.fluxcd.io/v1", "ImageUpdateAutomation"],
+  ["admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"],
+  ["admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"],
 ] as const;
 
 interface State {
@@ -47,13 +49,13 @@ export async function objectsInState(fixture: Fixture, stack: string): Promise<s
     .sort();
 }
 
-/** The objects in the fixture's namespaces that the engine has created, sorted. */
+/** The fixture's objects that the engine has created, sorted: in its namespaces, or named after the authority namespace. */
 export async function objectsInCluster(fixture: Fixture, tenants: readonly string[]): Promise<string[]> {
   const namespaces = [fixture.authorityNamespace, ...tenants];
   const lists = kinds.map(([apiVersion, kind]) => fixture.opened.cluster.list({ apiVersion, kind }));
   return (await Promise.all(lists))
     .flat()
-    .filter(({ metadata: { namespace, name } }) => namespaces.includes(namespace ?? name))
+    .filter(({ metadata: { namespace, name } }) => namespaces.includes(namespace ?? name.replace(/^.*\./, "")))
     .filter(isOfEngine)
     .map(nameOf)
     .sort();

@@ -3,7 +3,8 @@ import type { Application } from "./application";
 import { type Fixture, stackFile } from "./fixture";
 
 /**
- * Opens a stack file for changes. `declare` writes and commits it with the given tenants and tags.
+ * Opens a stack file for changes. `declare` writes, commits and pushes it with the given tenants and tags; it declares
+ * that the others are removed.
  *
  * @param stack its file must have all tenants, in this order
  */
@@ -24,8 +25,16 @@ export async function openStackFile(fixture: Fixture, stack: string, application
       const declared = [...tags].map(([application, tag]) =>
         String(entries.get(application)).replace(/tag: "[^"]+"/, `tag: "${tag}"`),
       );
-      await fixture.project.commit("Change the tenants", {
-        [stackFile(stack)]: text.slice(0, starts[0]) + declared.join("") + salt,
+      const head = text.slice(0, starts[0]);
+      const gone = applications
+        .filter((application) => !tags.has(application))
+        .map(({ name }) => `    ${name}: { namespace: ${name}, by: Ada, reason: nobody uses it }\n`);
+      const removed = gone.length === 0 ? "" : `  shared-authority:removed:\n${gone.join("")}`;
+      await fixture.commit("Change the tenants", {
+        [stackFile(stack)]:
+          head.replace("  shared-authority:tenants:", `${removed}  shared-authority:tenants:`) +
+          declared.join("") +
+          salt,
       });
     },
   };

@@ -19,8 +19,6 @@ import { waitForCondition, waitForGone } from "../../lab/wait";
 /** The authority namespace of the pair: the default, which also has the accounts of Flux's controllers. */
 export const authorityNamespace = "flux-system";
 
-const stack = "isolation";
-
 /** One of the two tenants, with its application team. */
 export class PairedTenant {
   constructor(
@@ -104,6 +102,8 @@ export class PairedTenant {
  */
 export class TenantPair {
   private readonly applied = new Map<string, KubernetesObject>();
+  /** A name of its own, because the stack's admission policy is not in a namespace. */
+  private readonly stack = freshName("isolation");
 
   private constructor(
     private readonly cluster: Cluster,
@@ -140,7 +140,7 @@ export class TenantPair {
 
   /** The validated stack. @throws ProblemsError if the stack file is rejected */
   readStackConfig(): StackConfig {
-    return readStackConfig({ root: this.directory, stack });
+    return readStackConfig({ root: this.directory, stack: this.stack });
   }
 
   /** Writes the stack file with additional lines in podinfo's entry. */
@@ -166,7 +166,7 @@ export class TenantPair {
       ...entry(this.neighbour, "1.0.0"),
       "",
     ];
-    await writeFile(join(this.directory, `Pulumi.${stack}.yaml`), content.join("\n"));
+    await writeFile(join(this.directory, `Pulumi.${this.stack}.yaml`), content.join("\n"));
   }
 
   /**
@@ -206,7 +206,10 @@ export class TenantPair {
     const objects = [...this.applied.values()].reverse();
     const releases = objects.filter(({ kind }) => kind === "HelmRelease");
     const spaces = objects.filter(({ kind }) => kind === "Namespace");
-    const others = objects.filter(({ metadata }) => metadata.namespace === authorityNamespace);
+    const others = objects.filter(
+      ({ kind, metadata: { namespace } }) =>
+        namespace === authorityNamespace || (namespace === undefined && kind !== "Namespace"),
+    );
     for (const group of [releases, others, spaces]) {
       for (const object of group) if (await this.cluster.find(object)) await this.cluster.delete(object);
       for (const object of group) await waitForGone(this.cluster, object, { lab: this.lab });
