@@ -7,22 +7,22 @@ const folders = [
   "src/config",
   "src/release",
   "src/manifests",
-  "components",
-  "policy-pack",
+  "src/components",
+  "src/policy-pack",
   "src/program",
   "src/cli",
   "demo",
   "test",
 ];
 
-/** What `folder` may not import: every folder after it. `components` and `policy-pack` do not know each other. */
+/** What `folder` may not import: every folder after it. `src/components` and `src/policy-pack` do not know each other. */
 function closedTo(folder) {
   const later = folders.slice(folders.indexOf(folder) + 1);
-  return folder === "policy-pack" ? [...later, "components"] : later;
+  return folder === "src/policy-pack" ? [...later, "src/components"] : later;
 }
 
 export default tseslint.config(
-  { ignores: ["**/node_modules/", "rendered/", "test/bench/out/", "test/golden/", "test/fixtures/", "test/cases/"] },
+  { ignores: ["**/node_modules/", "dist/", "rendered/", "test/bench/out/", "test/golden/", "test/fixtures/", "test/cases/"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],

@@ -1,3 +1,4 @@
-import { deploy } from "./src/program/deploy";
+import { deploy } from "shared-authority";
 
-export = deploy;
+// Pulumi calls the function that is the module's export.
+export { deploy as "module.exports" };

@@ -4,7 +4,7 @@ import { execa } from "execa";
 import type { Engine } from "./engine";
 import { type EngineResult, openEngineSession } from "./engine-session";
 import { gitEnvironment } from "./git";
-import type { ScratchProject } from "./scratch-project";
+import { authorityProgram, type ScratchProject } from "./scratch-project";
 
 /** One command of a deployment. */
 export interface DeployStep {
@@ -80,7 +80,7 @@ const blockedExitCode = 3;
 /** Deploys with `authority check` and `authority render`: the same objects and policies, without an engine. */
 export function renderDeployer({ project, signal }: DeployerOptions): Deployer {
   const run = async (parameters: readonly string[]): Promise<DeployResult> => {
-    const result = await execa(process.execPath, [join("bin", "authority.js"), ...parameters], {
+    const result = await execa(process.execPath, [authorityProgram, ...parameters], {
       cwd: project.directory,
       env: { ...gitEnvironment(), NO_COLOR: "1" },
       extendEnv: false,

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { execa } from "execa";
 import { SemVer } from "semver";
-import { dependencies } from "../package.json";
+import { devDependencies as dependencies } from "../package.json";
 import { findExecutable, isExecutable } from "./executable";
 
 /** The engine and the provider have the versions of the SDKs. */

@@ -1,24 +1,46 @@
-import { copyFile, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import packageManifest from "../package.json";
 import { git } from "./git";
+
+/** The files of a user's repository, all of which are in this project's folder as well. */
+const deployment = [
+  ".gitattributes",
+  "Pulumi.yaml",
+  "Pulumi.dev.yaml",
+  "Pulumi.prod.yaml",
+  "index.ts",
+  "policy-pack",
+  "releases.lock.yaml",
+  "tenants",
+];
+
+const { name, version } = packageManifest;
+
+/** The command line's program, relative to a user's repository. */
+export const authorityProgram = `node_modules/${name}/bin/authority.js`;
 
 /** What to copy, and the target. */
 export interface CopyProjectOptions {
-  /** Absolute path of this project's folder: a Git clone with installed packages. */
+  /** Absolute path of this project's folder, with installed packages. */
   readonly root: string;
   /** The folder of the copy, which is created. */
   readonly directory: string;
 }
 
 /**
- * Copies this project's files, except those that Git ignores, to a new Git repository with one commit. Installed packages
- * are linked.
+ * Makes a user's repository with one commit: the example deployment in this project's folder, and this package as if npm
+ * had installed it. All other packages are linked.
  *
- * @throws Error if `root` is not a Git clone or has no installed packages
+ * @throws Error if `root` has no installed packages, or is not built
  */
 export async function copyProject({ root, directory }: CopyProjectOptions): Promise<ScratchProject> {
-  await copyFiles(root, directory);
-  await linkPackages(root, directory);
+  await mkdir(directory, { recursive: true });
+  await Promise.all(deployment.map((path) => cp(join(root, path), join(directory, path), { recursive: true })));
+  const manifest = { name: "shared-repository", private: true, dependencies: { [name]: version } };
+  await writeFile(join(directory, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  await writeFile(join(directory, ".gitignore"), "node_modules/\n");
+  await installPackages(root, directory);
   const project = new ScratchProject(directory);
   await project.git("init", "--quiet", "--initial-branch=main");
   await project.commit("A copy of the shared repository", {});
@@ -53,35 +75,16 @@ export class ScratchProject {
   }
 }
 
-async function copyFiles(root: string, directory: string): Promise<void> {
-  const list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-  // In a container, another user often owns the clone. It is only read here.
-  const listed = await git({ directory: root }, "-c", "safe.directory=*", ...list);
-  const files = [...new Set(listed.split("\0").filter((file) => file !== ""))];
-  const folders = new Set(files.map((file) => dirname(join(directory, file))));
-  await Promise.all([...folders].map((folder) => mkdir(folder, { recursive: true })));
-  const copy = async (file: string) => {
-    // Git also lists files with an uncommitted deletion.
-    const stat = await lstat(join(root, file)).catch(() => undefined);
-    if (stat?.isFile() === true) await copyFile(join(root, file), join(directory, file));
-  };
-  await Promise.all(files.map(copy));
-}
-
-/**
- * Links each package instead of the folder, so that the copy has its own cache in `node_modules/.cache`. The links of
- * workspaces are relative and lead to the workspaces of the copy.
- */
-async function linkPackages(root: string, directory: string): Promise<void> {
+/** Copies this package, so that a later build does not change the repository, and links the others. */
+async function installPackages(root: string, directory: string): Promise<void> {
   const packages = join(root, "node_modules");
-  const entries = await readdir(packages, { withFileTypes: true }).catch(() => []);
+  const entries = await readdir(packages).catch(() => []);
   if (entries.length === 0) throw new Error(`No packages found in ${packages}. Run \`npm ci\` first.`);
-  const links = join(directory, "node_modules");
-  await mkdir(links);
-  const linked = entries.filter(({ name }) => !name.startsWith(".") || name === ".bin");
-  const link = async (entry: (typeof entries)[number]) => {
-    const source = join(packages, entry.name);
-    await symlink(entry.isSymbolicLink() ? await readlink(source) : source, join(links, entry.name), "junction");
-  };
-  await Promise.all(linked.map(link));
+  const installed = join(directory, "node_modules");
+  await mkdir(installed);
+  const linked = entries.filter((entry) => entry === ".bin" || !(entry.startsWith(".") || entry === name));
+  await Promise.all(linked.map((entry) => symlink(join(packages, entry), join(installed, entry), "junction")));
+  const contents = ["package.json", "bin", "dist", "project.schema.json", "stack.schema.json"];
+  const copy = (path: string) => cp(join(root, path), join(installed, name, path), { recursive: true });
+  await Promise.all(contents.map(copy));
 }

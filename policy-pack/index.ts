@@ -1,7 +1,6 @@
 import { PolicyPack } from "@pulumi/policy";
-import { policies } from "./policies";
+import { policies } from "shared-authority/policy-pack";
 
-/** The policy pack of Shared Authority. */
 new PolicyPack("shared-authority", {
   displayName: "Shared Authority",
   description: "Blocks every deployment that breaks the promise of a release or reaches beyond a tenant's namespace.",

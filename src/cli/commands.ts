@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { version } from "../../package.json";
 import { printableLines } from "../config/printable";
+import { packageVersion } from "../version/package-version";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { Session } from "./session";
@@ -30,7 +30,7 @@ export function authorityProgram(
 ): Command {
   const program = new Command("authority")
     .description("Shows, checks and deploys the decisions in the shared repository.")
-    .version(version, "-V, --version", "print the version")
+    .version(packageVersion, "-V, --version", "print the version")
     .option("-C, --cwd <dir>", "run in this folder (default: the current folder)")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [verb]", "print the help of a verb")

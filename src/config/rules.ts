@@ -433,7 +433,18 @@ function checkDelivery(report: Report, { delivery }: StackSettings): void {
 }
 
 /** Folders of a project that hold what people write. */
-const ownFolders = ["tenants", "node_modules", "src", "components", "policy-pack", "demo", "test", "docs", "bin"];
+const ownFolders = [
+  "tenants",
+  "node_modules",
+  "src",
+  "components",
+  "policy-pack",
+  "demo",
+  "test",
+  "docs",
+  "bin",
+  "dist",
+];
 
 function belongsTo(secret: string, tenant: string): boolean {
   return secret === tenant || secret.startsWith(`${tenant}-`);

@@ -18,8 +18,6 @@ const program = [
   "tsconfig.json",
   "jsconfig.json",
   "index.ts",
-  "start.js",
-  "bin",
   "src",
   "components",
   "policy-pack",

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HelmReleaseWithValues, ImageAdmission, ReleasePolicy, Tenant, UpdateAutomation } from "../../components/index";
+import { HelmReleaseWithValues, ImageAdmission, ReleasePolicy, Tenant, UpdateAutomation } from "../components/index";
 import { objectName } from "../config/object-name";
 import { printable } from "../config/printable";
 import { followed, type Tenant as TenantConfig } from "../config/stack-config";

@@ -1,13 +1,10 @@
 import { execFile } from "node:child_process";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Writable } from "node:stream";
+import { main } from "../../src/cli/main";
 import { projectRoot } from "../support/project";
 
-const { load } = createRequire(__filename)("../../bin/load.js") as { load: (entry: string) => unknown };
-
-/** `main` as `bin/authority.js` loads it, from a bundle. */
-export const { main } = load(join(projectRoot, "src", "cli", "main.ts")) as typeof import("../../src/cli/main");
+export { main };
 
 /** The result of a command line. */
 export interface Outcome {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
-import * as components from "../../components/index";
+import * as components from "../../src/components/index";
 import type { Evidence } from "../../src/release/evidence";
 
 /** Resolves when every registration that was begun is done; the SDK exports it without a type. */

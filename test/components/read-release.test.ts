@@ -5,7 +5,7 @@ import { pushImage } from "../../demo/push";
 import { serveRegistry } from "../../demo/embedded-registry";
 import { type GitServer, serveGit } from "../../demo/git-server";
 import type { Listening } from "../../demo/loopback";
-import { readRelease, type ReadReleaseArgs } from "../../components/index";
+import { readRelease, type ReadReleaseArgs } from "../../src/components/index";
 import { chartAt, makeRepository } from "../release/scratch-repository";
 import { temporaryDirectory } from "../support/directory";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { EngineResult } from "../../demo/engine-session";
+import { authorityProgram } from "../../demo/scratch-project";
 import type { Application } from "./support/application";
 import { FaultyHost } from "./support/faulty-host";
 import { openStackFile } from "./support/stack-file";
@@ -150,7 +151,7 @@ describe("a Git host and a registry that fail during the resolution of releases"
     registry.failAfter(1, "hang", `/${packaged.chartPath}/manifests/`);
     // The timeouts are 30 s for each of four registry requests, and 120 s for Git: too long for a test.
     const patience = `NODE_OPTIONS='--require=${join(__dirname, "support", "short-patience.js")}'`;
-    const command = `${patience} '${process.execPath}' bin/authority.js up --stack prod -- --yes --skip-preview`;
+    const command = `${patience} '${process.execPath}' ${authorityProgram} up --stack prod -- --yes --skip-preview`;
     const result = await changesNothing(() => runTold(fixture(), command), 200);
     const text = said(result);
     assert.equal(result.code, 3, text);

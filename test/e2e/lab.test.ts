@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Cluster } from "../lab/cluster";
+import { labProgram } from "../lab/component";
 import { readRecord } from "../lab/lab-directory";
 import { findMarked, isRunning } from "../lab/process-table";
 import { findTools, programs } from "../lab/tools";
@@ -24,7 +25,7 @@ interface Finished {
 async function lab(parameters: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Finished> {
   try {
     const options = { env: { ...process.env, ...environment } };
-    const { stdout, stderr } = await run(process.execPath, ["bin/lab.js", ...parameters], options);
+    const { stdout, stderr } = await run(process.execPath, [...labProgram("."), ...parameters], options);
     return { code: 0, stdout, stderr };
   } catch (error) {
     return error as Finished;
@@ -118,7 +119,7 @@ describe("npm run lab", () => {
   for (const signal of ["SIGINT", "SIGKILL"] as const) {
     it(`leaves nothing behind when \`up\` is ended by ${signal} during the start`, async () => {
       const one = join(directory(), "one");
-      const up = spawn(process.execPath, ["bin/lab.js", "up", "--directory", one], { stdio: "ignore" });
+      const up = spawn(process.execPath, [...labProgram("."), "up", "--directory", one], { stdio: "ignore" });
       const ended = once(up, "exit");
       await waitFor("the API server is being started", () => {
         return readRecord(one)?.components["kube-apiserver"]?.pid;

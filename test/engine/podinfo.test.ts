@@ -7,7 +7,7 @@ import { execa } from "execa";
 import { type EngineResult, type EngineSession, openEngineSession } from "../../demo/engine-session";
 import { type GitServer, serveGit } from "../../demo/git-server";
 import { pushImage } from "../../demo/push";
-import type { ScratchProject } from "../../demo/scratch-project";
+import { authorityProgram, type ScratchProject } from "../../demo/scratch-project";
 import { makePodinfoRepository } from "../support/podinfo-repository";
 import { scratchProject } from "../support/project";
 import { requireEngine } from "../support/pulumi";
@@ -79,7 +79,7 @@ describe("the program on the real engine, with podinfo's tags", function () {
 
   const authority = async (...parameters: string[]): Promise<EngineResult> => {
     const options = { cwd: project.directory, env: session.environment, extendEnv: false, reject: false } as const;
-    const { exitCode, stdout, stderr } = await execa(process.execPath, ["bin/authority.js", ...parameters], options);
+    const { exitCode, stdout, stderr } = await execa(process.execPath, [authorityProgram, ...parameters], options);
     return { code: exitCode ?? 1, stdout, stderr };
   };
 

@@ -42,12 +42,17 @@ export function assignPorts(ports: readonly number[]): LabPorts {
   return { ...assign(namedPorts, named), health: assign(fluxControllers, health) } as unknown as LabPorts;
 }
 
+/** What Node needs on its command line to run the lab's commands. The last one is the file. */
+export function labProgram(root: string): string[] {
+  return ["--require", require.resolve("tsx/cjs"), join(root, "test", "lab", "main.ts")];
+}
+
 /** The input for the components' command lines. */
 export interface LabPlan {
   readonly layout: Layout;
   readonly tools: Tools;
   readonly ports: LabPorts;
-  /** The project's folder, which has `bin/lab.js`. */
+  /** The project's folder, which has `test/lab/main.ts`. */
   readonly root: string;
 }
 
@@ -112,7 +117,7 @@ function gitServer({ layout, ports, root }: LabPlan): Component {
   return {
     name: "git",
     program: process.execPath,
-    args: [join(root, "bin", "lab.js"), "serve-git", layout.git, String(ports.git)],
+    args: [...labProgram(root), "serve-git", layout.git, String(ports.git)],
     ready: `http://127.0.0.1:${ports.git}/${readinessRepository}/HEAD`,
   };
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parse } from "yaml";
+import { labProgram } from "./component";
 import { lastLines } from "./component-process";
 import type { Lab, LabControl } from "./lab";
 import { claimDirectory, freshDirectory, layoutOf, readRecord, removeStaleLabs, type LabRecord } from "./lab-directory";
@@ -29,13 +29,14 @@ export interface StartOptions {
  */
 export async function startLab(options: StartOptions = {}): Promise<Lab> {
   const root = options.root ?? process.cwd();
-  const entry = join(root, "bin", "lab.js");
-  if (!existsSync(entry)) throw new Error(`${root} is not the folder of this project: bin/lab.js is missing.`);
+  if (!existsSync(labProgram(root).at(-1) ?? "")) {
+    throw new Error(`${root} is not the folder of this project: it has no test/lab/main.ts.`);
+  }
   findTools();
   await removeStaleLabs();
   const { directory, record } = await claimDirectory(options.directory ?? freshDirectory());
   const log = openSync(layoutOf(directory).supervisorLog, "a");
-  const supervisor = spawn(process.execPath, [entry, "supervise", directory], {
+  const supervisor = spawn(process.execPath, [...labProgram(root), "supervise", directory], {
     detached: true,
     stdio: ["ignore", log, log, "ipc"],
     env: { ...process.env, [labMark]: record.id, [supervisorMark]: "1" },

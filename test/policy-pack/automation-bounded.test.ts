@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { KubernetesObject } from "../../src/manifests/object";
-import { equalityPolicy } from "../../policy-pack/equality";
+import { equalityPolicy } from "../../src/policy-pack/equality";
 import { commitImages, config, judge, objectsOf, stackConfigOf, stackObjects, withField } from "./fixture";
 
 const kind = "ImageUpdateAutomation";

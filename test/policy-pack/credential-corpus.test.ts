@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findCredentials } from "../../policy-pack/credential";
+import { findCredentials } from "../../src/policy-pack/credential";
 import { credentials } from "./corpus/credentials";
 import { harmless } from "./corpus/harmless";
 import { unseenCredentials, unseenHarmless } from "./corpus/unseen";

@@ -3,11 +3,11 @@ import { emergencyVariable } from "../../src/config/emergency";
 import type { StackConfig } from "../../src/config/stack-config";
 import { annotation } from "../../src/manifests/annotation";
 import type { KubernetesObject } from "../../src/manifests/object";
-import { decidedObjects } from "../../policy-pack/decided-objects";
-import type { Policy } from "../../policy-pack/define-policy";
-import { judgeObjects } from "../../policy-pack/judge";
-import { policies } from "../../policy-pack/policies";
-import type { Resource } from "../../policy-pack/resource";
+import { decidedObjects } from "../../src/policy-pack/decided-objects";
+import type { Policy } from "../../src/policy-pack/define-policy";
+import { judgeObjects } from "../../src/policy-pack/judge";
+import { policies } from "../../src/policy-pack/policies";
+import type { Resource } from "../../src/policy-pack/resource";
 import {
   allObjectsOf,
   commitCharts,

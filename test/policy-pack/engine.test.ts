@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
 import { requireEngine } from "../support/pulumi";
 import type { StackConfig } from "../../src/config/stack-config";
-import type { PackConfig } from "../../policy-pack/judge";
+import type { PackConfig } from "../../src/policy-pack/judge";
 import { allObjectsOf, config, configOf, evidenceOf, podinfo } from "./fixture";
 
 /** How the program registers an object; by default as our components do. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { evidenceVerifiedBy, isContinuousIntegration } from "../../policy-pack/evidence-verified";
+import { evidenceVerifiedBy, isContinuousIntegration } from "../../src/policy-pack/evidence-verified";
 import type { EvidenceReader, ReadResult } from "../../src/release/evidence-reader";
 import type { BranchEvidence, Evidence } from "../../src/release/evidence";
 import {

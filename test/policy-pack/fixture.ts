@@ -2,9 +2,9 @@ import { unknownCheckingProxy } from "@pulumi/policy";
 import type { ConfigRepository, StackConfig, Tenant } from "../../src/config/stack-config";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { stackObjects as allObjects } from "../../src/manifests/stack-objects";
-import type { Policy } from "../../policy-pack/define-policy";
-import { judgeObjects, type PackConfig, type Violation } from "../../policy-pack/judge";
-import { policies } from "../../policy-pack/policies";
+import type { Policy } from "../../src/policy-pack/define-policy";
+import { judgeObjects, type PackConfig, type Violation } from "../../src/policy-pack/judge";
+import { policies } from "../../src/policy-pack/policies";
 import type { BranchEvidence, Evidence } from "../../src/release/evidence";
 import { exampleBranch, exampleStack, exampleTenant } from "../manifests/example-stack";
 

@@ -3,10 +3,10 @@ import type { ResourceValidationArgs } from "@pulumi/policy";
 import type { KubernetesObject } from "../../src/manifests/object";
 import type { Evidence } from "../../src/release/evidence";
 import type { EvidenceReader, ReadResult } from "../../src/release/evidence-reader";
-import { decidedObjectsBy } from "../../policy-pack/decided-objects";
-import type { Policy } from "../../policy-pack/define-policy";
-import { judgeObjects } from "../../policy-pack/judge";
-import { policies } from "../../policy-pack/policies";
+import { decidedObjectsBy } from "../../src/policy-pack/decided-objects";
+import type { Policy } from "../../src/policy-pack/define-policy";
+import { judgeObjects } from "../../src/policy-pack/judge";
+import { policies } from "../../src/policy-pack/policies";
 import { config, evidenceOf, objectsOf, podinfo, stackConfigOf, withField, withUnknown } from "./fixture";
 
 const chart = "oci://ghcr.io/stefanprodan/charts/podinfo";

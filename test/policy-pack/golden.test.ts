@@ -3,8 +3,8 @@ import fc from "fast-check";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { stackObjects } from "../../src/manifests/stack-objects";
 import type { ResolvedStack } from "../../src/release/resolve";
-import { judgeObjects } from "../../policy-pack/judge";
-import { policies } from "../../policy-pack/policies";
+import { judgeObjects } from "../../src/policy-pack/judge";
+import { policies } from "../../src/policy-pack/policies";
 import { GoldenWorld, readCases } from "../manifests/golden-cases";
 
 async function violationsOf({ config }: ResolvedStack, objects: readonly KubernetesObject[]) {

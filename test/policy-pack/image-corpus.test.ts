@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { imageFaults } from "../../policy-pack/values-image";
+import { imageFaults } from "../../src/policy-pack/values-image";
 import { exampleTenant } from "../manifests/example-stack";
 import { harmlessValues, imageSettings } from "./corpus/images";
 import { unseenHarmless, unseenSettings } from "./corpus/unseen-images";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Tenant } from "../../src/config/stack-config";
-import { imagesDeclared } from "../../policy-pack/images-declared";
-import { policies } from "../../policy-pack/policies";
-import { judgeObjects } from "../../policy-pack/judge";
+import { imagesDeclared } from "../../src/policy-pack/images-declared";
+import { policies } from "../../src/policy-pack/policies";
+import { judgeObjects } from "../../src/policy-pack/judge";
 import { evidenceOf, judge, objectsOf, stackConfigOf } from "./fixture";
 
 describe("images-declared", () => {

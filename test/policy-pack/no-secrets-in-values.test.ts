@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { parse } from "yaml";
 import type { StackConfig, Tenant } from "../../src/config/stack-config";
-import { findCredentials } from "../../policy-pack/credential";
-import { exceptionsInUse, noSecretsInValues } from "../../policy-pack/no-secrets-in-values";
+import { findCredentials } from "../../src/policy-pack/credential";
+import { exceptionsInUse, noSecretsInValues } from "../../src/policy-pack/no-secrets-in-values";
 import { stackConfigOf, judge, objectsOf } from "./fixture";
 
 /** Made up at random; nothing opens with them. */

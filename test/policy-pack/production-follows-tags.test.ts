@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { KubernetesObject } from "../../src/manifests/object";
-import { pinNotExpiredAt } from "../../policy-pack/pin-not-expired";
-import { productionFollowsTags } from "../../policy-pack/production-follows-tags";
+import { pinNotExpiredAt } from "../../src/policy-pack/pin-not-expired";
+import { productionFollowsTags } from "../../src/policy-pack/production-follows-tags";
 import { config, evidenceOf, headOfMaster, judge, objectsOf, stackConfigOf, stackObjects } from "./fixture";
 
 async function messageOf(objects: readonly KubernetesObject[], stack = config): Promise<string> {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { annotation } from "../../src/manifests/annotation";
 import type { KubernetesObject } from "../../src/manifests/object";
-import { decidedObjects } from "../../policy-pack/decided-objects";
-import { equalityPolicy } from "../../policy-pack/equality";
+import { decidedObjects } from "../../src/policy-pack/decided-objects";
+import { equalityPolicy } from "../../src/policy-pack/equality";
 import type { BranchEvidence } from "../../src/release/evidence";
 import {
   commitCharts,

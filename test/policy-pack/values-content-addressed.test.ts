@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { KubernetesObject } from "../../src/manifests/object";
-import { equalityPolicy } from "../../policy-pack/equality";
+import { equalityPolicy } from "../../src/policy-pack/equality";
 import { judge, objectsOf, podinfo, stackConfigOf, withField } from "./fixture";
 
 async function messageOf(objects: readonly KubernetesObject[], stack = stackConfigOf({})): Promise<string> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { stringify } from "yaml";
 import type { Tenant } from "../../src/config/stack-config";
-import { imageFaults } from "../../policy-pack/values-image";
+import { imageFaults } from "../../src/policy-pack/values-image";
 import { exampleTenant } from "../manifests/example-stack";
 
 const digest = `sha256:${"ab".repeat(32)}`;

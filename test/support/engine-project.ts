@@ -7,7 +7,7 @@ import { serveRegistry } from "../../demo/embedded-registry";
 import { type EngineSession, openEngineSession } from "../../demo/engine-session";
 import { serveGit } from "../../demo/git-server";
 import { createApplication, type ScratchApplication } from "../../demo/scratch-application";
-import type { ScratchProject } from "../../demo/scratch-project";
+import { authorityProgram, type ScratchProject } from "../../demo/scratch-project";
 import { scratchProject } from "./project";
 import { requireEngine } from "./pulumi";
 
@@ -117,7 +117,7 @@ export class EngineProject {
   }
 
   async authority(...parameters: readonly string[]): Promise<Ended> {
-    const { exitCode, stdout, stderr } = await execa(process.execPath, ["bin/authority.js", ...parameters], {
+    const { exitCode, stdout, stderr } = await execa(process.execPath, [authorityProgram, ...parameters], {
       cwd: this.project.directory,
       env: this.session.environment,
       extendEnv: false,

@@ -7,7 +7,7 @@ import type { Context } from "mocha";
 import type { LiveObject, ObjectReference } from "../../lab/cluster";
 import type { Engine } from "../../../demo/engine";
 import { type EngineResult, type EngineSession, openEngineSession } from "../../../demo/engine-session";
-import type { ScratchProject } from "../../../demo/scratch-project";
+import { authorityProgram, type ScratchProject } from "../../../demo/scratch-project";
 import { scratchProject } from "../../support/project";
 import { requireEngine } from "../../support/pulumi";
 import { Application } from "./application";
@@ -262,12 +262,12 @@ export class Fixture {
   /** Runs `authority` in the clone. */
   authority(...parameters: string[]): Promise<EngineResult> {
     const environment = { ...process.env, ...this.session.environment };
-    return runNode([join("bin", "authority.js"), ...parameters], this.project.directory, environment);
+    return runNode([authorityProgram, ...parameters], this.project.directory, environment);
   }
 
   /** `authority up` with the fixture's engine. It may fail. */
   authorityUp(stack: string, ...flags: readonly string[]): Promise<EngineResult> {
-    const parameters = [join("bin", "authority.js"), "up", "--stack", stack, "--", "--yes", "--skip-preview", ...flags];
+    const parameters = [authorityProgram, "up", "--stack", stack, "--", "--yes", "--skip-preview", ...flags];
     return runNode(parameters, this.project.directory, this.session.environment);
   }
 

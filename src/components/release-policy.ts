@@ -1,0 +1,23 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type ReleasePolicyArgs as Args, releasePolicyObjects } from "../manifests/release-policy";
+import { resolvedSourceName } from "../manifests/source";
+import { KubernetesComponent } from "./kubernetes-component";
+
+/** Where the chart comes from, which versions may run and who moves them. */
+export type ReleasePolicyArgs = Args<pulumi.Input<string>>;
+
+/**
+ * The platform team's decision about one tenant: the source, named after the version if the stack follows tags, and
+ * Flux's ImageRepository and ImagePolicy, which find the newest release that the policy allows. The component's name is
+ * the tenant's name.
+ */
+export class ReleasePolicy extends KubernetesComponent {
+  /** The name of the GitRepository or OCIRepository, `podinfo-6.14.1`, if there is a source. */
+  readonly sourceName: pulumi.Output<string | undefined>;
+
+  constructor(name: string, args: ReleasePolicyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("ReleasePolicy", name, releasePolicyObjects(name, args), opts);
+    this.sourceName = pulumi.output(args.source && resolvedSourceName(name, args.source.evidence));
+    this.registerOutputs({ sourceName: this.sourceName });
+  }
+}

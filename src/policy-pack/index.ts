@@ -1,0 +1,2 @@
+export type { Policy } from "./define-policy";
+export { policies } from "./policies";
