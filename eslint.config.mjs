@@ -22,7 +22,17 @@ function closedTo(folder) {
 }
 
 export default tseslint.config(
-  { ignores: ["**/node_modules/", "dist/", "rendered/", "test/bench/out/", "test/golden/", "test/fixtures/", "test/cases/"] },
+  {
+    ignores: [
+      "**/node_modules/",
+      "dist/",
+      "rendered/",
+      "test/bench/out/",
+      "test/golden/",
+      "test/fixtures/",
+      "test/cases/",
+    ],
+  },
   js.configs.recommended,
   {
     files: ["**/*.ts"],
