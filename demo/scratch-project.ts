@@ -13,6 +13,7 @@ const deployment = [
   "policy-pack",
   "releases.lock.yaml",
   "tenants",
+  "tsconfig.pulumi.json",
 ];
 
 const { name, version } = packageManifest;

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { printableLines } from "../config/printable";
-import { packageVersion } from "../version/package-version";
+import { packageVersion } from "../package-version";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { Session } from "./session";

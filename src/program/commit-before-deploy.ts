@@ -16,7 +16,7 @@ const program = [
   "package.json",
   "package-lock.json",
   "tsconfig.json",
-  "jsconfig.json",
+  "tsconfig.pulumi.json",
   "index.ts",
   "src",
   "components",

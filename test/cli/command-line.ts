@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import { main } from "../../src/cli/main";
 import { projectRoot } from "../support/project";
 
-export { main };
+/** `main` as `bin/authority.js` loads it. */
+export const { main } = createRequire(__filename)("../../dist/cli") as typeof import("../../src/cli/main");
 
 /** The result of a command line. */
 export interface Outcome {

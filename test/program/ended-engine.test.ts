@@ -26,7 +26,8 @@ describe("a program whose engine has ended the run", () => {
 
   it("ends without a stack trace, and not as if nothing had failed", async () => {
     const program = `
-      require(${JSON.stringify(join(projectRoot, "dist/program/ended-engine.js"))}).endWithEngine();
+      require("tsx/cjs");
+      require(${JSON.stringify(join(projectRoot, "src/program/ended-engine.ts"))}).endWithEngine();
       module.exports = Promise.resolve({ follow: "tags" });`;
     writeFileSync(join(directory(), "index.js"), program);
     writeFileSync(join(directory(), "package.json"), '{ "name": "scratch", "main": "index.js" }');

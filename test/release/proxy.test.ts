@@ -36,12 +36,12 @@ describe("a proxy", () => {
 
   /** The digest, or the error, from each registry. In a process of its own, because Node reads certificates once. */
   async function readInProcess(hosts: readonly string[], variables: NodeJS.ProcessEnv): Promise<string[]> {
-    const script = `const { createRegistry } = require("./dist/release/registry");
+    const script = `const { createRegistry } = require("./src/release/registry");
       const { readDigest } = createRegistry({ retries: 0 });
       const read = (host) => readDigest(host + "/app", "1.0.0", false).catch((error) => error.message);
       Promise.all(${JSON.stringify(hosts)}.map(read)).then((all) => process.stdout.write(JSON.stringify(all)));`;
     const env = { ...process.env, ...variables };
-    const { stdout } = await execa(process.execPath, ["-e", script], { cwd: projectRoot, env });
+    const { stdout } = await execa(process.execPath, ["--require", "tsx/cjs", "-e", script], { cwd: projectRoot, env });
     return JSON.parse(stdout) as string[];
   }
 
