@@ -36,12 +36,11 @@ export interface CopyProjectOptions {
  * @throws Error if `root` has no installed packages, or is not built
  */
 export async function copyProject({ root, directory }: CopyProjectOptions): Promise<ScratchProject> {
-  await mkdir(directory, { recursive: true });
+  await installPackages(root, directory);
   await Promise.all(deployment.map((path) => cp(join(root, path), join(directory, path), { recursive: true })));
   const manifest = { name: "shared-repository", private: true, dependencies: { [name]: version } };
   await writeFile(join(directory, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
   await writeFile(join(directory, ".gitignore"), "node_modules/\n");
-  await installPackages(root, directory);
   const project = new ScratchProject(directory);
   await project.git("init", "--quiet", "--initial-branch=main");
   await project.commit("A copy of the shared repository", {});
@@ -82,7 +81,7 @@ async function installPackages(root: string, directory: string): Promise<void> {
   const entries = await readdir(packages).catch(() => []);
   if (entries.length === 0) throw new Error(`No packages found in ${packages}. Run \`npm ci\` first.`);
   const installed = join(directory, "node_modules");
-  await mkdir(installed);
+  await mkdir(installed, { recursive: true });
   const linked = entries.filter((entry) => entry === ".bin" || !(entry.startsWith(".") || entry === name));
   await Promise.all(linked.map((entry) => symlink(join(packages, entry), join(installed, entry), "junction")));
   const contents = ["package.json", "bin", "dist", "project.schema.json", "stack.schema.json"];

@@ -222,29 +222,33 @@ describe("the program on the real engine, with podinfo's tags", function () {
   });
 
   it("blocks a HelmRelease that somebody adds by hand, without evidence", async () => {
-    const program = await project.read("src/program/deploy.ts");
-    const added = program.replace(
-      "  const releases = registerComponents",
-      [
-        '  const { CustomResource } = await import("@pulumi/kubernetes/apiextensions/customResource.js");',
-        "  new CustomResource(",
-        '    "flux-system/by-hand",',
-        "    {",
-        '      apiVersion: "helm.toolkit.fluxcd.io/v2",',
-        '      kind: "HelmRelease",',
-        '      metadata: { name: "by-hand", namespace: "flux-system" },',
-        '      spec: { interval: "1m", chartRef: { kind: "OCIRepository", name: "anything" } },',
-        "    },",
-        "    { provider },",
-        "  );",
-        "  const releases = registerComponents",
-      ].join("\n"),
-    );
-    assert.notEqual(added, program);
-    await project.commit("A release by hand", { "src/program/deploy.ts": added });
+    const program = await project.read("index.ts");
+    const added = `import { CustomResource } from "@pulumi/kubernetes/apiextensions";
+import { runtime } from "@pulumi/pulumi";
+
+runtime.registerStackTransformation(({ name, opts }) => {
+  if (name === "flux-system/podinfo") {
+    const { provider } = opts;
+    queueMicrotask(() => {
+      new CustomResource(
+        "flux-system/by-hand",
+        {
+          apiVersion: "helm.toolkit.fluxcd.io/v2",
+          kind: "HelmRelease",
+          metadata: { name: "by-hand", namespace: "flux-system" },
+          spec: { interval: "1m", chartRef: { kind: "OCIRepository", name: "anything" } },
+        },
+        { provider },
+      );
+    });
+  }
+  return undefined;
+});
+${program}`;
+    await project.commit("A release by hand", { "index.ts": added });
     const before = rendered("prod");
     const result = await deploy("up", "prod");
-    await project.commit("Take it out again", { "src/program/deploy.ts": program });
+    await project.commit("Take it out again", { "index.ts": program });
     assert.notEqual(result.code, 0, said(result));
     assert.match(said(result), /flux-system\/by-hand[^]*the stack's config decides no such object/);
     assert.deepEqual(rendered("prod"), before);

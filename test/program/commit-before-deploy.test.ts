@@ -41,17 +41,17 @@ describe("commit before deploy", () => {
       shared,
       "releases.lock.yaml",
       "index.ts",
-      "src/manifests/source.ts",
-      "policy-pack/policies.ts",
+      "tsconfig.pulumi.json",
+      "policy-pack/index.ts",
     ]) {
       await appendFile(at(path), path.endsWith(".ts") ? "// A change.\n" : "# A change.\n");
     }
     assert.deepEqual((await reasons()).sort(), [
       "Pulumi.prod.yaml is changed since the last commit",
       "index.ts is changed since the last commit",
-      "policy-pack/policies.ts is changed since the last commit",
+      "policy-pack/index.ts is changed since the last commit",
       "releases.lock.yaml is changed since the last commit",
-      "src/manifests/source.ts is changed since the last commit",
+      "tsconfig.pulumi.json is changed since the last commit",
       `${own} is changed since the last commit`,
       `${shared} is changed since the last commit`,
     ]);
@@ -66,19 +66,19 @@ describe("commit before deploy", () => {
 
   it("reports special config that is not in Git, also if .gitignore excludes it", async () => {
     await project.git("rm", "--quiet", "--cached", own);
-    await project.commit("Ignore it", { ".gitignore": "values.prod.yaml\n" });
+    await project.commit("Ignore it", { ".gitignore": "node_modules/\nvalues.prod.yaml\n" });
     assert.deepEqual(await reasons(), [`${own} is not in Git`]);
   });
 
   for (const flag of ["--assume-unchanged", "--skip-worktree"]) {
     it(`reports a change that \`git update-index ${flag}\` hides`, async () => {
-      await project.git("update-index", flag, "Pulumi.prod.yaml", "policy-pack/policies.ts");
+      await project.git("update-index", flag, "Pulumi.prod.yaml", "policy-pack/index.ts");
       assert.deepEqual(await reasons(), []);
-      for (const path of ["Pulumi.prod.yaml", "policy-pack/policies.ts"]) await appendFile(at(path), "\n");
+      for (const path of ["Pulumi.prod.yaml", "policy-pack/index.ts"]) await appendFile(at(path), "\n");
       assert.equal(await project.git("status", "--porcelain"), "");
       assert.deepEqual((await reasons()).sort(), [
         "Pulumi.prod.yaml is changed since the last commit",
-        "policy-pack/policies.ts is changed since the last commit",
+        "policy-pack/index.ts is changed since the last commit",
       ]);
       assert.match(
         await project.git("ls-files", "-v", "Pulumi.prod.yaml"),
@@ -88,7 +88,7 @@ describe("commit before deploy", () => {
     });
   }
 
-  const filter = "Pulumi.prod.yaml filter=hide\npolicy-pack/policies.ts filter=hide\n";
+  const filter = "Pulumi.prod.yaml filter=hide\npolicy-pack/index.ts filter=hide\n";
   const hidden: [string, () => Promise<unknown>][] = [
     ["a clean filter of this clone", async () => writeFile(at(".git/info/attributes"), filter)],
     ["a committed clean filter", () => project.commit("A filter", { ".gitattributes": filter })],
@@ -104,10 +104,10 @@ describe("commit before deploy", () => {
     it(`reports a change that ${how} hides`, async () => {
       await project.git("config", "filter.hide.clean", "git show HEAD:%f");
       await hide();
-      for (const path of ["Pulumi.prod.yaml", "policy-pack/policies.ts"]) await appendFile(at(path), "\n");
+      for (const path of ["Pulumi.prod.yaml", "policy-pack/index.ts"]) await appendFile(at(path), "\n");
       assert.deepEqual(await reasons(), [
         "Pulumi.prod.yaml is changed since the last commit",
-        "policy-pack/policies.ts is changed since the last commit",
+        "policy-pack/index.ts is changed since the last commit",
       ]);
     });
   }
@@ -127,14 +127,14 @@ describe("commit before deploy", () => {
     await project.git("config", "-f", ".gitmodules", "submodule.policy-pack.ignore", "all");
     await project.commit("A submodule", {});
     assert.deepEqual(await reasons(), []);
-    await appendFile(at("policy-pack/policies.ts"), "// A change.\n");
+    await appendFile(at("policy-pack/index.ts"), "// A change.\n");
     assert.equal(await project.git("status", "--porcelain"), "");
-    assert.deepEqual(await reasons(), ["policy-pack/policies.ts is changed since the last commit"]);
+    assert.deepEqual(await reasons(), ["policy-pack/index.ts is changed since the last commit"]);
     await git({ directory: at("policy-pack") }, "commit", "--quiet", "--all", "--message", "Another pack");
-    assert.deepEqual(await reasons(), ["policy-pack/policies.ts is changed since the last commit"]);
+    assert.deepEqual(await reasons(), ["policy-pack/index.ts is changed since the last commit"]);
   });
 
-  for (const path of ["policy-pack", "policy-pack/policies.ts", "releases.lock.yaml", "index.ts"]) {
+  for (const path of ["policy-pack", "policy-pack/index.ts", "releases.lock.yaml", "index.ts"]) {
     it(`refuses ${path} as a symbolic link, which leads to what is not committed`, async () => {
       renameSync(at(path), join(directory(), "elsewhere"));
       symlinkSync(join(directory(), "elsewhere"), at(path));
@@ -146,7 +146,7 @@ describe("commit before deploy", () => {
 
   it("reports the program that `main` of Pulumi.yaml names", async () => {
     const text = await project.read("Pulumi.yaml");
-    await project.commit("Another program", { "Pulumi.yaml": text.replace("main: start.js", "main: ./other/") });
+    await project.commit("Another program", { "Pulumi.yaml": text.replace("main: index.ts", "main: ./other/") });
     mkdirSync(at("other"));
     await writeFile(at("other/index.ts"), "export {};\n");
     assert.deepEqual(await reasons(), ["other/index.ts is not in Git"]);
@@ -176,16 +176,15 @@ describe("commit before deploy", () => {
   });
 
   it("reports a file that would be loaded in place of a committed one, also if Git ignores it", async () => {
-    await writeFile(at(".git/info/exclude"), "*.tsx\nload\ntsconfig.json\n");
-    await project.git("rm", "--quiet", "--cached", "tsconfig.json");
-    await project.commit("Without it", {});
-    for (const path of ["policy-pack/policies.tsx", "bin/load"]) await writeFile(at(path), "\n");
+    await writeFile(at(".git/info/exclude"), "*.js\nload\ntsconfig.json\n");
+    mkdirSync(at("src"));
+    for (const path of ["policy-pack/index.js", "src/load", "tsconfig.json"]) await writeFile(at(path), "\n");
     mkdirSync(at("policy-pack/node_modules/a"), { recursive: true });
     await writeFile(at("policy-pack/node_modules/a/index.js"), "\n");
     assert.equal(await project.git("status", "--porcelain"), "");
     assert.deepEqual(await reasons(), [
-      "bin/load is not in Git",
-      "policy-pack/policies.tsx is not in Git",
+      "policy-pack/index.js is not in Git",
+      "src/load is not in Git",
       "tsconfig.json is not in Git",
     ]);
   });

@@ -303,7 +303,11 @@ describe("a Git repository", () => {
       const asked = once(silent, "request") as Promise<[IncomingMessage]>;
       const read = `require("./src/release/git").withRepository("${server.url}/app.git", { retries: 0, timeoutMs: 1000 }, () => undefined)`;
       const env = { ...process.env, TMPDIR: directory() };
-      const reader = spawn(process.execPath, ["--require", "tsx/cjs", "-e", read], { cwd: projectRoot, env, stdio: "ignore" });
+      const reader = spawn(process.execPath, ["--require", "tsx/cjs", "-e", read], {
+        cwd: projectRoot,
+        env,
+        stdio: "ignore",
+      });
       const [{ socket }] = await asked;
       const hungUp = once(socket, "close");
       reader.kill("SIGKILL");

@@ -12,7 +12,10 @@ NM=$CHECKOUT/node_modules
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT
 W=$T/project
 git -c safe.directory='*' clone -q "$CHECKOUT" "$W" || cannot_tell "cannot clone $CHECKOUT"
-mkdir "$W/node_modules"; for e in "$NM"/* "$NM"/.bin; do b=$(basename "$e"); [ "$b" = shared-authority-policy-pack ] && ln -s ../policy-pack "$W/node_modules/$b" || ln -s "$e" "$W/node_modules/$b"; done
+mkdir "$W/node_modules"; for e in "$NM"/* "$NM"/.bin; do ln -s "$e" "$W/node_modules/$(basename "$e")"; done
+# The clone imports its own package by name, which needs what `npm run build` makes.
+[ -d "$CHECKOUT/dist" ] || cannot_tell "$CHECKOUT has no dist; run npm run build"
+cp -R "$CHECKOUT/dist" "$W/dist"
 export PULUMI_HOME=$T/home PULUMI_BACKEND_URL=file://$T/state; mkdir -p "$T/home" "$T/state"
 cd "$W" || exit 2
 commit() { git add -A; git -c user.name=red -c user.email=red@red commit -qm "${1:-change}" || cannot_tell "the change could not be committed"; }

@@ -5,7 +5,7 @@ const { delimiter, dirname, join } = require("node:path");
 const { tmpdir } = require("node:os");
 const { run, known, root } = require("./world.cjs");
 const { createApplication } = require(join(root, "demo/scratch-application"));
-const { copyProject } = require(join(root, "demo/scratch-project"));
+const { authorityProgram, copyProject } = require(join(root, "demo/scratch-project"));
 const { openEngineSession } = require(join(root, "demo/engine-session"));
 const { findEngine } = require(join(root, "demo/engine"));
 const { findExecutable } = require(join(root, "demo/executable"));
@@ -17,7 +17,7 @@ async function openLab() {
     throw new Error("no pulumi-language-nodejs beside pulumi or on PATH (tools/README.md)");
   const own = process.env.AUTHORITY_LAB === undefined;
   const labDirectory = process.env.AUTHORITY_LAB ?? mkdtempSync(join(tmpdir(), "repro-lab-"));
-  const lab = (...args) => run(process.execPath, [join(root, "bin/lab.js"), ...args, "--directory", labDirectory], { cwd: root });
+  const lab = (...args) => run(process.execPath, ["--require", "tsx/cjs", join(root, "test/lab/main.ts"), ...args, "--directory", labDirectory], { cwd: root });
   if (own) {
     for (const signal of ["SIGINT", "SIGTERM"])
       process.once(signal, async () => {
@@ -50,7 +50,7 @@ async function openLab() {
   await project.git("remote", "add", "origin", `${status.gitUrl}/shared-${id}.git`);
   const pulumi = (...args) => session.run(args, { directory: project.directory });
   const authority = (...args) =>
-    run(process.execPath, ["bin/authority.js", ...args], { cwd: project.directory, env: { ...session.environment } });
+    run(process.execPath, [authorityProgram, ...args], { cwd: project.directory, env: { ...session.environment } });
   return {
     id, labDirectory, status, directory, project, authorityNamespace, kubectl, pulumi, authority, session, sharedUrl: `${status.gitUrl}/shared-${id}.git`,
     application: (name) => createApplication({ directory: join(labDirectory, "git"), name: `${name}-${id}`, registry: `http://${status.registryHost}` }),
