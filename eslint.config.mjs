@@ -44,6 +44,8 @@ export default tseslint.config(
       "@typescript-eslint/switch-exhaustiveness-check": "error",
     },
   },
+  // Its own tsconfig.json, for Pulumi, hides the types that it imports. `npm run typecheck` checks them.
+  { files: ["policy-pack/index.ts"], extends: [tseslint.configs.disableTypeChecked] },
   {
     files: ["**/*.js"],
     languageOptions: {

@@ -36,8 +36,14 @@ describe("npm start", function () {
     parameters: readonly string[],
     interrupt?: (child: ChildProcessByStdio<null, Readable, Readable>) => void,
   ): Promise<{ code: number | null; output: string }> {
-    const program = [join(projectRoot, "bin", "story.js"), ...parameters];
-    const environment = { ...process.env, TMPDIR: directory(), TMP: directory(), TEMP: directory() };
+    const program = ["--require", require.resolve("tsx/cjs"), join(projectRoot, "demo", "start.ts"), ...parameters];
+    const environment = {
+      ...process.env,
+      TMPDIR: directory(),
+      TMP: directory(),
+      TEMP: directory(),
+      TSX_DISABLE_CACHE: "1",
+    };
     const child = spawn(process.execPath, program, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     const read = (text: string) => {

@@ -51,9 +51,9 @@ describe("commit before deploy", () => {
       "index.ts is changed since the last commit",
       "policy-pack/index.ts is changed since the last commit",
       "releases.lock.yaml is changed since the last commit",
-      "tsconfig.pulumi.json is changed since the last commit",
       `${own} is changed since the last commit`,
       `${shared} is changed since the last commit`,
+      "tsconfig.pulumi.json is changed since the last commit",
     ]);
   });
 
@@ -153,6 +153,7 @@ describe("commit before deploy", () => {
   });
 
   it("takes line ends that Git converts for the same content", async () => {
+    await project.commit("No attributes", { ".gitattributes": undefined });
     await project.git("config", "core.autocrlf", "true");
     for (const path of [shared, "Pulumi.prod.yaml", "index.ts"]) {
       await writeFile(at(path), (await project.read(path)).replaceAll("\n", "\r\n"));
