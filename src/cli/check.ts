@@ -71,6 +71,7 @@ export interface CheckedRelease extends Pick<ResolvedTenant, "source" | "reasons
 /** Checks config, promise, policies and rendered manifests of one stack, or of all stacks, without an engine. */
 export async function check(options: CheckOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
+  session.requireOneVersion();
   const { stack } = options;
   const problems: Problem[] = [];
   const gather = <Result>(read: () => Result): Result | undefined => {

@@ -43,6 +43,7 @@ export interface RefusedImage {
  */
 export async function images(options: ImagesOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
+  session.requireOneVersion();
   const config = readStackConfig({ root, stack: options.stack });
   if (options.policy === true) {
     terminal.print(policyYaml(config));

@@ -23,6 +23,7 @@ export interface RenderOptions {
 /** Writes the objects of a stack as YAML, the same objects that the engine renders: all of them, or none. */
 export async function render(options: RenderOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
+  session.requireOneVersion();
   const config = readStackConfig({ root, stack: requireStack(root, "render", options.stack) });
   const folder = new RenderedFolder(session.path(options.out));
   const removals = removalsOf(config, renderedPlaces(session.path(options.out), config));

@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import { createEvidenceReader, type EvidenceReader } from "../release/evidence-reader";
+import { versionFault } from "../package-version";
+import { InputError } from "./input-error";
 import { findProject, stackName } from "./project";
 import type { Terminal } from "./terminal";
 import { watchedReader } from "./watched-reader";
@@ -32,6 +34,16 @@ export class Session {
    */
   stack(given: string): string {
     return stackName(this.root, given);
+  }
+
+  /**
+   * For a verb that judges or writes objects: those of another version are not what the project's program yields.
+   *
+   * @throws InputError if the project has installed another version of this package
+   */
+  requireOneVersion(): void {
+    const fault = versionFault(this.root, "`authority`", `run \`npx authority\` in ${this.root}`);
+    if (fault !== undefined) throw new InputError(`Nothing was judged: ${fault}.`);
   }
 
   /** The absolute path of a path on the command line. */

@@ -42,6 +42,7 @@ export async function up(
   session: Session,
 ): Promise<ExitCode> {
   const { root, terminal } = session;
+  session.requireOneVersion();
   refuseOtherStack(flags);
   refuseOtherPackConfig(flags);
   const config = readStackConfig({ root, stack });

@@ -9,6 +9,7 @@ import type { StackConfig, Tenant } from "../config/stack-config";
 import { annotation } from "../manifests/annotation";
 import { keepsPreviousSources } from "../manifests/source";
 import { type Lock, lockedEvidence, readLock } from "../release/lock";
+import { versionFault } from "../package-version";
 import { differences } from "./difference";
 import { type ExpectedObject, ExpectedObjects } from "./expected-objects";
 import { expectedProvider, type Inputs, providerFaults } from "./expected-provider";
@@ -51,8 +52,10 @@ export class Run {
   #knownLock: Lock | undefined;
   /** Whether the engine passed an object that it does not touch, so that not all objects of the stack are known. */
   #isPartial = false;
-  /** Whether the stack's config or the settings cannot be read, so that the run fails. */
+  /** Whether the stack's config or the settings cannot be read, or the program is of another version: the run fails. */
   #isUnreadable = false;
+  /** Whether the versions of program and pack are still to be compared. */
+  #isNew: boolean;
   #hasHinted: boolean;
 
   constructor(
@@ -62,6 +65,7 @@ export class Run {
     this.#config = inputs?.config;
     // `authority check` judges all objects as they are now.
     this.#hasHinted = inputs !== undefined;
+    this.#isNew = inputs === undefined;
   }
 
   /** Takes the settings, which only one policy of the pack has: the first. */
@@ -126,10 +130,20 @@ export class Run {
     // The first resource was refused, with the reason.
     if (this.#isUnreadable) return passed;
     try {
-      return this.#judge(resource);
+      const fault = this.#versionFault();
+      if (fault === undefined) return this.#judge(resource);
+      this.#isUnreadable = true;
+      return refused("The program and the policy pack", fault);
     } catch (error) {
       return refused(resource.name, ...this.#unjudged(error));
     }
+  }
+
+  /** At the first resource, so that nothing is written, and one reason is shown in place of one for each object. */
+  #versionFault(): string | undefined {
+    if (!this.#isNew || this.settings.scope === "flux") return undefined;
+    this.#isNew = false;
+    return versionFault(projectFolder(this.settings), "policy pack");
   }
 
   /** @throws every other error: it is a bug in the pack */
