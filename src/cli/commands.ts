@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { printableLines } from "../config/printable";
 import { packageVersion } from "../package-version";
 import { type ExitCode, exitCode } from "./exit-code";
@@ -153,10 +153,13 @@ export function authorityProgram(
   verb("lock", {
     summary: "record the evidence of the stacks' releases",
     description:
-      "Add to releases.lock.yaml the evidence of each release that the stacks name and that keeps the promise.",
-    examples: ["lock", "lock --stack prod"],
+      "Add to releases.lock.yaml the evidence of each release that the stacks name and that keeps the promise. With " +
+      "--prune, remove the releases that no stack file decides, and none has decided in the history of HEAD.",
+    examples: ["lock", "lock --stack prod", "lock --prune", "lock --prune --since 2026-01-31"],
   })
     .option(...stack)
+    .addOption(new Option("--prune", "remove what the history does not need; add nothing").conflicts("stack"))
+    .option("--since <day>", "with --prune: the history since this day, and of each tenant the release before")
     .action(run(async () => (await import("./lock")).lock));
 
   verb("verify", {

@@ -17,6 +17,10 @@ import type { Session } from "./session";
 /** Options of `authority lock`. */
 export interface LockOptions {
   readonly stack?: string;
+  /** Removes releases in place of adding them. */
+  readonly prune?: boolean;
+  /** Only with `prune`. */
+  readonly since?: string;
 }
 
 /** Evidence to add to the lock. */
@@ -31,6 +35,8 @@ interface NewEvidence {
  * cannot be read is reported; the others are locked.
  */
 export async function lock(options: LockOptions, session: Session): Promise<ExitCode> {
+  if (options.prune === true) return (await import("./prune")).prune(options, session);
+  if (options.since !== undefined) throw new InputError("`--since` is of `--prune`, which removes releases.");
   const { root, terminal } = session;
   const configs = readTagStacks(options.stack, session);
   refuseDifferentDeclarations(configs);
@@ -187,7 +193,8 @@ function refuseDifferentDeclarations(configs: readonly StackConfig[]): void {
   }
 }
 
-function describeEvidence(verb: string, tenant: string, evidence: Evidence): string {
+/** One line of the result, such as `added shop 1.0.0: ...`. */
+export function describeEvidence(verb: string, tenant: string, evidence: Evidence): string {
   const { version, commit, chartDigest, images } = evidence;
   const facts = [
     ...(commit === undefined ? [] : [`commit ${commit}`]),

@@ -24,13 +24,13 @@ export function renderedPlaces(folder: string, { tenants, authorityNamespace }: 
   return placesOf(
     files.flatMap((name) => {
       const [file] = /(?:namespace-default|helmrelease)-.*\.yaml$/.exec(name) ?? [];
-      return file === undefined || known.has(file) ? [] : [parsed(readFileSync(join(manifests, name), "utf8"))];
+      return file === undefined || known.has(file) ? [] : [parsedManifest(readFileSync(join(manifests, name), "utf8"))];
     }),
   );
 }
 
-/** A file that is no render is refused, or kept, by whoever replaces the folder. */
-function parsed(text: string): unknown {
+/** The object in a file; nothing in one that is no render, which is refused, or kept, by whoever replaces the folder. */
+export function parsedManifest(text: string): unknown {
   try {
     return parse(text);
   } catch {

@@ -126,6 +126,15 @@ export function withEvidence(lock: Lock, tenantName: string, evidence: Evidence)
   return { releases: new Map(lock.releases).set(tenantName, versions) };
 }
 
+/** The lock without an entry. A tenant without entries goes too. */
+export function withoutEvidence(lock: Lock, tenantName: string, version: string): Lock {
+  const versions = new Map(lock.releases.get(tenantName));
+  versions.delete(version);
+  const releases = new Map(lock.releases).set(tenantName, versions);
+  if (versions.size === 0) releases.delete(tenantName);
+  return { releases };
+}
+
 /** Writes the lock atomically. Comments and the formatting of unchanged entries stay; an unchanged file is not written. */
 export async function writeLock(root: string, lock: Lock): Promise<void> {
   const before = readText(root) ?? "";
@@ -243,6 +252,9 @@ function mergeMap<Value>(
 ): YAMLMap {
   const map = isMap(former) ? former : new YAMLMap();
   const pairs = new Map(map.items.map((pair) => [String((pair.key as Scalar).value), pair]));
+  // The comment before the first entry is the map's, and goes with that entry.
+  const [first] = pairs.keys();
+  if (first !== undefined && !Object.hasOwn(entries, first)) map.commentBefore = undefined;
   map.flow = false;
   map.items = Object.entries(entries).map(([name, value]): Pair => {
     const key = new Scalar(name);

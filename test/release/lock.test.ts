@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync }
 import { join } from "node:path";
 import { ProblemsError } from "../../src/config/problem";
 import type { Evidence } from "../../src/release/evidence";
-import { lockedEvidence, lockFile, readLock, withEvidence, writeLock } from "../../src/release/lock";
+import { lockedEvidence, lockFile, readLock, withEvidence, withoutEvidence, writeLock } from "../../src/release/lock";
 import { expectationsOf, promiseReasons } from "../../src/release/promise";
 import { temporaryDirectory } from "../support/directory";
 import { makeTenant } from "./tenants";
@@ -53,6 +53,30 @@ describe("the lock", () => {
     assert.match(readFileSync(path(), "utf8"), /^# The evidence of every release that was ever deployed/);
     assert.match(readFileSync(path(), "utf8"), /^ {2}"1\.9\.0":$/m);
     assert.match(readFileSync(path(), "utf8"), /^ {4}appVersion: "1\.9\.0"$/m);
+  });
+
+  it("removes an entry with its comments, and keeps the bytes of the others", async () => {
+    for (const version of ["1.0.0", "1.1.0"]) {
+      await writeLock(directory(), withEvidence(readLock(directory()), "web", evidenceOf(version)));
+    }
+    await writeLock(directory(), withEvidence(readLock(directory()), "app", evidenceOf("3.0.0")));
+    const commented = readFileSync(path(), "utf8")
+      .replace("app:", "# The app.\napp:")
+      .replace('  "1.0.0":', '  # The first.\n  "1.0.0":')
+      .replace('  "1.1.0":', '  # The second.\n  "1.1.0":');
+    const [head, app, first, second] = commented.split(/(?=^# The app|^ {2}# The)/m);
+    const without = async (tenant: string, version: string) => {
+      writeFileSync(path(), commented);
+      await writeLock(directory(), withoutEvidence(readLock(directory()), tenant, version));
+      return readFileSync(path(), "utf8");
+    };
+    assert.equal(await without("web", "1.0.0"), [head, app, second].join(""));
+    assert.equal(await without("web", "1.1.0"), [head, app, first].join(""));
+    assert.equal(await without("app", "3.0.0"), `${head}web:\n${first}${second}`);
+    assert.equal(await without("app", "9.0.0"), commented);
+    writeFileSync(path(), `${head}app:\n${first}`);
+    await writeLock(directory(), withoutEvidence(readLock(directory()), "app", "1.0.0"));
+    assert.equal(readFileSync(path(), "utf8"), String(head).trimEnd() + "\n");
   });
 
   it("keeps comments and the bytes of unchanged entries", async () => {

@@ -1,0 +1,117 @@
+import { basename } from "node:path";
+import { objectNameOf } from "../config/object-name";
+import { ProblemsError } from "../config/problem";
+import { isMapping, valueAt } from "../config/report";
+import { parseStackFile, type StackFile, stacksOf } from "../config/stack-file";
+import { settingsOf } from "../config/structure";
+import { runGit } from "../release/git-command";
+import { type Git, isShallow, readObjects, textLines } from "../release/git-objects";
+
+/** What a stack file decides of one tenant. */
+export interface DecidedTag {
+  readonly tenant: string;
+  /** The name of its objects in the cluster, under which the lock may have it as well. */
+  readonly object: string;
+  readonly tag: string;
+}
+
+/** The tags of all tenants of a stack file, without a check of their entries. */
+export function tagsOf(file: StackFile): DecidedTag[] {
+  const { tenants } = settingsOf(file);
+  return Object.entries(isMapping(tenants) ? tenants : {}).flatMap(([tenant, entry]) => {
+    const tag = valueAt(entry, ["tag"]);
+    return typeof tag === "string" ? [{ tenant, object: objectNameOf(tenant, entry), tag }] : [];
+  });
+}
+
+/** A stack file as a commit has it. */
+interface StackFileVersion {
+  readonly path: string;
+  readonly blob: string;
+}
+
+const timeoutMs = 60_000;
+
+/** How many files one Git command reads: each may have 16 MiB. */
+const filesAtOnce = 7;
+
+/** How many different releases of a tenant are of today, whatever the day: what runs, and what a rollback goes back to. */
+const releasesOfToday = 2;
+
+/** The stack files in the history of a clone's HEAD, wherever in the repository: a project may have moved. */
+export class DecidedTags {
+  readonly #git: Git = (args, more) => runGit(["-C", this.root, ...args], { timeoutMs, ...more });
+
+  /** @param root the folder of `Pulumi.yaml` */
+  constructor(readonly root: string) {}
+
+  /** Whether commits are missing in this clone. */
+  isShallow(): Promise<boolean> {
+    return isShallow(this.#git);
+  }
+
+  /**
+   * Calls `onTags` with what the commits decided, the newest first.
+   *
+   * @param since milliseconds: only what was decided then or later, and of each tenant what runs and the release before
+   * @param onRead called from time to time, with the number of files
+   */
+  async read(
+    since: number | undefined,
+    onTags: (tags: readonly DecidedTag[]) => void,
+    onRead: (count: number, total: number) => void,
+  ): Promise<void> {
+    const { versions, recent } = await this.#versions(since ?? 0);
+    const known = new Map<string, Set<string>>();
+    const isOfToday = (path: string, { tenant, tag }: DecidedTag): boolean => {
+      const key = JSON.stringify([path, tenant]);
+      const tags = known.get(key) ?? new Set();
+      known.set(key, tags);
+      if (tags.size < releasesOfToday) tags.add(tag);
+      return tags.has(tag);
+    };
+    for (let start = 0; start < versions.length; start += filesAtOnce) {
+      onRead(start, versions.length);
+      const chunk = versions.slice(start, start + filesAtOnce);
+      const contents = await readObjects(
+        this.#git,
+        chunk.map(({ blob }) => blob),
+      );
+      for (const { path, blob } of chunk) {
+        const tags = tagsOfText(path, contents.get(blob)?.toString("utf8") ?? "");
+        onTags(tags.filter((one) => isOfToday(path, one) || recent.has(blob)));
+      }
+    }
+  }
+
+  /** All versions, the newest first, each once; and the blobs that were in effect since then. */
+  async #versions(since: number): Promise<{ versions: StackFileVersion[]; recent: ReadonlySet<string> }> {
+    // Each step of a merged branch, and what a merge itself has changed.
+    const every = ["--full-history", "-m", "--date-order", "--no-renames"];
+    const form = ["--format=%ct", "--raw", "--no-abbrev"];
+    const log = await this.#git(["log", ...every, ...form, "HEAD", "--", ":(top,glob)**/Pulumi.*.yaml"]);
+    const versions = new Map<string, StackFileVersion>();
+    const recent = new Set<string>();
+    let isRecent = false;
+    for (const line of textLines(log)) {
+      const [, before = "", blob = "", path = ""] = /^:\d+ \d+ (\w+) (\w+) \w+\t"?(.+?)"?$/.exec(line) ?? [];
+      if (path === "") isRecent = Number(line) * 1000 >= since;
+      else if (stacksOf([basename(path)]).length > 0) {
+        // What a commit replaces was in effect until then.
+        if (isRecent) recent.add(before).add(blob);
+        if (!/^0+$/.test(blob)) versions.set(`${path} ${blob}`, versions.get(`${path} ${blob}`) ?? { path, blob });
+      }
+    }
+    return { versions: [...versions.values()], recent };
+  }
+}
+
+/** Nothing of a file that is no YAML: the engine could not read it either. */
+function tagsOfText(path: string, text: string): DecidedTag[] {
+  try {
+    return tagsOf(parseStackFile(stacksOf([basename(path)])[0] ?? "", text));
+  } catch (error) {
+    if (error instanceof ProblemsError) return [];
+    throw error;
+  }
+}
