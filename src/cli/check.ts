@@ -10,8 +10,15 @@ import { parsePackConfig } from "../policy-pack/pack-config";
 import { policies } from "../policy-pack/policies";
 import { stackObjects } from "../manifests/stack-objects";
 import type { EvidenceReader } from "../release/evidence-reader";
-import { type Lock, lockFile, readLock } from "../release/lock";
-import { hint, type ResolvedStack, type ResolvedTenant, resolveStack } from "../release/resolve";
+import { type Lock, readLock } from "../release/lock";
+import {
+  hint,
+  type ResolvedStack,
+  type ResolvedTenant,
+  resolveStack,
+  unlockedHint,
+  unlockedReleases,
+} from "../release/resolve";
 import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { fluxNotice } from "./format";
@@ -160,9 +167,7 @@ export async function checkStack(
     objects: objects.length,
     releases,
     violations,
-    unlocked: resolved.tenants
-      .filter(({ source, reasons }) => config.follow === "tags" && source === "read" && reasons.length === 0)
-      .map(({ tenant: { name, tag } }) => `${name} ${String(tag)}`),
+    unlocked: unlockedReleases(resolved),
     rendered: releases.length === 0 ? await compareRendered(resolved, reader, refusals) : undefined,
   };
 }
@@ -226,14 +231,6 @@ function describeHint(stack: string, release: CheckedRelease): string[] {
   return text === undefined ? [] : [`${stack}/${release.tenant}: ${text}`];
 }
 
-/** Without them, a preview and a rollback need the network. */
-function describeUnlocked(stack: string, unlocked: readonly string[]): string {
-  const shown = unlocked.slice(0, 3).join(", ");
-  const rest = unlocked.length > 3 ? ` and ${unlocked.length - 3} more` : "";
-  const what = `${stack}: ${lockFile} lacks ${printable(shown)}${rest}, so a rollback needs the network.`;
-  return `${what} \`npx authority lock --stack ${stack}\` adds what is missing: commit it.`;
-}
-
 /** The result for one stack, as lines for people. */
 export function describeStack(checked: CheckedStack, colors: Colors, isFine = !isBlocked(checked)): string[] {
   const { stack, tenants, objects, releases, violations, unlocked, rendered, notice, removals } = checked;
@@ -250,7 +247,7 @@ export function describeStack(checked: CheckedStack, colors: Colors, isFine = !i
       ({ policy, enforcement, message }) =>
         `${enforcement === "mandatory" ? colors.red(policy) : colors.yellow(`${policy} (advisory)`)}: ${printableLines(message)}`,
     ),
-    ...(unlocked.length === 0 ? [] : [describeUnlocked(stack, unlocked)]),
+    ...[unlockedHint(stack, unlocked) ?? []].flat(),
     ...describeRendered(stack, rendered),
     ...(notice === undefined ? [] : [notice]),
     ...(removals?.reasons ?? []).map(printable),

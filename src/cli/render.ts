@@ -4,7 +4,7 @@ import { printable } from "../config/printable";
 import { type RenderedFile, renderedFile } from "../manifests/rendered-file";
 import { stackObjects } from "../manifests/stack-objects";
 import { readLock } from "../release/lock";
-import { type ResolvedStack, resolveStack } from "../release/resolve";
+import { type ResolvedStack, resolveStack, unlockedHint, unlockedReleases } from "../release/resolve";
 import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { renderedPlaces } from "./places";
@@ -42,6 +42,8 @@ export async function render(options: RenderOptions, session: Session): Promise<
     terminal.count(`writing ${options.out}: ${written} files`);
   });
   terminal.print(`${options.out}: ${countOf(count, "object")} of the stack ${config.stack}`);
+  const hint = unlockedHint(config.stack, unlockedReleases(stack));
+  if (hint !== undefined) terminal.log(hint);
   return exitCode.fine;
 }
 

@@ -53,7 +53,8 @@ export async function up(
   if (decided === "no") return exitCode.blocked;
   const checked = await checkStack(config, readLock(root), session.reader(), packConfig);
   terminal.done();
-  for (const line of describeStack(checked, terminal.messageColors)) terminal.log(line);
+  // The program names what the lock lacks.
+  for (const line of describeStack({ ...checked, unlocked: [] }, terminal.messageColors)) terminal.log(line);
   const names = skippedOf(checked);
   if (names === undefined) return exitCode.blocked;
   if (names.length > 0) {

@@ -6,7 +6,7 @@ import { followed, type Tenant as TenantConfig } from "../config/stack-config";
 import { keepsPreviousSources, resolvedSourceName } from "../manifests/source";
 import { stackComponents } from "../manifests/stack-objects";
 import { isRelease } from "../release/evidence";
-import type { ResolvedStack, ResolvedTenant } from "../release/resolve";
+import { type ResolvedStack, type ResolvedTenant, unlockedHint, unlockedReleases } from "../release/resolve";
 import { admissionToSet } from "./admission-check";
 import { clusterProvider, stackCluster } from "./cluster-provider";
 import { type Decision, decide } from "./decision";
@@ -34,6 +34,8 @@ async function program(): Promise<pulumi.Inputs> {
   const { config } = decision.stack;
   const cluster = stackCluster(config);
   await logDecisions(decision.stack, decision.last);
+  const hint = unlockedHint(config.stack, unlockedReleases(decision.stack));
+  if (hint !== undefined) await pulumi.log.info(hint);
   await refuseUnready(decision.stack, decision.carriedOver, cluster);
   const imageAdmission = await admissionToSet(config, cluster);
   const running = cluster && (await RunningReleases.open(config, cluster));

@@ -1,3 +1,4 @@
+import { printable } from "../config/printable";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { versionOfTag } from "../version/version";
 import type { BranchEvidence, Evidence } from "./evidence";
@@ -101,8 +102,24 @@ export function hint(
   { source, reasons }: Pick<ResolvedTenant, "source" | "reasons">,
 ): string | undefined {
   return source === "lock" && reasons.length > 0
-    ? `the evidence is from ${lockFile}; if the stack file has changed since, \`authority lock --stack ${stack}\` reads it again`
+    ? `the evidence is from ${lockFile}; if the stack file has changed since, \`npx authority lock --stack ${stack}\` reads it again`
     : undefined;
+}
+
+/** The releases, as `<tenant> <tag>`, that keep the promise and are not in the lock. */
+export function unlockedReleases({ config, tenants }: ResolvedStack): string[] {
+  if (config.follow !== "tags") return [];
+  const unlocked = tenants.filter(({ source, reasons }) => source === "read" && reasons.length === 0);
+  return unlocked.map(({ tenant: { name, tag } }) => `${name} ${String(tag)}`);
+}
+
+/** That the lock lacks releases, in one line with the command that adds them. Nothing if it lacks none. */
+export function unlockedHint(stack: string, unlocked: readonly string[]): string | undefined {
+  if (unlocked.length === 0) return undefined;
+  const shown = unlocked.slice(0, 3).join(", ");
+  const rest = unlocked.length > 3 ? ` and ${unlocked.length - 3} more` : "";
+  const what = `${stack}: ${lockFile} lacks ${printable(shown)}${rest}, so a rollback needs the network.`;
+  return `${what} \`npx authority lock --stack ${stack}\` adds what is missing: commit it.`;
 }
 
 /** The reasons, and the hint if there is one. */

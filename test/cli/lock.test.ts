@@ -237,7 +237,7 @@ describe("authority lock, after a tenant's declaration has changed", () => {
   it("is suggested by plan, check and render", async () => {
     await lockThenRename();
     const hint =
-      "the evidence is from releases.lock.yaml; if the stack file has changed since, `authority lock --stack prod` reads it again";
+      "the evidence is from releases.lock.yaml; if the stack file has changed since, `npx authority lock --stack prod` reads it again";
     for (const verb of ["plan", "check", "render"]) {
       const { code, stdout, stderr } = await run(verb, "--stack", "prod", ...(verb === "render" ? ["-o", "out"] : []));
       assert.equal(code, 3);

@@ -41,8 +41,13 @@ describe("authority render", () => {
 
   it("writes every object of the stack, each into its own file", async () => {
     await releaseRuns("1.0.0");
-    const { code, stdout } = await authorityProcess(arguments_, { cwd: world().root });
+    const { code, stdout, stderr } = await authorityProcess(arguments_, { cwd: world().root });
     assert.equal(code, 0);
+    assert.equal(
+      stderr.replace("reading from Git and registries\n", ""),
+      "prod: releases.lock.yaml lacks shop 1.0.0, so a rollback needs the network. " +
+        "`npx authority lock --stack prod` adds what is missing: commit it.\n",
+    );
 
     const config = readStackConfig({ root: world().root, stack: "prod" });
     const stack = await resolveStack(config, { releases: new Map() }, createEvidenceReader());

@@ -31,6 +31,19 @@ describe("authority up, with three tenants on the real engine", function () {
     assert.deepEqual(sources(), ["cart-1.0.0", "pay-1.0.0", "shop-1.0.0"]);
   });
 
+  it("names what the lock lacks, with the command that adds it, in a plain preview too", async () => {
+    const lacking =
+      /prod: releases\.lock\.yaml lacks cart 1\.0\.0, pay 1\.0\.0, shop 1\.0\.0, .*`npx authority lock --stack prod`/g;
+    const deployed = await up();
+    assert.equal(deployed.output.match(lacking)?.length, 1, deployed.output);
+    assert.match((await opened().pulumi("preview", "--stack", "prod")).output, lacking);
+    assert.equal((await opened().authority("lock", "--stack", "prod")).code, 0);
+    const { code, output } = await opened().pulumi("preview", "--stack", "prod");
+    await opened().project.git("checkout", "--", "releases.lock.yaml");
+    assert.equal(code, 0, output);
+    assert.doesNotMatch(output, /releases\.lock\.yaml lacks/);
+  });
+
   it("skips one whose appVersion was forgotten and one whose image is missing, and deploys the third", async () => {
     const [cart, pay, shop] = names.map((name) => opened().applications.get(name));
     await cart?.publish({ version: "1.1.0", appVersion: "1.0.0", message: "Forgot the appVersion" });
