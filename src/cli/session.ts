@@ -42,7 +42,11 @@ export class Session {
    * @throws InputError if the project has installed another version of this package
    */
   requireOneVersion(): void {
-    const fault = versionFault(this.root, "`authority`", `run \`npx authority\` in ${this.root}`);
+    const fault = versionFault(
+      this.root,
+      "`authority`",
+      `use the program's version, as \`npx authority\` in ${this.root} does`,
+    );
     if (fault !== undefined) throw new InputError(`Nothing was judged: ${fault}.`);
   }
 

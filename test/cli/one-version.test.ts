@@ -28,7 +28,7 @@ describe("`authority` of another version than the project's program", () => {
       assert.equal(
         stderr,
         `error: Nothing was judged: the program is of shared-authority 99.0.0, this \`authority\` of ${version}: ` +
-          `run \`npx authority\` in ${world().root}.\n`,
+          `use the program's version, as \`npx authority\` in ${world().root} does.\n`,
       );
       assert.equal(stdout, "");
       assert.deepEqual(world().files(), before);

@@ -33,9 +33,9 @@ describe("authority up, with three tenants on the real engine", function () {
 
   it("names what the lock lacks, with the command that adds it, in a plain preview too", async () => {
     const lacking =
-      /prod: releases\.lock\.yaml lacks cart 1\.0\.0, pay 1\.0\.0, shop 1\.0\.0, .*`npx authority lock --stack prod`/g;
+      /prod: releases\.lock\.yaml lacks cart 1\.0\.0, pay 1\.0\.0, shop 1\.0\.0, .*`npx authority lock --stack prod`/;
     const deployed = await up();
-    assert.equal(deployed.output.match(lacking)?.length, 1, deployed.output);
+    assert.match(deployed.output, lacking);
     assert.match((await opened().pulumi("preview", "--stack", "prod")).output, lacking);
     assert.equal((await opened().authority("lock", "--stack", "prod")).code, 0);
     const { code, output } = await opened().pulumi("preview", "--stack", "prod");
