@@ -86,16 +86,17 @@ export class DecidedTags {
 
   /** All versions, the newest first, each once; and the blobs that were in effect since then. */
   async #versions(since: number): Promise<{ versions: StackFileVersion[]; recent: ReadonlySet<string> }> {
-    // Each step of a merged branch, and what a merge itself has changed.
-    const every = ["--full-history", "-m", "--date-order", "--no-renames"];
-    const form = ["--format=%ct", "--raw", "--no-abbrev"];
-    const log = await this.#git(["log", ...every, ...form, "HEAD", "--", ":(top,glob)**/Pulumi.*.yaml"]);
+    const paths = ["--", ":(top,glob)**/Pulumi.*.yaml"];
+    const commits = await this.#git(["rev-list", "--full-history", "--date-order", "HEAD", ...paths]);
+    // With `-m`, what a merge itself has changed.
+    const form = ["--root", "-m", "-r", "--raw", "--no-abbrev", "--no-renames", "--format=%ct"];
+    const log = await this.#git(["diff-tree", "--stdin", ...form, ...paths], { input: commits.toString("latin1") });
     const versions = new Map<string, StackFileVersion>();
     const recent = new Set<string>();
     let isRecent = false;
     for (const line of textLines(log)) {
       const [, before = "", blob = "", path = ""] = /^:\d+ \d+ (\w+) (\w+) \w+\t"?(.+?)"?$/.exec(line) ?? [];
-      if (path === "") isRecent = Number(line) * 1000 >= since;
+      if (/^\d+$/.test(line)) isRecent = Number(line) * 1000 >= since;
       else if (stacksOf([basename(path)]).length > 0) {
         // What a commit replaces was in effect until then.
         if (isRecent) recent.add(before).add(blob);

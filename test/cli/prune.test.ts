@@ -74,6 +74,11 @@ describe("authority lock --prune", () => {
   });
 
   it("removes the releases that no commit decides, shows them, and keeps the bytes of the others", async () => {
+    // Settings that change what `git log` prints.
+    for (const setting of ["log.showSignature", "color.ui=always", "log.diffMerges=off", "diff.noprefix"]) {
+      const [name = "", value = "true"] = setting.split("=");
+      await git("config", name, value);
+    }
     await commit({ "Pulumi.prod.yaml": stack({ shop: "1.0.0", cart: "2.0.0" }) });
     await commit({ "Pulumi.prod.yaml": stack({ shop: "1.2.0", cart: "2.0.0" }) });
     const head = "# Ours. Ask the platform team.\n\n";
