@@ -226,10 +226,10 @@ describe("the program on the real engine, with podinfo's tags", function () {
     const added = `import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import { runtime } from "@pulumi/pulumi";
 
-runtime.registerStackTransformation(({ name, opts }) => {
+runtime.registerStackTransformation(({ name, resource, type }) => {
   if (name === "flux-system/podinfo") {
-    const { provider } = opts;
     queueMicrotask(() => {
+      const provider = resource.getProvider(type);
       new CustomResource(
         "flux-system/by-hand",
         {
