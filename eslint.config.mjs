@@ -26,6 +26,7 @@ export default tseslint.config(
     ignores: [
       "**/node_modules/",
       "dist/",
+      "types/",
       "rendered/",
       "test/bench/out/",
       "test/golden/",
