@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { type HelmReleaseWithValuesArgs as Args, helmReleaseObjects } from "../manifests/helm-release";
 import { KubernetesComponent } from "./kubernetes-component";
 
@@ -11,17 +11,22 @@ export type HelmReleaseWithValuesArgs = Args<pulumi.Input<string>>;
  * component's name is the tenant's name.
  */
 export class HelmReleaseWithValues extends KubernetesComponent {
-  /** The ConfigMap's name, if there is special config. */
-  readonly valuesName: pulumi.Output<string | undefined>;
   /** The HelmRelease. Its outputs resolve when the release runs, and reject if it fails. */
   readonly release: pulumi.CustomResource;
+  private readonly names: { readonly valuesName: string | undefined };
 
   constructor(name: string, args: HelmReleaseWithValuesArgs, opts?: pulumi.ComponentResourceOptions) {
     const objects = helmReleaseObjects(name, args);
     super("HelmReleaseWithValues", name, objects, opts);
-    const release = objects.at(-1);
-    this.release = this.child(release?.object);
-    this.valuesName = pulumi.output(release?.dependsOn?.metadata.name);
-    this.registerOutputs({ valuesName: this.valuesName });
+    const release = this.child("HelmRelease");
+    if (release === undefined) throw new TypeError("expected a HelmRelease");
+    this.release = release;
+    this.names = { valuesName: objects.at(-1)?.dependsOn?.metadata.name };
+    this.registerOutputs(this.names);
+  }
+
+  /** The name of the ConfigMap, if there is special config. What uses it waits for the ConfigMap. */
+  get valuesName(): pulumi.Output<string | undefined> {
+    return this.after(this.child("ConfigMap"), this.names.valuesName);
   }
 }

@@ -9,7 +9,7 @@ export type { ImageAdmissionArgs } from "../manifests/image-admission";
  * one binding for each mode in use. Needs Kubernetes 1.30. The component's name is the stack's name.
  */
 export class ImageAdmission extends KubernetesComponent {
-  constructor(name: string, args: ImageAdmissionArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: ImageAdmissionArgs = {}, opts?: pulumi.ComponentResourceOptions) {
     super("ImageAdmission", name, imageAdmissionObjects(name, args), opts);
     this.registerOutputs({});
   }

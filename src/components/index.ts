@@ -1,5 +1,6 @@
 export { HelmReleaseWithValues, type HelmReleaseWithValuesArgs } from "./helm-release-with-values";
 export { ImageAdmission, type ImageAdmissionArgs } from "./image-admission";
+export { KubernetesComponent } from "./kubernetes-component";
 export {
   type BranchEvidence,
   type Evidence,
@@ -8,5 +9,19 @@ export {
   type ReadReleaseArgs,
 } from "./read-release";
 export { ReleasePolicy, type ReleasePolicyArgs } from "./release-policy";
-export { Tenant, type TenantArgs } from "./tenant";
+export { Tenant } from "./tenant";
 export { UpdateAutomation, type UpdateAutomationArgs } from "./update-automation";
+export type { SecretValues, ValuesFile } from "../config/stack-config";
+export type { CommittingAutomation, ConfigRepositoryArgs } from "../manifests/automation";
+export type { IgnoredDrift } from "../manifests/helm-release";
+export type { EnforcedAdmission, NamespaceImages } from "../manifests/image-admission";
+export type { PinnedImage, PinnedImages, PinnedValues } from "../manifests/pinned-image";
+export type {
+  Automation,
+  BranchChart,
+  CommitChoice,
+  ImageArgs,
+  SourceArgs,
+  VersionChoice,
+} from "../manifests/release-policy";
+export type { Limits, Network, NetworkPort, NetworkRule, TenantArgs } from "../manifests/tenant";

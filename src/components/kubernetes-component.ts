@@ -32,18 +32,20 @@ const ownKinds = new Map<string, KubernetesClass>([
   ["rbac.authorization.k8s.io/v1/RoleBinding", RoleBinding],
 ]);
 
-/** A component whose children are Kubernetes objects. */
+/** What all components of this package have. Its children are Kubernetes objects. */
 export abstract class KubernetesComponent extends pulumi.ComponentResource {
   /** The objects, in the order in which they are registered. */
   get resources(): readonly pulumi.CustomResource[] {
-    return [...this.#children.values()];
+    return [...this.children.values()];
   }
 
-  readonly #children = new Map<KubernetesObject, pulumi.CustomResource>();
+  // With `#`, users could not compile the declarations for ES5, TypeScript 5's default.
+  private readonly children = new Map<KubernetesObject, pulumi.CustomResource>();
 
   /**
    * @param kind the part of the type token after `shared-authority:index:`
    * @param objects the children
+   * @internal
    */
   protected constructor(
     kind: string,
@@ -57,18 +59,29 @@ export abstract class KubernetesComponent extends pulumi.ComponentResource {
         parent: this,
         // Absent, it is inherited from the component.
         protect: isProtected(object) ? true : undefined,
-        dependsOn: dependsOn && this.#children.get(dependsOn),
+        dependsOn: dependsOn && this.children.get(dependsOn),
         customTimeouts: waitFor === undefined ? undefined : { create: waitFor, update: waitFor, delete: waitFor },
       });
-      this.#children.set(object, resource);
+      this.children.set(object, resource);
     }
   }
 
-  /** @throws TypeError if the object is no child of the component */
-  protected child(object: KubernetesObject | undefined): pulumi.CustomResource {
-    const resource = object && this.#children.get(object);
-    if (resource === undefined) throw new TypeError("expected an object of the component");
-    return resource;
+  /**
+   * The first object of one of the kinds.
+   *
+   * @internal
+   */
+  protected child(...kinds: readonly string[]): pulumi.CustomResource | undefined {
+    return [...this.children].find(([{ kind }]) => kinds.includes(kind))?.[1];
+  }
+
+  /**
+   * A value for those who need the object: they wait for it. Made on demand, because it rejects if the object fails.
+   *
+   * @internal
+   */
+  protected after<Value>(object: pulumi.CustomResource | undefined, value: Value): pulumi.Output<Value> {
+    return object === undefined ? (pulumi.output(value) as pulumi.Output<Value>) : object.urn.apply(() => value);
   }
 }
 

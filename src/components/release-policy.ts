@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { type ReleasePolicyArgs as Args, releasePolicyObjects } from "../manifests/release-policy";
 import { resolvedSourceName } from "../manifests/source";
 import { KubernetesComponent } from "./kubernetes-component";
@@ -12,12 +12,21 @@ export type ReleasePolicyArgs = Args<pulumi.Input<string>>;
  * the tenant's name.
  */
 export class ReleasePolicy extends KubernetesComponent {
-  /** The name of the GitRepository or OCIRepository, `podinfo-6.14.1`, if there is a source. */
-  readonly sourceName: pulumi.Output<string | undefined>;
+  private readonly names: { readonly sourceName: string | undefined };
 
   constructor(name: string, args: ReleasePolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("ReleasePolicy", name, releasePolicyObjects(name, args), opts);
-    this.sourceName = pulumi.output(args.source && resolvedSourceName(name, args.source.evidence));
-    this.registerOutputs({ sourceName: this.sourceName });
+    this.names = { sourceName: args.source && resolvedSourceName(name, args.source.evidence) };
+    this.registerOutputs(this.names);
+  }
+
+  /** The GitRepository or OCIRepository of the release, if there is a source. Its outputs resolve when it is fetched. */
+  get source(): pulumi.CustomResource | undefined {
+    return this.child("GitRepository", "OCIRepository");
+  }
+
+  /** The name of the source: `podinfo-6.14.1`. What uses it waits until the source is fetched. */
+  get sourceName(): pulumi.Output<string | undefined> {
+    return this.after(this.source, this.names.sourceName);
   }
 }

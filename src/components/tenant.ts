@@ -1,8 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type TenantArgs, tenantObjects } from "../manifests/tenant";
+import { printable } from "../config/printable";
+import { type Network, type TenantArgs, tenantObjects } from "../manifests/tenant";
 import { KubernetesComponent } from "./kubernetes-component";
-
-export type { TenantArgs } from "../manifests/tenant";
 
 /**
  * One tenant's namespace setup: a Namespace with Pod Security labels, the ServiceAccount that Flux impersonates, the
@@ -10,15 +9,35 @@ export type { TenantArgs } from "../manifests/tenant";
  * component's name is the tenant's name.
  */
 export class Tenant extends KubernetesComponent {
-  /** The namespace in which the tenant's workload runs. */
-  readonly namespace: pulumi.Output<string>;
-  /** The ServiceAccount in the authority namespace that Flux impersonates for this tenant. */
-  readonly serviceAccountName: pulumi.Output<string>;
+  private readonly names: { readonly namespace: string; readonly serviceAccountName: string };
 
+  /** @throws pulumi.RunError if a network rule names no namespace and no address block, and so would be for all */
   constructor(name: string, args: TenantArgs, opts?: pulumi.ComponentResourceOptions) {
+    checkNetwork(name, args.network);
     super("Tenant", name, tenantObjects(name, args), opts);
-    this.namespace = pulumi.output(args.namespace);
-    this.serviceAccountName = pulumi.output(name);
-    this.registerOutputs({ namespace: this.namespace, serviceAccountName: this.serviceAccountName });
+    this.names = { namespace: args.namespace, serviceAccountName: name };
+    this.registerOutputs(this.names);
+  }
+
+  /** The namespace in which the tenant's workload runs. What uses it waits for the Namespace. */
+  get namespace(): pulumi.Output<string> {
+    return this.after(this.child("Namespace"), this.names.namespace);
+  }
+
+  /** The ServiceAccount in the authority namespace that Flux impersonates. What uses it waits for the ServiceAccount. */
+  get serviceAccountName(): pulumi.Output<string> {
+    return this.after(this.child("ServiceAccount"), this.names.serviceAccountName);
+  }
+}
+
+/** Kubernetes reads a rule without peers as one for all of them. */
+function checkNetwork(tenant: string, network: Network = {}): void {
+  for (const direction of ["ingress", "egress"] as const) {
+    for (const [index, { namespaces = [], cidrs = [] }] of (network[direction] ?? []).entries()) {
+      if (namespaces.length + cidrs.length > 0) continue;
+      throw new pulumi.RunError(
+        `Tenant ${printable(tenant)}: network.${direction}[${index}] names no namespace and no address block, so it would open the tenant to everyone. Name at least one, such as \`cidrs: ["10.0.0.0/8"]\`.`,
+      );
+    }
   }
 }

@@ -9,6 +9,21 @@ export const defaultIntervals = { source: "1m0s", image: "5m0s", release: "10m0s
 /** How long Flux waits, each a Go duration. */
 export const defaultTimeouts = { source: "1m0s", release: "5m0s" } as const;
 
+/** The shared repository, as Flux's automation commits to it. */
+export const defaultConfigRepository = {
+  branch: "main",
+  path: ".",
+  author: { name: "Shared Authority", email: "shared-authority@localhost" },
+} as const;
+
+/** The promotion branch of a stack. */
+export function defaultPromotionBranch(stack: string): string {
+  return `promotions/${stack}`;
+}
+
+/** Which charts of a branch run: also pre-releases. */
+export const defaultBranchRange = ">=0.0.0-0";
+
 /**
  * What a namespace may use: enough for a small service, and no way into the cluster from outside. The counts are far above
  * what a service needs; they keep a chart from filling etcd or the storage.

@@ -1,5 +1,6 @@
 /** The one parser of our settings, whether they come from files or from the engine. */
 import type { z } from "zod";
+import { defaultPromotionBranch } from "./built-in-defaults";
 import { mergeTenant, type MergedTenant } from "./merge-tenant";
 import { ProblemsError } from "./problem";
 import { isMapping, pathText, type Report, valueAt } from "./report";
@@ -120,7 +121,7 @@ function toStackConfig(settings: StackSettings, { stack, root, file }: StackFact
 
 function toConfigRepository(
   stack: string,
-  { secret, promotionBranch = `promotions/${stack}`, ...rest }: NonNullable<StackSettings["configRepository"]>,
+  { secret, promotionBranch = defaultPromotionBranch(stack), ...rest }: NonNullable<StackSettings["configRepository"]>,
 ): ConfigRepository {
   return { ...rest, promotionBranch, ...(secret !== undefined && { secretName: secret }) };
 }

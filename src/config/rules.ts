@@ -2,7 +2,7 @@
 import { policyError, parseRange } from "../version/range";
 import { commitOfTag } from "../version/tag-pattern";
 import { parseVersion, versionOfTag } from "../version/version";
-import { defaultAuthorityNamespace } from "./built-in-defaults";
+import { defaultAuthorityNamespace, defaultPromotionBranch } from "./built-in-defaults";
 import { isAuthorityNamespace, isClusterNamespace, isPlatformName, isPlatformSecret } from "./kubernetes-name";
 import { type MergedTenant, type TenantSettings, writtenAt } from "./merge-tenant";
 import { objectName, objectNamesOf } from "./object-name";
@@ -412,7 +412,7 @@ function checkConfigRepository(report: Report, { stack, tenants }: ParsedConfig,
     return;
   }
   const { branch, promotionBranch } = configRepository;
-  if (branch === (promotionBranch ?? `promotions/${stack}`)) {
+  if (branch === (promotionBranch ?? defaultPromotionBranch(stack))) {
     report.add(
       ["configRepository", promotionBranch === undefined ? "branch" : "promotionBranch"],
       `The promotion branch and the main branch are both \`${branch}\`; expected two: nobody could review what Flux commits.`,

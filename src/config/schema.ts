@@ -17,7 +17,12 @@ import {
   sourceTimeout,
   text,
 } from "./schema-kinds";
-import { defaultAuthorityNamespace, defaultIntervals, defaultTimeouts } from "./built-in-defaults";
+import {
+  defaultAuthorityNamespace,
+  defaultConfigRepository,
+  defaultIntervals,
+  defaultTimeouts,
+} from "./built-in-defaults";
 import { buildApplicationSchema, buildDefaultsSchema, buildTenantSchema } from "./tenant-schema";
 
 /** A mapping by name. Lists are refused: their elements swap comments when one is removed, and markers are comments. */
@@ -56,25 +61,29 @@ function buildStackSchema() {
             "The address of this repository: `https://`, `ssh://` or, for labs, `http://`, without credentials.",
           examples: ["https://github.com/example/shared-authority.git"],
         }),
-        branch: branchName().default("main").meta({ description: "The main branch: automation `auto` commits here." }),
+        branch: branchName()
+          .default(defaultConfigRepository.branch)
+          .meta({ description: "The main branch: automation `auto` commits here." }),
         promotionBranch: key(
           branchName(),
           "The branch that automation `pull-request` commits to. It must differ from `branch`.",
           { fallback: "`promotions/<stack>`" },
         ),
-        path: folder("a folder of the repository without `..`, `.` for its top").default(".").meta({
-          description:
-            "The folder of this project in the repository; automation edits the stack file in it, and nothing else. `.`: the top.",
-        }),
+        path: folder("a folder of the repository without `..`, `.` for its top")
+          .default(defaultConfigRepository.path)
+          .meta({
+            description:
+              "The folder of this project in the repository; automation edits the stack file in it, and nothing else. `.`: the top.",
+          }),
         secret: key(secretName(), "The name of a Secret in the authority namespace with the credentials to push.", {
           fallback: "none",
         }),
         author: keys({
           name: text("the name of the author, on one line", /^[^\p{Cc}<>]*[^\s\p{Cc}<>][^\p{Cc}<>]*$/u)
-            .default("Shared Authority")
+            .default(defaultConfigRepository.author.name)
             .meta({ description: "The name of the author." }),
           email: text("an e-mail address", /^[^\s<>@]+@[^\s<>@]+$/)
-            .default("shared-authority@localhost")
+            .default(defaultConfigRepository.author.email)
             .meta({ description: "The e-mail address of the author." }),
         })
           .prefault({})

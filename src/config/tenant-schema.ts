@@ -6,7 +6,7 @@ import * as z from "zod";
 import { commitPatternError, tagPatternError } from "../version/tag-pattern";
 import { isVersion } from "../version/version";
 import { imageRepository, isBranchName, isInnerPath, ociRepository } from "./address";
-import { builtInDefaults } from "./built-in-defaults";
+import { builtInDefaults, defaultBranchRange } from "./built-in-defaults";
 import { dataKey, quotaResource, releaseName } from "./kubernetes-name";
 import {
   amounts,
@@ -304,7 +304,7 @@ const applicationShape = () => ({
   ),
   branchChart: key(
     keys({
-      range: text("a SemVer range in Flux's syntax, such as `>=0.0.0-0`").default(">=0.0.0-0").meta({
+      range: text("a SemVer range in Flux's syntax, such as `>=0.0.0-0`").default(defaultBranchRange).meta({
         description:
           "The SemVer range of the chart's versions, in Flux's syntax (`ref.semver`). A range without a pre-release excludes all pre-releases.",
       }),

@@ -1,22 +1,46 @@
 import { posix } from "node:path";
-import type { Automation, ConfigRepository } from "../config/stack-config";
+import {
+  defaultAuthorityNamespace,
+  defaultConfigRepository,
+  defaultIntervals,
+  defaultPromotionBranch,
+  defaultTimeouts,
+} from "../config/built-in-defaults";
 import { stackFilePath } from "../config/stack-file";
 import { label } from "./annotation";
 import { type ComponentObject, secretRef } from "./object";
+import type { Automation } from "./release-policy";
 
 /** The modes in which Flux commits. */
 export type CommittingAutomation = Exclude<Automation, "manual">;
 
 /** Where Flux commits the versions that it moves, and in which modes. */
 export interface UpdateAutomationArgs<Text = string> {
-  readonly authorityNamespace: string;
-  readonly configRepository: ConfigRepository;
+  /** The namespace of the objects. Default: `flux-system`. */
+  readonly authorityNamespace?: string;
+  readonly configRepository: ConfigRepositoryArgs;
   /** The modes that the stack's tenants use. Each has one ImageUpdateAutomation. */
   readonly modes: readonly CommittingAutomation[];
-  /** How often Flux checks for something to commit. */
-  readonly interval: Text;
-  /** How long Flux waits for the Git host. */
-  readonly timeout: Text;
+  /** How often Flux checks for something to commit, a Go duration. Default: `5m0s`. */
+  readonly interval?: Text;
+  /** How long Flux waits for the Git host, a Go duration. Default: `1m0s`. */
+  readonly timeout?: Text;
+}
+
+/** The repository whose stack file Flux changes. */
+export interface ConfigRepositoryArgs {
+  /** Its address, without credentials. */
+  readonly url: string;
+  /** The branch that `auto` commits to. Default: `main`. */
+  readonly branch?: string;
+  /** The branch that `pull-request` commits to. Default: `promotions/<stack>`. */
+  readonly promotionBranch?: string;
+  /** The folder of `Pulumi.<stack>.yaml`. Default: `.`, the top of the repository. */
+  readonly path?: string;
+  /** A Secret in the authority namespace with the credentials to push. Default: none. */
+  readonly secretName?: string;
+  /** The author of the commits. Default: `Shared Authority`, `shared-authority@localhost`. */
+  readonly author?: { readonly name: string; readonly email: string };
 }
 
 /** The name of an object of the whole stack: `shared-authority-prod`, `shared-authority-prod-auto`. */
@@ -26,8 +50,15 @@ export function stackObjectName(stack: string, automation?: string): string {
 
 /** The source of the shared repository, and one automation for each mode in use. Without a mode: nothing. */
 export function automationObjects<Text = string>(stack: string, args: UpdateAutomationArgs<Text>): ComponentObject[] {
-  const { authorityNamespace, modes, interval } = args;
-  const { url, branch, promotionBranch, secretName, author, path } = args.configRepository;
+  const { authorityNamespace = defaultAuthorityNamespace, modes, interval = defaultIntervals.automation } = args;
+  const {
+    url,
+    branch = defaultConfigRepository.branch,
+    promotionBranch = defaultPromotionBranch(stack),
+    path = defaultConfigRepository.path,
+    secretName,
+    author = defaultConfigRepository.author,
+  } = args.configRepository;
   if (modes.length === 0) return [];
   const source = stackObjectName(stack);
   const metadata = (name: string) => ({ name, namespace: authorityNamespace, labels: { [label.stack]: stack } });
@@ -36,7 +67,13 @@ export function automationObjects<Text = string>(stack: string, args: UpdateAuto
       apiVersion: "source.toolkit.fluxcd.io/v1",
       kind: "GitRepository",
       metadata: metadata(source),
-      spec: { url, ref: { branch }, interval, timeout: args.timeout, ...secretRef(secretName) },
+      spec: {
+        url,
+        ref: { branch },
+        interval,
+        timeout: args.timeout ?? defaultTimeouts.source,
+        ...secretRef(secretName),
+      },
     },
     ...modes.map((mode) => ({
       apiVersion: "image.toolkit.fluxcd.io/v1",

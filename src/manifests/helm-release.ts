@@ -1,5 +1,10 @@
-import { defaultAuthorityNamespace, defaultIntervals, defaultTimeouts } from "../config/built-in-defaults";
-import type { DriftDetection, SecretValues, ValuesFile } from "../config/stack-config";
+import {
+  builtInDefaults,
+  defaultAuthorityNamespace,
+  defaultIntervals,
+  defaultTimeouts,
+} from "../config/built-in-defaults";
+import type { SecretValues, ValuesFile } from "../config/stack-config";
 import { pinnedImageKey, valuesKey } from "../config/values-key";
 import { type BranchEvidence, type Evidence, isRelease } from "../release/evidence";
 import { annotation, tenantMarks } from "./annotation";
@@ -25,8 +30,8 @@ export interface HelmReleaseWithValuesArgs<Text = string> {
   readonly pinned?: PinnedImages;
   /** Secrets in the authority namespace with further values; merged after the special config. Default: none. */
   readonly secrets?: readonly SecretValues<Text>[];
-  /** The fields that Flux does not restore when something else changes them. Default: it restores all. */
-  readonly ignoredDrift?: DriftDetection["ignore"];
+  /** The fields that Flux does not restore when something else changes them. Default: `/spec/replicas`, for autoscalers. */
+  readonly ignoredDrift?: readonly IgnoredDrift[];
   /** The reason of the emergency in which it is deployed, as an annotation. Default: there is none. */
   readonly emergency?: string;
   /** How often Flux compares the cluster with the chart, a Go duration. Default: `10m0s`. */
@@ -40,6 +45,22 @@ export interface HelmReleaseWithValuesArgs<Text = string> {
   readonly waitFor?: string;
   /** Whether the program waits until the release runs, so that Pulumi need not. Default: Pulumi waits. */
   readonly isAwaited?: boolean;
+}
+
+/** Fields that Flux does not restore. */
+export interface IgnoredDrift {
+  /** JSON pointers, such as `/spec/replicas`. */
+  readonly paths: readonly string[];
+  /** The objects of the chart, as Flux selects them. Default: all. */
+  readonly target?: {
+    readonly group?: string;
+    readonly version?: string;
+    readonly kind?: string;
+    readonly name?: string;
+    readonly namespace?: string;
+    readonly labelSelector?: string;
+    readonly annotationSelector?: string;
+  };
 }
 
 /** The ConfigMap of special config, if there is any, and the HelmRelease, which is always the last one. */
@@ -92,7 +113,8 @@ function helmRelease<Text>(
   args: HelmReleaseWithValuesArgs<Text>,
   values: ValuesConfigMap | undefined,
 ): KubernetesObject {
-  const { namespace, evidence, secrets = [], pinned, emergency, ignoredDrift = [], isAwaited = false } = args;
+  const { namespace, evidence, secrets = [], pinned, emergency, isAwaited = false } = args;
+  const { ignoredDrift = builtInDefaults.driftDetection.ignore } = args;
   const resolved = resolvedSource(tenant, evidence);
   const valuesFrom = [
     ...Object.keys(values?.data ?? {}).map((valuesKey) => ({

@@ -1,27 +1,33 @@
 import { createHash } from "node:crypto";
 import { fullRepository, parseImage } from "../config/image-reference";
+import { builtInDefaults, defaultAuthorityNamespace } from "../config/built-in-defaults";
 import { dnsSubdomain } from "../config/kubernetes-name";
-import type { Admission, Tenant } from "../config/stack-config";
+import type { Tenant } from "../config/stack-config";
 import { annotation, label } from "./annotation";
 import { stackObjectName } from "./automation";
 import type { ComponentObject } from "./object";
 
 /** The modes in which the cluster looks at images. */
-export type EnforcedAdmission = Exclude<Admission, "off">;
+export type EnforcedAdmission = "deny" | "audit";
 
 /** A stack's admission policy. */
 export interface ImageAdmissionArgs {
-  /** Part of the names, because another repository may have a stack of the same name in the cluster. */
-  readonly authorityNamespace: string;
-  /** The modes that the stack's tenants use. Each has one binding. */
-  readonly modes: readonly EnforcedAdmission[];
+  /**
+   * Part of the names, because another repository may have a stack of the same name in the cluster. Default:
+   * `flux-system`.
+   */
+  readonly authorityNamespace?: string;
+  /** The modes that the stack's tenants use. Each has one binding. Default: both. */
+  readonly modes?: readonly EnforcedAdmission[];
 }
 
 /** Which images may run in a tenant's namespace. */
 export interface NamespaceImages {
+  /** The name of the ImageAdmission that decides. */
   readonly stack: string;
-  readonly mode: EnforcedAdmission;
-  /** Repositories with their registry, as {@link allowedRepositories} has them. */
+  /** What happens with other images: `deny` refuses them, `audit` warns. Default: `audit`. */
+  readonly mode?: EnforcedAdmission;
+  /** Repositories without tag. */
   readonly repositories: readonly string[];
 }
 
@@ -43,15 +49,18 @@ export function admissionMarks(images: NamespaceImages | undefined): {
 } {
   if (images === undefined) return {};
   return {
-    labels: { [label.stack]: labelOf(images.stack), [label.admission]: images.mode },
-    annotations: { [annotation.allowedImages]: images.repositories.join("\n") },
+    labels: {
+      [label.stack]: labelOf(images.stack),
+      [label.admission]: images.mode ?? builtInDefaults.images.admission,
+    },
+    annotations: { [annotation.allowedImages]: images.repositories.map(fullRepository).join("\n") },
   };
 }
 
 /** The policy first, then its bindings. Without a mode: nothing. */
 export function imageAdmissionObjects(
   stack: string,
-  { authorityNamespace, modes }: ImageAdmissionArgs,
+  { authorityNamespace = defaultAuthorityNamespace, modes = ["deny", "audit"] }: ImageAdmissionArgs = {},
 ): ComponentObject[] {
   if (modes.length === 0) return [];
   const apiVersion = "admissionregistration.k8s.io/v1";

@@ -1,10 +1,10 @@
 import {
   builtInDefaults,
+  defaultBranchRange,
   defaultAuthorityNamespace,
   defaultIntervals,
   defaultTimeouts,
 } from "../config/built-in-defaults";
-import type { Automation, BranchChart } from "../config/stack-config";
 import { type BranchEvidence, type Evidence, imageCommit, isRelease } from "../release/evidence";
 import { fluxRange } from "../version/range";
 import { chartTagOf } from "../version/version";
@@ -58,6 +58,17 @@ export interface ImageArgs<Text = string> {
   readonly interval?: Text;
   /** A Secret in the authority namespace with the credentials of the registry. */
   readonly secretName?: Text;
+}
+
+/** Who changes a version: Flux on the main branch, Flux on a promotion branch, or people. */
+export type Automation = "auto" | "pull-request" | "manual";
+
+/** Which of the charts that an application publishes for its commits are followed: the newest that both allow. */
+export interface BranchChart {
+  /** A SemVer range in Flux's syntax. Default: `>=0.0.0-0`, all versions. */
+  readonly range?: string;
+  /** A regular expression over tags. */
+  readonly pattern: string;
 }
 
 /** The newest version that the policy allows. */
@@ -141,7 +152,7 @@ function gitSpec(evidence: Evidence | BranchEvidence): Record<string, unknown> {
 function ociSpec<Text>({ evidence, branchChart }: SourceArgs<Text>): Record<string, unknown> {
   const ref = isRelease(evidence)
     ? { tag: chartTagOf(evidence.chartVersion ?? ""), digest: evidence.chartDigest }
-    : { semver: branchChart?.range ?? "", semverFilter: branchChart?.pattern ?? "" };
+    : { semver: branchChart?.range ?? defaultBranchRange, semverFilter: branchChart?.pattern ?? "" };
   return { url: evidence.chart, ref: defined(ref), layerSelector: { mediaType: chartLayer, operation: "copy" } };
 }
 

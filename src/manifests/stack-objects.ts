@@ -19,7 +19,7 @@ import { tenantObjects, type TenantArgs } from "./tenant";
 /** One component of a stack. */
 export type StackComponent =
   | { readonly component: "UpdateAutomation"; readonly name: string; readonly args: UpdateAutomationArgs }
-  | { readonly component: "ImageAdmission"; readonly name: string; readonly args: ImageAdmissionArgs }
+  | { readonly component: "ImageAdmission"; readonly name: string; readonly args: Required<ImageAdmissionArgs> }
   | { readonly component: "Tenant"; readonly name: string; readonly args: TenantArgs }
   | { readonly component: "ReleasePolicy"; readonly name: string; readonly args: ReleasePolicyArgs }
   /** Depends on the tenant's other two components. */

@@ -1,5 +1,4 @@
 import { builtInDefaults, defaultAuthorityNamespace } from "../config/built-in-defaults";
-import type { Limits, Network, NetworkRule } from "../config/stack-config";
 import { label, tenantMarks } from "./annotation";
 import { admissionMarks, labelOf, type NamespaceImages } from "./image-admission";
 import { type ComponentObject, defined, type KubernetesObject, type ObjectMeta } from "./object";
@@ -15,9 +14,9 @@ export interface TenantArgs {
   readonly authorityNamespace?: string;
   /** Kubernetes groups of the application team. Default: only the platform team has access to the namespace. */
   readonly team?: readonly string[];
-  /** `spec.hard` of the ResourceQuota. Default: enough for a small service, without NodePort and LoadBalancer. */
+  /** `spec.hard` of the ResourceQuota, as a whole. Default: enough for a small service, without NodePort and LoadBalancer. */
   readonly quota?: Readonly<Record<string, string>>;
-  /** Default and maximum resources of a container. Default: 50m to 500m CPU, 64Mi to 256Mi memory. */
+  /** What one container gets, for its LimitRange. */
   readonly limits?: Limits;
   /** Connections that are allowed besides those within the namespace and to the cluster's DNS. Default: none. */
   readonly network?: Network;
@@ -25,6 +24,42 @@ export interface TenantArgs {
   readonly podSecurity?: "restricted" | "baseline" | "privileged";
   /** Which images may run in the namespace. Default: all. */
   readonly images?: NamespaceImages;
+}
+
+/** What one container gets, each a mapping such as `{ cpu: "500m", memory: "256Mi" }`. */
+export interface Limits {
+  /** The limits of a container that names none. Default: `cpu: 500m`, `memory: 256Mi`. */
+  readonly default?: Readonly<Record<string, string>>;
+  /** The requests of a container that names none. Default: `cpu: 50m`, `memory: 64Mi`. */
+  readonly defaultRequest?: Readonly<Record<string, string>>;
+  /** The highest limits that a container may name. Default: only the quota applies. */
+  readonly max?: Readonly<Record<string, string>>;
+}
+
+/** Connections that are allowed besides those within the namespace and to the cluster's DNS. */
+export interface Network {
+  /** Who may reach the tenant's pods. Default: nobody. */
+  readonly ingress?: readonly NetworkRule[];
+  /** What the tenant's pods may reach. Default: nothing. */
+  readonly egress?: readonly NetworkRule[];
+}
+
+/** One opening. It names at least one namespace or address block. */
+export interface NetworkRule {
+  /** Namespaces of the cluster, by name. Default: none. */
+  readonly namespaces?: readonly string[];
+  /** Address blocks in CIDR notation, such as `10.0.0.0/8`. Default: none. */
+  readonly cidrs?: readonly string[];
+  /** The ports. Default: all. */
+  readonly ports?: readonly NetworkPort[];
+}
+
+/** A port of a connection. */
+export interface NetworkPort {
+  /** 1 to 65535. */
+  readonly port: number;
+  /** Default: `TCP`. */
+  readonly protocol?: "TCP" | "UDP" | "SCTP";
 }
 
 const rbacGroup = "rbac.authorization.k8s.io";
@@ -39,8 +74,8 @@ export function tenantObjects(tenant: string, args: TenantArgs): ComponentObject
     authorityNamespace = defaultAuthorityNamespace,
     team = builtInDefaults.team,
     quota = builtInDefaults.quota,
-    limits = builtInDefaults.limits,
-    network = builtInDefaults.network,
+    limits,
+    network,
     podSecurity: level = builtInDefaults.podSecurity,
   } = args;
   const { labels, annotations } = tenantMarks(tenant);
@@ -77,7 +112,7 @@ export function tenantObjects(tenant: string, args: TenantArgs): ComponentObject
       apiVersion: "v1",
       kind: "LimitRange",
       metadata: meta("tenant"),
-      spec: { limits: [{ type: "Container", ...defined({ ...limits }) }] },
+      spec: { limits: [{ type: "Container", ...defined({ ...builtInDefaults.limits, ...limits }) }] },
     },
     ...networkPolicies(meta, network),
   ];
@@ -108,7 +143,10 @@ function access(metadata: ObjectMeta, rules: readonly RoleRule[], subjects: read
  * All traffic is denied except within the namespace, to the cluster's DNS, and as the tenant's entry declares. Network
  * policies only add permissions, so the tenant's role does not let its chart create any.
  */
-function networkPolicies(meta: (name: string) => ObjectMeta, { ingress, egress }: Network): KubernetesObject[] {
+function networkPolicies(
+  meta: (name: string) => ObjectMeta,
+  { ingress = [], egress = [] }: Network = {},
+): KubernetesObject[] {
   const everyPod = {};
   const policy = (name: string, policyTypes: readonly string[], rules: Readonly<Record<string, unknown>> = {}) => ({
     apiVersion: "networking.k8s.io/v1",
@@ -144,16 +182,14 @@ function networkPolicies(meta: (name: string) => ObjectMeta, { ingress, egress }
   ];
 }
 
-function peers(rule: NetworkRule): unknown[] {
+function peers({ namespaces = [], cidrs = [] }: NetworkRule): unknown[] {
   return [
-    ...rule.namespaces.map((namespace) => ({
-      namespaceSelector: { matchLabels: { [namespaceNameLabel]: namespace } },
-    })),
-    ...rule.cidrs.map((cidr) => ({ ipBlock: { cidr } })),
+    ...namespaces.map((namespace) => ({ namespaceSelector: { matchLabels: { [namespaceNameLabel]: namespace } } })),
+    ...cidrs.map((cidr) => ({ ipBlock: { cidr } })),
   ];
 }
 
 /** A missing `ports` means all ports; an empty list would be a permanent diff. */
-function ports(rule: NetworkRule): { ports?: unknown[] } {
-  return rule.ports.length === 0 ? {} : { ports: rule.ports.map(({ port, protocol }) => ({ port, protocol })) };
+function ports({ ports = [] }: NetworkRule): { ports?: unknown[] } {
+  return ports.length === 0 ? {} : { ports: ports.map(({ port, protocol = "TCP" }) => ({ port, protocol })) };
 }
