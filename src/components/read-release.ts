@@ -1,4 +1,3 @@
-import { RunError } from "@pulumi/pulumi";
 import { parseApplications } from "../config/parse-applications";
 import { printable } from "../config/printable";
 import { ProblemsError } from "../config/problem";
@@ -6,12 +5,13 @@ import type { Tenant } from "../config/stack-config";
 import type { Evidence } from "../release/evidence";
 import { createEvidenceReader } from "../release/evidence-reader";
 import { expectationsOf, promiseReasons } from "../release/promise";
+import { refusal } from "./refusal";
 
 export type { BranchEvidence, Evidence, ImageEvidence } from "../release/evidence";
 
 /** One release, and where its application publishes it. */
 export interface ReadReleaseArgs {
-  /** The Git repository that has the release's tag. Required for a chart in Git. */
+  /** The Git repository that has the release's tag. Required for a chart in Git. Default: none. */
   readonly repository?: string;
   /** A folder of the repository, such as `./charts/podinfo`, or `oci://` and a repository without tag. */
   readonly chart: string;
@@ -41,7 +41,7 @@ export async function readRelease({ tag, ...application }: ReadReleaseArgs): Pro
   const read = await reader.readRelease(tenant);
   const reasons = "missing" in read ? read.missing : promiseReasons(read.evidence, expectationsOf(tenant));
   if ("evidence" in read && reasons.length === 0) return read.evidence;
-  throw new RunError([`The release ${printable(tag)} is not deployed:`, ...reasons].join("\n  "));
+  throw refusal([`The release ${printable(tag)} is not deployed:`, ...reasons].join("\n  "));
 }
 
 function parse(release: Omit<ReadReleaseArgs, "tag">): Tenant {
@@ -49,7 +49,7 @@ function parse(release: Omit<ReadReleaseArgs, "tag">): Tenant {
     const [tenant] = parseApplications({ release }, "the arguments of readRelease");
     if (tenant !== undefined) return tenant;
   } catch (error) {
-    if (error instanceof ProblemsError) throw new RunError(error.message);
+    if (error instanceof ProblemsError) throw refusal(error.message);
     throw error;
   }
   throw new TypeError("expected one application");

@@ -1,7 +1,8 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { printable } from "../config/printable";
 import { type Network, type TenantArgs, tenantObjects } from "../manifests/tenant";
 import { KubernetesComponent } from "./kubernetes-component";
+import { refusal } from "./refusal";
 
 /**
  * One tenant's namespace setup: a Namespace with Pod Security labels, the ServiceAccount that Flux impersonates, the
@@ -35,7 +36,7 @@ function checkNetwork(tenant: string, network: Network = {}): void {
   for (const direction of ["ingress", "egress"] as const) {
     for (const [index, { namespaces = [], cidrs = [] }] of (network[direction] ?? []).entries()) {
       if (namespaces.length + cidrs.length > 0) continue;
-      throw new pulumi.RunError(
+      throw refusal(
         `Tenant ${printable(tenant)}: network.${direction}[${index}] names no namespace and no address block, so it would open the tenant to everyone. Name at least one, such as \`cidrs: ["10.0.0.0/8"]\`.`,
       );
     }

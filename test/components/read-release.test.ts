@@ -45,6 +45,7 @@ describe("readRelease", () => {
       assert.rejects(readRelease({ ...application, tag: "1.0.0", ...args }), (error: Error) => {
         assert.ok(RunError.isInstance(error));
         assert.match(error.message, expected);
+        assert.equal(error.stack, undefined);
         return true;
       });
     await rejects(
