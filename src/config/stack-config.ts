@@ -125,7 +125,9 @@ export interface ValuesFile {
 
 /** A Secret that values are taken from, in the authority namespace. */
 export interface SecretValues<Text = string> {
+  /** The name of the Secret. */
   readonly name: Text;
+  /** The key whose content is YAML like that of a values file. */
   readonly key: Text;
 }
 

@@ -18,6 +18,7 @@ export type CommittingAutomation = Exclude<Automation, "manual">;
 export interface UpdateAutomationArgs<Text = string> {
   /** The namespace of the objects. Default: `flux-system`. */
   readonly authorityNamespace?: string;
+  /** The repository that Flux commits to. */
   readonly configRepository: ConfigRepositoryArgs;
   /** The modes that the stack's tenants use. Each has one ImageUpdateAutomation. */
   readonly modes: readonly CommittingAutomation[];

@@ -15,13 +15,17 @@ export interface PinnedImages {
 export interface PinnedImage {
   /** With its registry, without tag. */
   readonly repository: string;
+  /** The tag that people read. */
   readonly tag: string;
+  /** `sha256:...` of the manifest or index. */
   readonly digest: string;
 }
 
 /** Paths in the chart's values, such as `image.tag`. If both are the same one, it gets `<tag>@<digest>`. */
 export interface PinnedValues {
+  /** The path that gets the tag. */
   readonly tag: string;
+  /** The path that gets the digest. Default: none. */
   readonly digest?: string;
 }
 

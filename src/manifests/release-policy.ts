@@ -32,13 +32,13 @@ export interface ReleasePolicyArgs<Text = string> {
 export interface SourceArgs<Text = string> {
   /** The facts of the release, as `readRelease` reads them, or of a branch. */
   readonly evidence: Evidence | BranchEvidence;
-  /** Which charts of a registry are followed. Required for an OCI chart of a stack that follows a branch. */
+  /** Which charts of a registry are followed. Required with an OCI chart of a branch. Default: none. */
   readonly branchChart?: BranchChart;
   /** How often Flux checks the source, a Go duration. Default: `1h0m0s` for a release, `1m0s` for a branch. */
   readonly interval?: Text;
   /** How long Flux waits for the Git host or the registry, a Go duration. Default: `1m0s`. */
   readonly timeout?: Text;
-  /** A Secret in the authority namespace with the credentials of the Git host or the registry. */
+  /** A Secret in the authority namespace with the credentials of the Git host or the registry. Default: none. */
   readonly secretName?: Text;
 }
 
@@ -56,7 +56,7 @@ export interface ImageArgs<Text = string> {
   readonly pinned?: boolean;
   /** How often Flux scans the registry, a Go duration. Default: `5m0s`. */
   readonly interval?: Text;
-  /** A Secret in the authority namespace with the credentials of the registry. */
+  /** A Secret in the authority namespace with the credentials of the registry. Default: none. */
   readonly secretName?: Text;
 }
 
@@ -73,6 +73,7 @@ export interface BranchChart {
 
 /** The newest version that the policy allows. */
 export interface VersionChoice {
+  /** Says that it is this choice. */
   readonly kind: "version";
   /** The prefix of the version in an image tag. Default: none. */
   readonly prefix?: string;
@@ -84,6 +85,7 @@ export interface VersionChoice {
 
 /** Of the images that are built for each commit, the one whose tag has the highest number. */
 export interface CommitChoice {
+  /** Says that it is this choice. */
   readonly kind: "commit";
   /** A regular expression over tags; its group `ts` is the number. */
   readonly pattern: string;

@@ -16,7 +16,7 @@ export interface TenantArgs {
   readonly team?: readonly string[];
   /** `spec.hard` of the ResourceQuota, as a whole. Default: enough for a small service, without NodePort and LoadBalancer. */
   readonly quota?: Readonly<Record<string, string>>;
-  /** What one container gets, for its LimitRange. */
+  /** What one container gets, for the LimitRange. Default: 50m to 500m CPU, 64Mi to 256Mi memory. */
   readonly limits?: Limits;
   /** Connections that are allowed besides those within the namespace and to the cluster's DNS. Default: none. */
   readonly network?: Network;

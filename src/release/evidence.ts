@@ -50,6 +50,7 @@ export interface BranchEvidence extends Pick<
   Evidence,
   "repository" | "chart" | "chartVersion" | "appVersion" | "chartProblems"
 > {
+  /** The branch that is followed. */
   readonly branch: string;
   /** The branch's head, or the commit whose image runs. Absent: the branch is missing, or the chart is an OCI artifact. */
   readonly commit?: string;
