@@ -3,18 +3,8 @@ import { dirname, join } from "node:path";
 import packageManifest from "../package.json";
 import { git } from "./git";
 
-/** The files of a user's repository, all of which are in this project's folder as well. */
-const deployment = [
-  ".gitattributes",
-  "Pulumi.yaml",
-  "Pulumi.dev.yaml",
-  "Pulumi.prod.yaml",
-  "index.ts",
-  "policy-pack",
-  "releases.lock.yaml",
-  "tenants",
-  "tsconfig.pulumi.json",
-];
+/** The files of a user's repository that are not the same in this project's folder. They are written here. */
+const ownFiles = [".gitignore", "README.md", "package.json"];
 
 const { name, version } = packageManifest;
 
@@ -36,6 +26,7 @@ export interface CopyProjectOptions {
  * @throws Error if `root` has no installed packages, or is not built
  */
 export async function copyProject({ root, directory }: CopyProjectOptions): Promise<ScratchProject> {
+  const deployment = (await readdir(join(root, "template")).catch(() => [])).filter((path) => !ownFiles.includes(path));
   await installPackages(root, directory);
   await Promise.all(deployment.map((path) => cp(join(root, path), join(directory, path), { recursive: true })));
   const manifest = { name: "shared-repository", private: true, dependencies: { [name]: version } };

@@ -29,7 +29,7 @@ export interface AuditOptions {
 /** Checks every SemVer tag of an application's repository: can the application become a tenant? */
 export async function audit(options: AuditOptions, session: Session): Promise<ExitCode> {
   const { terminal } = session;
-  const audited = await judge(options, session);
+  const audited = await auditRepository(options, session);
   terminal.done();
   if (options.json === true) terminal.printJson(audited);
   else terminal.print(describeAudit(audited, terminal.colors));
@@ -38,7 +38,12 @@ export async function audit(options: AuditOptions, session: Session): Promise<Ex
   return audited.tags.every(({ valid }) => valid) ? exitCode.fine : exitCode.blocked;
 }
 
-async function judge(options: AuditOptions, session: Session): Promise<Audit> {
+/**
+ * Judges the tags of the repository.
+ *
+ * @throws InputError if the repository or the chart's registry cannot be read
+ */
+export async function auditRepository(options: AuditOptions, session: Session): Promise<Audit> {
   const { repository, chart, prefix, releasedFrom, insecureRegistry: insecure } = options;
   const local = session.path(repository);
   try {

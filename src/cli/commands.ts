@@ -6,6 +6,7 @@ import { packageVersion } from "../package-version";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { Session } from "./session";
+import type { InitOptions } from "./init";
 import type { ProcessContext, Terminal } from "./terminal";
 import type { UpOptions } from "./up";
 
@@ -65,6 +66,49 @@ export function authorityProgram(
     "--policy-pack-config <file>",
     "levels and settings of the policies, as JSON (default: those of the policy pack)",
   ] as const;
+
+  verb("init", {
+    summary: "write a new repository for your decisions",
+    description:
+      "Write a new repository for your decisions into a folder that is new, empty, or an empty clone. At a terminal, `init` asks " +
+      "for what no flag says. It reads the first application, and writes down only what it has verified.",
+    examples: [
+      "init shared-repository",
+      "init shared-repository --yes",
+      "init shared-repository --delivery manifests --repository https://github.com/stefanprodan/podinfo " +
+        "--chart ./charts/podinfo --image ghcr.io/stefanprodan/podinfo --team podinfo-developers",
+    ],
+  })
+    .argument("<folder>", "the folder of the new repository")
+    .option("-y, --yes", "ask nothing and take the defaults; without the flags of an application, declare none")
+    .option("-n, --name <name>", "the name of the Pulumi project (default: the folder's)")
+    .option("-d, --delivery <manifests|cluster>", "who writes to the clusters: Flux, or `authority up`")
+    .option("-r, --repository <url>", "the Git repository of the first application")
+    .option("-c, --chart <path>", "the path of its chart in the repository, or its address in a registry: oci://...")
+    .option("-i, --image <image...>", "its image, or images, with the registry and without a tag")
+    .option("-t, --team <group...>", "Kubernetes groups that get rights in its namespace (default: none)")
+    .option("-a, --application <name>", "its name (default: that of its repository)")
+    .option("-b, --branch <branch>", "the branch that dev follows (default: the branch of the repository's HEAD)")
+    .option("--released-from <branch...>", "patterns of the branches that releases come from (default: `--branch`)")
+    .option(
+      "-p, --prefix <prefixes>",
+      "the prefixes of versions, such as git=v,chart=,image=v (default: those with which the newest tag keeps the promise)",
+    )
+    .option("--insecure-registry", "the registry of the image uses plain HTTP, as in labs")
+    .option(
+      "--config-repository <url>",
+      "the address of the new repository, where Flux commits promotions (default: people promote)",
+    )
+    .option(
+      "--package <spec>",
+      "how npm gets this package: a version, a tarball or a URL (default: this version, or a tarball of it if it is not from a registry)",
+    )
+    .action((folder: string, options: InitOptions) =>
+      run<InitOptions>(async () => {
+        const { init } = await import("./init");
+        return (given, session) => init(folder, given, session);
+      })(options),
+    );
 
   verb("plan", {
     summary: "show what is decided, what runs, and what may run",

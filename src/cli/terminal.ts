@@ -1,4 +1,4 @@
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { createColors } from "picocolors";
 import { printable, printableLines } from "../config/printable";
 
@@ -6,12 +6,17 @@ import { printable, printableLines } from "../config/printable";
 export interface ProcessContext {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** Absent: nobody can answer a question. */
+  readonly stdin?: InputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   cwd(): string;
 }
 
 /** A stream that may be a terminal. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** Where answers come from: a terminal, if a person can give them. */
+export type InputStream = Readable & { readonly isTTY?: boolean };
 
 /** Functions that colour text for one stream, or return it unchanged if the stream takes no colours. */
 export type Colors = ReturnType<typeof createColors>;
@@ -46,6 +51,18 @@ export class Terminal {
   log(text: string): void {
     this.done();
     this.context.stderr.write(`${text}\n`);
+  }
+
+  /** Where a person can answer questions. Nothing where nobody sees them or nobody can type. */
+  get input(): InputStream | undefined {
+    const { stdin, stderr } = this.context;
+    return stdin?.isTTY === true && stderr.isTTY === true ? stdin : undefined;
+  }
+
+  /** Prints a question, to be answered on the same line. */
+  prompt(text: string): void {
+    this.done();
+    this.context.stderr.write(text);
   }
 
   /** Shows the current step: in the progress line of an interactive terminal, otherwise as a message. */

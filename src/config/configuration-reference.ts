@@ -130,7 +130,7 @@ and dates: unquoted, \`1.10\` is a number and \`2027-01-31\` a point in time. An
 In \`Pulumi.yaml\`, where Pulumi expects the content of a key below \`value:\`:
 
 \`\`\`yaml
-# yaml-language-server: $schema=./project.schema.json
+# yaml-language-server: $schema=./node_modules/shared-authority/project.schema.json
 config:
   shared-authority:applications:
     value:
@@ -146,7 +146,7 @@ config:
 In \`Pulumi.prod.yaml\`, which runs releases only. A stack with \`follow: branch\` needs no more than \`podinfo: {}\`:
 
 \`\`\`yaml
-# yaml-language-server: $schema=./stack.schema.json
+# yaml-language-server: $schema=./node_modules/shared-authority/stack.schema.json
 config:
   shared-authority:follow: tags
   shared-authority:tenants:

@@ -152,6 +152,31 @@ export function suggestPrefixes(audited: Audit): PrefixSuggestion[] {
     .sort((one, other) => other.gained - one.gained);
 }
 
+/**
+ * The versions whose tags keep the promise with these prefixes, the newest first. Images are not judged.
+ *
+ * @param prefix may be another one than the audit's
+ */
+export function validVersions(audited: Audit, prefix: Prefix): string[] {
+  const valid = audited.tags.filter((tag) => validUnder(audited, tag, prefix));
+  return valid.flatMap(({ tag }) => versionOfTag(tag, prefix.git) ?? []).reverse();
+}
+
+/**
+ * The prefixes with which the newest version keeps the promise, of the audit's and those that it suggests; of several, those
+ * with the most versions. Old tags may have had others.
+ */
+export function bestPrefix(audited: Audit): Prefix {
+  const candidates = [audited.prefix, ...suggestPrefixes(audited).map(({ prefix }) => prefix)];
+  const ranked = candidates.map((prefix) => ({ prefix, versions: validVersions(audited, prefix) }));
+  const [best] = ranked.sort((one, other) => {
+    const [[mine], [others]] = [one.versions, other.versions];
+    if (mine === undefined || others === undefined) return other.versions.length - one.versions.length;
+    return compareVersions(others, mine) || other.versions.length - one.versions.length;
+  });
+  return best?.prefix ?? audited.prefix;
+}
+
 /** The suggestion in one sentence: `git=v would make 4 more tags keep the promise`. */
 export function describeSuggestion({ prefix, gained, lost }: PrefixSuggestion): string {
   const settings = Object.entries({ git: prefix.git, chart: prefix.chart, image: prefix.image })

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { projectRoot } from "../support/project";
 
 /** `main` as `bin/authority.js` loads it. */
@@ -22,14 +22,18 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether stdout and stderr are terminals. */
   readonly isTTY?: boolean;
+  /** What a person types at the terminal, line by line. Then the input ends. Default: nobody is there. */
+  readonly typed?: readonly string[];
 }
 
 /** Runs `authority` in this process. */
 export async function authority(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const { cwd = projectRoot, env = {}, isTTY = false } = options;
+  const { cwd = projectRoot, env = {}, isTTY = false, typed } = options;
+  const stdin =
+    typed === undefined ? undefined : Object.assign(Readable.from(typed.map((line) => `${line}\n`)), { isTTY });
   const stdout = new Capture(isTTY);
   const stderr = new Capture(isTTY);
-  const code = await main(args, { stdout, stderr, env, cwd: () => cwd });
+  const code = await main(args, { stdin, stdout, stderr, env, cwd: () => cwd });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 

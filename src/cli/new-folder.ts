@@ -1,0 +1,70 @@
+/** A folder that is written completely or not at all. */
+import { randomUUID } from "node:crypto";
+import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { InputError } from "./input-error";
+
+/** The most names that a message lists. */
+const mostShown = 5;
+
+/**
+ * Refuses a folder that holds anything but an empty clone's `.git`.
+ *
+ * @throws InputError
+ */
+export function refuseOccupied(folder: string): void {
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  const fix = "Name a new folder, an empty one, or an empty clone. Nothing was written.";
+  if (!found.isDirectory()) throw new InputError(`${folder} is not a folder. ${fix}`);
+  const names = readdirSync(folder).filter((name) => name !== ".git");
+  if (names.length === 0) return;
+  const more = names.length > mostShown ? `, and ${names.length - mostShown} more` : "";
+  throw new InputError(
+    `${folder} is not empty: it holds ${names.sort().slice(0, mostShown).join(", ")}${more}. ${fix}`,
+  );
+}
+
+/** The nearest folder, from this one upwards, that is the top of a Git work tree. The folder need not exist. */
+export function workTreeOf(folder: string): string | undefined {
+  for (let place = folder; ; place = dirname(place)) {
+    if (existsSync(join(place, ".git"))) return place;
+    if (place === dirname(place)) return undefined;
+  }
+}
+
+/**
+ * Fills a temporary folder, and puts it or its contents in place when it is complete.
+ *
+ * @param folder new, or one that `refuseOccupied` accepts. It stays the same folder then: a shell may be in it
+ */
+export async function writeFolder(folder: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  const isNew = !existsSync(folder);
+  const parent = isNew ? dirname(folder) : folder;
+  await mkdir(parent, { recursive: true });
+  // Not `mkdtemp`: its folders are closed to other users.
+  const temporary = join(parent, `.${isNew ? basename(folder) : "init"}-${randomUUID()}`);
+  try {
+    await mkdir(temporary);
+    await fill(temporary);
+    if (isNew) await rename(temporary, folder);
+    else await moveContents(temporary, folder);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Moves each entry. If one cannot be moved, those that were are removed again. */
+async function moveContents(from: string, to: string): Promise<void> {
+  const moved: string[] = [];
+  try {
+    for (const name of readdirSync(from)) {
+      await rename(join(from, name), join(to, name));
+      moved.push(name);
+    }
+  } catch (error) {
+    for (const name of moved) await rm(join(to, name), { recursive: true, force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,3 @@
+import { deploy } from "shared-authority";
+
+export = deploy;
