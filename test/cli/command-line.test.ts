@@ -9,7 +9,7 @@ import { projectRoot } from "../support/project";
 import { skipBecause } from "../support/tools";
 import { authority, authorityProcess, main } from "./command-line";
 
-const verbs = ["plan", "render", "check", "up", "recover", "images", "format", "lock", "verify", "audit"];
+const verbs = ["init", "plan", "render", "check", "up", "recover", "images", "format", "lock", "verify", "audit"];
 // eslint-disable-next-line no-control-regex -- what is looked for
 const colored = /\u001b\[/;
 
@@ -69,7 +69,7 @@ describe("the command line of authority", () => {
       ["up", "--stack", "prod", "--", "--yes", "-C", "x"],
       /`-C` after `--` would deploy another stack/,
     ],
-    ["a render without a stack", ["render", "--out", "x"], /needs a stack; name one with `--stack`: dev, prod\./],
+    ["a render without a stack", ["render", "--out", "x"], /needs a stack; name one with `--stack`: dev, prod, staging\./],
   ];
   for (const [title, args, expected] of mistakes) {
     it(`reports ${title}`, async () => {

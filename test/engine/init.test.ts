@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import type { Context } from "mocha";
+import packageManifest from "../../package.json";
+import { git } from "../../demo/git";
+import { openEngineSession } from "../../demo/engine-session";
+import { servePodinfo } from "../support/podinfo-host";
+import { projectRoot } from "../support/project";
+import { requireEngine } from "../support/pulumi";
+import type { Ended } from "../support/engine-project";
+
+const tarball = `shared-authority-${packageManifest.version}.tgz`;
+
+/** As a user has it who has only the tarball: nothing leads to this project's folder. */
+describe("a repository that init writes, from a tarball", function () {
+  this.timeout(600_000);
+  let directory: string;
+  const undo: (() => unknown)[] = [];
+
+  before(async () => {
+    directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-init-")));
+    undo.push(() => rmSync(directory, { recursive: true, force: true }));
+    const flags = ["--silent", "--ignore-scripts", "--pack-destination", directory];
+    await execa("npm", ["pack", ...flags], { cwd: projectRoot });
+    mkdirSync(join(directory, "tool"));
+    await npm("tool", "install", join(directory, tarball));
+  });
+
+  after(async () => {
+    for (const step of undo.reverse()) await step();
+  });
+
+  async function run(folder: string, program: string, ...args: readonly string[]): Promise<Ended> {
+    const options = { cwd: join(directory, folder), stdin: "ignore", reject: false } as const;
+    const { exitCode, stdout, stderr } = await execa(program, args, options);
+    return { code: exitCode ?? 1, output: `${stdout}\n${stderr}` };
+  }
+
+  const npm = async (folder: string, ...args: readonly string[]): Promise<void> => {
+    const { code, output } = await run(folder, "npm", ...args, "--no-audit", "--no-fund");
+    assert.equal(code, 0, output);
+  };
+
+  const authority = async (folder: string, ...args: readonly string[]): Promise<string> => {
+    const { code, output } = await run(folder, join(directory, folder, "node_modules/.bin/authority"), ...args);
+    assert.equal(code, 0, output);
+    return output;
+  };
+
+  const init = (folder: string, ...flags: readonly string[]): Promise<string> =>
+    authority("tool", "init", join("..", folder), ...flags);
+
+  const commit = async (folder: string): Promise<void> => {
+    const place = { directory: join(directory, folder) };
+    await git(place, "add", "--all");
+    await git(place, "commit", "--quiet", "--message", "Decide here which releases run");
+  };
+
+  /** Previews the stacks with the policy pack on the real engine. */
+  async function preview(context: Context, folder: string, ...stacks: readonly string[]): Promise<string[]> {
+    const engine = await requireEngine(context);
+    const home = join(directory, `engine-${folder}`);
+    mkdirSync(home);
+    const session = openEngineSession(engine, home);
+    const pulumi = async (...parameters: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await session.run(parameters, { directory: join(directory, folder) });
+      assert.equal(code, 0, stdout + stderr);
+      return stdout + stderr;
+    };
+    const outputs: string[] = [];
+    for (const stack of stacks) {
+      await pulumi("stack", "init", stack);
+      outputs.push(await pulumi("preview", "--stack", stack, "--policy-pack", "policy-pack"));
+    }
+    return outputs;
+  }
+
+  it("has no tenant with --yes, and is green", async () => {
+    await init("empty", "--yes");
+    const folder = join(directory, "empty");
+    assert.equal(readFileSync(join(folder, ".gitignore"), "utf8"), "node_modules/\n");
+    const { dependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as typeof packageManifest;
+    assert.deepEqual(dependencies, { "shared-authority": `file:vendor/${tarball}` });
+    await npm("empty", "install");
+    for (const kind of ["project", "stack"]) {
+      assert.ok(existsSync(join(folder, "node_modules/shared-authority", `${kind}.schema.json`)), kind);
+    }
+    await commit("empty");
+    assert.equal(await git({ directory: folder }, "status", "--porcelain"), "");
+    assert.match(await authority("empty", "check"), /^3 of 3 stacks are fine$/m);
+  });
+
+  it("can be previewed with the policy pack", async function () {
+    for (const output of await preview(this, "empty", "dev", "prod")) assert.match(output, /shared-authority@/);
+  });
+
+  it("runs an application, and can be previewed with the policy pack", async function () {
+    const host = await servePodinfo(directory);
+    undo.push(() => host.close());
+    const application = ["--repository", host.repository, "--chart", "./charts/podinfo", "--image", host.image];
+    await init("shared", "--delivery", "manifests", ...application, "--insecure-registry");
+    // The same packages, so that npm need not install them again.
+    renameSync(join(directory, "empty/node_modules"), join(directory, "shared/node_modules"));
+    await commit("shared");
+    assert.match(await authority("shared", "check"), /^3 of 3 stacks are fine$/m);
+    const [dev = "", prod = ""] = await preview(this, "shared", "dev", "prod");
+    assert.match(dev, /podinfo latest of master \(new\)/);
+    assert.match(prod, /podinfo 6\.15\.0 \(new\)/);
+  });
+});
+
+describe("the template of pulumi new", function () {
+  this.timeout(120_000);
+
+  it("gives the files of init --yes, with the project's name", async function () {
+    const engine = await requireEngine(this);
+    const directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-new-")));
+    try {
+      const folder = join(directory, "acme");
+      mkdirSync(folder);
+      const session = openEngineSession(engine, directory);
+      const template = join(projectRoot, "template");
+      const parameters = ["new", template, "--generate-only", "--yes", "--name", "acme"];
+      const { code, stdout, stderr } = await session.run(parameters, { directory: folder });
+      assert.equal(code, 0, stdout + stderr);
+      const program = join(projectRoot, "bin", "authority.js");
+      const flags = ["--name", "acme", "--yes", "--package", packageManifest.version];
+      await execa(process.execPath, [program, "init", "../init", ...flags], { cwd: folder });
+      for (const path of [
+        "Pulumi.yaml",
+        "Pulumi.prod.yaml",
+        "package.json",
+        "CODEOWNERS",
+        "policy-pack/index.ts",
+        ".gitignore",
+      ]) {
+        assert.equal(
+          readFileSync(join(folder, path), "utf8"),
+          readFileSync(join(directory, "init", path), "utf8"),
+          path,
+        );
+      }
+      assert.match(readFileSync(join(folder, "README.md"), "utf8"), /^# acme\n/);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
