@@ -64,6 +64,7 @@ describe("authority init", () => {
       "releases.lock.yaml",
       "renovate.json",
       "tenants/README.md",
+      "tsconfig.pulumi.json",
     ]);
     assert.match(
       stdout,
@@ -112,7 +113,7 @@ describe("authority init", () => {
       const { code, stdout } = await authority(["init", ".", "--yes", ...anyPackage], { cwd: target() });
       assert.equal(code, 0);
       assert.match(stdout, /Next:\n {2}npm install\n/);
-      assert.equal(filesIn(target()).length, 16);
+      assert.equal(filesIn(target()).length, 17);
     });
 
     it("starts no repository within another one", async () => {

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -23,10 +33,19 @@ describe("a repository that init writes, from a tarball", function () {
   before(async () => {
     directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-init-")));
     undo.push(() => rmSync(directory, { recursive: true, force: true }));
+    // What `npm pack` runs, but without a build: other tests use the one that is there.
+    await execa("npm", ["run", "--silent", "types"], { cwd: projectRoot });
     const flags = ["--silent", "--ignore-scripts", "--pack-destination", directory];
     await execa("npm", ["pack", ...flags], { cwd: projectRoot });
-    mkdirSync(join(directory, "tool"));
-    await npm("tool", "install", join(directory, tarball));
+    const packages = join(directory, "tool/node_modules");
+    mkdirSync(packages, { recursive: true });
+    await execa("tar", ["-xzf", join(directory, tarball), "-C", packages]);
+    renameSync(join(packages, "package"), join(packages, "shared-authority"));
+    // What the package depends on need not be installed twice.
+    const others = readdirSync(join(projectRoot, "node_modules")).filter(
+      (name) => !/^\.|^shared-authority$/.test(name),
+    );
+    for (const name of others) symlinkSync(join(projectRoot, "node_modules", name), join(packages, name), "junction");
   });
 
   after(async () => {
@@ -50,8 +69,11 @@ describe("a repository that init writes, from a tarball", function () {
     return output;
   };
 
-  const init = (folder: string, ...flags: readonly string[]): Promise<string> =>
-    authority("tool", "init", join("..", folder), ...flags);
+  const init = async (folder: string, ...flags: readonly string[]): Promise<void> => {
+    const program = "node_modules/shared-authority/bin/authority.js";
+    const { code, output } = await run("tool", process.execPath, program, "init", join("..", folder), ...flags);
+    assert.equal(code, 0, output);
+  };
 
   const commit = async (folder: string): Promise<void> => {
     const place = { directory: join(directory, folder) };
@@ -129,20 +151,15 @@ describe("the template of pulumi new", function () {
       const program = join(projectRoot, "bin", "authority.js");
       const flags = ["--name", "acme", "--yes", "--package", packageManifest.version];
       await execa(process.execPath, [program, "init", "../init", ...flags], { cwd: folder });
-      for (const path of [
-        "Pulumi.yaml",
-        "Pulumi.prod.yaml",
-        "package.json",
-        "CODEOWNERS",
-        "policy-pack/index.ts",
-        ".gitignore",
-      ]) {
-        assert.equal(
-          readFileSync(join(folder, path), "utf8"),
-          readFileSync(join(directory, "init", path), "utf8"),
-          path,
-        );
+      const made = (from: string, path: string) => readFileSync(join(directory, from, path), "utf8");
+      for (const path of ["Pulumi.prod.yaml", "package.json", "CODEOWNERS", "policy-pack/index.ts", ".gitignore"]) {
+        assert.equal(made("acme", path), made("init", path), path);
       }
+      // The engine adds the package manager and the template's address.
+      const added = /^ {4}packagemanager: npm\n|^ {2}pulumi:tags:\n {4}value:\n {6}pulumi:template: .*\n/gm;
+      assert.equal(made("acme", "Pulumi.yaml").replaceAll(added, ""), made("init", "Pulumi.yaml"));
+      const checked = await execa(process.execPath, [program, "check"], { cwd: folder });
+      assert.match(checked.stdout, /^3 of 3 stacks are fine$/m);
       assert.match(readFileSync(join(folder, "README.md"), "utf8"), /^# acme\n/);
     } finally {
       rmSync(directory, { recursive: true, force: true });
