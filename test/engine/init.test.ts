@@ -10,6 +10,7 @@ import {
   rmSync,
   symlinkSync,
 } from "node:fs";
+import { cp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -24,6 +25,16 @@ import type { Ended } from "../support/engine-project";
 
 const tarball = `shared-authority-${packageManifest.version}.tgz`;
 
+/** What a clone of this project has after `npm ci`, apart from the build. */
+async function makeCheckout(folder: string): Promise<void> {
+  const sources = ["bin", "src", "template", "package.json", "project.schema.json", "stack.schema.json", "README.md"];
+  const settings = ["tsconfig.json", "tsconfig.types.json"];
+  await Promise.all(
+    [...sources, ...settings].map((path) => cp(join(projectRoot, path), join(folder, path), { recursive: true })),
+  );
+  symlinkSync(join(projectRoot, "node_modules"), join(folder, "node_modules"), "junction");
+}
+
 /** As a user has it who has only the tarball: nothing leads to this project's folder. */
 describe("a repository that init writes, from a tarball", function () {
   this.timeout(600_000);
@@ -33,13 +44,12 @@ describe("a repository that init writes, from a tarball", function () {
   before(async () => {
     directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-init-")));
     undo.push(() => rmSync(directory, { recursive: true, force: true }));
-    // What `npm pack` runs, but without a build: other tests use the one that is there.
-    await execa("npm", ["run", "--silent", "types"], { cwd: projectRoot });
-    const flags = ["--silent", "--ignore-scripts", "--pack-destination", directory];
-    await execa("npm", ["pack", ...flags], { cwd: projectRoot });
+    await makeCheckout(join(directory, "checkout"));
+    await run("checkout", "npm", "run", "--silent", "build");
+    await init("checkout", "empty", "--yes");
     const packages = join(directory, "tool/node_modules");
     mkdirSync(packages, { recursive: true });
-    await execa("tar", ["-xzf", join(directory, tarball), "-C", packages]);
+    await execa("tar", ["-xzf", join(directory, "empty/vendor", tarball), "-C", packages]);
     renameSync(join(packages, "package"), join(packages, "shared-authority"));
     // What the package depends on need not be installed twice.
     const others = readdirSync(join(projectRoot, "node_modules")).filter(
@@ -69,9 +79,10 @@ describe("a repository that init writes, from a tarball", function () {
     return output;
   };
 
-  const init = async (folder: string, ...flags: readonly string[]): Promise<void> => {
-    const program = "node_modules/shared-authority/bin/authority.js";
-    const { code, output } = await run("tool", process.execPath, program, "init", join("..", folder), ...flags);
+  /** Runs `init` of a checkout, or of an installed package. */
+  const init = async (from: "checkout" | "tool", folder: string, ...flags: readonly string[]): Promise<void> => {
+    const program = join(from === "tool" ? "node_modules/shared-authority" : ".", "bin/authority.js");
+    const { code, output } = await run(from, process.execPath, program, "init", join("..", folder), ...flags);
     assert.equal(code, 0, output);
   };
 
@@ -100,12 +111,22 @@ describe("a repository that init writes, from a tarball", function () {
     return outputs;
   }
 
-  it("has no tenant with --yes, and is green", async () => {
-    await init("empty", "--yes");
-    const folder = join(directory, "empty");
-    assert.equal(readFileSync(join(folder, ".gitignore"), "utf8"), "node_modules/\n");
-    const { dependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as typeof packageManifest;
+  it("depends on a tarball that a checkout packs, with types and without tests", async () => {
+    const manifest = readFileSync(join(directory, "empty/package.json"), "utf8");
+    const { dependencies } = JSON.parse(manifest) as typeof packageManifest;
     assert.deepEqual(dependencies, { "shared-authority": `file:vendor/${tarball}` });
+    const { stdout } = await execa("tar", ["-tzf", join(directory, "empty/vendor", tarball)]);
+    const packed = stdout.split("\n").map((path) => path.replace(/^package\//, ""));
+    for (const path of ["index", "components/index", "policy-pack/index"])
+      assert.ok(packed.includes(`dist/${path}.d.ts`));
+    assert.deepEqual(
+      packed.filter((path) => !/^(?:bin|dist|template)\/|^[^/]*$/.test(path)),
+      [],
+    );
+  });
+
+  it("is installed and green, without a tenant", async () => {
+    const folder = join(directory, "empty");
     await npm("empty", "install");
     for (const kind of ["project", "stack"]) {
       assert.ok(existsSync(join(folder, "node_modules/shared-authority", `${kind}.schema.json`)), kind);
@@ -119,11 +140,13 @@ describe("a repository that init writes, from a tarball", function () {
     for (const output of await preview(this, "empty", "dev", "prod")) assert.match(output, /shared-authority@/);
   });
 
-  it("runs an application, and can be previewed with the policy pack", async function () {
+  it("is written by an installed package as well, with an application, and can be previewed", async function () {
     const host = await servePodinfo(directory);
     undo.push(() => host.close());
     const application = ["--repository", host.repository, "--chart", "./charts/podinfo", "--image", host.image];
-    await init("shared", "--delivery", "manifests", ...application, "--insecure-registry");
+    await init("tool", "shared", "--delivery", "manifests", ...application, "--insecure-registry");
+    assert.equal(readFileSync(join(directory, "shared/.gitignore"), "utf8"), "node_modules/\n");
+    assert.ok(existsSync(join(directory, "shared/vendor", tarball)));
     // The same packages, so that npm need not install them again.
     renameSync(join(directory, "empty/node_modules"), join(directory, "shared/node_modules"));
     await commit("shared");
