@@ -48,7 +48,11 @@ export async function init(folder: string, options: InitOptions, session: Sessio
   await writeFolder(target, (place) => writeRepository(place, files, read, source, workTree === undefined));
   terminal.done();
   for (const text of read?.missing ?? []) terminal.log(text);
-  terminal.print(describe(target, Object.keys(files).length + (source.add === undefined ? 0 : 1), answers, read, session).map(printable).join("\n"));
+  terminal.print(
+    describe(target, Object.keys(files).length + (source.add === undefined ? 0 : 1), answers, read, session)
+      .map(printable)
+      .join("\n"),
+  );
   return (read?.missing ?? []).length === 0 ? exitCode.fine : exitCode.blocked;
 }
 

@@ -69,7 +69,11 @@ describe("the command line of authority", () => {
       ["up", "--stack", "prod", "--", "--yes", "-C", "x"],
       /`-C` after `--` would deploy another stack/,
     ],
-    ["a render without a stack", ["render", "--out", "x"], /needs a stack; name one with `--stack`: dev, prod, staging\./],
+    [
+      "a render without a stack",
+      ["render", "--out", "x"],
+      /needs a stack; name one with `--stack`: dev, prod, staging\./,
+    ],
   ];
   for (const [title, args, expected] of mistakes) {
     it(`reports ${title}`, async () => {

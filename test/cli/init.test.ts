@@ -61,6 +61,7 @@ describe("authority init", () => {
       "policy-pack/PulumiPolicy.yaml",
       "policy-pack/index.ts",
       "policy-pack/package.json",
+      "policy-pack/tsconfig.json",
       "releases.lock.yaml",
       "renovate.json",
       "tenants/README.md",
@@ -113,7 +114,7 @@ describe("authority init", () => {
       const { code, stdout } = await authority(["init", ".", "--yes", ...anyPackage], { cwd: target() });
       assert.equal(code, 0);
       assert.match(stdout, /Next:\n {2}npm install\n/);
-      assert.equal(filesIn(target()).length, 17);
+      assert.equal(filesIn(target()).length, 18);
     });
 
     it("starts no repository within another one", async () => {
