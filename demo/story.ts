@@ -116,7 +116,8 @@ function conclude(printer: StoryPrinter, seconds: number, kept: readonly string[
     ["npx authority plan --stack prod", "the release that each tenant would run"],
     ["npx authority audit --help", "check whether your own application can become a tenant"],
     ["npm start -- --keep", "run the demo again and keep its repository, with one commit per decision"],
-    ["README.md", "how to use Shared Authority with your own cluster"],
+    ["npx authority init <folder>", "write a repository of your own, with your first application"],
+    ["README.md", "what is in it, and how to deploy"],
   ] as const;
   const width = Math.max(...next.map(([what]) => what.length));
   for (const [what, why] of next) printer.line(`  ${what.padEnd(width)}  ${why}`);
