@@ -6,9 +6,6 @@ import { compareVersions, isVersion } from "./version/version";
 /** The folder of this package, whether the code is a source file or bundled into `dist`. */
 export const packageFolder = join(__dirname, "..");
 
-/** The folder of this package. */
-export const packageFolder = join(__dirname, "..");
-
 /** The version of this package: of the program, the components, the policy pack and the command line alike. */
 export const packageVersion = versionIn(packageFolder);
 

@@ -117,8 +117,7 @@ describe("a repository that init writes, from a tarball", function () {
     assert.deepEqual(dependencies, { "shared-authority": `file:vendor/${tarball}` });
     const { stdout } = await execa("tar", ["-tzf", join(directory, "empty/vendor", tarball)]);
     const packed = stdout.split("\n").map((path) => path.replace(/^package\//, ""));
-    for (const path of ["index", "components/index", "policy-pack/index"])
-      assert.ok(packed.includes(`dist/${path}.d.ts`));
+    for (const path of ["index", "components", "policy-pack"]) assert.ok(packed.includes(`types/${path}.d.ts`));
     assert.deepEqual(
       packed.filter((path) => !/^(?:bin|dist|template|types)\/|^[^/]*$/.test(path)),
       [],
