@@ -1,6 +1,6 @@
 /**
- * `releases.lock.yaml`: the evidence of every release that was ever deployed, so that previews and rollbacks need no
- * network. Entries are sorted by tenant and version. People may add comments.
+ * `releases.lock.yaml`: the evidence of the releases that the stacks name or named, so that previews and rollbacks need
+ * no network. Entries are sorted by tenant and version. People may add comments.
  */
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
@@ -27,8 +27,8 @@ export interface Lock {
   readonly releases: ReadonlyMap<string, ReadonlyMap<string, Evidence>>;
 }
 
-const header = `# The evidence of every release that was ever deployed, by tenant and version: what was read from Git and from the
-# registry when the release was judged. Written by \`authority lock\`, checked by \`authority verify\`.
+const header = `# The evidence of the releases that the stacks name or named, by tenant and version: what was read from Git and from
+# the registry when the release was judged. Written by \`authority lock\`, checked by \`authority verify\`.
 `;
 
 /** @param expected what messages say is expected */
