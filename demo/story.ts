@@ -115,11 +115,15 @@ function conclude(printer: StoryPrinter, seconds: number, kept: readonly string[
     ["Pulumi.prod.yaml", "the decisions: one entry per tenant"],
     ["npx authority plan --stack prod", "the release that each tenant would run"],
     ["npx authority audit --help", "check whether your own application can become a tenant"],
-    ["npm start -- --keep", "run the demo again and keep its repository, with one commit per decision"],
+    ["npm start -- --keep", "keeps the demo's repository, with one commit per decision"],
     ["npx authority init <folder>", "write a repository of your own, with your first application"],
     ["README.md", "what is in it, and how to deploy"],
   ] as const;
   const width = Math.max(...next.map(([what]) => what.length));
   for (const [what, why] of next) printer.line(`  ${what.padEnd(width)}  ${why}`);
-  printer.line(kept.length === 0 ? "\nAll files of the demo are removed." : `\nKept: ${kept.join(", ")}`);
+  printer.line(
+    kept.length === 0
+      ? "\nAll files of the demo are removed."
+      : `\nKept: ${kept.join(", ")} (its Git server and registry have stopped)`,
+  );
 }
