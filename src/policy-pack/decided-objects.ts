@@ -20,7 +20,7 @@ export function decidedObjectsBy(createReader: () => EvidenceReader): Policy {
   return {
     name: "decided-objects",
     displayName: "Exactly what was decided",
-    description: "Every resource of the run is one that the stack's config yields, once, on the stack's provider.",
+    description: "Every resource in the pack's scope is one that was decided, once, on the stack's provider.",
     severity: "critical",
     enforcementLevel: "mandatory",
     settings: settingsSchema,
