@@ -69,6 +69,8 @@ const notRun: Readonly<Record<string, string>> = {
   "npx authority verify": "reads GitHub and the registry ghcr.io",
   'git commit --message "Promote podinfo to 6.15.0" Pulumi.prod.yaml': "commits to the user's own repository",
   "npm install --save-exact shared-authority@<version>": "names a version of the user's choice",
+  "npm ci && npm pack --pack-destination ../shared-repository/vendor": "writes into a repository of the user's",
+  "npm install ./vendor/shared-authority-<version>.tgz": "names a version of the user's choice",
   "git revert --no-edit <commit> && npm ci": "reverts a commit of the user's own repository",
   "pulumi config set --stack prod kubernetes:context prod": "needs the user's own stack and backend",
   "pulumi stack init prod": "needs the user's own stack and backend",
