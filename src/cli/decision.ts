@@ -1,7 +1,6 @@
 /** What the verbs that decide have in common: each changes a tenant's entry, shows it, and makes it one commit. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline/promises";
 import { printable, printableLines } from "../config/printable";
 import { stackConfigOf } from "../config/read-stack-config";
 import type { StackConfig, Tenant } from "../config/stack-config";
@@ -12,6 +11,7 @@ import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { OwnGit, unifiedDiff } from "./own-git";
 import { requireStack } from "./project";
+import { Questions } from "./questions";
 import { type PreparedRender, prepareRender } from "./render";
 import type { Session } from "./session";
 import type { Terminal } from "./terminal";
@@ -209,13 +209,16 @@ async function push(git: OwnGit, terminal: Terminal): Promise<ExitCode> {
 async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions): Promise<boolean> {
   const { input } = terminal;
   if (yes === true || input === undefined) return true;
-  terminal.prompt(`${commit === false ? "Write" : "Commit"} this? [y/N] `);
-  const lines = createInterface({ input, terminal: false });
+  const questions = new Questions(terminal, input);
   try {
-    for await (const line of lines) return /^y(?:es)?$/i.test(line.trim());
-    return false;
+    const answer = await questions.ask({
+      text: `${commit === false ? "Write" : "Commit"} this (y or n)?`,
+      fallback: "n",
+      problem: (typed) => (/^(?:y(?:es)?|no?)$/i.test(typed) ? undefined : "y or n"),
+    });
+    return /^y/i.test(answer);
   } finally {
-    lines.close();
+    questions.close();
   }
 }
 
