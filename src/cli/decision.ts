@@ -32,6 +32,8 @@ export interface Subject {
   readonly files: ConfigFiles;
   readonly config: StackConfig;
   readonly tenant: Tenant;
+  /** The commit that it was read from. Absent if none is to be made. */
+  readonly head?: string;
 }
 
 /** What a verb has decided. */
@@ -72,8 +74,8 @@ export async function subjectOf(
     );
     throw new InputError(`The stack ${config.stack} has no tenant ${JSON.stringify(name)}. ${hint}`);
   }
-  if (options.commit !== false) await refuseChanged(config);
-  return { files, config, tenant };
+  const head = options.commit === false ? undefined : await unchangedHead(config);
+  return { files, config, tenant, head };
 }
 
 /** @throws InputError if a text for the stack file or the commit is empty, or not one line that can be read */
@@ -84,8 +86,12 @@ export function refuseUnprintable(option: string, text: string | undefined): voi
 
 const longest = 1000;
 
-/** The commit would hold what somebody else has changed, under a title that says something else. */
-async function refuseChanged(config: StackConfig): Promise<void> {
+/**
+ * The last commit, if the files are as it has them: a decision's commit would hold another change under its own title.
+ *
+ * @throws InputError if they are not
+ */
+async function unchangedHead(config: StackConfig): Promise<string> {
   const git = new OwnGit(config.root);
   if (!(await git.isRepository())) {
     throw new InputError(
@@ -93,7 +99,7 @@ async function refuseChanged(config: StackConfig): Promise<void> {
     );
   }
   const changed = await git.changed(await committedPaths(git, config));
-  if (changed.length === 0) return;
+  if (changed.length === 0) return git.run("rev-parse", "HEAD");
   const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
   throw new InputError(
     `Changed since the last commit: ${changed.slice(0, 3).join(", ")}${more}. Commit the change or take it back first; ` +
@@ -105,13 +111,13 @@ async function refuseChanged(config: StackConfig): Promise<void> {
 async function committedPaths(git: OwnGit, { file, delivery }: StackConfig): Promise<string[]> {
   const paths = [file, lockFile];
   if (delivery.kind !== "manifests") return paths;
-  const { exitCode: isNotIgnored } = await git.try("check-ignore", "--quiet", "--", delivery.directory);
-  return isNotIgnored === 0 ? paths : [...paths, delivery.directory];
+  const ignored = await git.try("check-ignore", "--quiet", "--", delivery.directory);
+  return ignored.exitCode === 0 ? paths : [...paths, delivery.directory];
 }
 
 /** Judges the changed files, shows them, asks, writes, commits and pushes. Nothing is written unless all of it may be. */
 export async function decide(
-  { files, config, tenant }: Subject,
+  { files, config, tenant, head }: Subject,
   decision: Decision,
   options: DecisionOptions,
   session: Session,
@@ -139,8 +145,10 @@ export async function decide(
     terminal.log("Nothing was written.");
     return exitCode.blocked;
   }
-  if (readStackFile(root, config.stack).text !== files.stack.text) {
-    throw new InputError(`${file.path} was changed meanwhile. Nothing was written; run the command again.`);
+  // Resolving and the question take time, and somebody may pull or edit meanwhile.
+  const isMoved = head !== undefined && (await unchangedHead(config)) !== head;
+  if (isMoved || readStackFile(root, config.stack).text !== files.stack.text) {
+    throw new InputError("The repository was changed meanwhile. Nothing was written; run the command again.");
   }
   const write = async () => {
     const { default: writeFileAtomic } = await import("write-file-atomic");

@@ -1,6 +1,6 @@
-import { withScratchFolder } from "../release/scratch-folder";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withScratchFolder } from "../release/scratch-folder";
 import { InputError } from "./input-error";
 
 /**
@@ -33,15 +33,9 @@ export class OwnGit {
     });
     if (result.code === "ENOENT") throw new InputError("The program `git` is not on PATH.");
     const { exitCode, stdout, stderr } = result;
-    return {
-      exitCode,
-      stdout,
-      said:
-        [stderr, stdout, result.shortMessage]
-          .map((text = "") => text.trim())
-          .find((text) => text !== "")
-          ?.slice(0, 2000) ?? "",
-    };
+    // Git says some refusals, such as that there is nothing to commit, on standard output.
+    const said = [stderr, stdout, result.shortMessage ?? ""].find((text) => /\S/.test(text)) ?? "";
+    return { exitCode, stdout, said: said.trim().slice(0, 2000) };
   }
 
   /** Whether the folder is in a work tree. */

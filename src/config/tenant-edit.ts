@@ -173,7 +173,9 @@ function removal(file: StackFile, path: ConfigPath, parent: YAMLMap | YAMLSeq, i
   if (parent.flow === true) {
     const before = index === 0 ? undefined : endOf(parent.items[index - 1]);
     if (before !== undefined && /^\s*,\s*$/.test(text.slice(before, start))) return { start: before, end, by: "" };
-    const [comma = ""] = /^,[ \t]?/.exec(text.slice(end, end + 2)) ?? [];
+    // What was in empty brackets stays.
+    const afterComma = parent.items.length === 1 ? /^[ \t]*,/ : /^[ \t]*,[ \t]?/;
+    const [comma = ""] = afterComma.exec(text.slice(end, lineEnd(text, end))) ?? [];
     return { start, end: end + comma.length, by: "" };
   }
   const from = lineStart(text, start);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { git } from "../../demo/git";
 import { readLock } from "../../src/release/lock";
@@ -7,6 +7,12 @@ import { authority, type RunOptions } from "./command-line";
 import { scratchWorld, tagsStack } from "./scratch-world";
 
 const repositoryKey = "  shared-authority:configRepository: {url: https://git.example.com/shared, branch: main}\n";
+
+/** What a person types while somebody else changes the repository. */
+async function* typedAfter(change: () => Promise<unknown>): AsyncGenerator<string> {
+  await change();
+  yield "y";
+}
 
 describe("the verbs that decide", () => {
   const world = scratchWorld();
@@ -212,6 +218,47 @@ describe("the verbs that decide", () => {
     assert.equal(stackFile(), before);
   });
 
+  it("make commits that can each be reverted", async () => {
+    const before = [stackFile()];
+    for (const args of [
+      ["deny", "shop", "1.3.0", "--reason", "r"],
+      ["promote", "shop", "1.1.0"],
+      ["pin", "shop", "--reason", "r", "--by", "ana"],
+      ["deny", "shop", "1.4.0", "--reason", "r"],
+      ["unpin", "shop"],
+      ["allow", "shop", "1.3.0"],
+    ]) {
+      const { code, stderr } = await run([...args, "--stack", "prod"]);
+      assert.equal(code, 0, stderr);
+      before.push(stackFile());
+    }
+    const commits = (await ownGit("rev-list", "HEAD~6..HEAD")).split("\n");
+    before.pop();
+    for (const commit of commits) {
+      await ownGit("revert", "--no-edit", commit);
+      assert.equal(stackFile(), before.pop());
+    }
+  });
+
+  it("work in a folder of a repository", async () => {
+    const { root } = world();
+    await ownGit("init", "--quiet", "--initial-branch=main", join(root, ".."));
+    const outer = (...args: string[]) => git({ directory: join(root, "..") }, ...args);
+    await outer("config", "user.name", "Ana");
+    await outer("config", "user.email", "ana@example.com");
+    rmSync(join(root, ".git"), { recursive: true });
+    writeFileSync(join(root, "..", "outer.txt"), "a\n");
+    await outer("add", "project", "outer.txt");
+    await outer("commit", "--quiet", "--message", "Before");
+    writeFileSync(join(root, "..", "outer.txt"), "b\n");
+    await decided("promote", "shop", "1.1.0");
+    assert.deepEqual(await files("HEAD"), ["project/Pulumi.prod.yaml", "project/releases.lock.yaml"]);
+    rmSync(join(root, "..", ".git"), { recursive: true });
+    const { code, stderr } = await run(["deny", "shop", "1.3.0", "--reason", "r", "--stack", "prod"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /is not in a Git repository, so nothing can be committed\. Use `--no-commit`\./);
+  });
+
   it("refuse a stack file that is changed and not committed, unless nothing is to be committed", async () => {
     const deny = ["deny", "shop", "1.1.0", "--reason", "leaks", "--stack", "prod"];
     world().write({ "Pulumi.prod.yaml": stackFile().replace("# Which may run", "# What may run") });
@@ -237,6 +284,13 @@ describe("the verbs that decide", () => {
       assert.match(stderr, /Commit this \(y or n\)\? \[n\]: [^]*Nothing was written\.\n$/);
       assert.equal(await ownGit("rev-parse", "HEAD"), head);
     }
+    const late = await run(pin, {
+      isTTY: true,
+      typed: typedAfter(() => ownGit("commit", "--allow-empty", "-m", "Pulled")),
+    });
+    assert.equal(late.code, 2);
+    assert.match(late.stderr, /The repository was changed meanwhile\. Nothing was written; run the command again\./);
+    assert.doesNotMatch(stackFile(), /pin:/);
     assert.equal((await run(pin, { isTTY: true, typed: ["y"] })).code, 0);
     const unpin = await run(["unpin", "shop", "--stack", "prod", "--yes"], { isTTY: true, typed: [] });
     assert.equal(unpin.code, 0);
@@ -290,5 +344,10 @@ describe("the verbs that decide", () => {
       (await files("HEAD")).filter((file) => !file.startsWith("rendered")),
       ["Pulumi.prod.yaml"],
     );
+    assert.match(
+      await decided("unpin", "shop"),
+      /The registry does not say which version the policy would take for shop/,
+    );
+    assert.equal(stackFile(), delivered);
   });
 });
