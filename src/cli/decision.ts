@@ -141,6 +141,7 @@ export async function decide(
   const message = messageOf(config.stack, tenant.name, decision, options.reason);
   terminal.print(printableLines(await unifiedDiff(file.path, files.stack.text, file.text)));
   for (const note of decision.notes ?? []) terminal.log(printable(note));
+  if (delivery.kind === "manifests") terminal.log(`${delivery.directory}: rendered with this decision`);
   if (!(await isConfirmed(terminal, options))) {
     terminal.log("Nothing was written.");
     return exitCode.blocked;

@@ -322,7 +322,7 @@ describe("the verbs that decide", () => {
     await refused(promote, 2, /ask the board first\nThe files are as before\./);
     assert.equal(existsSync(join(world().root, "rendered", "prod")), false);
     chmodSync(hook, 0o644);
-    await decided("promote", "shop", "1.1.0");
+    assert.match(await decided("promote", "shop", "1.1.0"), /^rendered\/prod: rendered with this decision$/m);
     const committed = await files("HEAD");
     assert.deepEqual(
       committed.filter((file) => !file.startsWith("rendered/prod/")),
