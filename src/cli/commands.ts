@@ -3,8 +3,12 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { printableLines } from "../config/printable";
 import { packageVersion } from "../package-version";
+import type { DecisionOptions } from "./decision";
+import type { DenyOptions } from "./deny";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
+import type { PinOptions } from "./pin";
+import type { PromoteOptions } from "./promote";
 import { Session } from "./session";
 import type { InitOptions } from "./init";
 import type { ProcessContext, Terminal } from "./terminal";
@@ -235,9 +239,107 @@ export function authorityProgram(
     .option(...json)
     .action(run(async () => (await import("./audit")).audit));
 
+  const decides = (name: string, help: VerbHelp, needsReason: boolean): Command => {
+    const reason = ["--reason <text>", "why, for the commit"] as const;
+    const command = verb(name, help)
+      .argument("<tenant>", "the tenant's name in the stack file")
+      .option("-s, --stack <stack>", "the stack whose file is changed");
+    return (needsReason ? command.requiredOption(...reason) : command.option(...reason))
+      .option("-y, --yes", "do not ask")
+      .option("--no-commit", "write the files only")
+      .option("--push", "push the commit");
+  };
+
+  decides(
+    "promote",
+    {
+      summary: "decide a release for a tenant",
+      description:
+        "Write the newest release that the tenant's policy takes, the named one, or the one that another stack decides, " +
+        "with its lock entry, and commit. A release that breaks the promise, is denied or is out of range is refused.",
+      examples: ["promote podinfo --stack prod", "promote podinfo 6.15.0 --stack prod --push"],
+    },
+    false,
+  )
+    .argument("[version]", "the version (default: the newest that may run)")
+    .option("--from <stack>", "the version that this stack's file decides")
+    .action((tenant: string, version: string | undefined, options: PromoteOptions) =>
+      run<PromoteOptions>(async () => {
+        const { promote } = await import("./promote");
+        return (given, session) => promote(tenant, version, given, session);
+      })(options),
+    );
+
+  decides(
+    "pin",
+    {
+      summary: "keep a tenant at its version",
+      description: "Record who keeps the version, why and until when; take out Flux's markers; and commit.",
+      examples: ['pin podinfo --stack prod --reason "frozen for the audit" --by ana --until 2027-01-31'],
+    },
+    true,
+  )
+    .requiredOption("--by <who>", "who decides it")
+    .option("--until <day>", "the last day, YYYY-MM-DD (default: no end)")
+    .action((tenant: string, options: PinOptions) =>
+      run<PinOptions>(async () => {
+        const { pin } = await import("./pin");
+        return (given, session) => pin(tenant, given, session);
+      })(options),
+    );
+
+  decides(
+    "unpin",
+    {
+      summary: "end a tenant's pin",
+      description: "Remove the pin, restore Flux's markers, say which version the policy would take, and commit.",
+      examples: ["unpin podinfo --stack prod"],
+    },
+    false,
+  ).action((tenant: string, options: DecisionOptions) =>
+    run<DecisionOptions>(async () => {
+      const { unpin } = await import("./pin");
+      return (given, session) => unpin(tenant, given, session);
+    })(options),
+  );
+
+  decides(
+    "deny",
+    {
+      summary: "deny a version of a tenant",
+      description: "Add a version to those that never run, even if the range includes them, and commit.",
+      examples: ['deny podinfo 6.15.1 --stack prod --reason "leaks memory"'],
+    },
+    true,
+  )
+    .argument("<version>", "the version, without prefix")
+    .action((tenant: string, version: string, options: DenyOptions) =>
+      run<DenyOptions>(async () => {
+        const { deny } = await import("./deny");
+        return (given, session) => deny(tenant, version, given, session);
+      })(options),
+    );
+
+  decides(
+    "allow",
+    {
+      summary: "allow a version that is denied",
+      description: "Remove a version from those that never run, and commit.",
+      examples: ["allow podinfo 6.15.1 --stack prod"],
+    },
+    false,
+  )
+    .argument("<version>", "the version, without prefix")
+    .action((tenant: string, version: string, options: DecisionOptions) =>
+      run<DecisionOptions>(async () => {
+        const { allow } = await import("./deny");
+        return (given, session) => allow(tenant, version, given, session);
+      })(options),
+    );
+
   return program;
 }
 
 const programHelp = `
-Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a removal is not declared, or a decision is not committed and pushed.
+Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a removal is not declared, or a decision is refused, declined, or not committed and pushed.
 Set NO_COLOR=1 to disable colours. \`authority help <verb>\` has examples.`;

@@ -74,7 +74,7 @@ export async function lock(options: LockOptions, session: Session): Promise<Exit
  * All stacks that follow tags, because they share the entries of the lock. With `--stack`, another stack that cannot be
  * read is left out with a message: its problems must not prevent the lock of this one.
  */
-function readTagStacks(wanted: string | undefined, { root, terminal }: Session): StackConfig[] {
+export function readTagStacks(wanted: string | undefined, { root, terminal }: Session): StackConfig[] {
   const read = (stack: string): StackConfig[] => {
     try {
       return [readStackConfig({ root, stack })];
@@ -113,7 +113,7 @@ async function resolve(config: StackConfig, known: Lock, reader: EvidenceReader)
  * Why the new entry would break the promise of the same release in another stack, for which the current entry keeps it.
  * The stacks may declare different branches, but an entry has only one.
  */
-function describeConflicts(
+export function describeConflicts(
   config: StackConfig,
   name: string,
   configs: readonly StackConfig[],
@@ -175,7 +175,7 @@ async function save(
 }
 
 /** The lock has one entry for a tenant's version, so the stacks must declare the tenant in the same way. */
-function refuseDifferentDeclarations(configs: readonly StackConfig[]): void {
+export function refuseDifferentDeclarations(configs: readonly StackConfig[]): void {
   const known = new Map<string, { stack: string; declaration: string }>();
   for (const { stack, tenants } of configs) {
     for (const { name, tag, repository, chart, prefix, images } of tenants) {

@@ -1,9 +1,10 @@
 import { readStackConfig } from "../config/read-stack-config";
+import type { StackConfig } from "../config/stack-config";
 import { removalsOf, undeclaredRemovals } from "../config/removal";
 import { printable } from "../config/printable";
 import { type RenderedFile, renderedFile } from "../manifests/rendered-file";
 import { stackObjects } from "../manifests/stack-objects";
-import { readLock } from "../release/lock";
+import { type Lock, readLock } from "../release/lock";
 import { type ResolvedStack, resolveStack, unlockedHint, unlockedReleases } from "../release/resolve";
 import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
@@ -25,26 +26,46 @@ export async function render(options: RenderOptions, session: Session): Promise<
   const { root, terminal } = session;
   session.requireOneVersion();
   const config = readStackConfig({ root, stack: requireStack(root, "render", options.stack) });
-  const folder = new RenderedFolder(session.path(options.out));
-  const removals = removalsOf(config, renderedPlaces(session.path(options.out), config));
-  const undeclared = undeclaredRemovals(config, removals);
-  if (undeclared.length > 0) {
-    terminal.log([...undeclared.map(printable), "Nothing was written."].join("\n"));
+  const prepared = await prepareRender(config, readLock(root), session.path(options.out), session);
+  if ("reasons" in prepared) {
+    terminal.log([...prepared.reasons.map(printable), "Nothing was written."].join("\n"));
     return exitCode.blocked;
   }
-  const stack = await resolveStack(config, readLock(root), session.reader());
-  const reasons = describeStackReasons(stack);
-  if (reasons.length > 0) {
-    terminal.log([...reasons.map(printable), "Nothing was written."].join("\n"));
-    return exitCode.blocked;
-  }
-  const count = await folder.replace(renderedFiles(stack), (written) => {
-    terminal.count(`writing ${options.out}: ${written} files`);
-  });
+  const count = await prepared.write();
   terminal.print(`${options.out}: ${countOf(count, "object")} of the stack ${config.stack}`);
-  const hint = unlockedHint(config.stack, unlockedReleases(stack));
+  const hint = unlockedHint(config.stack, unlockedReleases(prepared.stack));
   if (hint !== undefined) terminal.log(hint);
   return exitCode.fine;
+}
+
+/** A render that may be written. */
+export interface PreparedRender {
+  readonly stack: ResolvedStack;
+  /** Replaces the folder. Returns the number of objects. */
+  readonly write: () => Promise<number>;
+}
+
+/**
+ * Resolves a stack for a render into a folder, which is not changed yet.
+ *
+ * @param path the folder's absolute path
+ * @returns the reasons if nothing may be written
+ * @throws InputError if the folder holds what is no render
+ */
+export async function prepareRender(
+  config: StackConfig,
+  lock: Lock,
+  path: string,
+  session: Session,
+): Promise<PreparedRender | { readonly reasons: readonly string[] }> {
+  const folder = new RenderedFolder(path);
+  const undeclared = undeclaredRemovals(config, removalsOf(config, renderedPlaces(path, config)));
+  if (undeclared.length > 0) return { reasons: undeclared };
+  const stack = await resolveStack(config, lock, session.reader());
+  const reasons = describeStackReasons(stack);
+  if (reasons.length > 0) return { reasons };
+  const onWritten = (count: number) => session.terminal.count(`writing ${path}: ${count} files`);
+  return { stack, write: () => folder.replace(renderedFiles(stack), onWritten) };
 }
 
 function* renderedFiles(stack: ResolvedStack): Generator<RenderedFile> {

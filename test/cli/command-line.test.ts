@@ -9,7 +9,24 @@ import { projectRoot } from "../support/project";
 import { skipBecause } from "../support/tools";
 import { authority, authorityProcess, main } from "./command-line";
 
-const verbs = ["init", "plan", "render", "check", "up", "recover", "images", "format", "lock", "verify", "audit"];
+const verbs = [
+  "init",
+  "plan",
+  "render",
+  "check",
+  "up",
+  "recover",
+  "images",
+  "format",
+  "lock",
+  "verify",
+  "promote",
+  "pin",
+  "unpin",
+  "deny",
+  "allow",
+  "audit",
+];
 // eslint-disable-next-line no-control-regex -- what is looked for
 const colored = /\u001b\[/;
 

@@ -23,18 +23,21 @@ export interface RunOptions {
   /** Whether stdout and stderr are terminals. */
   readonly isTTY?: boolean;
   /** What a person types at the terminal, line by line. Then the input ends. Default: nobody is there. */
-  readonly typed?: readonly string[];
+  readonly typed?: readonly string[] | AsyncIterable<string>;
 }
 
 /** Runs `authority` in this process. */
 export async function authority(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const { cwd = projectRoot, env = {}, isTTY = false, typed } = options;
-  const stdin =
-    typed === undefined ? undefined : Object.assign(Readable.from(typed.map((line) => `${line}\n`)), { isTTY });
+  const stdin = typed === undefined ? undefined : Object.assign(Readable.from(typedLines(typed)), { isTTY });
   const stdout = new Capture(isTTY);
   const stderr = new Capture(isTTY);
   const code = await main(args, { stdin, stdout, stderr, env, cwd: () => cwd });
   return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+async function* typedLines(lines: readonly string[] | AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
 }
 
 /** Runs the program in a separate process. */

@@ -1,0 +1,238 @@
+/** What the verbs that decide have in common: each changes a tenant's entry, shows it, and makes it one commit. */
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { printable, printableLines } from "../config/printable";
+import { stackConfigOf } from "../config/read-stack-config";
+import type { StackConfig, Tenant } from "../config/stack-config";
+import { type ConfigFiles, readConfigFiles, readStackFile, type StackFile } from "../config/stack-file";
+import { suggestion } from "../config/suggestion";
+import { type Lock, lockFile, readLock, writeLock } from "../release/lock";
+import { type ExitCode, exitCode } from "./exit-code";
+import { InputError } from "./input-error";
+import { OwnGit, unifiedDiff } from "./own-git";
+import { requireStack } from "./project";
+import { Questions } from "./questions";
+import { type PreparedRender, prepareRender } from "./render";
+import type { Session } from "./session";
+import type { Terminal } from "./terminal";
+
+/** Options of all verbs that decide. */
+export interface DecisionOptions {
+  readonly stack?: string;
+  /** Whether to write without a question. */
+  readonly yes?: boolean;
+  /** False with `--no-commit`. */
+  readonly commit?: boolean;
+  readonly push?: boolean;
+  readonly reason?: string;
+}
+
+/** The tenant that a verb decides on, and its files. */
+export interface Subject {
+  readonly files: ConfigFiles;
+  readonly config: StackConfig;
+  readonly tenant: Tenant;
+  /** The commit that it was read from. Absent if none is to be made. */
+  readonly head?: string;
+}
+
+/** What a verb has decided. */
+export interface Decision {
+  /** The first line of the commit. */
+  readonly title: string;
+  /** Further trailers of the commit. Tenant, stack and reason are always there. */
+  readonly trailers?: Readonly<Record<string, string | undefined>>;
+  readonly file: StackFile;
+  /** With the release that is decided. */
+  readonly lock?: Lock;
+  /** What else a person should know, one sentence each. */
+  readonly notes?: readonly string[];
+}
+
+/**
+ * Finds the tenant.
+ *
+ * @throws InputError if there is none, a file that the commit would hold is changed already, or an option makes no sense
+ */
+export async function subjectOf(
+  verb: string,
+  name: string,
+  options: DecisionOptions,
+  { root }: Session,
+): Promise<Subject> {
+  if (options.commit === false && options.push === true) {
+    throw new InputError("`--push` pushes the commit, and `--no-commit` makes none. Leave one of them out.");
+  }
+  refuseUnprintable("--reason", options.reason);
+  const files = readConfigFiles(root, requireStack(root, verb, options.stack));
+  const config = stackConfigOf(files);
+  const tenant = config.tenants.find((one) => one.name === name);
+  if (tenant === undefined) {
+    const hint = suggestion(
+      name,
+      config.tenants.map((one) => one.name),
+    );
+    throw new InputError(`The stack ${config.stack} has no tenant ${JSON.stringify(name)}. ${hint}`);
+  }
+  const head = options.commit === false ? undefined : await unchangedHead(config);
+  return { files, config, tenant, head };
+}
+
+/** @throws InputError if a text for the stack file or the commit is empty, or not one line that can be read */
+export function refuseUnprintable(option: string, text: string | undefined): void {
+  if (text === undefined || (/\S/.test(text) && printable(text) === text && text.length <= longest)) return;
+  throw new InputError(`Expected one line of text after \`${option}\`, of at most ${longest} characters.`);
+}
+
+const longest = 1000;
+
+/**
+ * The last commit, if the files are as it has them: a decision's commit would hold another change under its own title.
+ *
+ * @throws InputError if they are not
+ */
+async function unchangedHead(config: StackConfig): Promise<string> {
+  const git = new OwnGit(config.root);
+  if (!(await git.isRepository())) {
+    throw new InputError(
+      `${config.root} is not in a Git repository, so nothing can be committed. Use \`--no-commit\`.`,
+    );
+  }
+  const changed = await git.changed(await committedPaths(git, config));
+  if (changed.length === 0) return git.run("rev-parse", "HEAD");
+  const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
+  throw new InputError(
+    `Changed since the last commit: ${changed.slice(0, 3).join(", ")}${more}. Commit the change or take it back first; ` +
+      "`--no-commit` adds the decision to it.",
+  );
+}
+
+/** What the commit of a decision may hold. A folder of manifests that Git ignores is not among it. */
+async function committedPaths(git: OwnGit, { file, delivery }: StackConfig): Promise<string[]> {
+  const paths = [file, lockFile];
+  if (delivery.kind !== "manifests") return paths;
+  const ignored = await git.try("check-ignore", "--quiet", "--", delivery.directory);
+  return ignored.exitCode === 0 ? paths : [...paths, delivery.directory];
+}
+
+/** Judges the changed files, shows them, asks, writes, commits and pushes. Nothing is written unless all of it may be. */
+export async function decide(
+  { files, config, tenant, head }: Subject,
+  decision: Decision,
+  options: DecisionOptions,
+  session: Session,
+): Promise<ExitCode> {
+  const { root, terminal } = session;
+  const { file } = decision;
+  const next = stackConfigOf({ ...files, stack: file });
+  const lock = decision.lock ?? readLock(root);
+  const { delivery } = next;
+  let render: PreparedRender | undefined;
+  if (delivery.kind === "manifests") {
+    session.requireOneVersion();
+    const prepared = await prepareRender(next, lock, join(root, delivery.directory), session);
+    if ("reasons" in prepared) {
+      terminal.log([...prepared.reasons.map(printable), "Nothing was written."].join("\n"));
+      return exitCode.blocked;
+    }
+    render = prepared;
+  }
+  terminal.done();
+  const message = messageOf(config.stack, tenant.name, decision, options.reason);
+  terminal.print(printableLines(await unifiedDiff(file.path, files.stack.text, file.text)));
+  for (const note of decision.notes ?? []) terminal.log(printable(note));
+  if (delivery.kind === "manifests") terminal.log(`${delivery.directory}: rendered with this decision`);
+  if (!(await isConfirmed(terminal, options))) {
+    terminal.log("Nothing was written.");
+    return exitCode.blocked;
+  }
+  // Resolving and the question take time, and somebody may pull or edit meanwhile.
+  const isMoved = head !== undefined && (await unchangedHead(config)) !== head;
+  if (isMoved || readStackFile(root, config.stack).text !== files.stack.text) {
+    throw new InputError("The repository was changed meanwhile. Nothing was written; run the command again.");
+  }
+  const write = async () => {
+    const { default: writeFileAtomic } = await import("write-file-atomic");
+    if (decision.lock !== undefined) await writeLock(root, decision.lock);
+    if (render !== undefined) await render.write();
+    await writeFileAtomic(join(root, file.path), file.text);
+  };
+  if (options.commit === false) {
+    await write();
+    terminal.print(`Written, not committed. A message for the commit:\n\n${message.trimEnd()}`);
+    return exitCode.fine;
+  }
+  const git = new OwnGit(root);
+  await commitOrRestore(git, config, message, write);
+  const id = (await git.run("rev-parse", "--short", "HEAD")).trim();
+  terminal.print(`Committed ${id}: ${printable(decision.title)}`);
+  return options.push === true ? push(git, terminal) : exitCode.fine;
+}
+
+/** Writes and commits the files. If either fails, they are as before. */
+async function commitOrRestore(
+  git: OwnGit,
+  config: StackConfig,
+  message: string,
+  write: () => Promise<void>,
+): Promise<void> {
+  const paths = await committedPaths(git, config);
+  const [file, lock, folder] = paths.map((path) => join(config.root, path));
+  const before = [file, lock].map((path = "") => ({
+    path,
+    content: existsSync(path) ? readFileSync(path) : undefined,
+  }));
+  try {
+    await write();
+    const present = paths.filter((path) => existsSync(join(config.root, path)));
+    await git.run("add", "--intent-to-add", "--", ...present);
+    await git.run("commit", "--quiet", "--only", "--message", message, "--", ...present);
+  } catch (error) {
+    const { default: writeFileAtomic } = await import("write-file-atomic");
+    await git.try("reset", "--quiet", "--", ...paths);
+    for (const { path, content } of before) {
+      if (content === undefined) rmSync(path, { force: true });
+      else await writeFileAtomic(path, content);
+    }
+    if (folder !== undefined) {
+      await git.try("checkout", "--quiet", "HEAD", "--", folder);
+      await git.try("clean", "--quiet", "--force", "-d", "--", folder);
+    }
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${error.message}\nThe files are as before.`);
+  }
+}
+
+async function push(git: OwnGit, terminal: Terminal): Promise<ExitCode> {
+  terminal.step("pushing");
+  const { exitCode: code, said } = await git.try("push", "--quiet");
+  if (code === 0) {
+    terminal.print("Pushed.");
+    return exitCode.fine;
+  }
+  terminal.log(printableLines(`The commit is made, but not pushed: ${said}`));
+  return exitCode.blocked;
+}
+
+/** Asks if a person is watching. */
+async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions): Promise<boolean> {
+  const { input } = terminal;
+  if (yes === true || input === undefined) return true;
+  const questions = new Questions(terminal, input);
+  try {
+    const answer = await questions.ask({
+      text: `${commit === false ? "Write" : "Commit"} this (y or n)?`,
+      fallback: "n",
+      problem: (typed) => (/^(?:y(?:es)?|no?)$/i.test(typed) ? undefined : "y or n"),
+    });
+    return /^y/i.test(answer);
+  } finally {
+    questions.close();
+  }
+}
+
+function messageOf(stack: string, tenant: string, { title, trailers }: Decision, reason: string | undefined): string {
+  const all = Object.entries({ Tenant: tenant, Stack: stack, ...trailers, Reason: reason });
+  const lines = all.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
+  return `${title}\n\n${lines.join("\n")}\n`;
+}

@@ -1,0 +1,71 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { withScratchFolder } from "../release/scratch-folder";
+import { InputError } from "./input-error";
+
+/**
+ * Git as the user has it, with hooks, signatures and credentials, for what becomes a commit of theirs. What only reads
+ * uses `runGit`, which has none of these.
+ */
+export class OwnGit {
+  /** @param root the folder that Git works in */
+  constructor(readonly root: string) {}
+
+  /**
+   * Standard output of `git <args>`.
+   *
+   * @throws InputError with what Git says
+   */
+  async run(...args: readonly string[]): Promise<string> {
+    const { exitCode, stdout, said } = await this.try(...args);
+    if (exitCode === 0) return stdout;
+    throw new InputError(`\`git ${args.find((arg) => !arg.startsWith("-")) ?? ""}\` failed: ${said}`);
+  }
+
+  /** What Git returns. */
+  async try(...args: readonly string[]): Promise<{ exitCode?: number; stdout: string; said: string }> {
+    const { execa } = await import("execa");
+    const result = await execa("git", ["--literal-pathspecs", ...args], {
+      cwd: this.root,
+      stdin: "ignore",
+      reject: false,
+      stripFinalNewline: false,
+    });
+    if (result.code === "ENOENT") throw new InputError("The program `git` is not on PATH.");
+    const { exitCode, stdout, stderr } = result;
+    // Git says some refusals, such as that there is nothing to commit, on standard output.
+    const said = [stderr, stdout, result.shortMessage ?? ""].find((text) => /\S/.test(text)) ?? "";
+    return { exitCode, stdout, said: said.trim().slice(0, 2000) };
+  }
+
+  /** Whether the folder is in a work tree. */
+  async isRepository(): Promise<boolean> {
+    return (await this.try("rev-parse", "--is-inside-work-tree")).stdout.trim() === "true";
+  }
+
+  /** The files at these paths that are not as the last commit has them. */
+  async changed(paths: readonly string[]): Promise<string[]> {
+    const listed = await this.run(
+      "status",
+      "--porcelain",
+      "--untracked-files=all",
+      "-z",
+      "--no-renames",
+      "--",
+      ...paths,
+    );
+    return listed.split("\0").flatMap((line) => (line === "" ? [] : [line.slice(3)]));
+  }
+}
+
+/** The difference of two texts of a file, unified, with one line of context. */
+export async function unifiedDiff(path: string, before: string, after: string): Promise<string> {
+  return withScratchFolder("authority-diff-", async (folder) => {
+    writeFileSync(join(folder, "before"), before);
+    writeFileSync(join(folder, "after"), after);
+    const form = ["--no-index", "--no-color", "--no-ext-diff", "--unified=1"];
+    const { stdout } = await new OwnGit(folder).try("-c", "core.autocrlf=false", "diff", ...form, "before", "after");
+    const hunks = stdout.slice(Math.max(0, stdout.indexOf("\n@@") + 1));
+    return `--- ${path}\n+++ ${path}\n${hunks.trimEnd()}`;
+  });
+}

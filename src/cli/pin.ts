@@ -1,0 +1,99 @@
+import { valueAt } from "../config/report";
+import { isCalendarDay } from "../config/schema-kinds";
+import type { Tenant } from "../config/stack-config";
+import { settingsOf } from "../config/structure";
+import { objectName } from "../config/object-name";
+import { stackConfigOf } from "../config/read-stack-config";
+import { withMarkers, withoutMarkers } from "../config/marker-edit";
+import { withoutKey, withValue } from "../config/tenant-edit";
+import type { StackFile } from "../config/stack-file";
+import { readLock } from "../release/lock";
+import { newestRelease } from "../release/newest-release";
+import { type DecisionOptions, decide, refuseUnprintable, type Subject, subjectOf } from "./decision";
+import type { ExitCode } from "./exit-code";
+import { InputError } from "./input-error";
+import type { Session } from "./session";
+
+/** Options of `authority pin`. */
+export interface PinOptions extends DecisionOptions {
+  readonly reason: string;
+  readonly by: string;
+  readonly until?: string;
+}
+
+/** Keeps a tenant at its version: records the pin, and takes out the markers by which Flux would write another one. */
+export async function pin(name: string, options: PinOptions, session: Session): Promise<ExitCode> {
+  const { reason, by, until } = options;
+  refuseUnprintable("--by", by);
+  refuseDay(until);
+  const subject = await subjectOf("pin", name, options, session);
+  const { tag, policy } = subject.tenant;
+  if (policy.pin !== undefined) {
+    throw new InputError(`${name} is pinned already: ${pinText(policy.pin)}. \`authority unpin\` ends that pin first.`);
+  }
+  if (tag === undefined) {
+    throw new InputError(`${name} follows a branch and has no \`tag\`, so there is no version to keep.`);
+  }
+  const file = withPin(subject.files.stack, name, { reason, by, until });
+  const title = `Pin ${name} at ${tag} in ${subject.config.stack}`;
+  return decide(subject, { title, trailers: { To: tag, By: by, Until: until }, file }, options, session);
+}
+
+/** Ends a tenant's pin, restores the markers, and says which version the policy would take. */
+export async function unpin(name: string, options: DecisionOptions, session: Session): Promise<ExitCode> {
+  const subject = await subjectOf("unpin", name, options, session);
+  const { files, config, tenant } = subject;
+  if (tenant.policy.pin === undefined) throw new InputError(`${name} is not pinned in the stack ${config.stack}.`);
+  if (valueAt(settingsOf(files.stack), ["tenants", name, "policy", "pin"]) === undefined) {
+    throw new InputError(`${name} inherits its pin (${pinText(tenant.policy.pin)}). Remove it where it is written.`);
+  }
+  const file = withoutPin(files.stack, subject);
+  const next = stackConfigOf({ ...files, stack: file }).tenants.find((one) => one.name === name) ?? tenant;
+  const newest = await newestRelease(next, readLock(session.root), session.reader());
+  const notes = [nextVersionText(next, newest)];
+  const title = `Unpin ${name} in ${config.stack}`;
+  return decide(subject, { title, trailers: { From: tenant.tag }, file, notes }, options, session);
+}
+
+/** The stack file with the pin, and without the tenant's markers. */
+export function withPin(
+  file: StackFile,
+  tenant: string,
+  { reason, by, until }: Pick<PinOptions, "reason" | "by" | "until">,
+): StackFile {
+  const entry = { reason, by, ...(until === undefined ? {} : { until }) };
+  return withoutMarkers(withValue(file, ["tenants", tenant, "policy", "pin"], entry), tenant);
+}
+
+/** The stack file without the pin, and with the tenant's markers if Flux writes its version. */
+export function withoutPin(file: StackFile, { config, tenant }: Pick<Subject, "config" | "tenant">): StackFile {
+  const isAutomated = tenant.policy.automation !== "manual";
+  const target = `${config.authorityNamespace}:${objectName(tenant)}`;
+  return withMarkers(withoutKey(file, ["tenants", tenant.name, "policy", "pin"]), tenant.name, (field) =>
+    isAutomated ? `${target}:${field}` : undefined,
+  );
+}
+
+function nextVersionText(
+  { name, tag, prefix, policy }: Tenant,
+  found: Awaited<ReturnType<typeof newestRelease>>,
+): string {
+  if (found === undefined) return `The registry does not say which version the policy would take for ${name}.`;
+  const { newest } = found;
+  if (newest === undefined) return `The registry has no release that the policy of ${name} would take.`;
+  if (newest === tag || prefix.image + newest === tag) return `The policy keeps ${newest}: nothing newer may run.`;
+  if (policy.automation === "manual") return `The newest that may run is ${newest}; \`authority promote\` takes it.`;
+  return `The policy takes ${newest}: Flux commits it after the push.`;
+}
+
+function pinText({ by, reason, until }: NonNullable<Tenant["policy"]["pin"]>): string {
+  return `by ${by}${until === undefined ? "" : ` until ${until}`}: ${reason}`;
+}
+
+function refuseDay(until: string | undefined): void {
+  if (until === undefined) return;
+  if (!isCalendarDay(until))
+    throw new InputError(`Expected a day, YYYY-MM-DD, after \`--until\`, got ${JSON.stringify(until)}.`);
+  const today = new Date().toISOString().slice(0, 10);
+  if (until < today) throw new InputError(`The day ${until} of \`--until\` is over; a pin has to hold today at least.`);
+}

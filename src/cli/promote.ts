@@ -1,0 +1,157 @@
+import { readStackConfig } from "../config/read-stack-config";
+import type { Tenant } from "../config/stack-config";
+import type { StackFile } from "../config/stack-file";
+import { suggestion } from "../config/suggestion";
+import { printable } from "../config/printable";
+import { stackConfigOf } from "../config/read-stack-config";
+import { withValue } from "../config/tenant-edit";
+import type { Evidence } from "../release/evidence";
+import type { EvidenceReader } from "../release/evidence-reader";
+import { type Lock, readLock, withEvidence } from "../release/lock";
+import { newestRelease } from "../release/newest-release";
+import { resolveRelease } from "../release/resolve";
+import { notAllowed } from "../version/range";
+import { compareVersions, isVersion, versionOfTag } from "../version/version";
+import { type DecisionOptions, decide, type Subject, subjectOf } from "./decision";
+import { type ExitCode, exitCode } from "./exit-code";
+import { InputError } from "./input-error";
+import { describeConflicts, describeEvidence, readTagStacks, refuseDifferentDeclarations } from "./lock";
+import { describeReasons } from "./releases";
+import type { Session } from "./session";
+
+/** Options of `authority promote`. */
+export interface PromoteOptions extends DecisionOptions {
+  readonly from?: string;
+}
+
+/** Decides a release for a tenant: the newest that the policy takes, the named one, or the one of another stack. */
+export async function promote(
+  name: string,
+  version: string | undefined,
+  options: PromoteOptions,
+  session: Session,
+): Promise<ExitCode> {
+  const { root, terminal } = session;
+  if (version !== undefined && options.from !== undefined) {
+    throw new InputError(`Name a version or a stack: \`--from ${options.from}\` promotes the version of that stack.`);
+  }
+  const subject = await subjectOf("promote", name, options, session);
+  const { config, tenant } = subject;
+  refusePromotion(subject);
+  const lock = readLock(root);
+  const reader = session.reader();
+  const refuse = (...reasons: readonly string[]): ExitCode => {
+    terminal.log([...reasons.map(printable), "Nothing was written."].join("\n"));
+    return exitCode.blocked;
+  };
+  const wanted = version ?? (options.from === undefined ? undefined : versionIn(options.from, name, session));
+  const found = wanted === undefined ? await newest(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
+  if ("reasons" in found) return refuse(`${config.stack}/${name}: no release to promote`, ...found.reasons);
+  const tag = tenant.prefix.image + found.version;
+  if (tag === tenant.tag) {
+    const which = wanted === undefined ? ", the newest that may run" : "";
+    throw new InputError(`${name} is at ${tag} in the stack ${config.stack} already${which}.`);
+  }
+  const fault = notAllowed(tenant.policy, found.version);
+  if (fault !== undefined)
+    return refuse(`${config.stack}/${name}: not allowed`, `  - the version ${found.version} ${fault}`);
+  const release = await resolveRelease({ ...tenant, tag, digest: undefined }, lock, reader);
+  const { evidence, source } = release;
+  const reasons = describeReasons(config.stack, name, release);
+  if (reasons.length > 0 || evidence === undefined) return refuse(...reasons);
+  const file = withRelease(subject.files.stack, tenant, tag, evidence);
+  const { nextLock, conflicts } = locked(subject, file, source === "read" ? evidence : undefined, lock, session);
+  if (conflicts.length > 0) return refuse(...conflicts);
+  const title = `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
+  const trailers = { From: tenant.tag, To: tag, "From-Stack": options.from };
+  const notes = [
+    ...(nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`]),
+    ...regressionNote(tenant, found.version),
+  ];
+  return decide(subject, { title, trailers, file, lock: nextLock, notes }, options, session);
+}
+
+/** The stack file that decides a release. */
+export function withRelease(
+  file: StackFile,
+  { name, digest }: Pick<Tenant, "name" | "digest">,
+  tag: string,
+  { images }: Pick<Evidence, "images">,
+): StackFile {
+  const tagged = withValue(file, ["tenants", name, "tag"], tag);
+  const [image] = images;
+  // Without one, the release would not keep the promise.
+  if (digest === undefined || image?.digest === undefined) return tagged;
+  return withValue(tagged, ["tenants", name, "digest"], image.digest);
+}
+
+function refusePromotion({ config, tenant: { name, tag, policy } }: Subject): void {
+  if (config.follow !== "tags" || tag === undefined) {
+    throw new InputError(`The stack ${config.stack} follows branches, so it has no release to promote.`);
+  }
+  if (policy.pin === undefined) return;
+  const { by, reason } = policy.pin;
+  throw new InputError(
+    `${name} is pinned at ${tag} by ${by}: ${reason}. \`authority unpin ${name} --stack ${config.stack}\` ends the pin first.`,
+  );
+}
+
+async function newest(
+  tenant: Tenant,
+  lock: Lock,
+  reader: EvidenceReader,
+): Promise<{ version: string } | { reasons: string[] }> {
+  const found = await newestRelease(tenant, lock, reader);
+  if (found === undefined)
+    return { reasons: [`  - ${tenant.images[0]} does not answer, so its newest version is unknown`] };
+  if (found.newest !== undefined) return { version: found.newest };
+  const broken = found.broken.flatMap(({ version, reasons }) => [
+    `  - ${version} is no release that may run`,
+    ...reasons.map((reason) => `    - ${reason}`),
+  ]);
+  return { reasons: broken.length > 0 ? broken : [`  - the registry has no version in "${tenant.policy.range}"`] };
+}
+
+/** The version that another stack's file decides. */
+function versionIn(from: string, name: string, session: Session): string {
+  const { stack, tenants, follow } = readStackConfig({ root: session.root, stack: session.stack(from) });
+  const other = tenants.find((tenant) => tenant.name === name);
+  if (other === undefined) {
+    const hint = suggestion(
+      name,
+      tenants.map((tenant) => tenant.name),
+    );
+    throw new InputError(`The stack ${stack} of \`--from\` has no tenant ${JSON.stringify(name)}. ${hint}`);
+  }
+  const version = follow === "tags" ? versionOfTag(other.tag ?? "", other.prefix.image) : undefined;
+  if (version !== undefined) return version;
+  throw new InputError(`The stack ${stack} of \`--from\` follows branches, so it decides no release.`);
+}
+
+function versionFor({ prefix }: Tenant, text: string): string {
+  const version = isVersion(text) ? text : versionOfTag(text, prefix.image);
+  if (version !== undefined) return version;
+  throw new InputError(`Expected a SemVer version such as 6.15.0, got ${JSON.stringify(text)}.`);
+}
+
+/** The lock with the release, unless it has it. Other stacks share its entry. */
+function locked(
+  { files, config, tenant }: Subject,
+  file: StackFile,
+  evidence: Evidence | undefined,
+  lock: Lock,
+  session: Session,
+): { nextLock?: Lock; conflicts: readonly string[] } {
+  if (evidence === undefined) return { conflicts: [] };
+  const next = stackConfigOf({ ...files, stack: file });
+  const configs = readTagStacks(config.stack, session).map((one) => (one.stack === config.stack ? next : one));
+  refuseDifferentDeclarations(configs);
+  const nextLock = withEvidence(lock, tenant.name, evidence);
+  return { nextLock, conflicts: describeConflicts(next, tenant.name, configs, lock, nextLock) };
+}
+
+function regressionNote({ name, tag = "", prefix, policy }: Tenant, version: string): string[] {
+  const current = versionOfTag(tag, prefix.image);
+  if (policy.automation === "manual" || current === undefined || compareVersions(version, current) > 0) return [];
+  return [`Flux promotes ${current} again at its next run, unless ${name} is pinned or ${current} is denied.`];
+}

@@ -1,0 +1,238 @@
+/**
+ * Edits of one entry in a stack file: text in, text out. Every byte that an edit does not concern stays as it is:
+ * comments, order, quotes, line ends, markers.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { isCollection, isMap, isPair, isScalar, isSeq, parse, type Scalar, type YAMLMap, type YAMLSeq } from "yaml";
+import { ProblemsError } from "./problem";
+import { type ConfigPath, pathText, projectPrefix } from "./report";
+import { entryAt, parseStackFile, type StackFile } from "./stack-file";
+import { keyText, startOf } from "./yaml-file";
+
+/** What an edit writes. The keys of a mapping are our own, so they need no quotes. */
+export type NewValue = string | readonly string[] | { readonly [key: string]: NewValue };
+
+/** The paths of a tenant's own entry, which no edit removes, have this length or less. */
+const entryLength = 2;
+
+/**
+ * Replaces the scalar at a path in the style that it has, or adds the key at the end of its mapping.
+ *
+ * @throws ProblemsError if the file cannot be edited in place
+ */
+export function withValue(file: StackFile, path: ConfigPath, value: NewValue): StackFile {
+  const present = entryAt(file, path);
+  if (present !== undefined) {
+    const node = present.value;
+    if (typeof value !== "string" || !isScalar(node)) throw refusal(file, path);
+    return replaced(file, path, value, { ...rangeOf(file, path, node), by: inStyleOf(node, value) });
+  }
+  const parentPath = path.slice(0, -1);
+  const key = String(path.at(-1));
+  const parent = entryAt(file, parentPath)?.value;
+  if (parent === undefined) return withValue(file, parentPath, { [key]: value });
+  if (!isMap(parent)) throw refusal(file, path);
+  const splice =
+    parent.flow === true
+      ? flowAddition(file, path, parent, `${key}: ${flowText(value)}`)
+      : blockAddition(file, path, parent, (indent) => blockLines(key, value, indent));
+  return replaced(file, path, value, splice);
+}
+
+/**
+ * Removes a key, and the mappings above it in the tenant's entry that have no other.
+ *
+ * @throws ProblemsError if the file cannot be edited in place
+ */
+export function withoutKey(file: StackFile, path: ConfigPath): StackFile {
+  const parentPath = path.slice(0, -1);
+  const parent = entryAt(file, parentPath)?.value;
+  const index = isMap(parent) ? parent.items.findIndex((pair) => keyText(pair) === path.at(-1)) : -1;
+  if (!isMap(parent) || index < 0) throw refusal(file, path);
+  if (isAlone(file, parent) && parentPath.length > entryLength) return withoutKey(file, parentPath);
+  return replaced(file, path, undefined, removal(file, path, parent, index));
+}
+
+/**
+ * Adds a text at the end of a list. A list that is missing is made.
+ *
+ * @throws ProblemsError if the file cannot be edited in place
+ */
+export function withElement(file: StackFile, path: ConfigPath, text: string): StackFile {
+  const list = entryAt(file, path)?.value;
+  if (list === undefined) return withValue(file, path, [text]);
+  if (!isSeq(list)) throw refusal(file, path);
+  const at = [...path, list.items.length];
+  const splice =
+    list.flow === true
+      ? flowAddition(file, at, list, flowText(text))
+      : blockAddition(file, at, list, (indent) => [`${indent}- ${flowText(text)}`]);
+  return replaced(file, at, text, splice);
+}
+
+/**
+ * Removes an element of a list, and the list's key with the last one.
+ *
+ * @throws ProblemsError if the file cannot be edited in place
+ */
+export function withoutElement(file: StackFile, path: ConfigPath, index: number): StackFile {
+  const list = entryAt(file, path)?.value;
+  if (!isSeq(list) || index >= list.items.length) throw refusal(file, path);
+  if (isAlone(file, list)) return withoutKey(file, path);
+  return replaced(file, [...path, index], undefined, removal(file, path, list, index));
+}
+
+/** A text that takes the place of a part of the file. */
+export interface Splice {
+  readonly start: number;
+  readonly end: number;
+  readonly by: string;
+}
+
+/** The file with the splice, parsed. */
+export function spliced(file: StackFile, { start, end, by }: Splice): StackFile {
+  return parseStackFile(file.stack, file.text.slice(0, start) + by + file.text.slice(end));
+}
+
+/** Checks that nothing but the value at the path has changed, whatever the file is like. */
+function replaced(file: StackFile, path: ConfigPath, value: NewValue | undefined, splice: Splice): StackFile {
+  const expected = file.document.toJS() as Record<string, unknown>;
+  const [first, ...rest] = path;
+  const keys = ["config", `${projectPrefix}:${String(first)}`, ...rest];
+  const last = keys.at(-1) ?? "";
+  const holder = keys
+    .slice(0, -1)
+    .reduce<unknown>((at, key) => (at as Record<string | number, unknown>)[key], expected);
+  if (Array.isArray(holder)) holder.splice(Number(last), 1, ...(value === undefined ? [] : [value as unknown]));
+  else if (value === undefined) Reflect.deleteProperty(holder as object, last);
+  else (holder as Record<string | number, unknown>)[last] = value;
+  try {
+    const next = spliced(file, splice);
+    if (isDeepStrictEqual(next.document.toJS(), expected)) return next;
+  } catch (error) {
+    if (!(error instanceof ProblemsError)) throw error;
+  }
+  throw refusal(file, path);
+}
+
+function refusal(file: StackFile, path: ConfigPath): ProblemsError {
+  const nearest = path.map((_, index) => entryAt(file, path.slice(0, path.length - index))).find(Boolean);
+  return new ProblemsError([
+    {
+      file: file.path,
+      ...startOf(file, nearest?.key ?? nearest?.value),
+      path: pathText(path),
+      message: "This cannot be edited in place without a change of something else.",
+      fix: "Write it by hand, or write the entry with one key on each line.",
+    },
+  ]);
+}
+
+/** A list or mapping whose one item goes with it. The comma keeps one that was empty before. */
+function isAlone(file: StackFile, parent: YAMLMap | YAMLSeq): boolean {
+  const [item] = parent.items;
+  return parent.items.length === 1 && !(parent.flow === true && file.text[endOf(item)] === ",");
+}
+
+function flowAddition(file: StackFile, path: ConfigPath, parent: YAMLMap | YAMLSeq, text: string): Splice {
+  const { start, end: closed } = rangeOf(file, path, parent);
+  const open = start + 1;
+  const last = parent.items.at(-1);
+  if (last === undefined) return { start: open, end: open, by: `${text},` };
+  const end = endOf(last);
+  // A comment, such as a marker, stays behind the value that it is about.
+  const isCommented = isMap(parent) && /^[^\n]*#/.test(file.text.slice(end, closed));
+  return isCommented ? { start: open, end: open, by: `${text}, ` } : { start: end, end, by: `, ${text}` };
+}
+
+function blockAddition(
+  file: StackFile,
+  path: ConfigPath,
+  parent: YAMLMap | YAMLSeq,
+  linesOf: (indent: string) => readonly string[],
+): Splice {
+  const { text } = file;
+  const { start } = rangeOf(file, path, parent);
+  const indent = text.slice(lineStart(text, start), start);
+  if (/[^ ]/.test(indent)) throw refusal(file, path);
+  const lines = linesOf(indent);
+  const end = endOf(parent);
+  const at = text[end - 1] === "\n" ? end : lineEnd(text, end);
+  const newline = text.includes("\r\n") ? "\r\n" : "\n";
+  const isLast = text[at - 1] !== "\n";
+  const body = lines.join(newline);
+  return { start: at, end: at, by: isLast ? newline + body : body + newline };
+}
+
+function removal(file: StackFile, path: ConfigPath, parent: YAMLMap | YAMLSeq, index: number): Splice {
+  const { text } = file;
+  const item: unknown = parent.items[index];
+  const start = startOfItem(item);
+  const end = endOf(item);
+  if (start === undefined) throw refusal(file, path);
+  if (parent.flow === true) {
+    const before = index === 0 ? undefined : endOf(parent.items[index - 1]);
+    if (before !== undefined && /^\s*,\s*$/.test(text.slice(before, start))) return { start: before, end, by: "" };
+    // What was in empty brackets stays.
+    const afterComma = parent.items.length === 1 ? /^[ \t]*,/ : /^[ \t]*,[ \t]?/;
+    const [comma = ""] = afterComma.exec(text.slice(end, lineEnd(text, end))) ?? [];
+    return { start, end: end + comma.length, by: "" };
+  }
+  const from = lineStart(text, start);
+  if (!(isSeq(parent) ? /^ *- +$/ : /^ *$/).test(text.slice(from, start))) throw refusal(file, path);
+  const to = text[end - 1] === "\n" ? end : lineEnd(text, end);
+  // The last line has no line end, so the one before loses its own.
+  const isLast = text[to - 1] !== "\n";
+  return { start: isLast ? from - (text[from - 2] === "\r" ? 2 : 1) : from, end: to, by: "" };
+}
+
+function rangeOf(file: StackFile, path: ConfigPath, node: unknown): { start: number; end: number } {
+  const range = isScalar(node) || isCollection(node) ? node.range : undefined;
+  if (range === undefined || range === null) throw refusal(file, path);
+  return { start: range[0], end: range[1] };
+}
+
+function startOfItem(item: unknown): number | undefined {
+  const node = isPair(item) ? item.key : item;
+  return isScalar(node) || isCollection(node) ? node.range?.[0] : undefined;
+}
+
+/** Where the text of a node or pair ends, before comments and blank lines. */
+function endOf(item: unknown): number {
+  if (isPair(item))
+    return Math.max(endOf(item.key), isScalar(item.value) && item.value.source === "" ? 0 : endOf(item.value));
+  if (isCollection(item) && item.flow !== true && item.items.length > 0) return endOf(item.items.at(-1));
+  return isScalar(item) || isCollection(item) ? (item.range?.[1] ?? 0) : 0;
+}
+
+function lineStart(text: string, offset: number): number {
+  return text.lastIndexOf("\n", offset - 1) + 1;
+}
+
+/** After the line's end. */
+function lineEnd(text: string, offset: number): number {
+  const index = text.indexOf("\n", offset);
+  return index < 0 ? text.length : index + 1;
+}
+
+function blockLines(key: string, value: NewValue, indent: string): string[] {
+  if (typeof value === "string" || isList(value)) return [`${indent}${key}: ${flowText(value)}`];
+  return [`${indent}${key}:`, ...Object.entries(value).flatMap(([name, one]) => blockLines(name, one, `${indent}  `))];
+}
+
+function flowText(value: NewValue): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (isList(value)) return `[${value.map(flowText).join(", ")}]`;
+  return `{${Object.entries(value)
+    .map(([key, one]) => `${key}: ${flowText(one)}`)
+    .join(", ")}}`;
+}
+
+function isList(value: NewValue): value is readonly string[] {
+  return Array.isArray(value);
+}
+
+function inStyleOf({ type }: Scalar, text: string): string {
+  if (type === "QUOTE_SINGLE") return `'${text.replaceAll("'", "''")}'`;
+  return type === "PLAIN" && /^[\w.-]+$/.test(text) && parse(text) === text ? text : JSON.stringify(text);
+}
