@@ -37,6 +37,7 @@ describe("an API server failure during an `up`", () => {
     first = await fixture().application("6.13.0");
     second = await fixture().application("6.13.0");
     await fixture().addStack("prod", {
+      sourceTimeout: "10s",
       tenants: [first, second].map((application) => ({ application, tag: "6.13.0", lines: ["team: [developers]"] })),
     });
     await fixture().edit("prod", "Through the proxy", (text) => text.replace(/(kubeconfig: ).*/, `$1${kubeconfig}`));
@@ -64,6 +65,8 @@ describe("an API server failure during an `up`", () => {
   }
 
   it("by a kill: the `up` fails with instructions, and the next one after the restart creates the missing objects", async function () {
+    // The provider waits for a source that it was creating, and the program for the release, each until its own limit.
+    this.timeout(600_000);
     const control = requireControl(this, opened().lab);
     tags.set(first, "6.13.0");
     await file.declare(tags);
