@@ -10,7 +10,8 @@ import { readLock } from "../../src/release/lock";
 import { temporaryDirectory } from "../support/directory";
 import { type PodinfoHost, servePodinfo } from "../support/podinfo-host";
 import { projectRoot } from "../support/project";
-import { authority, type Outcome } from "./command-line";
+import { skipBecause } from "../support/tools";
+import { authority, authorityProcess, type Outcome } from "./command-line";
 
 /** Where the package comes from is not the subject here; test/engine/init.test.ts installs it. */
 const anyPackage = ["--package", "0.2.0"];
@@ -121,6 +122,20 @@ describe("authority init", () => {
       await git({ directory: directory() }, "init", "--quiet");
       assert.equal((await init("--yes")).code, 0);
       assert.equal(existsSync(join(target(), ".git")), false);
+    });
+
+    it("leaves nothing behind, and no parent folder, if Ctrl-C ends it while npm packs", async function () {
+      if (process.platform === "win32") skipBecause(this, "Windows cannot send SIGINT to another process");
+      await git({ directory: directory() }, "init", "--quiet", "shared-repository");
+      const programs = join(directory(), "programs");
+      mkdirSync(programs);
+      writeFileSync(join(programs, "npm"), "#!/bin/sh\nkill -INT $PPID\nexec cat\n", { mode: 0o755 });
+      const env = { PATH: `${programs}:${String(process.env.PATH)}` };
+      for (const folder of ["shared-repository", "new/folder", "new-folder"]) {
+        assert.equal((await authorityProcess(["init", folder, "--yes"], { cwd: directory(), env })).code, 130, folder);
+      }
+      assert.deepEqual(readdirSync(directory()).sort(), ["programs", "shared-repository"]);
+      assert.deepEqual(readdirSync(target()), [".git"]);
     });
 
     it("refuses a folder with files, and a file", async () => {
@@ -275,12 +290,22 @@ describe("authority init", () => {
       assert.deepEqual(schemas, [true, true]);
     });
 
-    it("names the folder of a repository within another one, for Flux", async () => {
-      await git({ directory: directory() }, "init", "--quiet");
+    it("quotes a name that YAML would take for a number", async () => {
+      const { code, stderr } = await init(...application(), "--application", "1e3");
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(
+        ["dev", "prod"].map((stack) => Object.keys(tenantsOf(stack))),
+        [["1e3"], ["1e3"]],
+      );
+      assert.match((await check()).stdout, /^3 of 3 stacks are fine$/m);
+    });
+
+    it("names the folder and the branch of a repository within another one, for Flux", async () => {
+      await git({ directory: directory() }, "init", "--quiet", "--initial-branch=trunk");
       await init(...application(), "--config-repository", "https://git.example.com/acme/platform.git");
       assert.deepEqual(settingsOf("Pulumi.prod.yaml")[`${projectPrefix}:configRepository`], {
         url: "https://git.example.com/acme/platform.git",
-        branch: "main",
+        branch: "trunk",
         path: "shared-repository",
         secret: "shared-authority-push",
       });
