@@ -192,8 +192,8 @@ describe("authority init", () => {
       ["refuses a name that Pulumi refuses", ["--yes", "--name", "a b"], /`--name` has "a b"; expected the name of a /],
       [
         "refuses an address with credentials",
-        ["--yes", "--repository", "https://a:b@c.example/d"],
-        /without credentials/,
+        ["--yes", "--repository", "https://a:s3cret@c.example/d"],
+        /`--repository` has "https:\/\/\*\*\*@c\.example\/d"; expected an address without credentials/,
       ],
       ["refuses a chart outside", ["--yes", "--chart", "../x"], /`--chart` has "\.\.\/x"; expected a path /],
       [
@@ -212,6 +212,11 @@ describe("authority init", () => {
         /`--application` has "helm-controller"/,
       ],
       ["refuses no branch", ["--yes", "--branch", "a b"], /`--branch` has "a b"; expected the name of a Git branch\./],
+      [
+        "refuses a package whose address has credentials",
+        ["--yes", "--package", "git+https://a:s3cret@c.example/d.git"],
+        /`--package` has "git\+https:\/\/\*\*\*@c\.example\/d\.git"; expected no credentials/,
+      ],
       ["refuses a package with a line break", ["--yes", "--package", "a\nb"], /`--package` has "a\\nb"; expected/],
     ];
     for (const [title, flags, expected] of refused) {
@@ -219,7 +224,7 @@ describe("authority init", () => {
         const { code, stdout, stderr } = await init(...flags);
         assert.deepEqual([code, stdout], [2, ""]);
         assert.match(stderr, expected);
-        assert.doesNotMatch(stderr, /\n +at /);
+        assert.doesNotMatch(stderr, /\n +at |s3cret/);
         assertNothing();
       });
     }
