@@ -95,7 +95,8 @@ export class DecidedTags {
     const recent = new Set<string>();
     let isRecent = false;
     for (const line of textLines(log)) {
-      const [, before = "", blob = "", path = ""] = /^:\d+ \d+ (\w+) (\w+) \w+\t"?(.+?)"?$/.exec(line) ?? [];
+      // With the mode 160000 it is a submodule, no file of this repository.
+      const [, before = "", blob = "", path = ""] = /^:\d+ (?!160000)\d+ (\w+) (\w+) \w+\t"?(.+?)"?$/.exec(line) ?? [];
       if (/^\d+$/.test(line)) isRecent = Number(line) * 1000 >= since;
       else if (stacksOf([basename(path)]).length > 0) {
         // What a commit replaces was in effect until then.

@@ -1,7 +1,7 @@
 /** What a person decides about a new repository: by flags, or by answers at the terminal. */
 import { basename } from "node:path";
 import type * as z from "zod";
-import { gitUrlError } from "../config/address";
+import { gitUrlError, withoutCredentials } from "../config/address";
 import { isClusterNamespace, isPlatformName, releaseName } from "../config/kubernetes-name";
 import { applicationSchema } from "../config/schema";
 import { branchName, gitUrl } from "../config/schema-kinds";
@@ -157,9 +157,10 @@ function checkFlags(options: InitOptions): void {
   };
   for (const [flag, [values, check]] of Object.entries(checks)) {
     for (const value of values) {
-      const expected = value === undefined ? undefined : check(value);
+      if (value === undefined) continue;
+      const expected = check(value);
       if (expected !== undefined)
-        throw new InputError(`\`${flag}\` has ${JSON.stringify(value)}; expected ${expected}.`);
+        throw new InputError(`\`${flag}\` has ${JSON.stringify(withoutCredentials(value))}; expected ${expected}.`);
     }
   }
 }

@@ -24,6 +24,7 @@ export interface NewRepository {
 /** The new repository on its Git host. */
 export interface ConfigRepositoryAddress {
   readonly url: string;
+  readonly branch: string;
   /** The folder of the project in it. Absent: its top. */
   readonly path?: string;
 }
@@ -143,8 +144,8 @@ function delivery({ delivery: kind }: NewRepository, stack: string): Edit {
 function configRepository({ configRepository: address }: NewRepository, stack: string): Edit {
   const place = /^( {2}# The cluster refuses images .*\n)/m;
   if (address === undefined || stack === "dev") return { place };
-  const { url, path } = address;
-  const settings = yamlText({ url, branch: "main", path, secret: "shared-authority-push" });
+  const { url, branch, path } = address;
+  const settings = yamlText({ url, branch, path, secret: "shared-authority-push" });
   const lines = [
     "  # Where Flux's automation commits: this repository. `secret` names the Secret with its credentials to push.",
     "  shared-authority:configRepository:",
@@ -166,7 +167,7 @@ function tenants({ application, configRepository: address }: NewRepository, stac
 
 function tenantEntry(application: NewApplication, stack: string, automation = "manual"): string | undefined {
   const { name, inDev, release, prefix } = application;
-  if (stack === "dev") return inDev ? `${name}: {}\n` : undefined;
+  if (stack === "dev") return inDev ? yamlText({ [name]: {} }) : undefined;
   if (release === undefined) return undefined;
   const { version, digest } = release;
   const isAutomated = automation !== "manual";
@@ -175,7 +176,7 @@ function tenantEntry(application: NewApplication, stack: string, automation = "m
     return `  ${field}: ${JSON.stringify(value)}${marker}\n`;
   };
   const lines = [
-    `${name}:\n`,
+    yamlText({ [name]: {} }).replace(" {}", ""),
     marked("tag", prefix.image + version),
     // Only Flux changes it with each promotion; people have the digest in the lock.
     isAutomated && digest !== undefined ? marked("digest", digest) : "",

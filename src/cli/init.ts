@@ -22,6 +22,9 @@ export type { InitOptions } from "./init-answers";
 /** Git commands of `init` read no network. */
 const timeoutMs = 30_000;
 
+/** The branch of a Git repository that `init` starts. */
+const firstBranch = "main";
+
 /** Writes a new repository for decisions, with the first application, or nothing. */
 export async function init(folder: string, options: InitOptions, session: Session): Promise<ExitCode> {
   const { terminal } = session;
@@ -31,10 +34,11 @@ export async function init(folder: string, options: InitOptions, session: Sessio
   const workTree = workTreeOf(target);
   const answers = await ask(options, target, session);
   const template = readTemplate();
+  const branch = (workTree && (await gitLine(workTree, "symbolic-ref", "--short", "HEAD"))) ?? firstBranch;
   const newRepository = (application?: NewApplication): NewRepository => ({
     ...{ project: answers.project, delivery: answers.delivery, packageSpec: source.spec, application },
     ...(answers.configRepository !== undefined && {
-      configRepository: { url: answers.configRepository, ...pathIn(workTree, target) },
+      configRepository: { url: answers.configRepository, branch, ...pathIn(workTree, target) },
     }),
   });
   const draft = (application: NewApplication) => ({
@@ -66,17 +70,18 @@ async function ask(options: InitOptions, target: string, { terminal }: Session):
   const { input } = terminal;
   const questions = input === undefined || options.yes === true ? undefined : new Questions(terminal, input);
   try {
-    const facts = { folder: target, origin: questions && (await originOf(target)) };
+    const origin = existsSync(join(target, ".git")) && (await gitLine(target, "config", "--get", "remote.origin.url"));
+    const facts = { folder: target, ...(origin && { origin }) };
     return await answersOf(options, facts, questions && ((question) => questions.ask(question)));
   } finally {
     questions?.close();
   }
 }
 
-async function originOf(folder: string): Promise<string | undefined> {
-  if (!existsSync(join(folder, ".git"))) return undefined;
+/** What Git says of a work tree. Nothing where it knows nothing, as of the branch of a detached HEAD. */
+async function gitLine(folder: string, ...args: readonly string[]): Promise<string | undefined> {
   try {
-    const output = await runGit(["config", "--get", "remote.origin.url"], { folder, timeoutMs });
+    const output = await runGit(args, { folder, timeoutMs });
     return output.toString("utf8").trim();
   } catch (error) {
     if (error instanceof GitError) return undefined;
@@ -118,7 +123,7 @@ async function writeRepository(
   await source.add?.(place);
   if (!isAlone) return;
   try {
-    await runGit(["init", "--quiet", "--initial-branch=main", "--", place], { folder: place, timeoutMs });
+    await runGit(["init", "--quiet", `--initial-branch=${firstBranch}`, "--", place], { folder: place, timeoutMs });
   } catch (error) {
     if (error instanceof GitError) throw new InputError(`${error.message}. Nothing was written.`);
     throw error;

@@ -1,8 +1,9 @@
 /** A folder that is written completely or not at all. */
 import { randomUUID } from "node:crypto";
-import { existsSync, lstatSync, readdirSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { atExit } from "../release/at-exit";
 import { InputError } from "./input-error";
 
 /** The most names that a message lists. */
@@ -42,16 +43,29 @@ export function workTreeOf(folder: string): string | undefined {
 export async function writeFolder(folder: string, fill: (folder: string) => Promise<void>): Promise<void> {
   const isNew = !existsSync(folder);
   const parent = isNew ? dirname(folder) : folder;
-  await mkdir(parent, { recursive: true });
   // Not `mkdtemp`: its folders are closed to other users.
-  const temporary = join(parent, `.${isNew ? basename(folder) : "init"}-${randomUUID()}`);
+  const temporary = join(parent, `.init-${randomUUID()}`);
+  const first = mkdirSync(temporary, { recursive: true }) ?? temporary;
+  const clean = () => removeNew(temporary, first);
+  const removeExitHook = atExit(clean);
   try {
-    await mkdir(temporary);
     await fill(temporary);
     if (isNew) await rename(temporary, folder);
     else await moveContents(temporary, folder);
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    clean();
+    removeExitHook();
+  }
+}
+
+/** Removes the temporary folder, and its parents up to the first that was made for it, unless they hold anything else. */
+function removeNew(temporary: string, first: string): void {
+  // npm, which a signal ends too, may still write for a moment.
+  rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
+  for (let place = temporary; place !== first;) {
+    place = dirname(place);
+    if (readdirSync(place).length > 0) return;
+    rmdirSync(place);
   }
 }
 

@@ -3,6 +3,7 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import { packageFolder, packageVersion } from "../package-version";
+import { withoutCredentials } from "../config/address";
 import { InputError } from "./input-error";
 
 /** The name of this package. */
@@ -40,6 +41,13 @@ function givenSource(given: string, path: string): PackageSource {
   if (!/^[!-~]+$/.test(given)) {
     throw new InputError(
       `\`--package\` has ${JSON.stringify(given)}; expected what npm takes: a version, a tarball or a URL.`,
+    );
+  }
+  // Of an SSH address, the user's name is no secret.
+  if (/^(?:git\+)?https?:/.test(given) && withoutCredentials(given) !== given) {
+    throw new InputError(
+      `\`--package\` has ${JSON.stringify(withoutCredentials(given))}; expected no credentials, ` +
+        "because package.json is committed: npm takes them from `.npmrc`.",
     );
   }
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {

@@ -108,9 +108,9 @@ class UnneededEntries {
   }
 }
 
-/** Whether the tag may be that of the version: its prefix at that time is not known. */
+/** Whether the tag may be that of the version: its prefix at that time is not known, but none ends in a digit. */
 function isTagOf(version: string, tag: string): boolean {
-  return tag.endsWith(version) && !/[0-9.]$/.test(tag.slice(0, -version.length));
+  return tag.endsWith(version) && !/[0-9]$/.test(tag.slice(0, -version.length));
 }
 
 /** What a stack has rendered, which may be behind its stack file. */

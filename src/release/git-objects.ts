@@ -1,5 +1,5 @@
 /** Objects of a local Git repository, many with one `git cat-file` command. */
-import type { GitCommandOptions } from "./git-command";
+import { type GitCommandOptions, GitError } from "./git-command";
 
 /** Runs a `git` command with preset options. */
 export type Git = (args: readonly string[], more?: Partial<GitCommandOptions>) => Promise<Buffer>;
@@ -34,7 +34,11 @@ export async function isShallow(git: Git): Promise<boolean> {
   return textLines(await git(["rev-parse", "--is-shallow-repository"]))[0] === "true";
 }
 
-/** Contents by id. Each object is read once. */
+/**
+ * Contents by id. Each object is read once.
+ *
+ * @throws GitError if the clone lacks one: it is damaged, or a partial clone
+ */
 export async function readObjects(git: Git, ids: readonly string[]): Promise<Map<string, Buffer>> {
   const contents = new Map<string, Buffer>();
   const distinct = [...new Set(ids)];
@@ -43,7 +47,9 @@ export async function readObjects(git: Git, ids: readonly string[]): Promise<Map
   let position = 0;
   for (const id of distinct) {
     const headEnd = output.indexOf("\n", position);
-    const size = Number(output.toString("latin1", position, headEnd).split(" ")[2]);
+    const [, , bytes] = output.toString("latin1", position, headEnd).split(" ");
+    if (bytes === undefined) throw new GitError(`git cat-file: the object ${id} is missing`);
+    const size = Number(bytes);
     contents.set(id, output.subarray(headEnd + 1, headEnd + 1 + size));
     position = headEnd + 1 + size + 1;
   }

@@ -10,7 +10,8 @@ import { readLock } from "../../src/release/lock";
 import { temporaryDirectory } from "../support/directory";
 import { type PodinfoHost, servePodinfo } from "../support/podinfo-host";
 import { projectRoot } from "../support/project";
-import { authority, type Outcome } from "./command-line";
+import { skipBecause } from "../support/tools";
+import { authority, authorityProcess, type Outcome } from "./command-line";
 
 /** Where the package comes from is not the subject here; test/engine/init.test.ts installs it. */
 const anyPackage = ["--package", "0.2.0"];
@@ -123,6 +124,20 @@ describe("authority init", () => {
       assert.equal(existsSync(join(target(), ".git")), false);
     });
 
+    it("leaves nothing behind, and no parent folder, if Ctrl-C ends it while npm packs", async function () {
+      if (process.platform === "win32") skipBecause(this, "Windows cannot send SIGINT to another process");
+      await git({ directory: directory() }, "init", "--quiet", "shared-repository");
+      const programs = join(directory(), "programs");
+      mkdirSync(programs);
+      writeFileSync(join(programs, "npm"), "#!/bin/sh\nkill -INT $PPID\nexec cat\n", { mode: 0o755 });
+      const env = { PATH: `${programs}:${String(process.env.PATH)}` };
+      for (const folder of ["shared-repository", "new/folder", "new-folder"]) {
+        assert.equal((await authorityProcess(["init", folder, "--yes"], { cwd: directory(), env })).code, 130, folder);
+      }
+      assert.deepEqual(readdirSync(directory()).sort(), ["programs", "shared-repository"]);
+      assert.deepEqual(readdirSync(target()), [".git"]);
+    });
+
     it("refuses a folder with files, and a file", async () => {
       mkdirSync(target());
       writeFileSync(join(target(), "notes.txt"), "mine");
@@ -177,8 +192,8 @@ describe("authority init", () => {
       ["refuses a name that Pulumi refuses", ["--yes", "--name", "a b"], /`--name` has "a b"; expected the name of a /],
       [
         "refuses an address with credentials",
-        ["--yes", "--repository", "https://a:b@c.example/d"],
-        /without credentials/,
+        ["--yes", "--repository", "https://a:s3cret@c.example/d"],
+        /`--repository` has "https:\/\/\*\*\*@c\.example\/d"; expected an address without credentials/,
       ],
       ["refuses a chart outside", ["--yes", "--chart", "../x"], /`--chart` has "\.\.\/x"; expected a path /],
       [
@@ -197,6 +212,11 @@ describe("authority init", () => {
         /`--application` has "helm-controller"/,
       ],
       ["refuses no branch", ["--yes", "--branch", "a b"], /`--branch` has "a b"; expected the name of a Git branch\./],
+      [
+        "refuses a package whose address has credentials",
+        ["--yes", "--package", "git+https://a:s3cret@c.example/d.git"],
+        /`--package` has "git\+https:\/\/\*\*\*@c\.example\/d\.git"; expected no credentials/,
+      ],
       ["refuses a package with a line break", ["--yes", "--package", "a\nb"], /`--package` has "a\\nb"; expected/],
     ];
     for (const [title, flags, expected] of refused) {
@@ -204,7 +224,7 @@ describe("authority init", () => {
         const { code, stdout, stderr } = await init(...flags);
         assert.deepEqual([code, stdout], [2, ""]);
         assert.match(stderr, expected);
-        assert.doesNotMatch(stderr, /\n +at /);
+        assert.doesNotMatch(stderr, /\n +at |s3cret/);
         assertNothing();
       });
     }
@@ -275,12 +295,22 @@ describe("authority init", () => {
       assert.deepEqual(schemas, [true, true]);
     });
 
-    it("names the folder of a repository within another one, for Flux", async () => {
-      await git({ directory: directory() }, "init", "--quiet");
+    it("quotes a name that YAML would take for a number", async () => {
+      const { code, stderr } = await init(...application(), "--application", "1e3");
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(
+        ["dev", "prod"].map((stack) => Object.keys(tenantsOf(stack))),
+        [["1e3"], ["1e3"]],
+      );
+      assert.match((await check()).stdout, /^3 of 3 stacks are fine$/m);
+    });
+
+    it("names the folder and the branch of a repository within another one, for Flux", async () => {
+      await git({ directory: directory() }, "init", "--quiet", "--initial-branch=trunk");
       await init(...application(), "--config-repository", "https://git.example.com/acme/platform.git");
       assert.deepEqual(settingsOf("Pulumi.prod.yaml")[`${projectPrefix}:configRepository`], {
         url: "https://git.example.com/acme/platform.git",
-        branch: "main",
+        branch: "trunk",
         path: "shared-repository",
         secret: "shared-authority-push",
       });

@@ -146,17 +146,18 @@ describe("authority lock --prune", () => {
   });
 
   it("keeps the releases of tags with a prefix, and those of a renamed tenant under both names", async () => {
-    await commit({ "Pulumi.prod.yaml": stack({ cart: "v1.0.0", shop: "release-1.0.0" }) });
+    await commit({ "Pulumi.prod.yaml": stack({ cart: "v1.0.0", shop: "release-1.0.0", web: "v.1.0.0" }) });
     await commit({ "Pulumi.prod.yaml": stack({ basket: "v1.1.0" }, "formerly: cart") });
     write({
       "releases.lock.yaml": [
         locked("basket", "1.0.0", "1.1.0"),
         locked("cart", "1.0.0", "1.1.0"),
         locked("shop", "1.0.0"),
+        locked("web", "1.0.0"),
       ].join(""),
     });
     assert.equal((await prune()).code, 0);
-    assert.deepEqual(entries(), ["basket 1.1.0", "cart 1.0.0", "cart 1.1.0", "shop 1.0.0"]);
+    assert.deepEqual(entries(), ["basket 1.1.0", "cart 1.0.0", "cart 1.1.0", "shop 1.0.0", "web 1.0.0"]);
   });
 
   it("keeps what is rendered, although no commit has decided it", async () => {
@@ -234,6 +235,30 @@ describe("authority lock --prune", () => {
       stderr,
       /^error: Cannot tell which releases the history needs: git [^\n]*not a git repository[^\n]*Nothing was removed\.\n$/,
     );
+    assert.deepEqual(entries(), ["shop 1.0.0", "shop 1.1.0"]);
+  });
+
+  it("cannot tell where Git has lost a file of the history, and removes nothing", async () => {
+    await commit({ "Pulumi.prod.yaml": stack({ shop: "1.0.0" }) });
+    const blob = await git("rev-parse", "HEAD:Pulumi.prod.yaml");
+    await commit({ "Pulumi.prod.yaml": stack({ shop: "1.1.0" }) });
+    rmSync(join(root(), ".git", "objects", blob.slice(0, 2), blob.slice(2)));
+    write({ "releases.lock.yaml": locked("shop", "1.0.0", "1.1.0") });
+    const { code, stderr } = await prune();
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^error: Cannot tell which releases the history needs: [^\n]*[0-9a-f]{40}[^\n]*\. Nothing was removed\.\n$/,
+    );
+    assert.deepEqual(entries(), ["shop 1.0.0", "shop 1.1.0"]);
+  });
+
+  it("passes over a submodule with the name of a stack file", async () => {
+    await commit({ "Pulumi.prod.yaml": stack({ shop: "1.0.0" }) });
+    await git("update-index", "--add", "--cacheinfo", `160000,${"d".repeat(40)},apps/Pulumi.prod.yaml`);
+    await git("commit", "--quiet", "-m", "Add a submodule");
+    write({ "Pulumi.prod.yaml": stack({ shop: "1.1.0" }), "releases.lock.yaml": locked("shop", "1.0.0", "1.1.0") });
+    assert.equal((await prune()).code, 0);
     assert.deepEqual(entries(), ["shop 1.0.0", "shop 1.1.0"]);
   });
 
