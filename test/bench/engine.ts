@@ -45,7 +45,7 @@ export class ProgramFolder {
     for (let index = 0; index < tenants; index += 1) await pushImage(url, tenantName(index), release);
     const directory = join(this.#directory, "ours");
     await copyProject({ root, directory });
-    rmSync(join(directory, "Pulumi.dev.yaml"));
+    for (const stack of ["dev", "staging"]) rmSync(join(directory, `Pulumi.${stack}.yaml`));
     rmSync(join(directory, "tenants"), { recursive: true });
     const pulumiYaml = readFileSync(join(directory, "Pulumi.yaml"), "utf8");
     writeStack({ directory, tenants, registry: new URL(url).host });

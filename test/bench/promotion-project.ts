@@ -66,6 +66,7 @@ export class PromotedProject {
     await project.commit("Declare the tenant", {
       [stackFile]: stackFileOf(lab, application, first.chartVersion, digest),
       "Pulumi.dev.yaml": undefined,
+      "Pulumi.staging.yaml": undefined,
       "releases.lock.yaml": undefined,
       ...promoted.valuesFile(first),
     });

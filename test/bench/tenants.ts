@@ -106,6 +106,7 @@ async function declare(project: ScratchProject, lab: Lab, tenants: number): Prom
   await project.commit("Declare the tenants", {
     [`Pulumi.${stack}.yaml`]: `${stackFile.join("\n")}\n`,
     "Pulumi.dev.yaml": undefined,
+    "Pulumi.staging.yaml": undefined,
     "releases.lock.yaml": undefined,
     ...values,
   });

@@ -101,7 +101,10 @@ export class Fixture {
     const directory = await realpath(await mkdtemp(join(tmpdir(), "shared-authority-fixture-")));
     const project = await scratchProject(directory);
     const shared = await Repository.create(lab, freshName("shared-authority"));
-    await project.commit("No release is locked yet", { "releases.lock.yaml": undefined });
+    await project.commit("No release is locked yet, no staging", {
+      "Pulumi.staging.yaml": undefined,
+      "releases.lock.yaml": undefined,
+    });
     await project.git("remote", "add", "origin", shared.url);
     await project.git("push", "--quiet", "--set-upstream", "origin", "main");
     const authorityNamespace = freshName("authority");

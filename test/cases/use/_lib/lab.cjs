@@ -44,7 +44,7 @@ async function openLab() {
   };
   await kubectl(["create", "namespace", authorityNamespace]);
   const session = openEngineSession(engine, directory);
-  await project.commit("No release is locked yet, no example", { "releases.lock.yaml": undefined, "Pulumi.dev.yaml": undefined });
+  await project.commit("No release is locked yet, no example", { "releases.lock.yaml": undefined, "Pulumi.dev.yaml": undefined, "Pulumi.staging.yaml": undefined });
   const shared = join(labDirectory, "git", `shared-${id}.git`);
   await run("git", ["init", "-q", "--bare", "-b", "main", shared]);
   await project.git("remote", "add", "origin", `${status.gitUrl}/shared-${id}.git`);
