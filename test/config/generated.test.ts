@@ -43,7 +43,10 @@ describe("project.schema.json", () => {
   it("accepts the committed project file, which names it in its first line", () => {
     const text = readFileSync("Pulumi.yaml", "utf8");
     assert.deepEqual(check(text), []);
-    assert.equal(text.split("\n")[0], "# yaml-language-server: $schema=./project.schema.json");
+    assert.equal(
+      text.split("\n")[0],
+      "# yaml-language-server: $schema=./node_modules/shared-authority/project.schema.json",
+    );
   });
 
   it("asks in words for `value:`, and for the repository of a chart in Git", () => {
@@ -72,7 +75,10 @@ describe("stack.schema.json", () => {
     const text = readFileSync(`Pulumi.${stack}.yaml`, "utf8");
     it(`accepts the committed stack ${stack}, which names it in its first line`, () => {
       assert.deepEqual(check(text), []);
-      assert.equal(text.split("\n")[0], "# yaml-language-server: $schema=./stack.schema.json");
+      assert.equal(
+        text.split("\n")[0],
+        "# yaml-language-server: $schema=./node_modules/shared-authority/stack.schema.json",
+      );
     });
   }
 
