@@ -28,7 +28,7 @@ const tarball = `shared-authority-${packageManifest.version}.tgz`;
 /** What a clone of this project has after `npm ci`, apart from the build. */
 async function makeCheckout(folder: string): Promise<void> {
   const sources = ["bin", "src", "template", "package.json", "project.schema.json", "stack.schema.json", "README.md"];
-  const settings = ["tsconfig.json", "rollup.config.mjs"];
+  const settings = ["build.mjs", "tsconfig.json", "rollup.config.mjs"];
   await Promise.all(
     [...sources, ...settings].map((path) => cp(join(projectRoot, path), join(folder, path), { recursive: true })),
   );

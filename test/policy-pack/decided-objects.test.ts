@@ -408,7 +408,7 @@ describe("decided-objects", () => {
         const validate = decidedObjects.validateResource as (args: unknown, report: unknown) => Promise<void>;
         const args = {
           ...{ type, name: "x", urn: `urn:pulumi:prod::allow-${type}::x`, props: {}, provider: {} },
-          getConfig: () => packConfig["decided-objects"],
+          getConfig: () => ({ project: ".", ...packConfig["decided-objects"] }),
         };
         await validate(args, (message: string) => reports.push(message));
         assert.deepEqual(reports, [], type);
