@@ -3,14 +3,9 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { printableLines } from "../config/printable";
 import { packageVersion } from "../package-version";
-import type { DecisionOptions } from "./decision";
-import type { DenyOptions } from "./deny";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
-import type { PinOptions } from "./pin";
-import type { PromoteOptions } from "./promote";
 import { Session } from "./session";
-import type { InitOptions } from "./init";
 import type { ProcessContext, Terminal } from "./terminal";
 import type { UpOptions } from "./up";
 
@@ -64,6 +59,19 @@ export function authorityProgram(
       const named = stack === undefined ? options : { ...options, stack: session.stack(stack) };
       onEnd(await (await load())(named, session));
     };
+  /** For a verb with arguments. Commander passes them, then the options, then the command. */
+  const runOn =
+    <Args extends readonly unknown[], Options>(
+      load: () => Promise<(...given: [...Args, Options, Session]) => Promise<ExitCode>>,
+    ) =>
+    (...given: [...Args, Options, Command]): Promise<void> => {
+      const args = given.slice(0, -2) as unknown as Args;
+      const options = given.at(-2) as Options & { readonly stack?: string };
+      return run<Options>(async () => {
+        const verb = await load();
+        return (named, session) => verb(...args, named, session);
+      })(options);
+    };
   const stack = ["-s, --stack <stack>", "only this stack (default: all stacks)"] as const;
   const json = ["--json", "print the result as JSON"] as const;
   const packConfig = [
@@ -107,12 +115,7 @@ export function authorityProgram(
       "--package <spec>",
       "how npm gets this package: a version, a tarball or a URL (default: this version, or a tarball of it if it is not from a registry)",
     )
-    .action((folder: string, options: InitOptions) =>
-      run<InitOptions>(async () => {
-        const { init } = await import("./init");
-        return (given, session) => init(folder, given, session);
-      })(options),
-    );
+    .action(runOn(async () => (await import("./init")).init));
 
   verb("plan", {
     summary: "show what is decided, what runs, and what may run",
@@ -263,12 +266,7 @@ export function authorityProgram(
   )
     .argument("[version]", "the version (default: the newest that may run)")
     .option("--from <stack>", "the version that this stack's file decides")
-    .action((tenant: string, version: string | undefined, options: PromoteOptions) =>
-      run<PromoteOptions>(async () => {
-        const { promote } = await import("./promote");
-        return (given, session) => promote(tenant, version, given, session);
-      })(options),
-    );
+    .action(runOn(async () => (await import("./promote")).promote));
 
   decides(
     "pin",
@@ -281,12 +279,7 @@ export function authorityProgram(
   )
     .requiredOption("--by <who>", "who decides it")
     .option("--until <day>", "the last day, YYYY-MM-DD (default: no end)")
-    .action((tenant: string, options: PinOptions) =>
-      run<PinOptions>(async () => {
-        const { pin } = await import("./pin");
-        return (given, session) => pin(tenant, given, session);
-      })(options),
-    );
+    .action(runOn(async () => (await import("./pin")).pin));
 
   decides(
     "unpin",
@@ -296,12 +289,7 @@ export function authorityProgram(
       examples: ["unpin podinfo --stack prod"],
     },
     false,
-  ).action((tenant: string, options: DecisionOptions) =>
-    run<DecisionOptions>(async () => {
-      const { unpin } = await import("./pin");
-      return (given, session) => unpin(tenant, given, session);
-    })(options),
-  );
+  ).action(runOn(async () => (await import("./pin")).unpin));
 
   decides(
     "deny",
@@ -313,12 +301,7 @@ export function authorityProgram(
     true,
   )
     .argument("<version>", "the version, without prefix")
-    .action((tenant: string, version: string, options: DenyOptions) =>
-      run<DenyOptions>(async () => {
-        const { deny } = await import("./deny");
-        return (given, session) => deny(tenant, version, given, session);
-      })(options),
-    );
+    .action(runOn(async () => (await import("./deny")).deny));
 
   decides(
     "allow",
@@ -330,12 +313,7 @@ export function authorityProgram(
     false,
   )
     .argument("<version>", "the version, without prefix")
-    .action((tenant: string, version: string, options: DecisionOptions) =>
-      run<DecisionOptions>(async () => {
-        const { allow } = await import("./deny");
-        return (given, session) => allow(tenant, version, given, session);
-      })(options),
-    );
+    .action(runOn(async () => (await import("./deny")).allow));
 
   return program;
 }

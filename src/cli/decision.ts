@@ -12,6 +12,7 @@ import { InputError } from "./input-error";
 import { OwnGit, unifiedDiff } from "./own-git";
 import { requireStack } from "./project";
 import { Questions } from "./questions";
+import { refuseToWrite } from "./releases";
 import { type PreparedRender, prepareRender } from "./render";
 import type { Session } from "./session";
 import type { Terminal } from "./terminal";
@@ -66,16 +67,22 @@ export async function subjectOf(
   refuseUnprintable("--reason", options.reason);
   const files = readConfigFiles(root, requireStack(root, verb, options.stack));
   const config = stackConfigOf(files);
-  const tenant = config.tenants.find((one) => one.name === name);
-  if (tenant === undefined) {
-    const hint = suggestion(
-      name,
-      config.tenants.map((one) => one.name),
-    );
-    throw new InputError(`The stack ${config.stack} has no tenant ${JSON.stringify(name)}. ${hint}`);
-  }
+  const tenant = tenantOf(config, name, `The stack ${config.stack}`);
   const head = options.commit === false ? undefined : await unchangedHead(config);
   return { files, config, tenant, head };
+}
+
+/**
+ * A stack's tenant.
+ *
+ * @param subject the stack, as a message begins with it
+ * @throws InputError if there is none of this name
+ */
+export function tenantOf({ tenants }: StackConfig, name: string, subject: string): Tenant {
+  const found = tenants.find((tenant) => tenant.name === name);
+  if (found !== undefined) return found;
+  const names = tenants.map((tenant) => tenant.name);
+  throw new InputError(`${subject} has no tenant ${JSON.stringify(name)}. ${suggestion(name, names)}`);
 }
 
 /** @throws InputError if a text for the stack file or the commit is empty, or not one line that can be read */
@@ -131,10 +138,7 @@ export async function decide(
   if (delivery.kind === "manifests") {
     session.requireOneVersion();
     const prepared = await prepareRender(next, lock, join(root, delivery.directory), session);
-    if ("reasons" in prepared) {
-      terminal.log([...prepared.reasons.map(printable), "Nothing was written."].join("\n"));
-      return exitCode.blocked;
-    }
+    if ("reasons" in prepared) return refuseToWrite(terminal, prepared.reasons);
     render = prepared;
   }
   terminal.done();
@@ -143,8 +147,7 @@ export async function decide(
   for (const note of decision.notes ?? []) terminal.log(printable(note));
   if (delivery.kind === "manifests") terminal.log(`${delivery.directory}: rendered with this decision`);
   if (!(await isConfirmed(terminal, options))) {
-    terminal.log("Nothing was written.");
-    return exitCode.blocked;
+    return refuseToWrite(terminal, []);
   }
   // Resolving and the question take time, and somebody may pull or edit meanwhile.
   const isMoved = head !== undefined && (await unchangedHead(config)) !== head;

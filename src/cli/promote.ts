@@ -1,9 +1,6 @@
-import { readStackConfig } from "../config/read-stack-config";
+import { readStackConfig, stackConfigOf } from "../config/read-stack-config";
 import type { Tenant } from "../config/stack-config";
 import type { StackFile } from "../config/stack-file";
-import { suggestion } from "../config/suggestion";
-import { printable } from "../config/printable";
-import { stackConfigOf } from "../config/read-stack-config";
 import { withValue } from "../config/tenant-edit";
 import type { Evidence } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
@@ -12,11 +9,11 @@ import { newestRelease } from "../release/newest-release";
 import { resolveRelease } from "../release/resolve";
 import { notAllowed } from "../version/range";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
-import { type DecisionOptions, decide, type Subject, subjectOf } from "./decision";
-import { type ExitCode, exitCode } from "./exit-code";
+import { type DecisionOptions, decide, type Subject, subjectOf, tenantOf } from "./decision";
+import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { describeConflicts, describeEvidence, readTagStacks, refuseDifferentDeclarations } from "./lock";
-import { describeReasons } from "./releases";
+import { describeReasons, refuseToWrite } from "./releases";
 import type { Session } from "./session";
 
 /** Options of `authority promote`. */
@@ -40,10 +37,7 @@ export async function promote(
   refusePromotion(subject);
   const lock = readLock(root);
   const reader = session.reader();
-  const refuse = (...reasons: readonly string[]): ExitCode => {
-    terminal.log([...reasons.map(printable), "Nothing was written."].join("\n"));
-    return exitCode.blocked;
-  };
+  const refuse = (...reasons: readonly string[]): ExitCode => refuseToWrite(terminal, reasons);
   const wanted = version ?? (options.from === undefined ? undefined : versionIn(options.from, name, session));
   const found = wanted === undefined ? await newest(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
   if ("reasons" in found) return refuse(`${config.stack}/${name}: no release to promote`, ...found.reasons);
@@ -114,15 +108,9 @@ async function newest(
 
 /** The version that another stack's file decides. */
 function versionIn(from: string, name: string, session: Session): string {
-  const { stack, tenants, follow } = readStackConfig({ root: session.root, stack: session.stack(from) });
-  const other = tenants.find((tenant) => tenant.name === name);
-  if (other === undefined) {
-    const hint = suggestion(
-      name,
-      tenants.map((tenant) => tenant.name),
-    );
-    throw new InputError(`The stack ${stack} of \`--from\` has no tenant ${JSON.stringify(name)}. ${hint}`);
-  }
+  const config = readStackConfig({ root: session.root, stack: session.stack(from) });
+  const { stack, follow } = config;
+  const other = tenantOf(config, name, `The stack ${stack} of \`--from\``);
   const version = follow === "tags" ? versionOfTag(other.tag ?? "", other.prefix.image) : undefined;
   if (version !== undefined) return version;
   throw new InputError(`The stack ${stack} of \`--from\` follows branches, so it decides no release.`);

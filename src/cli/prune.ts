@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isInnerPath } from "../config/address";
 import { printable } from "../config/printable";
 import { valueAt } from "../config/report";
+import { isCalendarDay } from "../config/schema-kinds";
 import { readStackFile, type StackFile } from "../config/stack-file";
 import { settingsOf } from "../config/structure";
 import { annotation } from "../manifests/annotation";
@@ -60,11 +61,8 @@ function suffix(since: string | undefined): string {
 
 /** The start of a day, in UTC. */
 function millisecondsOf(day: string): number {
-  const start = Date.parse(`${day}T00:00:00Z`);
-  if (Number.isNaN(start) || new Date(start).toISOString().slice(0, 10) !== day) {
-    throw new InputError(`\`--since ${day}\` is no day; expected one such as \`2026-01-31\`.`);
-  }
-  return start;
+  if (isCalendarDay(day)) return Date.parse(`${day}T00:00:00Z`);
+  throw new InputError(`\`--since ${day}\` is no day; expected one such as \`2026-01-31\`.`);
 }
 
 /** @throws InputError if the history is not known, so that nothing may be removed */

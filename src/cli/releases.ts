@@ -1,4 +1,7 @@
+import { printable } from "../config/printable";
 import { reasonsWithHint, type ResolvedStack, type ResolvedTenant } from "../release/resolve";
+import { type ExitCode, exitCode } from "./exit-code";
+import type { Terminal } from "./terminal";
 
 /** Why a tenant may not run: a title with the names of stack and tenant, and one line for each reason and the hint. */
 export function describeReasons(
@@ -15,4 +18,10 @@ export function describeReasons(
 /** Why tenants of a stack may not run; empty if all of them may. */
 export function describeStackReasons({ config, tenants }: ResolvedStack): string[] {
   return tenants.flatMap((resolved) => describeReasons(config.stack, resolved.tenant.name, resolved));
+}
+
+/** Says why a verb writes nothing, and returns its exit code. */
+export function refuseToWrite(terminal: Terminal, reasons: readonly string[]): ExitCode {
+  terminal.log([...reasons.map(printable), "Nothing was written."].join("\n"));
+  return exitCode.blocked;
 }

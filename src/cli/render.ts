@@ -1,7 +1,6 @@
 import { readStackConfig } from "../config/read-stack-config";
 import type { StackConfig } from "../config/stack-config";
 import { removalsOf, undeclaredRemovals } from "../config/removal";
-import { printable } from "../config/printable";
 import { type RenderedFile, renderedFile } from "../manifests/rendered-file";
 import { stackObjects } from "../manifests/stack-objects";
 import { type Lock, readLock } from "../release/lock";
@@ -10,7 +9,7 @@ import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { renderedPlaces } from "./places";
 import { requireStack } from "./project";
-import { describeStackReasons } from "./releases";
+import { describeStackReasons, refuseToWrite } from "./releases";
 import { RenderedFolder } from "./rendered-folder";
 import type { Session } from "./session";
 
@@ -27,10 +26,7 @@ export async function render(options: RenderOptions, session: Session): Promise<
   session.requireOneVersion();
   const config = readStackConfig({ root, stack: requireStack(root, "render", options.stack) });
   const prepared = await prepareRender(config, readLock(root), session.path(options.out), session);
-  if ("reasons" in prepared) {
-    terminal.log([...prepared.reasons.map(printable), "Nothing was written."].join("\n"));
-    return exitCode.blocked;
-  }
+  if ("reasons" in prepared) return refuseToWrite(terminal, prepared.reasons);
   const count = await prepared.write();
   terminal.print(`${options.out}: ${countOf(count, "object")} of the stack ${config.stack}`);
   const hint = unlockedHint(config.stack, unlockedReleases(prepared.stack));

@@ -1,6 +1,6 @@
 /** What a clone on this machine lacks of its remote must not be taken for what does not exist. */
 import { GitError } from "./git-command";
-import { textLines, type Git } from "./git-objects";
+import { isShallow, textLines, type Git } from "./git-objects";
 
 /**
  * The remote that the repository was cloned from; nothing for one that is no clone. A partial clone is whole, because Git
@@ -18,10 +18,9 @@ export async function remoteOfClone(git: Git, path: string): Promise<string | un
   const remote = remotes.find((name) => name === "origin") ?? remotes[0];
   const valuesOf = (wanted: string) =>
     settings.filter((setting) => setting.remote === remote && setting.name === wanted).map(({ value }) => value);
-  const isShallow = (await git(["rev-parse", "--is-shallow-repository"])).toString("utf8").trim() === "true";
   const fetched = valuesOf("fetch");
   const faults = [
-    ...(isShallow ? ["its history is shallow (`git fetch --unshallow --tags` completes it)"] : []),
+    ...((await isShallow(git)) ? ["its history is shallow (`git fetch --unshallow --tags` completes it)"] : []),
     ...(fetched.length > 0 && !fetched.some((refspec) => /^\+?refs\/(?:heads\/)?\*:/.test(refspec))
       ? [`it has single branches only (\`git remote set-branches ${remote ?? ""} '*'\`, then \`git fetch --tags\`)`]
       : []),
