@@ -10,7 +10,7 @@ export const packageFolder = join(__dirname, "..");
 export const packageVersion = versionIn(packageFolder);
 
 /** The version in a folder's package.json. @throws Error if there is none */
-export function versionIn(folder: string): string {
+function versionIn(folder: string): string {
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { readonly version: string };
   return version;
 }
@@ -19,7 +19,7 @@ export function versionIn(folder: string): string {
  * The version of this package that a project's program loads. Nothing where Node finds none: a program of the user's own
  * may be in another language, and its objects are compared all the same.
  */
-export function installedVersion(project: string): string | undefined {
+function installedVersion(project: string): string | undefined {
   try {
     const { resolve } = createRequire(join(project, "index.ts"));
     const version = versionIn(dirname(resolve("shared-authority/package.json")));

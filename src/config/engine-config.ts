@@ -14,14 +14,6 @@ import { ValuesReader } from "./values";
 /** Everything that the engine gives, such as `{"shared-authority:follow": "tags"}`. */
 export type EngineConfig = Readonly<Record<string, string>>;
 
-/** What the engine gives a stack's program and policies of the files' settings. */
-export function engineConfigOf(files: ConfigFiles): EngineConfig {
-  const settings = Object.entries(settingsOfFiles(files));
-  return Object.fromEntries(
-    settings.map(([key, value]) => [pathText([key]), typeof value === "string" ? value : JSON.stringify(value)]),
-  );
-}
-
 /**
  * A stack's config as the engine gives it, with the values files of the project's folder: the same that the program reads
  * from its files. A program that has no config of ours follows tags and has no tenants.

@@ -60,12 +60,6 @@ export type Removed = NonNullable<Settings["removed"]>[string];
 /** How the cluster is chosen when the delivery is `cluster`. */
 export type Cluster = Settings["cluster"];
 
-/** How often Flux looks, each a Go duration such as `1m0s`. */
-export type Intervals = Settings["intervals"];
-
-/** How long Flux and the program wait, each a Go duration. */
-export type Timeouts = Settings["timeouts"];
-
 /** An application in one environment. */
 export interface Tenant
   extends

@@ -35,11 +35,6 @@ export function contentHash(content: ConfigMapContent): string {
   return hex.slice(0, 10).replace(/[013ae]/g, (digit) => replacedDigits[digit] ?? digit);
 }
 
-/** Whether a text can be the hash at the end of a content-addressed name. */
-export function isContentHash(text: string): boolean {
-  return /^[2456789bcdfghkmt]{10}$/.test(text);
-}
-
 function isEmpty(map: Readonly<Record<string, string>> | undefined): map is undefined {
   return map === undefined || Object.keys(map).length === 0;
 }

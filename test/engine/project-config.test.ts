@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openEngineSession, type EngineSession } from "../../demo/engine-session";
-import { engineConfigOf, engineConfigProblems } from "../../src/config/engine-config";
+import { engineConfigProblems } from "../../src/config/engine-config";
 import { ProblemsError } from "../../src/config/problem";
-import { readConfigFiles, readStackConfig } from "../../src/config/read-stack-config";
+import { readConfigFiles, readStackConfig, settingsOfFiles } from "../../src/config/read-stack-config";
+import { pathText } from "../../src/config/report";
 import { temporaryDirectory } from "../support/directory";
 import { projectRoot } from "../support/project";
 import { requireEngine } from "../support/pulumi";
@@ -97,7 +98,8 @@ describe("the project's config in the real engine", function () {
         const seen = JSON.parse(readFileSync(join(root(), "seen.json"), "utf8")) as Record<string, string>;
         const files = readConfigFiles(root(), "prod");
         assert.deepEqual(engineConfigProblems(files, seen), []);
-        const texts = engineConfigOf(files);
+        const settings = Object.entries(settingsOfFiles(files));
+        const texts = Object.fromEntries(settings.map(([key, value]) => [pathText([key]), textOf(value)]));
         assert.deepEqual(Object.keys(seen).sort(), Object.keys(texts).sort());
         for (const [key, text] of Object.entries(texts)) assert.deepEqual(parsed(seen[key]), parsed(text), key);
         assert.equal(readStackConfig({ root: root(), stack: "prod" }).tenants[0]?.images[0], "a.example.com/shop");
@@ -116,6 +118,11 @@ describe("the project's config in the real engine", function () {
 });
 
 /** Pulumi sorts keys and escapes `<`: what counts is the value. */
+/** As the engine gives it. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 function parsed(text: string | undefined): unknown {
   return text?.startsWith("{") === true ? JSON.parse(text) : text;
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { stringify } from "yaml";
 import type { KubernetesObject } from "../../src/manifests/object";
-import { contentHash, isContentHash, type ConfigMapContent } from "../../src/manifests/content-hash";
+import { contentHash, type ConfigMapContent } from "../../src/manifests/content-hash";
 import { temporaryDirectory } from "../support/directory";
 import { requireTools } from "../support/tools";
 import { awkwardText, awkwardTexts } from "./awkward-text";
@@ -121,7 +121,7 @@ describe("contentHash", () => {
     for (const line of recorded) {
       const { files, hash } = JSON.parse(line) as Generated;
       assert.equal(contentHash(contentOf(files)), hash, line);
-      assert.ok(isContentHash(hash));
+      assert.match(hash, /^[2456789bcdfghkmt]{10}$/);
     }
   });
 
