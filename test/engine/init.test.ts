@@ -113,10 +113,12 @@ describe("a repository that init writes, from a tarball", function () {
 
   it("depends on a tarball that a checkout packs, with types and without tests", async () => {
     const manifest = readFileSync(join(directory, "empty/package.json"), "utf8");
-    const { dependencies } = JSON.parse(manifest) as typeof packageManifest;
+    const { dependencies, overrides } = JSON.parse(manifest) as typeof packageManifest;
     // Pulumi compiles index.ts with the TypeScript that the repository has; the SDK's own is too old.
     const { typescript } = packageManifest.devDependencies;
     assert.deepEqual(dependencies, { "shared-authority": `file:vendor/${tarball}`, typescript });
+    // npm takes overrides from the root of an installation only.
+    assert.deepEqual(overrides["@kubernetes/client-node"], { undici: packageManifest.dependencies.undici });
     const { stdout } = await execa("tar", ["-tzf", join(directory, "empty/vendor", tarball)]);
     const packed = stdout.split("\n").map((path) => path.replace(/^package\//, ""));
     for (const path of ["index", "components", "policy-pack"]) assert.ok(packed.includes(`types/${path}.d.ts`));
