@@ -61,11 +61,14 @@ describe("golden cases", () => {
     before(async function () {
       await requireEngine(this);
       project = await scratchProject(world.directory);
-      // The cases state everything themselves.
+      // The cases state everything themselves, and their bytes are what is tested.
       const text = await project.read("Pulumi.yaml");
       const withoutApplications = text.replace(/^ {2}shared-authority:applications:\n(?: {4}.*\n)*/m, "");
       assert.notEqual(withoutApplications, text);
-      await project.commit("Declare no application", { "Pulumi.yaml": withoutApplications });
+      await project.commit("Declare no application, keep all bytes", {
+        "Pulumi.yaml": withoutApplications,
+        ".gitattributes": "* -text\n",
+      });
     });
 
     for (const one of cases) {
