@@ -315,6 +315,24 @@ export function authorityProgram(
     .argument("<version>", "the version, without prefix")
     .action(runOn(async () => (await import("./deny")).allow));
 
+  decides(
+    "rollback",
+    {
+      summary: "go back to the release before",
+      description:
+        "Decide the release before the current one, or the named one; deny the current one; pin the tenant if Flux " +
+        "promotes it; and commit. It needs neither the Git host nor the registry if the lock has the release.",
+      examples: [
+        'rollback podinfo --stack prod --reason "leaks memory"',
+        'rollback podinfo --to 6.13.0 --stack prod --reason "leaks memory" --push',
+      ],
+    },
+    true,
+  )
+    .option("--to <version>", "the version (default: the last one that is neither denied nor taken back, from Git)")
+    .option("--by <who>", "who decides it (default: Git's `user.name`)")
+    .action(runOn(async () => (await import("./rollback")).rollback));
+
   return program;
 }
 

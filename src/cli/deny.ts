@@ -23,8 +23,8 @@ export async function deny(name: string, version: string, options: DenyOptions, 
   const decided = versionOfTag(tenant.tag ?? "", tenant.prefix.image);
   if (decided !== undefined && isDenied([version], decided)) {
     throw new InputError(
-      `${version} is the version that ${config.stack} decides for ${name}. Promote another version first, ` +
-        `\`authority promote ${name} <version> --stack ${config.stack}\`, then deny this one.`,
+      `${version} is the version that ${config.stack} decides for ${name}. To deny it and go back to the release before, run ` +
+        `\`authority rollback ${name} --stack ${config.stack}\` with the reason.`,
     );
   }
   const file = withDenied(files.stack, name, version);

@@ -1,6 +1,6 @@
 import { valueAt } from "../config/report";
 import { isCalendarDay } from "../config/schema-kinds";
-import type { Tenant } from "../config/stack-config";
+import type { StackConfig, Tenant } from "../config/stack-config";
 import { settingsOf } from "../config/structure";
 import { objectName } from "../config/object-name";
 import { stackConfigOf } from "../config/read-stack-config";
@@ -12,6 +12,7 @@ import { newestRelease } from "../release/newest-release";
 import { type DecisionOptions, decide, refuseUnprintable, type Subject, subjectOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
+import { rolledBackFrom } from "./rollback-pin";
 import type { Session } from "./session";
 
 /** Options of `authority pin`. */
@@ -50,7 +51,8 @@ export async function unpin(name: string, options: DecisionOptions, session: Ses
   const file = withoutPin(files.stack, subject);
   const next = stackConfigOf({ ...files, stack: file }).tenants.find((one) => one.name === name) ?? tenant;
   const newest = await newestRelease(next, readLock(session.root), session.reader());
-  const notes = [nextVersionText(next, newest)];
+  const undenied = rolledBackFrom(tenant.policy.pin);
+  const notes = [nextVersionText(next, newest), ...(undenied === undefined ? [] : [rollbackNote(config, undenied)])];
   const title = `Unpin ${name} in ${config.stack}`;
   return decide(subject, { title, trailers: { From: tenant.tag }, file, notes }, options, session);
 }
@@ -72,6 +74,12 @@ export function withoutPin(file: StackFile, { config, tenant }: Pick<Subject, "c
   return withMarkers(withoutKey(file, ["tenants", tenant.name, "policy", "pin"]), tenant.name, (field) =>
     isAutomated ? `${target}:${field}` : undefined,
   );
+}
+
+/** Git alone does not say whether the cluster has the denial. */
+function rollbackNote({ delivery }: StackConfig, version: string): string {
+  const applied = delivery.kind === "cluster" ? "an `up` has applied" : "Flux has applied";
+  return `The pin is of the rollback from ${version}. Push this only after ${applied} the denial, or Flux writes ${version} again.`;
 }
 
 function nextVersionText(
