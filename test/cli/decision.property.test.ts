@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { withDenied, withoutDenied } from "../../src/cli/deny";
 import { withoutPin, withPin } from "../../src/cli/pin";
 import { withRelease } from "../../src/cli/promote";
+import { withRollback } from "../../src/cli/rollback";
 import { stackConfigOf } from "../../src/config/read-stack-config";
 import { parseStackFile, type StackFile } from "../../src/config/stack-file";
 import { isDenied } from "../../src/version/range";
@@ -126,7 +127,7 @@ const stackText = fc
   );
 
 const names = ["alpha", "beta", "gamma"] as const;
-const verbs = ["pin", "unpin", "deny", "allow", "promote"] as const;
+const verbs = ["pin", "unpin", "deny", "allow", "promote", "rollback"] as const;
 const step = fc.record({
   verb: fc.constantFrom(...verbs),
   tenant: fc.nat(2),
@@ -191,11 +192,27 @@ describe("any sequence of verbs on any stack file", () => {
               deny.filter((one) => one !== version),
             );
           } else if (verb === "promote" && version !== tenant.tag) {
-            const digest = digestOf(version.replaceAll(".", "").slice(0, 1));
-            const after = apply(withRelease(file, tenant, version, { images: [{ reference: "x", digest }] }));
-            const back = (text: string) =>
-              text.replace(/(tag: ["'])[^"']*/, "$1").replace(/(digest: ["'])[^"']*/, "$1");
-            assert.equal(back(after), back(before));
+            assert.equal(
+              versionless(apply(withRelease(file, tenant, version, releaseOf(version)))),
+              versionless(before),
+            );
+          } else if (verb === "rollback" && version !== tenant.tag && !isDenied(deny, version)) {
+            const current = tenant.tag!;
+            const target = withRelease(file, tenant, version, releaseOf(version));
+            const next = withRollback(target, { tenant }, { current, reason: 'leaks: "x" # y', by: "ben" });
+            apply(next);
+            const rolledBack = configOf(next).tenants.find((one) => one.name === name)!;
+            assert.equal(rolledBack.tag, version);
+            assert.ok(isDenied(rolledBack.policy.deny, current));
+            if (tenant.policy.automation !== "manual") assert.notEqual(rolledBack.policy.pin, undefined);
+            assert.doesNotMatch(parts[index + 1]!, /"\$imagepolicy"/);
+            // `unpin`, `allow` and `promote` take it back, apart from a pin and a denial that were there before.
+            if (pin !== undefined || isDenied(deny, current)) continue;
+            const isPinned = rolledBack.policy.pin !== undefined;
+            const unpinned = isPinned ? withoutPin(next, { config: configOf(next), tenant: rolledBack }) : next;
+            const allowed = withoutDenied(unpinned, name, current);
+            const evidence = { images: [{ reference: "x", digest: tenant.digest }] };
+            assert.equal(withRelease(allowed, tenant, current, evidence).text, file.text);
           }
         }
       }),
@@ -203,6 +220,13 @@ describe("any sequence of verbs on any stack file", () => {
     );
   });
 });
+
+const releaseOf = (version: string) => ({
+  images: [{ reference: "x", digest: digestOf(version.replaceAll(".", "").slice(0, 1)) }],
+});
+
+/** The text without what a release decides. */
+const versionless = (text: string) => text.replace(/(tag: ["'])[^"']*/, "$1").replace(/(digest: ["'])[^"']*/, "$1");
 
 const withoutLine = <Value extends { readonly line: number }>(value: Value) => ({ ...value, line: 0 });
 
