@@ -17,6 +17,12 @@ describe("authority rollback", () => {
 
   before(async function () {
     control = requireControl(this, opened().lab);
+    for (const [key, value] of [
+      ["user.name", "Jane"],
+      ["user.email", "jane@example.com"],
+    ] as const) {
+      await fixture().project.git("config", key, value);
+    }
     application = await fixture().application();
     const digest = await application.pushImage("6.13.0");
     await fixture().addStack("prod", {
@@ -48,7 +54,7 @@ describe("authority rollback", () => {
     return said(result);
   }
 
-  const rollback = () => ["rollback", application.name, "--reason", "leaks memory", "--by", "jane"];
+  const rollback = () => ["rollback", application.name, "--reason", "leaks memory"];
 
   /** Publishes a release, which Flux promotes, and deploys it. */
   async function promoted(version: string): Promise<void> {
