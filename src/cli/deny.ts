@@ -29,7 +29,7 @@ export async function deny(name: string, version: string, options: DenyOptions, 
   }
   const file = withDenied(files.stack, name, version);
   const title = `Deny ${name} ${version} in ${config.stack}`;
-  return decide(subject, { title, trailers: { Denied: version }, file }, options, session);
+  return decide(subject, { title, tenants: [name], trailers: { Denied: version }, file }, options, session);
 }
 
 /** Removes a version from those that a tenant never runs. */
@@ -49,7 +49,7 @@ export async function allow(
   }
   const file = withoutDenied(files.stack, name, version);
   const title = `Allow ${name} ${version} in ${config.stack}`;
-  return decide(subject, { title, trailers: { Allowed: version }, file }, options, session);
+  return decide(subject, { title, tenants: [name], trailers: { Allowed: version }, file }, options, session);
 }
 
 /** The stack file in which a version of a tenant is denied. */

@@ -9,7 +9,7 @@ import { newestRelease } from "../release/newest-release";
 import { resolveRelease } from "../release/resolve";
 import { notAllowed } from "../version/range";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
-import { type Decision, type DecisionOptions, decide, type Subject, subjectOf, tenantOf } from "./decision";
+import { type Decision, type DecisionOptions, decide, refuseHeld, type Subject, subjectOf, tenantOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { describeConflicts, describeEvidence, readTagStacks, refuseDifferentDeclarations } from "./lock";
@@ -34,6 +34,7 @@ export async function promote(
   }
   const subject = await subjectOf("promote", name, options, session);
   const { config, tenant } = subject;
+  refuseHeld(subject);
   refusePromotion(subject);
   const lock = readLock(root);
   const reader = session.reader();
@@ -54,7 +55,7 @@ export async function promote(
   const title = `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
   const trailers = { From: tenant.tag, To: tag, "From-Stack": options.from };
   const notes = [...judged.notes, ...regressionNote(tenant, found.version)];
-  return decide(subject, { ...judged, title, trailers, notes }, options, session);
+  return decide(subject, { ...judged, title, tenants: [name], trailers, notes }, options, session);
 }
 
 /** The decision for a release that keeps the promise: the stack file, and the lock if it lacks the release. */

@@ -4,7 +4,7 @@ import { withValue } from "../config/tenant-edit";
 import { readLock } from "../release/lock";
 import { isDenied, notAllowed } from "../version/range";
 import { compareVersions, versionOfTag } from "../version/version";
-import { decide, type DecisionOptions, refuseUnprintable, type Subject, subjectOf } from "./decision";
+import { decide, type DecisionOptions, refuseHeld, refuseUnprintable, type Subject, subjectOf } from "./decision";
 import { withDenied } from "./deny";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
@@ -31,6 +31,7 @@ export async function rollback(name: string, options: RollbackOptions, session: 
   refuseEmergency();
   refuseUnprintable("--by", options.by);
   const subject = await subjectOf("rollback", name, options, session);
+  refuseHeld(subject);
   const { config, tenant } = subject;
   const current = currentVersion(subject);
   const wanted = options.to === undefined ? await releaseBefore(subject, current) : versionFor(tenant, options.to);
@@ -51,7 +52,7 @@ export async function rollback(name: string, options: RollbackOptions, session: 
   const title = `Roll back ${name} from ${String(tenant.tag)} to ${to} in ${config.stack}`;
   const trailers = { From: tenant.tag, To: to, Denied: current, By: by };
   const notes = [...judged.notes, ...pinNotes(subject, current)];
-  return decide(subject, { title, trailers, file, lock: judged.lock, notes }, options, session);
+  return decide(subject, { title, tenants: [name], trailers, file, lock: judged.lock, notes }, options, session);
 }
 
 /** The stack file with the release before, without its successor, and for Flux without a marker. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { withDenied, withoutDenied } from "../../src/cli/deny";
+import { withHold, withoutHold } from "../../src/cli/hold";
 import { withoutPin, withPin } from "../../src/cli/pin";
 import { withRelease } from "../../src/cli/promote";
 import { withRollback } from "../../src/cli/rollback";
@@ -127,7 +128,7 @@ const stackText = fc
   );
 
 const names = ["alpha", "beta", "gamma"] as const;
-const verbs = ["pin", "unpin", "deny", "allow", "promote", "rollback"] as const;
+const verbs = ["pin", "unpin", "deny", "allow", "promote", "rollback", "hold", "resume"] as const;
 const step = fc.record({
   verb: fc.constantFrom(...verbs),
   tenant: fc.nat(2),
@@ -148,7 +149,9 @@ describe("any sequence of verbs on any stack file", () => {
           const file = parseStackFile("prod", parts.join(""));
           const config = configOf(file);
           const tenant = config.tenants.find((one) => one.name === name)!;
-          const { pin, deny } = tenant.policy;
+          const { pin, deny, hold } = tenant.policy;
+          // The verbs refuse to touch the version of a held tenant, and its markers.
+          if (hold !== undefined && !["deny", "allow", "resume"].includes(verb)) continue;
           const before = parts[index + 1]!;
           // Exactly one part may change: a last line without end gets one by what follows it in the same part.
           const apply = (next: StackFile): string => {
@@ -196,6 +199,15 @@ describe("any sequence of verbs on any stack file", () => {
               versionless(apply(withRelease(file, tenant, version, releaseOf(version)))),
               versionless(before),
             );
+          } else if (verb === "hold") {
+            const next = withHold(file, name, { reason: "load: test", by: "ana", until });
+            assert.ok(isWithin(parked(before), parked(apply(next))));
+            assert.doesNotMatch(parts[index + 1]!, /"\$imagepolicy"/);
+            const held = configOf(next).tenants.find((one) => one.name === name)!;
+            assert.deepEqual(held.policy.hold, { reason: "load: test", by: "ana", ...(until && { until }) });
+            assert.equal(withoutHold(next, { config: configOf(next), tenant: held }).text, file.text);
+          } else if (verb === "resume" && hold !== undefined) {
+            assert.ok(isWithin(parked(apply(withoutHold(file, { config, tenant }))), parked(before)));
           } else if (verb === "rollback" && version !== tenant.tag && !isDenied(deny, version)) {
             const current = tenant.tag!;
             const target = withRelease(file, tenant, version, releaseOf(version));
