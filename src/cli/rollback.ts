@@ -1,6 +1,10 @@
 import { emergencyReason, emergencyVariable } from "../config/emergency";
+import { objectName } from "../config/object-name";
+import type { StackConfig } from "../config/stack-config";
 import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
+import { type DecisionHistory, readDecisions, tagDecisions } from "../release/decision-history";
+import { GitError } from "../release/git-command";
 import { readLock } from "../release/lock";
 import { isDenied, notAllowed } from "../version/range";
 import { compareVersions, versionOfTag } from "../version/version";
@@ -143,31 +147,32 @@ function pinNotes({ config, tenant }: Subject, current: string): string[] {
   return pin === undefined ? [] : [`${name} stays pinned by ${pin.by}: ${pin.reason}.`];
 }
 
-/** The version to go back to. @throws InputError if there is none */
-function lastGood({ config, tenant }: Subject, decided: readonly string[], current: string): string {
-  const [, ...before] = standingVersions([...decided, current]).reverse();
-  const found = before.find((version) => !isDenied(tenant.policy.deny, version));
+/** The version to go back to, from Git. @throws InputError if there is none, or Git cannot tell */
+async function releaseBefore({ config, tenant }: Subject, current: string): Promise<string> {
+  const { name, policy, prefix } = tenant;
+  const { decisions, isComplete } = await historyOf(config);
+  if (!isComplete) {
+    throw new InputError(
+      `Cannot tell the release of ${name} before ${current}: this clone is shallow, so Git does not have all decisions. ` +
+        "Run `git fetch --unshallow`, or name the version with `--to <version>`.",
+    );
+  }
+  const decided = tagDecisions(decisions.get(objectName(tenant))).reverse();
+  const versions = decided.flatMap(({ tag }) => versionOfTag(tag ?? "", prefix.image) ?? []);
+  const [, ...before] = standingVersions([...versions, current]).reverse();
+  const found = before.find((version) => !isDenied(policy.deny, version));
   if (found !== undefined) return found;
   throw new InputError(
-    `There is nothing to go back to: in the history of HEAD, ${config.file} has decided no release of ${tenant.name} before ` +
+    `There is nothing to go back to: in the history of HEAD, ${config.file} has decided no release of ${name} before ` +
       `${current} that is neither denied nor taken back. \`--to <version>\` names one.`,
   );
 }
 
-/** INTERIM: replaced by the reader of history. */
-async function releaseBefore({ config, tenant }: Subject, current: string): Promise<string> {
-  const git = new OwnGit(config.root);
-  const commits = (await git.run("log", "--first-parent", "--format=%H", "--", config.file))
-    .split("\n")
-    .filter(Boolean);
-  const versions: string[] = [];
-  for (const commit of commits) {
-    const { parseStackFile } = await import("../config/stack-file");
-    const { tagsOf } = await import("./decided-tags");
-    const text = (await git.try("show", `${commit}:./${config.file}`)).stdout;
-    const tag = tagsOf(parseStackFile(config.stack, text)).find((one) => one.tenant === tenant.name)?.tag;
-    const version = tag === undefined ? undefined : versionOfTag(tag, tenant.prefix.image);
-    if (version !== undefined && version !== versions.at(-1)) versions.push(version);
+async function historyOf({ root, stack }: StackConfig): Promise<DecisionHistory> {
+  try {
+    return await readDecisions(root, stack);
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    throw new InputError(`Cannot tell the release before: ${error.message}. \`--to <version>\` names it.`);
   }
-  return lastGood({ config, tenant } as Subject, versions.reverse(), current);
 }

@@ -73,6 +73,7 @@ describe("authority hold and resume", () => {
 
   it("suspend what follows a branch, and refuse what cannot be", async () => {
     const { write, tenant, root } = world();
+    await world().application.publish({ version: "1.3.0", message: "1.3.0" });
     const dev = branchStack(tenant());
     write({ "Pulumi.dev.yaml": dev });
     await commitAll();

@@ -55,7 +55,8 @@ describe("pin-not-expired", () => {
     const hold = { reason: "load test", by: "ann", until: "2026-03-01" };
     for (const follow of ["tags", "branch"] as const) {
       const stack = stackConfigOf({ policy: { range: ">=6", automation: "manual", deny: [], hold } }, { follow });
-      const [violation] = await judge(pinNotExpired, objectsOf(), stack);
+      const evidence = follow === "tags" ? undefined : headOfMaster;
+      const [violation] = await judge(pinNotExpired, objectsOf(stack.tenants[0], evidence, stack), stack);
       assert.match(violation!.message, /the hold of "podinfo" by ann \(load test\) was meant to hold until 2026-03-01/);
     }
   });
