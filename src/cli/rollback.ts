@@ -1,6 +1,7 @@
 import { emergencyReason, emergencyVariable } from "../config/emergency";
 import { objectName } from "../config/object-name";
 import type { StackConfig } from "../config/stack-config";
+import { defaultValuesFiles } from "../config/values";
 import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
 import { type DecisionHistory, readDecisions, tagDecisions } from "../release/decision-history";
@@ -38,7 +39,8 @@ export async function rollback(name: string, options: RollbackOptions, session: 
   refuseHeld(subject);
   const { config, tenant } = subject;
   const current = currentVersion(subject);
-  const wanted = options.to === undefined ? await releaseBefore(subject, current) : versionFor(tenant, options.to);
+  const history = await historyOf(config);
+  const wanted = options.to === undefined ? releaseBefore(subject, current, history) : versionFor(tenant, options.to);
   refuseTarget(subject, current, wanted, options.to !== undefined);
   const fault = notAllowed(tenant.policy, wanted);
   if (fault !== undefined) {
@@ -55,7 +57,11 @@ export async function rollback(name: string, options: RollbackOptions, session: 
   const to = tenant.prefix.image + wanted;
   const title = `Roll back ${name} from ${String(tenant.tag)} to ${to} in ${config.stack}`;
   const trailers = { From: tenant.tag, To: to, Denied: current, By: by };
-  const notes = [...judged.notes, ...pinNotes(subject, current)];
+  const notes = [
+    ...judged.notes,
+    ...pinNotes(subject, current),
+    ...(await valuesNotes(subject, { current, to }, history)),
+  ];
   return decide(subject, { title, tenants: [name], trailers, file, lock: judged.lock, notes }, options, session);
 }
 
@@ -148,16 +154,18 @@ function pinNotes({ config, tenant }: Subject, current: string): string[] {
 }
 
 /** The version to go back to, from Git. @throws InputError if there is none, or Git cannot tell */
-async function releaseBefore({ config, tenant }: Subject, current: string): Promise<string> {
+function releaseBefore({ config, tenant }: Subject, current: string, history: DecisionHistory | undefined): string {
   const { name, policy, prefix } = tenant;
-  const { decisions, isComplete } = await historyOf(config);
-  if (!isComplete) {
+  if (history?.isComplete !== true) {
+    const missing =
+      history === undefined
+        ? "Git has no history of this folder"
+        : "this clone is shallow. Run `git fetch --unshallow` to get all decisions";
     throw new InputError(
-      `Cannot tell the release of ${name} before ${current}: this clone is shallow, so Git does not have all decisions. ` +
-        "Run `git fetch --unshallow`, or name the version with `--to <version>`.",
+      `Cannot tell the release of ${name} before ${current}: ${missing}. \`--to <version>\` names one.`,
     );
   }
-  const decided = tagDecisions(decisions.get(objectName(tenant))).reverse();
+  const decided = tagDecisions(history.decisions.get(objectName(tenant))).reverse();
   const versions = decided.flatMap(({ tag }) => versionOfTag(tag ?? "", prefix.image) ?? []);
   const [, ...before] = standingVersions([...versions, current]).reverse();
   const found = before.find((version) => !isDenied(policy.deny, version));
@@ -168,11 +176,32 @@ async function releaseBefore({ config, tenant }: Subject, current: string): Prom
   );
 }
 
-async function historyOf({ root, stack }: StackConfig): Promise<DecisionHistory> {
+/** Nothing where Git cannot tell: `--to` needs no history. */
+async function historyOf({ root, stack }: StackConfig): Promise<DecisionHistory | undefined> {
   try {
     return await readDecisions(root, stack);
   } catch (error) {
-    if (!(error instanceof GitError)) throw error;
-    throw new InputError(`Cannot tell the release before: ${error.message}. \`--to <version>\` names it.`);
+    if (error instanceof GitError) return undefined;
+    throw error;
   }
+}
+
+/** Values files are not part of the decision, but may have been changed for the release that goes. */
+async function valuesNotes(
+  { config, tenant }: Subject,
+  { current, to }: { readonly current: string; readonly to: string },
+  history: DecisionHistory | undefined,
+): Promise<string[]> {
+  const left = tagDecisions(history?.decisions.get(objectName(tenant))).find(({ previous }) => previous === to);
+  if (left === undefined) return [];
+  const paths = [...tenant.values.map(({ path }) => path), ...defaultValuesFiles(tenant.name, config.stack)];
+  const since = `${left.commit}^1`;
+  const git = new OwnGit(config.root);
+  const { stdout } = await git.try("diff", "--name-only", "--relative", "-z", since, "HEAD", "--", ...new Set(paths));
+  const changed = stdout.split("\0").filter((path) => path !== "");
+  if (changed.length === 0) return [];
+  return [
+    `Values stay as they are. Changed since ${to} was decided: ${changed.join(", ")}. ` +
+      `\`git diff ${left.commit.slice(0, 10)}^1 HEAD -- ${changed.join(" ")}\` shows it: revert it too if it belongs to ${current}.`,
+  ];
 }

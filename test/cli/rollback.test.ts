@@ -114,6 +114,18 @@ describe("authority rollback", () => {
     assert.match(stackFile(), /tag: "1\.0\.1" # pinned/);
   });
 
+  it("says which values files have changed with the release", async () => {
+    world().write({ "tenants/shop/values.yaml": "replicas: 1\n", "tenants/shop/values.prod.yaml": "logLevel: info\n" });
+    await commitAll();
+    await decided("promote", "shop", "1.1.0");
+    const commit = (await ownGit("rev-parse", "HEAD")).slice(0, 10);
+    world().write({ "tenants/shop/values.yaml": "replicas: 2\n" });
+    await commitAll();
+    const output = await decided(...rollback());
+    const note = `Changed since 1.0.0 was decided: tenants/shop/values.yaml. \`git diff ${commit}^1 HEAD -- tenants/shop/values.yaml\``;
+    assert.ok(output.includes(note), output);
+  });
+
   it("refuses what makes no sense", async () => {
     await refusedRollback(
       2,
