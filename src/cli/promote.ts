@@ -7,6 +7,7 @@ import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, readLock, withEvidence } from "../release/lock";
 import { newestRelease } from "../release/newest-release";
 import { resolveRelease } from "../release/resolve";
+import { takenBackReasons } from "../release/taken-back";
 import { notAllowed } from "../version/range";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
 import { type Decision, type DecisionOptions, decide, refuseHeld, type Subject, subjectOf, tenantOf } from "./decision";
@@ -43,7 +44,8 @@ export async function promote(
   const found = wanted === undefined ? await newest(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
   if ("reasons" in found) return refuse(`${config.stack}/${name}: no release to promote`, ...found.reasons);
   const tag = tenant.prefix.image + found.version;
-  if (tag === tenant.tag) {
+  const accepts = tag === tenant.tag && (await takenBackReasons(config)).has(name);
+  if (tag === tenant.tag && !accepts) {
     const which = wanted === undefined ? ", the newest that may run" : "";
     throw new InputError(`${name} is at ${tag} in the stack ${config.stack} already${which}.`);
   }
@@ -52,10 +54,16 @@ export async function promote(
     return refuse(`${config.stack}/${name}: not allowed`, `  - the version ${found.version} ${fault}`);
   const judged = await judgeRelease(subject, tag, lock, reader, session);
   if ("reasons" in judged) return refuse(...judged.reasons);
-  const title = `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
+  const title = accepts
+    ? `Promote ${name} to ${tag} again in ${config.stack}`
+    : `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
   const trailers = { From: tenant.tag, To: tag, "From-Stack": options.from };
-  const notes = [...judged.notes, ...regressionNote(tenant, found.version)];
-  return decide(subject, { ...judged, title, tenants: [name], trailers, notes }, options, session);
+  const notes = [
+    ...judged.notes,
+    ...(accepts ? [`${tag} is decided already, and was taken back before: the commit says that it may run.`] : []),
+    ...regressionNote(tenant, found.version),
+  ];
+  return decide(subject, { ...judged, title, tenants: [name], trailers, accepts, notes }, options, session);
 }
 
 /** The decision for a release that keeps the promise: the stack file, and the lock if it lacks the release. */
