@@ -137,7 +137,20 @@ export function parseProjectFile(text: string): ConfigFile {
   }));
 }
 
-function parseConfigFile(path: string, text: string, read: (pair: Entry, isOwn: boolean) => Entry): ConfigFile {
+type ReadPair = (pair: Entry, isOwn: boolean) => Entry;
+
+/** By path, the last text that was parsed: each stack reads `Pulumi.yaml`, and some read the other stacks' files. */
+const lastParsed = new Map<string, ConfigFile>();
+
+function parseConfigFile(path: string, text: string, read: ReadPair): ConfigFile {
+  const last = lastParsed.get(path);
+  if (last?.text === text) return last;
+  const file = parseNewFile(path, text, read);
+  lastParsed.set(path, file);
+  return file;
+}
+
+function parseNewFile(path: string, text: string, read: ReadPair): ConfigFile {
   const found: Problem[] = [];
   const file = parseYaml(path, text, (problem) => found.push(problem));
   if (file === undefined) throw new ProblemsError(found);
