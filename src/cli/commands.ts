@@ -129,6 +129,20 @@ export function authorityProgram(
     .option("--offline", "use only the lock: do not read branch heads or the newest version from the network")
     .action(run(async () => (await import("./plan")).plan));
 
+  verb("status", {
+    summary: "show all stacks side by side: what is decided, what runs, what is held back",
+    description:
+      "Show for each tenant and stack which version is decided, which one runs in the cluster, and why no newer one is " +
+      "decided; then one line for each that needs attention, with the command that acts on it. With a tenant, show it in full.",
+    examples: ["status", "status podinfo", "status --watch", "status --stack prod --json", "status --offline"],
+  })
+    .argument("[tenant]", "only this tenant, in full")
+    .option(...stack)
+    .option(...json)
+    .option("--offline", "use no network: do not ask clusters, registries and Git hosts")
+    .addOption(new Option("-w, --watch", "show it again whenever it changes, until Ctrl-C").conflicts("json"))
+    .action(runOn(async () => (await import("./status")).status));
+
   verb("render", {
     summary: "write a stack's objects as YAML",
     description: "Write all objects of a stack as YAML, or nothing if one of its releases may not run.",

@@ -206,10 +206,17 @@ function pairsByKey(map: YAMLMap): ReadonlyMap<string, Entry> {
  * A setting of the Kubernetes provider, as the engine reads it: the stack's, or else the project's. Nothing where it is
  * encrypted.
  */
-export function kubernetesSetting({ stack, project }: ConfigFiles, key: "context" | "kubeconfig"): string | undefined {
+export function kubernetesSetting({ stack, project }: ConfigFiles, key: KubernetesKey): string | undefined {
   const own: unknown = stack.config?.get(`kubernetes:${key}`);
   const value = own ?? project?.config?.getIn([`kubernetes:${key}`, "value"]);
   return typeof value === "string" ? value : undefined;
+}
+
+type KubernetesKey = "context" | "kubeconfig";
+
+/** Whether there is such a setting, also an encrypted one. */
+export function hasKubernetesSetting({ stack, project }: ConfigFiles, key: KubernetesKey): boolean {
+  return [stack, project].some((file) => file?.config?.has(`kubernetes:${key}`) === true);
 }
 
 /** Says where a stack's settings are written: `applications` and inherited `defaults` in `Pulumi.yaml`. */
