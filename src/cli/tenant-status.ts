@@ -34,7 +34,7 @@ export interface NewerVersion {
   readonly reason: string;
 }
 
-/** A tenant in `authority status --json`. A missing fact is `null`. */
+/** A tenant in `npx authority status --json`. A missing fact is `null`. */
 export interface TenantStatus extends Omit<PlannedTenant, "pinned"> {
   readonly state: TenantState;
   /** Why, one sentence each. Empty with `ok`. */
@@ -122,7 +122,7 @@ function runningCommit(facts: StatusFacts): string | undefined {
 }
 
 function command(verb: string, { config, planned }: StatusFacts): string {
-  return `authority ${verb} ${planned.tenant} --stack ${config.stack}`;
+  return `npx authority ${verb} ${planned.tenant} --stack ${config.stack}`;
 }
 
 /** What is decided may not run. */
@@ -131,7 +131,7 @@ function refused(facts: StatusFacts): Verdict | undefined {
   const { valid, allowed, source, reasons, newestAllowed, newestKnown } = planned;
   if (valid !== false) return undefined;
   const { stack } = config;
-  const check = `authority check --stack ${stack}`;
+  const check = `npx authority check --stack ${stack}`;
   const other =
     planned.pinned !== null
       ? command("unpin", facts)
@@ -140,7 +140,7 @@ function refused(facts: StatusFacts): Verdict | undefined {
         : command("promote", facts);
   if (!allowed) return { state: "not allowed", why: reasons.slice(0, 1), command: other };
   if (source === "none") {
-    const lock = config.follow === "tags" ? `authority lock --stack ${stack}` : null;
+    const lock = config.follow === "tags" ? `npx authority lock --stack ${stack}` : null;
     return { state: "unverified", why: reasons.slice(0, 1), command: lock };
   }
   return { state: "broken", why: reasons, command: hint(stack, planned) === undefined ? other : check };
@@ -153,12 +153,12 @@ function undeployed(facts: StatusFacts): Verdict | undefined {
   const version = follow === "tags" ? planned.version : null;
   if (delivery.kind === "manifests" && version !== null && rendered !== version) {
     const folder = delivery.directory;
-    const render = `authority render --stack ${stack} --out ${/^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder)}`;
+    const render = `npx authority render --stack ${stack} --out ${/^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder)}`;
     return { state: "waits for render", why: [`${folder} has ${rendered ?? "nothing of it"}`], command: render };
   }
   const waits = (reason: string): Verdict =>
     delivery.kind === "cluster"
-      ? { state: "waits for up", why: [reason], command: `authority up --stack ${stack}` }
+      ? { state: "waits for up", why: [reason], command: `npx authority up --stack ${stack}` }
       : { state: "waits for Flux", why: [`${reason}; ${delivery.directory} has it rendered`], command: null };
   if (running.source === "cluster") {
     const live = liveOf(facts);
@@ -195,7 +195,9 @@ function unhealthy(facts: StatusFacts): Verdict | undefined {
     `${chartVersion} runs`,
   ];
   const retry =
-    config.delivery.kind === "cluster" ? `authority up --stack ${config.stack}` : `flux reconcile ${argument} --reset`;
+    config.delivery.kind === "cluster"
+      ? `npx authority up --stack ${config.stack}`
+      : `flux reconcile ${argument} --reset`;
   return { state: "failing", why, command: planned.valid === true && state === "given up" ? retry : null };
 }
 
