@@ -140,6 +140,7 @@ export function authorityProgram(
     .option(...stack)
     .option(...json)
     .option("--offline", "use no network: do not ask clusters, registries and Git hosts")
+    .option("--history", "also show since when it is decided, from Git's history: a second for a thousand commits")
     .addOption(new Option("-w, --watch", "show it again whenever it changes, until Ctrl-C").conflicts("json"))
     .action(runOn(async () => (await import("./status")).status));
 

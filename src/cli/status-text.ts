@@ -3,7 +3,7 @@ import { printable } from "../config/printable";
 import { isRelease } from "../release/evidence";
 import type { StackStatus, Status } from "./status";
 import { type Cell, table } from "./table";
-import type { TenantState, TenantStatus } from "./tenant-status";
+import type { DecidedBy, TenantState, TenantStatus } from "./tenant-status";
 import type { Colors } from "./terminal";
 
 /** All tenants side by side, then one line for each that needs attention. */
@@ -38,7 +38,8 @@ function cell(tenant: TenantStatus | undefined, colors: Colors): Cell {
   if (tenant === undefined) return { text: "-", paint: colors.dim };
   const { state } = tenant;
   const runs = runsOther(tenant);
-  const text = `${decidedText(tenant)}${runs === undefined ? "" : ` (runs ${runs})`}`;
+  const since = tenant.decision === null ? "" : ` ${ageOf(tenant.decision.at)}`;
+  const text = `${decidedText(tenant)}${since}${runs === undefined ? "" : ` (runs ${runs})`}`;
   return state === "ok" ? text : { text: `${text} ${state}`, paint: paintOf(state, colors) };
 }
 
@@ -50,6 +51,12 @@ function paintOf(state: TenantState, colors: Colors): (text: string) => string {
 function decidedText({ follows, version, tag, commit, runningCommit }: TenantStatus): string {
   if (follows === null) return version ?? tag ?? "-";
   return tag ?? (commit ?? runningCommit)?.slice(0, 7) ?? follows;
+}
+
+/** `3d`, or `5h`. */
+function ageOf(at: string): string {
+  const hours = Math.max(0, Math.floor((Date.now() - Date.parse(at)) / 3_600_000));
+  return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
 }
 
 /** What runs, if it is known and is not what is decided. */
@@ -80,7 +87,8 @@ function sources({ stacks, silent }: Status): string[] {
 
 function facts({ runningFrom }: StackStatus, tenant: TenantStatus): string[] {
   const { state, why, command, running, runningCommit, runningSince, rendered, automation, range, denied } = tenant;
-  const { pinned, newestAllowed, newestKnown, newerBroken, newerNotAllowed, follows, evidence, valid } = tenant;
+  const { pinned, newestAllowed, newestKnown, newerBroken, newerNotAllowed, follows, evidence, valid, decision } =
+    tenant;
   const runs = running ?? runningCommit ?? "unknown";
   const newest = newestAllowed ?? (newestKnown ? "none" : "unknown");
   const policy = [
@@ -91,7 +99,8 @@ function facts({ runningFrom }: StackStatus, tenant: TenantStatus): string[] {
   const lines: [string, string | undefined][] = [
     ["state", `${state}${command === null ? "" : `: ${command}`}`],
     ...why.map((reason): [string, string] => ["", reason]),
-    ["decided", decidedText(tenant)],
+    ["decided", `${decidedText(tenant)}${decision === null ? "" : ` since ${decision.at} by ${decision.by}`}`],
+    ...(decision === null ? [] : decisionLines(decision)),
     [
       "running",
       `${runs}${runs === "unknown" ? "" : ` (${runningFrom})`}${runningSince === null ? "" : ` since ${runningSince}`}`,
@@ -112,6 +121,14 @@ function facts({ runningFrom }: StackStatus, tenant: TenantStatus): string[] {
     ...evidenceLines(evidence),
   ];
   return lines.flatMap(([name, text]) => (text === undefined ? [] : [`  ${name.padEnd(9)} ${printable(text)}`]));
+}
+
+function decisionLines({ commit, subject, reason, byAutomation }: DecidedBy): [string, string][] {
+  const automatic = byAutomation ? ", by Flux's automation" : "";
+  return [
+    ["", `commit ${commit.slice(0, 10)}, ${subject}${automatic}`],
+    ...(reason === null ? [] : [["", `reason: ${reason}`] as [string, string]]),
+  ];
 }
 
 function pinText(pinned: NonNullable<TenantStatus["pinned"]>, automation: TenantStatus["automation"]): string {

@@ -1,10 +1,13 @@
 import { watch as watchFolder } from "node:fs";
 import { ProblemsError } from "../config/problem";
+import { objectName } from "../config/object-name";
 import { printableLines } from "../config/printable";
 import { newStacks } from "./init-files";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { suggestion } from "../config/suggestion";
+import { type DecisionHistory, readDecisions } from "../release/decision-history";
 import type { EvidenceReader } from "../release/evidence-reader";
+import { GitError } from "../release/git-command";
 import { readLock } from "../release/lock";
 import { isDenied, notAllowed } from "../version/range";
 import { compareVersions, isPrerelease, versionOfTag } from "../version/version";
@@ -27,6 +30,8 @@ export interface StatusOptions {
   readonly json?: boolean;
   /** Whether to use no network. */
   readonly offline?: boolean;
+  /** Whether the history is read too. For one tenant it always is. */
+  readonly history?: boolean;
   readonly watch?: boolean;
 }
 
@@ -80,10 +85,12 @@ async function readStatus(tenant: string | undefined, options: StatusOptions, se
   const today = new Date().toISOString().slice(0, 10);
   const stacks = configs.map(async (config): Promise<StackStatus> => {
     const running: RunningStack = offline ? { source: "unknown" } : await readRunningStack(config);
+    const decisions = tenant !== undefined || options.history === true ? await decisionsOf(config) : undefined;
     const planned = await planTenants(config, { lock, reader, offline, running: runningVersions(config, running) });
     const tenants = planned.map(async (one) =>
       tenantStatus({
         ...{ ...one, config, running, today },
+        decisions: decisions?.get(objectName(one.release.tenant)),
         rendered: renderedVersion(config, one.release.tenant),
         newerNotAllowed: offline ? [] : await newerNotAllowed(config, one.release.tenant, reader),
       }),
@@ -95,6 +102,16 @@ async function readStatus(tenant: string | undefined, options: StatusOptions, se
     };
   });
   return { stacks: await Promise.all(stacks), silent: bounded?.silent ?? [] };
+}
+
+/** Nothing outside of a repository. It takes a second for a thousand commits of the stack file. */
+async function decisionsOf({ root, stack }: StackConfig): Promise<DecisionHistory["decisions"] | undefined> {
+  try {
+    return (await readDecisions(root, stack)).decisions;
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
+  }
 }
 
 /** @throws InputError if no stack has the tenant */

@@ -5,6 +5,7 @@ import type { StackConfig, Tenant } from "../config/stack-config";
 import { annotation } from "../manifests/annotation";
 import { currentConditions } from "../program/flux-conditions";
 import { deployedRevision, type LiveHelmRelease, stateOf, suspendedCondition } from "../program/helm-release-state";
+import { type Decision, tagDecisions } from "../release/decision-history";
 import type { BranchEvidence, Evidence } from "../release/evidence";
 import { hint, type ResolvedTenant } from "../release/resolve";
 import { compareVersions, versionOfTag } from "../version/version";
@@ -26,6 +27,18 @@ export type TenantState =
   | "not allowed"
   | "broken"
   | "unverified";
+
+/** The commit that decided what is decided now. */
+export interface DecidedBy {
+  readonly commit: string;
+  /** When it was committed, in ISO 8601. */
+  readonly at: string;
+  readonly by: string;
+  readonly byAutomation: boolean;
+  readonly subject: string;
+  /** As its trailer says. */
+  readonly reason: string | null;
+}
 
 /** A version in the registry that is newer than the decided one, and that the policy does not allow. */
 export interface NewerVersion {
@@ -51,6 +64,8 @@ export interface TenantStatus extends Omit<PlannedTenant, "pinned"> {
   readonly range: string;
   readonly denied: readonly string[];
   readonly newerNotAllowed: readonly NewerVersion[];
+  /** `null` if the history was not read, or does not have it: it is not committed, or the clone is shallow. */
+  readonly decision: DecidedBy | null;
   readonly evidence: Evidence | BranchEvidence | null;
 }
 
@@ -62,6 +77,8 @@ export interface StatusFacts {
   readonly running: RunningStack;
   readonly rendered: string | undefined;
   readonly newerNotAllowed: readonly NewerVersion[];
+  /** The tenant's decisions, the newest first; nothing if the history was not read. */
+  readonly decisions: readonly Decision[] | undefined;
   /** `YYYY-MM-DD`. */
   readonly today: string;
 }
@@ -83,7 +100,22 @@ export function tenantStatus(facts: StatusFacts): TenantStatus {
     range,
     denied: deny,
     newerNotAllowed,
+    decision: decidedBy(facts) ?? null,
     evidence: release.evidence ?? null,
+  };
+}
+
+function decidedBy({ release, decisions }: StatusFacts): DecidedBy | undefined {
+  const [last] = tagDecisions(decisions);
+  if (last === undefined || last.tag !== release.tenant.tag) return undefined;
+  const { commit, at, author, byAutomation, subject, trailers } = last;
+  return {
+    commit,
+    at: new Date(at).toISOString(),
+    by: author.name,
+    byAutomation,
+    subject,
+    reason: trailers.Reason ?? null,
   };
 }
 

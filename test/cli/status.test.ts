@@ -5,6 +5,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Status } from "../../src/cli/status";
 import type { TenantStatus } from "../../src/cli/tenant-status";
+import { git } from "../../demo/git";
 import { projectRoot } from "../support/project";
 import { authority } from "./command-line";
 import { ScratchCluster, type ScratchRelease } from "./scratch-cluster";
@@ -91,7 +92,14 @@ describe("authority status", () => {
       ...{ tenant: "shop", version: "1.0.0", tag: "1.0.0", follows: null, source: "read", valid: true, reasons: [] },
       ...{ allowed: true, running: null, runningAllowed: null, automation: "manual", pinned: null },
       ...{ newestAllowed: "1.0.0", newestKnown: true, newerBroken: [], state: "ok", why: [], command: null },
-      ...{ runningCommit: null, runningSince: null, rendered: null, range: "<2.0.0", denied: ["1.1.0"] },
+      ...{
+        runningCommit: null,
+        runningSince: null,
+        rendered: null,
+        range: "<2.0.0",
+        denied: ["1.1.0"],
+        decision: null,
+      },
       newerNotAllowed: [
         { version: "2.0.0", reason: 'is outside the range "<2.0.0"' },
         { version: "1.1.0", reason: "is denied by the policy" },
@@ -206,6 +214,27 @@ describe("authority status", () => {
   });
 
   const hosts = () => [world().application.image.split("/")[0]!, new URL(world().repository).host];
+
+  it("says since when a version is decided, by whom and why, from Git", async () => {
+    await publish("1.0.0", "1.1.0");
+    prod("1.0.0", '{ range: "<2.0.0" }');
+    const ownGit = (...args: string[]) => git({ directory: world().root }, ...args);
+    await ownGit("init", "--quiet", "--initial-branch=main");
+    await ownGit("config", "user.name", "Ana");
+    await ownGit("config", "user.email", "ana@example.com");
+    await ownGit("add", "--all");
+    await ownGit("commit", "--quiet", "--message", "First", "--date=2026-01-01T00:00:00Z");
+    const promote = ["promote", "shop", "--stack", "prod", "--reason", "a fix", "--yes"];
+    assert.equal((await authority(promote, { cwd: world().root })).code, 0);
+    const { stdout } = await run("shop");
+    const commit = (await ownGit("rev-parse", "HEAD")).slice(0, 10);
+    assert.match(stdout, /^ {2}decided +1\.1\.0 since \d{4}-\d\d-\d\dT[\d:.]+Z by Ana$/m);
+    assert.match(stdout, new RegExp(`^ +commit ${commit}, Promote shop from 1\\.0\\.0 to 1\\.1\\.0 in prod$`, "m"));
+    assert.match(stdout, /^ +reason: a fix$/m);
+    assert.match((await run("--offline", "--history")).stdout, /^shop +1\.1\.0 0h$/m);
+    prod("1.0.0", '{ range: "<2.0.0" }');
+    assert.equal((await tenantOf("prod", "--offline", "--history")).decision, null, "that is not committed");
+  });
 
   it("refuses a tenant that no stack has", async () => {
     prod("1.0.0", '{ range: "<2.0.0" }');
