@@ -254,7 +254,7 @@ function heldBack(facts: StatusFacts): Verdict | undefined {
   if (pinned !== null) {
     const until = pinned.until === null ? "" : ` until ${pinned.until}`;
     const over = isOver(pinned, today) ? ", which is over" : "";
-    const why = [`pinned by ${pinned.by}${until}${over}: ${pinned.reason}`, ...newer, ...broken];
+    const why = [`by ${pinned.by}${until}${over}: ${pinned.reason}`, ...newer, ...broken];
     return { state: "pinned", why, command: command("unpin", facts) };
   }
   if (isNewer) {

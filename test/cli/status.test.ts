@@ -141,7 +141,7 @@ describe("authority status", () => {
     const unpin = "npx authority unpin shop --stack prod";
     assert.deepEqual(await verdict(), [
       "pinned",
-      ["pinned by ana until 2026-01-31, which is over: audit", "1.1.0 may run"],
+      ["by ana until 2026-01-31, which is over: audit", "1.1.0 may run"],
       unpin,
     ]);
     const { stdout } = await run("shop");
