@@ -77,8 +77,10 @@ export class EntryReader {
     if (now === undefined) return undefined;
     const before = byObject(entries.slice(first, last));
     const after = byObject(now);
-    const isTwice = ({ object }: DecidedEntry) => this.#entries.has(object) && !before.has(object);
-    if (after.size !== now.length || now.some(isTwice)) return undefined;
+    const added = now.filter(({ object, tenant }) => before.get(object)?.tenant !== tenant);
+    const others = added.length === 0 ? [] : [...entries.slice(0, first), ...entries.slice(last)];
+    // Of an entry that is there twice, parsers take the last one.
+    if (!areDistinct([...now, ...others])) return undefined;
     for (const object of before.keys()) this.#entries.delete(object);
     for (const [object, entry] of after) this.#entries.set(object, entry);
     this.#layout = {
@@ -101,12 +103,13 @@ export class EntryReader {
     if (before === undefined || after === undefined) return undefined;
     const keyAt = content.toString("utf8", 0, key.index).length + (key[1]?.length ?? 0);
     const rest = this.#rest?.text === before + after ? this.#rest : parsed(before + after);
-    const tenants = rest && entryAt(rest, ["tenants"]);
-    // The key may be one of another mapping, or stand in a text.
-    if (!isScalar(tenants?.key) || tenants.key.range?.[0] !== keyAt) return undefined;
-    if (!isScalar(tenants.value) || tenants.value.source !== "") return undefined;
+    if (rest === undefined) return undefined;
+    const { key: node, value } = entryAt(rest, ["tenants"]) ?? {};
+    // What looks like the key may be one of another mapping, or stand in a text.
+    const isKey = isScalar(node) && node.range?.[0] === keyAt;
+    if (!isKey || !isScalar(value) || value.source !== "") return undefined;
     const entries = this.#parse(content, [...starts, end]);
-    if (entries === undefined || byObject(entries).size !== entries.length) return undefined;
+    if (entries === undefined || !areDistinct(entries)) return undefined;
     this.#rest = rest;
     return { content, starts: [...starts, end], entries };
   }
@@ -139,7 +142,7 @@ export class EntryReader {
     const text = textOf(lines);
     if (text === undefined) return undefined;
     if (!this.#parsed.has(text)) {
-      const file = parsed(`config:\n ${projectPrefix}:tenants:\n${text}`);
+      const file = !firstLine.test(text) ? undefined : parsed(`config:\n ${projectPrefix}:tenants:\n${text}`);
       const [entry, ...more] = file === undefined ? [] : decidedEntries(file);
       this.#parsed.set(text, more.length === 0 ? entry : undefined);
     }
@@ -173,6 +176,11 @@ function byObject(entries: readonly DecidedEntry[]): Map<string, DecidedEntry> {
   return new Map(entries.map((entry) => [entry.object, entry]));
 }
 
+function areDistinct(entries: readonly DecidedEntry[]): boolean {
+  const isSized = (names: readonly string[]) => new Set(names).size === names.length;
+  return isSized(entries.map(({ object }) => object)) && isSized(entries.map(({ tenant }) => tenant));
+}
+
 function changesBetween(
   before: ReadonlyMap<string, DecidedEntry>,
   after: ReadonlyMap<string, DecidedEntry>,
@@ -182,6 +190,9 @@ function changesBetween(
     return previous === entry || isDeepStrictEqual(previous, entry) ? [] : [{ object, entry, previous }];
   });
 }
+
+/** Of an entry: a key, which is no list, flow mapping, anchor or tag. */
+const firstLine = /^ *(?:"[^"\\\n]*"|'[^'\n]*'|[\w.-]+) *:(?:\s|$)/;
 
 const [newline, carriageReturn, hash] = [10, 13, 35];
 
