@@ -46,6 +46,8 @@ export interface Decision {
   readonly file: StackFile;
   /** With the release that is decided. */
   readonly lock?: Lock;
+  /** Whether the tenant's version may run from now on, although it was taken back. The commit may change no file. */
+  readonly accepts?: boolean;
   /** What else a person should know, one sentence each. */
   readonly notes?: readonly string[];
 }
@@ -137,13 +139,16 @@ export async function decide(
   let render: PreparedRender | undefined;
   if (delivery.kind === "manifests") {
     session.requireOneVersion();
-    const prepared = await prepareRender(next, lock, join(root, delivery.directory), session);
+    const accepted = decision.accepts === true ? tenant.name : undefined;
+    const prepared = await prepareRender(next, lock, join(root, delivery.directory), session, accepted);
     if ("reasons" in prepared) return refuseToWrite(terminal, prepared.reasons);
     render = prepared;
   }
   terminal.done();
   const message = messageOf(config.stack, tenant.name, decision, options.reason);
-  terminal.print(printableLines(await unifiedDiff(file.path, files.stack.text, file.text)));
+  if (file.text !== files.stack.text) {
+    terminal.print(printableLines(await unifiedDiff(file.path, files.stack.text, file.text)));
+  }
   for (const note of decision.notes ?? []) terminal.log(printable(note));
   if (delivery.kind === "manifests") terminal.log(`${delivery.directory}: rendered with this decision`);
   if (!(await isConfirmed(terminal, options))) {
@@ -189,7 +194,7 @@ async function commitOrRestore(
     await write();
     const present = paths.filter((path) => existsSync(join(config.root, path)));
     await git.run("add", "--intent-to-add", "--", ...present);
-    await git.run("commit", "--quiet", "--only", "--message", message, "--", ...present);
+    await git.run("commit", "--quiet", "--only", "--allow-empty", "--message", message, "--", ...present);
   } catch (error) {
     const { default: writeFileAtomic } = await import("write-file-atomic");
     await git.try("reset", "--quiet", "--", ...paths);

@@ -7,6 +7,7 @@ import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, readLock, withEvidence } from "../release/lock";
 import { newestRelease } from "../release/newest-release";
 import { resolveRelease } from "../release/resolve";
+import { takenBackReasons } from "../release/taken-back";
 import { notAllowed } from "../version/range";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
 import { type DecisionOptions, decide, type Subject, subjectOf, tenantOf } from "./decision";
@@ -42,7 +43,8 @@ export async function promote(
   const found = wanted === undefined ? await newest(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
   if ("reasons" in found) return refuse(`${config.stack}/${name}: no release to promote`, ...found.reasons);
   const tag = tenant.prefix.image + found.version;
-  if (tag === tenant.tag) {
+  const accepts = tag === tenant.tag && (await takenBackReasons(config)).has(name);
+  if (tag === tenant.tag && !accepts) {
     const which = wanted === undefined ? ", the newest that may run" : "";
     throw new InputError(`${name} is at ${tag} in the stack ${config.stack} already${which}.`);
   }
@@ -56,13 +58,16 @@ export async function promote(
   const file = withRelease(subject.files.stack, tenant, tag, evidence);
   const { nextLock, conflicts } = locked(subject, file, source === "read" ? evidence : undefined, lock, session);
   if (conflicts.length > 0) return refuse(...conflicts);
-  const title = `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
+  const title = accepts
+    ? `Promote ${name} to ${tag} again in ${config.stack}`
+    : `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
   const trailers = { From: tenant.tag, To: tag, "From-Stack": options.from };
   const notes = [
     ...(nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`]),
+    ...(accepts ? [`${tag} is decided already, and was taken back before: the commit says that it may run.`] : []),
     ...regressionNote(tenant, found.version),
   ];
-  return decide(subject, { title, trailers, file, lock: nextLock, notes }, options, session);
+  return decide(subject, { title, trailers, file, lock: nextLock, accepts, notes }, options, session);
 }
 
 /** The stack file that decides a release. */

@@ -4,7 +4,7 @@ import { defaultConfigRepository } from "../config/built-in-defaults";
 import type { DecidedEntry } from "../config/decided-entry";
 import { entryAt, largestFile, stackFilePath, stacksOf } from "../config/stack-file";
 import { type EntryChange, EntryReader } from "./entry-reader";
-import { runGit } from "./git-command";
+import { GitError, runGit } from "./git-command";
 import { checkObjects, type Git, isShallow, streamObjects, textLines } from "./git-objects";
 
 /** The commit of a decision. Of a merged branch, it is the merge: that brought the decision onto the branch. */
@@ -43,8 +43,12 @@ export interface Decision extends DecidingCommit {
 export interface DecisionHistory {
   /** By the name of the tenant's objects (`objectName`), which a rename keeps. The newest first. */
   readonly decisions: ReadonlyMap<string, readonly Decision[]>;
+  /** What HEAD decides, by the same name. */
+  readonly current: ReadonlyMap<string, DecidedEntry>;
   /** False in a shallow clone: what its oldest commit has was decided at some time before. */
   readonly isComplete: boolean;
+  /** The authors of automation: each that a version of the stack file names. */
+  readonly authors: readonly CommitAuthor[];
 }
 
 /** The decisions that changed the tag, such as those of one tenant. */
@@ -52,15 +56,53 @@ export function tagDecisions(decisions: readonly Decision[] = []): Decision[] {
   return decisions.filter(({ tag, previous }) => tag !== previous);
 }
 
-/** A commit that changed the stack file. */
-interface Version extends Omit<DecidingCommit, "byAutomation"> {
+interface Commit extends Omit<DecidingCommit, "byAutomation"> {
   readonly hasParent: boolean;
+}
+
+/** A commit that changed the stack file. */
+interface Version extends Commit {
   /** Absent: the commit removed the file. */
   readonly blob?: string;
   readonly bytes: number;
 }
 
 const timeoutMs = 60_000;
+
+function gitIn(root: string): Git {
+  return (args, more) => runGit(["-C", root, ...args], { timeoutMs, ...more });
+}
+
+/**
+ * Whether a person has promoted a tenant's tag by name since a commit, with the trailers of `authority promote`. Such a commit
+ * need not change the stack file.
+ */
+export async function isPromotedSince(
+  root: string,
+  commit: string,
+  promoted: { readonly stack: string; readonly tenant: string; readonly tag: string },
+  { authors }: Pick<DecisionHistory, "authors">,
+): Promise<boolean> {
+  const since = await commitsOf(gitIn(root), [`${commit}..HEAD`]);
+  return since.some(
+    ({ author, trailers }) =>
+      trailers.Tenant === promoted.tenant &&
+      trailers.Stack === promoted.stack &&
+      trailers.To === promoted.tag &&
+      !authors.some((one) => isSameAuthor(one, author)),
+  );
+}
+
+/** Whether the folder is in a repository that has a commit. */
+export async function hasCommits(root: string): Promise<boolean> {
+  try {
+    await gitIn(root)(["rev-parse", "--verify", "--quiet", "HEAD"]);
+    return true;
+  } catch (error) {
+    if (error instanceof GitError) return false;
+    throw error;
+  }
+}
 
 /**
  * Reads the decisions of a stack from the history of HEAD, along first parents. A version of the file that is no YAML
@@ -70,7 +112,7 @@ const timeoutMs = 60_000;
  * @throws GitError outside of a repository, or if the clone is damaged
  */
 export async function readDecisions(root: string, stack: string): Promise<DecisionHistory> {
-  const git: Git = (args, more) => runGit(["-C", root, ...args], { timeoutMs, ...more });
+  const git = gitIn(root);
   const [prefix = ""] = textLines(await git(["rev-parse", "--show-prefix"]));
   const versions = await versionsOf(git, prefix + stackFilePath(stack));
   const isComplete = !(await isShallow(git)) || (await endsAtFirstCommit(git));
@@ -102,7 +144,7 @@ export async function readDecisions(root: string, stack: string): Promise<Decisi
   // What a shallow clone's oldest commit has, it did not decide.
   const [first] = found;
   const decided = isComplete || first?.version.commit !== versions.at(-1)?.commit ? found : found.slice(1);
-  return { decisions: byObject(decided, authors), isComplete };
+  return { decisions: byObject(decided, authors), current: reader.entries, isComplete, authors };
 }
 
 function byObject(
@@ -171,11 +213,22 @@ async function versionsOf(git: Git, file: string): Promise<Version[]> {
 }
 
 async function versionsAt(git: Git, tip: string, path: string): Promise<Version[]> {
+  const read = await commitsOf(git, ["--first-parent", tip, "--", `:(top,literal)${path}`]);
+  const facts = await checkObjects(
+    git,
+    read.map(({ commit }) => `${commit}:${path}`),
+  );
+  return read.map((version, index) => {
+    const fact = facts[index];
+    return { ...version, blob: fact?.type === "blob" ? fact.id : undefined, bytes: fact?.size ?? 0 };
+  });
+}
+
+async function commitsOf(git: Git, which: readonly string[]): Promise<Commit[]> {
   const format = ["%H", "%P", "%ct", "%an", "%ae", "%s", "%(trailers:only,unfold)"];
-  const options = ["--first-parent", "--encoding=UTF-8", `--format=${format.map((one) => `${one}%x00`).join("")}`];
-  const output = await git(["rev-list", ...options, tip, "--", `:(top,literal)${path}`]);
-  const texts = output.toString("utf8").split("\0");
-  const read = Array.from({ length: Math.floor(texts.length / format.length) }, (_, index) => {
+  const options = ["--encoding=UTF-8", `--format=${format.map((one) => `${one}%x00`).join("")}`];
+  const texts = (await git(["rev-list", ...options, ...which])).toString("utf8").split("\0");
+  return Array.from({ length: Math.floor(texts.length / format.length) }, (_, index) => {
     const [commit = "", parents, time, name = "", email = "", subject = "", trailers = ""] = texts.slice(
       index * format.length,
       (index + 1) * format.length,
@@ -184,14 +237,6 @@ async function versionsAt(git: Git, tip: string, path: string): Promise<Version[
     const id = /\w+$/.exec(commit)?.[0] ?? "";
     const facts = { commit: id, hasParent: parents !== "", at: Number(time) * 1000 };
     return { ...facts, author: { name, email }, subject, trailers: trailersIn(trailers) };
-  });
-  const facts = await checkObjects(
-    git,
-    read.map(({ commit }) => `${commit}:${path}`),
-  );
-  return read.map((version, index) => {
-    const fact = facts[index];
-    return { ...version, blob: fact?.type === "blob" ? fact.id : undefined, bytes: fact?.size ?? 0 };
   });
 }
 

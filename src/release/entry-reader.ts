@@ -38,6 +38,11 @@ export class EntryReader {
     return this.#rest;
   }
 
+  /** Those of the last version that could be read, by the name of the tenant's objects. */
+  get entries(): ReadonlyMap<string, DecidedEntry> {
+    return this.#entries;
+  }
+
   /**
    * What the next version changes.
    *
