@@ -5,7 +5,7 @@ import { CredentialsError } from "../release/docker-credentials";
 import { RegistryError } from "../release/registry";
 
 /** How long all hosts together have to answer. */
-const answerMs = 20_000;
+const answerMs = 60_000;
 
 /** A host that did not answer all questions. */
 export interface SilentHost {
@@ -47,6 +47,11 @@ export class BoundedReader {
     return [...this.#problems].sort().map(([host, problem]) => ({ host, problem }));
   }
 
+  /** To be called for a tenant whose newest version is not known in time, or whose registry has said why not. */
+  newestIsUnknown(tenant: Tenant): void {
+    this.#note(tenant, "no answer in time");
+  }
+
   #noted<Facts>(tenant: Tenant, result: ReadResult<Facts>): ReadResult<Facts> {
     if ("missing" in result) for (const message of result.missing) this.#note(tenant, message);
     return result;
@@ -55,7 +60,7 @@ export class BoundedReader {
   #note(tenant: Tenant, message: string): void {
     const hosts = hostsOf(tenant);
     const host = hosts.find((one) => message.includes(one)) ?? hosts[0] ?? "";
-    const problem = this.#signal.aborted ? `no answer to all questions within ${answerMs / 1_000} s` : message;
+    const problem = this.#signal.aborted ? `no answer within ${answerMs / 1_000} s` : message;
     if (!this.#problems.has(host)) this.#problems.set(host, problem);
   }
 }

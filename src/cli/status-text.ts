@@ -44,7 +44,7 @@ function cell(tenant: TenantStatus | undefined, colors: Colors): Cell {
 }
 
 function paintOf(state: TenantState, colors: Colors): (text: string) => string {
-  return ["not allowed", "broken", "unverified", "failing"].includes(state) ? colors.red : colors.yellow;
+  return ["taken back", "not allowed", "broken", "unverified", "failing"].includes(state) ? colors.red : colors.yellow;
 }
 
 /** A version or a tag; of a followed branch the commit, or its name where the commit is not known. */

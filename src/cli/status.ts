@@ -9,6 +9,7 @@ import { type DecisionHistory, readDecisions } from "../release/decision-history
 import type { EvidenceReader } from "../release/evidence-reader";
 import { GitError } from "../release/git-command";
 import { readLock } from "../release/lock";
+import { takenBackReasons } from "../release/taken-back";
 import { isDenied, notAllowed } from "../version/range";
 import { compareVersions, isPrerelease, versionOfTag } from "../version/version";
 import { type ExitCode, exitCode } from "./exit-code";
@@ -85,23 +86,38 @@ async function readStatus(tenant: string | undefined, options: StatusOptions, se
   const today = new Date().toISOString().slice(0, 10);
   const stacks = configs.map(async (config): Promise<StackStatus> => {
     const running: RunningStack = offline ? { source: "unknown" } : await readRunningStack(config);
-    const decisions = tenant !== undefined || options.history === true ? await decisionsOf(config) : undefined;
+    const withHistory = tenant !== undefined || options.history === true;
+    const decisions = withHistory ? await decisionsOf(config) : undefined;
     const planned = await planTenants(config, { lock, reader, offline, running: runningVersions(config, running) });
-    const tenants = planned.map(async (one) =>
-      tenantStatus({
-        ...{ ...one, config, running, today },
-        decisions: decisions?.get(objectName(one.release.tenant)),
-        rendered: renderedVersion(config, one.release.tenant),
-        newerNotAllowed: offline ? [] : await newerNotAllowed(config, one.release.tenant, reader),
-      }),
-    );
+    for (const { planned: one, release } of planned) {
+      if (one.tag !== null && !one.newestKnown) bounded?.newestIsUnknown(release.tenant);
+    }
+    const rejected = offline ? [] : planned.map(({ release }) => newerNotAllowed(config, release.tenant, reader));
+    const newer = await Promise.all(rejected);
+    const judge = (takenBack: ReadonlyMap<string, string>) =>
+      planned.map((one, index) =>
+        tenantStatus({
+          ...{ ...one, config, running, today, takenBack: takenBack.get(one.planned.tenant) },
+          decisions: decisions?.get(objectName(one.release.tenant)),
+          rendered: renderedVersion(config, one.release.tenant),
+          newerNotAllowed: newer[index] ?? [],
+        }),
+      );
+    const tenants = judge(new Map());
+    // What was taken back does not get further, and the history takes long to read.
+    const mayBeTakenBack = withHistory || tenants.some(isStuck);
     return {
       ...{ stack: config.stack, follow: config.follow, delivery: config.delivery.kind },
       ...{ runningFrom: running.source, clusterProblem: running.problem ?? null },
-      tenants: await Promise.all(tenants),
+      tenants: mayBeTakenBack ? judge(await takenBackReasons(config)) : tenants,
     };
   });
   return { stacks: await Promise.all(stacks), silent: bounded?.silent ?? [] };
+}
+
+/** Whether automation has decided what is not deployed. */
+function isStuck({ state, automation }: TenantStatus): boolean {
+  return automation !== "manual" && (state === "waits for render" || state === "waits for up");
 }
 
 /** Nothing outside of a repository. It takes a second for a thousand commits of the stack file. */

@@ -24,6 +24,7 @@ export type TenantState =
   | "deploying"
   | "failing"
   | "suspended"
+  | "taken back"
   | "not allowed"
   | "broken"
   | "unverified";
@@ -79,6 +80,8 @@ export interface StatusFacts {
   readonly newerNotAllowed: readonly NewerVersion[];
   /** The tenant's decisions, the newest first; nothing if the history was not read. */
   readonly decisions: readonly Decision[] | undefined;
+  /** Why the version must not run that automation has promoted again, or why that cannot be told. */
+  readonly takenBack: string | undefined;
   /** `YYYY-MM-DD`. */
   readonly today: string;
 }
@@ -161,6 +164,8 @@ function command(verb: string, { config, planned }: StatusFacts): string {
 function refused(facts: StatusFacts): Verdict | undefined {
   const { config, planned } = facts;
   const { valid, allowed, source, reasons, newestAllowed, newestKnown } = planned;
+  // The reason names the two commands that may act on it.
+  if (facts.takenBack !== undefined) return { state: "taken back", why: [facts.takenBack], command: null };
   if (valid !== false) return undefined;
   const { stack } = config;
   const check = `npx authority check --stack ${stack}`;

@@ -36,6 +36,11 @@ describe("authority status", () => {
     for (const version of versions) await world().application.publish({ version, message: version });
   }
 
+  /** So that a status reads no Git repository. */
+  async function lock(): Promise<void> {
+    assert.equal((await authority(["lock"], { cwd: world().root })).code, 0);
+  }
+
   /** @param tag may have a comment behind it */
   const prod = (tag: string, policy: string, ...keys: readonly string[]) =>
     world().write({
@@ -124,6 +129,10 @@ describe("authority status", () => {
 
   it("says who keeps a newer release back", async () => {
     await publish("1.0.0", "1.1.0");
+    prod("1.1.0", '{ range: "<2.0.0" }');
+    await lock();
+    prod("1.0.0", '{ range: "<2.0.0" }');
+    await lock();
     const repository = "shared-authority:configRepository: { url: https://git.example.com/shared }";
     const automated = async (automation: string) => {
       prod(
@@ -187,7 +196,7 @@ describe("authority status", () => {
     await publish("1.0.0", "1.1.0");
     prod("1.0.0", '{ range: "<2.0.0" }');
     world().write({ "Pulumi.dev.yaml": branchStack(world().tenant()) });
-    assert.equal((await authority(["lock"], { cwd: world().root })).code, 0);
+    await lock();
     await world().cutNetwork();
     const { code, stdout } = await run("--offline");
     assert.equal(code, 0);
@@ -201,10 +210,10 @@ describe("authority status", () => {
 
   it("says once of each host that it does not answer, and exits with 3", async () => {
     await publish("1.0.0");
-    const { tenant, write, root } = world();
+    const { tenant, write } = world();
     const other = tenant(...running("1.0.0")).replace("shop:", "cart:");
     write({ "Pulumi.prod.yaml": tagsStack(other, tenant(...running("1.0.0"))) });
-    assert.equal((await authority(["lock"], { cwd: root })).code, 0);
+    await lock();
     write({ "Pulumi.dev.yaml": branchStack(tenant(), other.replace(/ +(?:tag|policy):.*\n/g, "")) });
     await world().cutNetwork();
     const { code, stdout } = await run();
@@ -215,15 +224,51 @@ describe("authority status", () => {
 
   const hosts = () => [world().application.image.split("/")[0]!, new URL(world().repository).host];
 
-  it("says since when a version is decided, by whom and why, from Git", async () => {
-    await publish("1.0.0", "1.1.0");
-    prod("1.0.0", '{ range: "<2.0.0" }');
-    const ownGit = (...args: string[]) => git({ directory: world().root }, ...args);
+  const ownGit = (...args: string[]) => git({ directory: world().root }, ...args);
+
+  async function initRepository(): Promise<void> {
     await ownGit("init", "--quiet", "--initial-branch=main");
     await ownGit("config", "user.name", "Ana");
     await ownGit("config", "user.email", "ana@example.com");
+  }
+
+  async function commitAs(author: string, message: string): Promise<void> {
     await ownGit("add", "--all");
-    await ownGit("commit", "--quiet", "--message", "First", "--date=2026-01-01T00:00:00Z");
+    const email = author === "Ana" ? "ana@example.com" : "shared-authority@localhost";
+    await ownGit("commit", "--quiet", "--message", message, `--author=${author} <${email}>`);
+  }
+
+  it("says that automation has promoted again what was taken back", async () => {
+    await publish("1.0.0", "1.1.0");
+    const decide = async (version: string, author: string) => {
+      prod(
+        `${version}" # {"$imagepolicy": "flux-system:shop:tag"}`,
+        '{ range: "<2.0.0", automation: auto }',
+        "shared-authority:configRepository: { url: https://git.example.com/shared }",
+        "shared-authority:delivery: { manifests: out/prod }",
+      );
+      await lock();
+      await commitAs(author, `Decide ${version}`);
+    };
+    await initRepository();
+    await decide("1.0.0", "Ana");
+    const render = ["render", "--stack", "prod", "--out", "out/prod"];
+    assert.equal((await authority(render, { cwd: world().root })).code, 0);
+    await decide("1.1.0", "Shared Authority");
+    assert.equal((await verdict("--offline"))[0], "waits for render");
+    await decide("1.0.0", "Ana");
+    assert.equal((await verdict("--offline"))[0], "ok");
+    await decide("1.1.0", "Shared Authority");
+    const [state, why] = await verdict("--offline");
+    assert.equal(state, "taken back");
+    assert.match(String(why), /^shop 1\.1\.0 was taken back in .* and promoted again by automation in /);
+  });
+
+  it("says since when a version is decided, by whom and why, from Git", async () => {
+    await publish("1.0.0", "1.1.0");
+    prod("1.0.0", '{ range: "<2.0.0" }');
+    await initRepository();
+    await commitAs("Ana", "First");
     const promote = ["promote", "shop", "--stack", "prod", "--reason", "a fix", "--yes"];
     assert.equal((await authority(promote, { cwd: world().root })).code, 0);
     const { stdout } = await run("shop");
@@ -262,6 +307,7 @@ describe("authority status", () => {
 
     it("says what runs there, and what an `up` or Flux has still to do", async () => {
       prod("1.1.0", '{ range: "<2.0.0" }', named);
+      await lock();
       const up = "npx authority up --stack prod";
       assert.deepEqual(await seen(), ["waits for up", ["nothing of it is in the cluster"], up]);
       assert.deepEqual(await seen({ name: "shop", applied: "1.0.0" }), ["waits for up", ["the cluster has 1.0.0"], up]);
@@ -276,6 +322,7 @@ describe("authority status", () => {
 
     it("says why Flux does not run it, escaped, and how to have it try again", async () => {
       prod("1.1.0", '{ range: "<2.0.0" }', named);
+      await lock();
       const failed = { name: "shop", applied: "1.1.0", deployed: "1.0.0", ready: "False" } as const;
       const message = "timed out\n\u001b[31m ::error::";
       const [state, why, command] = await seen({ ...failed, message });
@@ -311,6 +358,7 @@ describe("authority status", () => {
 
     it("says that it does not answer, uses the last deploy, and exits with 3", async () => {
       prod("1.1.0", '{ range: "<2.0.0" }', named);
+      await lock();
       await cluster.close();
       const { code, stdout } = await run();
       assert.equal(code, 3);

@@ -21,7 +21,7 @@ describe("a pinned tenant", () => {
 
   /** What `authority status` says, with the API server, the registry and the Git host of the lab. */
   async function status() {
-    const { code, stdout } = await fixture().authority("status", "--json");
+    const { code, stdout } = await fixture().authority("status", "--stack", "prod", "--json");
     assert.equal(code, 0, stdout);
     const { stacks } = JSON.parse(stdout) as Status;
     const { runningFrom, tenants } = stacks[0]!;
