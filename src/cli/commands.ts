@@ -140,6 +140,20 @@ export function authorityProgram(
     .option(...stack)
     .option(...json)
     .action(runOn(async () => (await import("./history")).history));
+  verb("status", {
+    summary: "show all stacks side by side: what is decided, what runs, what is held back",
+    description:
+      "Show for each tenant and stack which version is decided, which one runs in the cluster, and why no newer one is " +
+      "decided; then one line for each that needs attention, with the command that acts on it. With a tenant, show it in full.",
+    examples: ["status", "status podinfo", "status --watch", "status --stack prod --json", "status --offline"],
+  })
+    .argument("[tenant]", "only this tenant, in full")
+    .option(...stack)
+    .option(...json)
+    .option("--offline", "use no network: do not ask clusters, registries and Git hosts")
+    .option("--history", "also show since when it is decided, from Git's history: a second for a thousand commits")
+    .addOption(new Option("-w, --watch", "show it again whenever it changes, until Ctrl-C").conflicts("json"))
+    .action(runOn(async () => (await import("./status")).status));
 
   verb("render", {
     summary: "write a stack's objects as YAML",

@@ -1,13 +1,13 @@
-import { resolve } from "node:path";
 import { printable } from "../config/printable";
 import { readConfigFiles, readStackConfig } from "../config/read-stack-config";
 import type { StackConfig } from "../config/stack-config";
-import { type ConfigFiles, kubernetesSetting } from "../config/stack-file";
+import type { ConfigFiles } from "../config/stack-file";
 import { parseImage } from "../config/image-reference";
 import { allowedRepositories, imageAdmissionObjects } from "../manifests/image-admission";
 import { yamlText } from "../manifests/yaml-text";
 import type { ClusterAccess } from "../program/cluster-client";
 import { openUndeclared } from "../program/running-images";
+import { declaredCluster } from "./declared-cluster";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import type { Session } from "./session";
@@ -87,15 +87,11 @@ function clusterOf(files: ConfigFiles, options: ImagesOptions, session: Session)
   if (kubeconfig !== undefined || context !== undefined) {
     return { kubeconfig: kubeconfig === undefined ? undefined : session.path(kubeconfig), context };
   }
-  const declared = kubernetesSetting(files, "kubeconfig");
-  const declaredContext = kubernetesSetting(files, "context");
-  if (declared === undefined && declaredContext === undefined) {
-    throw new InputError(
-      `${files.stack.path} names no cluster that can be read here. Name one with \`--context\` or \`--kubeconfig\`.`,
-    );
-  }
-  const isPath = declared !== undefined && !/[\n{]|^[~/]/.test(declared);
-  return { kubeconfig: isPath ? resolve(session.root, declared) : declared, context: declaredContext };
+  const declared = declaredCluster(files);
+  if (declared !== undefined) return declared;
+  throw new InputError(
+    `${files.stack.path} names no cluster that can be read here. Name one with \`--context\` or \`--kubeconfig\`.`,
+  );
 }
 
 function describe({ stack }: StackConfig, refused: readonly RefusedImage[], colors: Colors): string {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { StackConfig } from "../config/stack-config";
 import type { Problem } from "../config/problem";
-import { listStacks, readAllStackConfigs, readStackConfig } from "../config/read-stack-config";
+import { listStacks, readAllStackConfigs, type ReadOptions, readStackConfig } from "../config/read-stack-config";
 import { readProjectFile } from "../config/stack-file";
 import { countOf } from "./count";
 import { InputError } from "./input-error";
@@ -49,10 +49,10 @@ export function stackName(root: string, given: string): string {
  * @throws ProblemsError with all problems in their files
  * @throws InputError if the project has no stack
  */
-export function readStacks(root: string, stack: string | undefined): StackConfig[] {
-  if (stack !== undefined) return [readStackConfig({ root, stack })];
+export function readStacks(root: string, stack: string | undefined, options?: ReadOptions): StackConfig[] {
+  if (stack !== undefined) return [readStackConfig({ root, stack }, options)];
   requireAnyStack(root);
-  return readAllStackConfigs(root);
+  return readAllStackConfigs(root, options);
 }
 
 /**

@@ -62,19 +62,31 @@ export interface PlanSources {
 /** How long it may take to find the newest release; nothing depends on it. */
 const newestMs = 20_000;
 
-/** Finds what each tenant of a stack would run, runs, and may run. */
+/** Finds what each tenant of a stack would run, runs, and may run, and what is to be deleted. */
 export async function planStack(config: StackConfig, sources: PlanSources): Promise<PlannedStack> {
+  const tenants = (await planTenants(config, sources)).map(({ planned }) => planned);
+  const removed = await plannedRemovals(config, sources.offline);
+  return { stack: config.stack, follow: config.follow, tenants, removed };
+}
+
+/** A tenant's plan, and the release that it is about. */
+export interface PlannedRelease {
+  readonly planned: PlannedTenant;
+  readonly release: ResolvedTenant;
+}
+
+/** Finds what each tenant of a stack would run, runs, and may run. */
+export async function planTenants(config: StackConfig, sources: PlanSources): Promise<PlannedRelease[]> {
   const { lock, reader, offline, running } = sources;
   const resolved = await resolveStack(config, lock, reader);
   const unchecked = offline && config.follow === "branch";
-  const tenants = await Promise.all(
-    resolved.tenants.map(async (release): Promise<PlannedTenant> => {
+  return Promise.all(
+    resolved.tenants.map(async (release) => {
       const newest = offline ? undefined : await inTime(newestRelease(release.tenant, lock, reader));
-      return plannedTenant(config, unchecked ? { ...release, reasons: [] } : release, { unchecked, newest, running });
+      const judged = unchecked ? { ...release, reasons: [] } : release;
+      return { release, planned: plannedTenant(config, judged, { unchecked, newest, running }) };
     }),
   );
-  const removed = await plannedRemovals(config, offline);
-  return { stack: config.stack, follow: config.follow, tenants, removed };
 }
 
 function plannedTenant(

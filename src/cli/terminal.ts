@@ -42,6 +42,12 @@ export class Terminal {
     this.context.stdout.write(`${text}\n`);
   }
 
+  /** Prints a result that replaces the one before: on a terminal in its place, otherwise below it. */
+  redraw(text: string): void {
+    const isTerminal = this.context.stdout.isTTY === true && this.context.env.TERM !== "dumb";
+    this.print(`${isTerminal ? "\u001b[2J\u001b[3J\u001b[H" : ""}${text}${isTerminal ? "" : "\n"}`);
+  }
+
   /** Prints the result as JSON. */
   printJson(value: unknown): void {
     this.print(printableLines(JSON.stringify(value, undefined, 2)));

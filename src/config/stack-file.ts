@@ -137,7 +137,20 @@ export function parseProjectFile(text: string): ConfigFile {
   }));
 }
 
-function parseConfigFile(path: string, text: string, read: (pair: Entry, isOwn: boolean) => Entry): ConfigFile {
+type ReadPair = (pair: Entry, isOwn: boolean) => Entry;
+
+/** By path, the last text that was parsed: each stack reads `Pulumi.yaml`, and some read the other stacks' files. */
+const lastParsed = new Map<string, ConfigFile>();
+
+function parseConfigFile(path: string, text: string, read: ReadPair): ConfigFile {
+  const last = lastParsed.get(path);
+  if (last?.text === text) return last;
+  const file = parseNewFile(path, text, read);
+  lastParsed.set(path, file);
+  return file;
+}
+
+function parseNewFile(path: string, text: string, read: ReadPair): ConfigFile {
   const found: Problem[] = [];
   const file = parseYaml(path, text, (problem) => found.push(problem));
   if (file === undefined) throw new ProblemsError(found);
@@ -193,10 +206,17 @@ function pairsByKey(map: YAMLMap): ReadonlyMap<string, Entry> {
  * A setting of the Kubernetes provider, as the engine reads it: the stack's, or else the project's. Nothing where it is
  * encrypted.
  */
-export function kubernetesSetting({ stack, project }: ConfigFiles, key: "context" | "kubeconfig"): string | undefined {
+export function kubernetesSetting({ stack, project }: ConfigFiles, key: KubernetesKey): string | undefined {
   const own: unknown = stack.config?.get(`kubernetes:${key}`);
   const value = own ?? project?.config?.getIn([`kubernetes:${key}`, "value"]);
   return typeof value === "string" ? value : undefined;
+}
+
+type KubernetesKey = "context" | "kubeconfig";
+
+/** Whether there is such a setting, also an encrypted one. */
+export function hasKubernetesSetting({ stack, project }: ConfigFiles, key: KubernetesKey): boolean {
+  return [stack, project].some((file) => file?.config?.has(`kubernetes:${key}`) === true);
 }
 
 /** Says where a stack's settings are written: `applications` and inherited `defaults` in `Pulumi.yaml`. */

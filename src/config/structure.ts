@@ -10,10 +10,17 @@ import { type ConfigFile, projectFilePath } from "./stack-file";
 import { nearest, suggestion } from "./suggestion";
 import { keyText, reportDuplicateKeys, startOf } from "./yaml-file";
 
-/** The file's settings by key, without prefix, as plain values. */
+const knownSettings = new WeakMap<ConfigFile["settings"], Settings>();
+
+/** The file's settings by key, without prefix, as plain values, which are not to be changed. */
 export function settingsOf(file: ConfigFile | undefined): Settings {
-  const entries = [...(file?.settings ?? [])].filter(([key]) => key !== "__proto__");
-  return Object.fromEntries(entries.map(([key, { value }]) => [key, plainValue(value ?? null)]));
+  if (file === undefined) return {};
+  const known = knownSettings.get(file.settings);
+  if (known !== undefined) return known;
+  const entries = [...file.settings].filter(([key]) => key !== "__proto__");
+  const settings = Object.fromEntries(entries.map(([key, { value }]) => [key, plainValue(value ?? null)]));
+  knownSettings.set(file.settings, settings);
+  return settings;
 }
 
 /** Aliases and merge keys, which are refused, are left out. */

@@ -6,8 +6,16 @@ export interface LiveHelmRelease extends LiveFluxObject {
   readonly status?: LiveFluxObject["status"] & {
     readonly lastHandledReconcileAt?: string;
     /** Helm's releases, the newest first. */
-    readonly history?: readonly { readonly status: string; readonly chartVersion: string }[];
+    readonly history?: readonly HelmRevision[];
   };
+}
+
+/** A release of Helm. */
+export interface HelmRevision {
+  readonly status: string;
+  readonly chartVersion: string;
+  /** When Helm has deployed it, in ISO 8601. */
+  readonly lastDeployed?: string;
 }
 
 /**
@@ -44,10 +52,15 @@ export function runningText(live: LiveHelmRelease | undefined): string | undefin
     return "Neither the upgrade nor the rollback succeeded: objects of both releases may run.";
   }
   const history = live?.status?.history ?? [];
-  const running = history.find(({ status }) => status === "deployed");
+  const running = deployedRevision(live);
   if (running !== undefined) return `What ran before keeps running: the chart's version ${running.chartVersion}.`;
   const isFirst = history.every(({ status }) => status !== "superseded");
   return isFirst ? "No earlier release of it runs." : undefined;
+}
+
+/** The release of Helm that runs; `undefined` if there is none. */
+export function deployedRevision(live: LiveHelmRelease | undefined): HelmRevision | undefined {
+  return live?.status?.history?.find(({ status }) => status === "deployed");
 }
 
 /** Why Flux does not go on, if a person has told it so. */

@@ -56,8 +56,19 @@ const blanksAround = new RegExp(`^${blank}+|${blank}+$`, "g");
 
 const synonyms: Readonly<Record<string, Operator>> = { "": "=", "=>": ">=", "=<": "<=", "~>": "~" };
 
+type ParsedRange = { readonly range: Range } | { readonly error: string };
+
+/** Thousands of tenants have a few ranges. */
+const parsedRanges = new Map<string, ParsedRange>();
+
 /** Parses a range, or says in one sentence what is wrong with it and what is expected. */
-export function parseRange(text: string): { readonly range: Range } | { readonly error: string } {
+export function parseRange(text: string): ParsedRange {
+  const known = parsedRanges.get(text) ?? parseNewRange(text);
+  parsedRanges.set(text, known);
+  return known;
+}
+
+function parseNewRange(text: string): ParsedRange {
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) return { error: `the range is ${bytes} bytes long; Flux takes at most ${maxBytes}` };
   const parts = text.split("||");

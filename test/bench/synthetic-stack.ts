@@ -38,12 +38,70 @@ export function writeStack({ directory, tenants, registry }: StackOptions): void
   write(directory, "Pulumi.yaml", "name: shared-authority\nmain: start.js\nruntime: nodejs\n");
   write(directory, "Pulumi.prod.yaml", `${stack.join("\n")}\n`);
   write(directory, "releases.lock.yaml", indices.map((index) => lockEntry(index, image(index))).join(""));
+  writeValues(directory, indices);
+}
+
+function writeValues(directory: string, indices: readonly number[]): void {
   for (const index of indices) {
     const folder = join("tenants", tenantName(index));
     mkdirSync(join(directory, folder), { recursive: true });
     write(directory, join(folder, "values.yaml"), values(index));
     write(directory, join(folder, "values.prod.yaml"), `replicaCount: ${2 + (index % 5)}\n`);
   }
+}
+
+/**
+ * Writes dev, which follows branches, staging and prod. Each application is declared once, in `Pulumi.yaml`, and its release
+ * is in the lock. Staging and prod render into folders that hold one HelmRelease for each tenant.
+ */
+export function writeThreeStacks({ directory, tenants }: Omit<StackOptions, "registry">): void {
+  const indices = Array.from({ length: tenants }, (_, index) => index);
+  const image = (index: number): string => `registry.invalid/${tenantName(index)}`;
+  const applications = indices.flatMap((index) => [
+    `      ${tenantName(index)}:`,
+    `        repository: https://git.example.com/${tenantName(index)}.git`,
+    "        chart: ./charts/app",
+    `        image: ${image(index)}`,
+    "        branch: master",
+    "        releasedFrom: [master]",
+    `        team: [${tenantName(index)}-developers]`,
+  ]);
+  const project = ["name: shared-authority", "main: start.js", "runtime: nodejs", "config:"];
+  const declared = [...project, "  shared-authority:applications:", "    value:", ...applications];
+  write(directory, "Pulumi.yaml", `${declared.join("\n")}\n`);
+  const stack = (name: string, follow: string, lines: (index: number) => readonly string[]) =>
+    write(
+      directory,
+      `Pulumi.${name}.yaml`,
+      [
+        "config:",
+        `  shared-authority:follow: ${follow}`,
+        `  shared-authority:delivery: { manifests: ${renderedFolder}/${name} }`,
+        ...(follow === "tags"
+          ? ["  shared-authority:configRepository: { url: https://git.example.com/shared.git }"]
+          : []),
+        "  shared-authority:tenants:",
+        ...indices.flatMap(lines),
+        "",
+      ].join("\n"),
+    );
+  stack("dev", "branch", (index) => [`    ${tenantName(index)}: {}`]);
+  for (const name of ["staging", "prod"]) {
+    stack(name, "tags", (index) => [
+      `    ${tenantName(index)}:`,
+      `      tag: "${release}" # {"$imagepolicy": "flux-system:${tenantName(index)}:tag"}`,
+      `      digest: "${digest(index)}" # {"$imagepolicy": "flux-system:${tenantName(index)}:digest"}`,
+      '      policy: {range: ">=6.0.0 <7.0.0", automation: auto, deny: ["6.13.5"]}',
+    ]);
+    const folder = join(directory, renderedFolder, name, "1-manifest");
+    mkdirSync(folder, { recursive: true });
+    for (const index of indices) {
+      const file = `helm.toolkit.fluxcd.io_v2-helmrelease-flux-system-${tenantName(index)}.yaml`;
+      write(folder, file, `metadata:\n  annotations:\n    shared-authority/version: "${release}"\n`);
+    }
+  }
+  write(directory, "releases.lock.yaml", indices.map((index) => lockEntry(index, image(index))).join(""));
+  writeValues(directory, indices);
 }
 
 function entry(index: number, image: string, insecure: boolean): string[] {

@@ -11,6 +11,7 @@ import { authority, authorityProcess, main } from "./command-line";
 
 const verbs = [
   "init",
+  "status",
   "plan",
   "render",
   "check",
@@ -108,7 +109,7 @@ describe("the command line of authority", () => {
     assert.match(stderr, /^error: No Pulumi\.yaml found in .* or a folder above it\./);
   });
 
-  for (const verb of ["check", "plan", "lock", "verify"]) {
+  for (const verb of ["check", "plan", "status", "lock", "verify"]) {
     it(`reports a project without stacks: ${verb}`, async () => {
       writeFileSync(join(directory(), "Pulumi.yaml"), "name: shared-authority\nruntime: nodejs\n");
       const { code, stdout, stderr } = await authority([verb], { cwd: directory() });

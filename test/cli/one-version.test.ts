@@ -48,7 +48,7 @@ describe("`authority` of another version than the project's program", () => {
   it("reads the files and the network all the same", async () => {
     await world().application.publish({ version: "1.0.0", message: "First" });
     install("99.0.0");
-    for (const verb of ["plan", "lock", "verify", "format"]) {
+    for (const verb of ["plan", "status", "lock", "verify", "format"]) {
       const { code, stderr } = await authority([verb], { cwd: world().root });
       assert.equal(code, 0, `${verb}: ${stderr}`);
     }

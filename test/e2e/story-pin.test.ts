@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Status } from "../../src/cli/status";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { useFixture } from "./support/fixture";
@@ -17,6 +18,16 @@ describe("a pinned tenant", () => {
     await fixture().addStack("prod", { tenants: [{ application, tag: "6.9.0", digest, automation: "auto" }] });
     await fixture().up("prod");
   });
+
+  /** What `authority status` says, with the API server, the registry and the Git host of the lab. */
+  async function status() {
+    const { code, stdout } = await fixture().authority("status", "--stack", "prod", "--json");
+    assert.equal(code, 0, stdout);
+    const { stacks } = JSON.parse(stdout) as Status;
+    const { runningFrom, tenants } = stacks[0]!;
+    const { state, version, running, newestAllowed, command } = tenants[0]!;
+    return { runningFrom, state, version, running, newestAllowed, command };
+  }
 
   it("keeps its version while ten new images are pushed", async () => {
     await fixture().edit("prod", "Pin", (text) => {
@@ -38,6 +49,10 @@ describe("a pinned tenant", () => {
       (await fixture().history(application)).map(({ chartVersion }) => chartVersion),
       ["6.9.0"],
     );
+    assert.deepEqual(await status(), {
+      ...{ runningFrom: "cluster", state: "pinned", version: "6.9.0", running: "6.9.0", newestAllowed: "6.11.1" },
+      command: `npx authority unpin ${application.name} --stack prod`,
+    });
   });
 
   it("gets the newest version of its range after the unpin", async () => {
@@ -45,7 +60,11 @@ describe("a pinned tenant", () => {
     await fixture().up("prod");
     await fixture().waitForStackFile("prod", "Flux has committed 6.11.1", (text) => text.includes('tag: "6.11.1" # {'));
     await fixture().pull();
+    const decided = { runningFrom: "cluster", version: "6.11.1", newestAllowed: "6.11.1" };
+    const up = "npx authority up --stack prod";
+    assert.deepEqual(await status(), { ...decided, state: "waits for up", running: "6.9.0", command: up });
     await fixture().up("prod");
+    assert.deepEqual(await status(), { ...decided, state: "ok", running: "6.11.1", command: null });
     assert.deepEqual(
       (await fixture().history(application)).map(({ chartVersion }) => chartVersion),
       ["6.9.0", "6.11.1"],

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
-import Table from "cli-table3";
 import { Command, CommanderError } from "commander";
+import { createColors } from "picocolors";
 import { serveGit } from "../../demo/git-server";
+import { table } from "../../src/cli/table";
 import {
   defaultDirectory,
   downCommand,
@@ -129,9 +130,10 @@ function status(only: string | undefined, json = false): void {
     console.log(
       `${directory}: ${state}${state === "stale" ? " (its supervisor is not running; `down` removes it)" : ""}`,
     );
-    const table = new Table({ head: ["component", "process", "restarts"], style: { head: [], border: [] } });
-    for (const [name, { pid, restarts }] of Object.entries(components)) table.push([name, pid ?? "down", restarts]);
-    if (table.length > 0) console.log(table.toString());
+    const rows = Object.entries(components).map(([name, { pid, restarts }]) => [
+      ...[name, String(pid ?? "down"), String(restarts)],
+    ]);
+    if (rows.length > 0) console.log(table(["COMPONENT", "PROCESS", "RESTARTS"], rows, createColors(false)));
     const { apiUrl, registryHost, gitUrl } = addresses;
     if (apiUrl !== undefined)
       console.log(`API server ${apiUrl}, registry ${registryHost ?? ""}, Git ${gitUrl ?? ""}\n`);
