@@ -129,6 +129,18 @@ export function authorityProgram(
     .option("--offline", "use only the lock: do not read branch heads or the newest version from the network")
     .action(run(async () => (await import("./plan")).plan));
 
+  verb("history", {
+    summary: "show who decided what, when, why, and for how long",
+    description:
+      "Show who decided what of a tenant, or of all tenants, when, why, and for how long. It is read from the history of " +
+      "the stack files in this clone, without network.",
+    examples: ["history podinfo", "history --stack prod", "history podinfo --json"],
+  })
+    .argument("[tenant]", "the tenant's name, or an earlier one (default: all tenants)")
+    .option(...stack)
+    .option(...json)
+    .action(runOn(async () => (await import("./history")).history));
+
   verb("render", {
     summary: "write a stack's objects as YAML",
     description: "Write all objects of a stack as YAML, or nothing if one of its releases may not run.",
