@@ -93,7 +93,7 @@ function takenBackReason(
   const version = versionOfTag(tag, prefix.image) ?? tag;
   return (
     `${name} ${tag} was taken back in ${shown(back)}, and promoted again by automation in ${shown(again)}; ` +
-    `to keep it out: \`npx authority deny ${name} ${version} --stack ${stack} --reason "..."\`; ` +
+    `to keep it out: \`npx authority rollback ${name} --stack ${stack} --reason "..."\`; ` +
     `to accept it: \`npx authority promote ${name} ${version} --stack ${stack}\``
   );
 }
