@@ -82,7 +82,7 @@ describe("a version that a person has taken back", () => {
       message.includes(`promoted again by automation in ${again} (Shared Authority: "Promote 1.1.0")`),
       message,
     );
-    assert.match(message, /`npx authority deny shop 1\.1\.0 --stack prod --reason "\.\.\."`/);
+    assert.match(message, /`npx authority rollback shop --stack prod --reason "\.\.\."`/);
     assert.match(message, /`npx authority promote shop 1\.1\.0 --stack prod`/);
     const render = await run("render", "--stack", "prod", "--out", "rendered");
     assert.equal(render.code, 3);
@@ -97,6 +97,9 @@ describe("a version that a person has taken back", () => {
     await decide("Ana", "1.0.0", "Back to 1.0.0");
     await flux("1.1.0");
     assert.equal((await violations()).found.length, 1);
+    const rolledBack = await run("rollback", "shop", "--stack", "prod", "--reason", "leaks memory");
+    assert.match(rolledBack.stdout, /^Committed \w+: Roll back shop from 1\.1\.0 to 1\.0\.0 in prod$/m);
+    assert.equal((await check()).code, 0);
   });
 
   it("runs when a person decides it again by hand, or automation goes on to a newer one", async () => {
