@@ -10,7 +10,7 @@ import { resolveRelease } from "../release/resolve";
 import { takenBackReasons } from "../release/taken-back";
 import { notAllowed } from "../version/range";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
-import { type DecisionOptions, decide, type Subject, subjectOf, tenantOf } from "./decision";
+import { type Decision, type DecisionOptions, decide, refuseHeld, type Subject, subjectOf, tenantOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { describeConflicts, describeEvidence, readTagStacks, refuseDifferentDeclarations } from "./lock";
@@ -35,6 +35,7 @@ export async function promote(
   }
   const subject = await subjectOf("promote", name, options, session);
   const { config, tenant } = subject;
+  refuseHeld(subject);
   refusePromotion(subject);
   const lock = readLock(root);
   const reader = session.reader();
@@ -51,23 +52,41 @@ export async function promote(
   const fault = notAllowed(tenant.policy, found.version);
   if (fault !== undefined)
     return refuse(`${config.stack}/${name}: not allowed`, `  - the version ${found.version} ${fault}`);
-  const release = await resolveRelease({ ...tenant, tag, digest: undefined }, lock, reader);
-  const { evidence, source } = release;
-  const reasons = describeReasons(config.stack, name, release);
-  if (reasons.length > 0 || evidence === undefined) return refuse(...reasons);
-  const file = withRelease(subject.files.stack, tenant, tag, evidence);
-  const { nextLock, conflicts } = locked(subject, file, source === "read" ? evidence : undefined, lock, session);
-  if (conflicts.length > 0) return refuse(...conflicts);
+  const judged = await judgeRelease(subject, tag, lock, reader, session);
+  if ("reasons" in judged) return refuse(...judged.reasons);
   const title = accepts
     ? `Promote ${name} to ${tag} again in ${config.stack}`
     : `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
   const trailers = { From: tenant.tag, To: tag, "From-Stack": options.from };
   const notes = [
-    ...(nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`]),
+    ...judged.notes,
     ...(accepts ? [`${tag} is decided already, and was taken back before: the commit says that it may run.`] : []),
     ...regressionNote(tenant, found.version),
   ];
-  return decide(subject, { title, trailers, file, lock: nextLock, accepts, notes }, options, session);
+  return decide(subject, { ...judged, title, tenants: [name], trailers, accepts, notes }, options, session);
+}
+
+/** The decision for a release that keeps the promise: the stack file, and the lock if it lacks the release. */
+export async function judgeRelease(
+  subject: Subject,
+  tag: string,
+  lock: Lock,
+  reader: EvidenceReader,
+  session: Session,
+): Promise<
+  (Required<Pick<Decision, "file" | "notes">> & Pick<Decision, "lock">) | { readonly reasons: readonly string[] }
+> {
+  const { config, tenant } = subject;
+  const release = await resolveRelease({ ...tenant, tag, digest: undefined }, lock, reader);
+  const { evidence, source } = release;
+  const reasons = describeReasons(config.stack, tenant.name, release);
+  if (reasons.length > 0 || evidence === undefined) return { reasons };
+  const file = withRelease(subject.files.stack, tenant, tag, evidence);
+  const { nextLock, conflicts } = locked(subject, file, source === "read" ? evidence : undefined, lock, session);
+  if (conflicts.length > 0) return { reasons: conflicts };
+  const added =
+    nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", tenant.name, evidence)}`];
+  return { file, lock: nextLock, notes: added };
 }
 
 /** The stack file that decides a release. */
@@ -121,7 +140,8 @@ function versionIn(from: string, name: string, session: Session): string {
   throw new InputError(`The stack ${stack} of \`--from\` follows branches, so it decides no release.`);
 }
 
-function versionFor({ prefix }: Tenant, text: string): string {
+/** @throws InputError if the text is no version, with or without the image prefix */
+export function versionFor({ prefix }: Tenant, text: string): string {
   const version = isVersion(text) ? text : versionOfTag(text, prefix.image);
   if (version !== undefined) return version;
   throw new InputError(`Expected a SemVer version such as 6.15.0, got ${JSON.stringify(text)}.`);

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { HelmReleaseWithValues, ImageAdmission, ReleasePolicy, Tenant, UpdateAutomation } from "../components/index";
 import { objectName } from "../config/object-name";
 import { printable } from "../config/printable";
-import { followed, type Tenant as TenantConfig } from "../config/stack-config";
+import { followed, standstillOf, type Tenant as TenantConfig } from "../config/stack-config";
 import { keepsPreviousSources, resolvedSourceName } from "../manifests/source";
 import { stackComponents } from "../manifests/stack-objects";
 import { isRelease } from "../release/evidence";
@@ -139,7 +139,7 @@ function tenantOutputs(
       previous: carriedOver.previous?.get(name),
       formerly,
       namespace,
-      pinned: policy.pin !== undefined,
+      pinned: standstillOf(policy) !== undefined,
     };
     // If the deploy fails, the next `up` must still know the release that ran before.
     outputs[name] = runs.then((isRunning) => (isRunning || !keeps ? output : notDeployed(tenant, last[objects])));
