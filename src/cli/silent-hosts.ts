@@ -20,12 +20,12 @@ export interface SilentHost {
  */
 export class BoundedReader {
   readonly #problems = new Map<string, string>();
-  readonly #signal = AbortSignal.timeout(answerMs);
+  readonly #late = new AbortController();
   readonly reader: EvidenceReader;
 
   /** @param wrap shows the progress */
   constructor(wrap: (reader: EvidenceReader) => EvidenceReader) {
-    const options = { signal: this.#signal };
+    const options = { signal: this.#late.signal };
     const reader = wrap(createEvidenceReader({ git: options, registry: options }));
     this.reader = {
       readFacts: (question) => reader.readFacts(question),
@@ -40,6 +40,11 @@ export class BoundedReader {
         }
       },
     };
+  }
+
+  /** The time begins. */
+  start(): void {
+    setTimeout(() => this.#late.abort(), answerMs).unref();
   }
 
   /** The hosts that did not answer, sorted. */
@@ -60,7 +65,7 @@ export class BoundedReader {
   #note(tenant: Tenant, message: string): void {
     const hosts = hostsOf(tenant);
     const host = hosts.find((one) => message.includes(one)) ?? hosts[0] ?? "";
-    const problem = this.#signal.aborted ? `no answer within ${answerMs / 1_000} s` : message;
+    const problem = this.#late.signal.aborted ? `no answer within ${answerMs / 1_000} s` : message;
     if (!this.#problems.has(host)) this.#problems.set(host, problem);
   }
 }

@@ -84,10 +84,15 @@ async function readStatus(tenant: string | undefined, options: StatusOptions, se
   const bounded = offline ? undefined : new BoundedReader((reader) => watchedReader(reader, terminal));
   const reader = bounded?.reader ?? offlineReader;
   const today = new Date().toISOString().slice(0, 10);
-  const stacks = configs.map(async (config): Promise<StackStatus> => {
-    const running: RunningStack = offline ? { source: "unknown" } : await readRunningStack(config);
-    const withHistory = tenant !== undefined || options.history === true;
-    const decisions = withHistory ? await decisionsOf(config) : undefined;
+  const withHistory = tenant !== undefined || options.history === true;
+  const local = configs.map(async (config) => ({
+    config,
+    running: offline ? ({ source: "unknown" } satisfies RunningStack) : await readRunningStack(config),
+    decisions: withHistory ? await decisionsOf(config) : undefined,
+  }));
+  const known = await Promise.all(local);
+  bounded?.start();
+  const stacks = known.map(async ({ config, running, decisions }): Promise<StackStatus> => {
     const planned = await planTenants(config, { lock, reader, offline, running: runningVersions(config, running) });
     for (const { planned: one, release } of planned) {
       if (one.tag !== null && !one.newestKnown) bounded?.newestIsUnknown(release.tenant);
