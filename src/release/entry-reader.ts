@@ -80,12 +80,16 @@ export class EntryReader {
     if (lines.end < end || lines.starts[0] !== starts[first]) return undefined;
     const now = this.#parse(content, [...lines.starts, end], first);
     if (now === undefined) return undefined;
-    const before = byObject(entries.slice(first, last));
-    const after = byObject(now);
-    const added = now.filter(({ object, tenant }) => before.get(object)?.tenant !== tenant);
-    const others = added.length === 0 ? [] : [...entries.slice(0, first), ...entries.slice(last)];
+    // Between two changes there may be hundreds of entries that are the same.
+    const until = entries.slice(first, last);
+    const isChanged = (index: number) => until.length !== now.length || until[index] !== now[index];
+    const before = byObject(until.filter((_, index) => isChanged(index)));
+    const changed = now.filter((_, index) => isChanged(index));
+    const after = byObject(changed);
+    const isNew = changed.some(({ object, tenant }) => before.get(object)?.tenant !== tenant);
+    const others = isNew ? [...this.#entries.values()].filter(({ object }) => !before.has(object)) : [];
     // Of an entry that is there twice, parsers take the last one.
-    if (!areDistinct([...now, ...others])) return undefined;
+    if (!areDistinct([...changed, ...others])) return undefined;
     for (const object of before.keys()) this.#entries.delete(object);
     for (const [object, entry] of after) this.#entries.set(object, entry);
     this.#layout = {

@@ -147,7 +147,7 @@ describe("the versions of a stack file", () => {
           assert.deepEqual(byObject(reader.next(content)), byObject(whole.next(content)), JSON.stringify(text));
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 300 },
     );
   });
 
@@ -183,7 +183,7 @@ describe("the versions of a stack file", () => {
         }
         assert.deepEqual(byObject(reader.next(undefined)), byObject(whole.next(undefined)));
       }),
-      { numRuns: 1500 },
+      { numRuns: 300 },
     );
   });
 });
