@@ -234,7 +234,13 @@ async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions)
   }
 }
 
-function messageOf(stack: string, tenant: string, { title, trailers }: Decision, reason: string | undefined): string {
+/** The commit's message. */
+export function messageOf(
+  stack: string,
+  tenant: string,
+  { title, trailers }: Pick<Decision, "title" | "trailers">,
+  reason?: string,
+): string {
   const all = Object.entries({ Tenant: tenant, Stack: stack, ...trailers, Reason: reason });
   const lines = all.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
   return `${title}\n\n${lines.join("\n")}\n`;

@@ -1,15 +1,15 @@
 import { readStackConfig, stackConfigOf } from "../config/read-stack-config";
-import type { Tenant } from "../config/stack-config";
+import type { StackConfig, Tenant } from "../config/stack-config";
 import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
 import type { Evidence } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, readLock, withEvidence } from "../release/lock";
 import { newestRelease } from "../release/newest-release";
-import { resolveRelease } from "../release/resolve";
+import { type ResolvedTenant, resolveRelease } from "../release/resolve";
 import { notAllowed } from "../version/range";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
-import { type DecisionOptions, decide, type Subject, subjectOf, tenantOf } from "./decision";
+import { type Decision, type DecisionOptions, decide, type Subject, subjectOf, tenantOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { describeConflicts, describeEvidence, readTagStacks, refuseDifferentDeclarations } from "./lock";
@@ -46,23 +46,54 @@ export async function promote(
     const which = wanted === undefined ? ", the newest that may run" : "";
     throw new InputError(`${name} is at ${tag} in the stack ${config.stack} already${which}.`);
   }
-  const fault = notAllowed(tenant.policy, found.version);
-  if (fault !== undefined)
-    return refuse(`${config.stack}/${name}: not allowed`, `  - the version ${found.version} ${fault}`);
+  const sources = { lock, reader, stacks: () => readTagStacks(config.stack, session) };
+  const judged = await judgedPromotion(subject, found.version, sources);
+  if ("reasons" in judged) return refuse(...judged.reasons);
+  const { decision } = judged;
+  const trailers = { ...decision.trailers, "From-Stack": options.from };
+  const notes = [...(decision.notes ?? []), ...regressionNote(tenant, found.version)];
+  return decide(subject, { ...decision, trailers, notes }, options, session);
+}
+
+/** What a promotion is judged by. */
+export interface PromotionSources {
+  readonly lock: Lock;
+  readonly reader: EvidenceReader;
+  /** All stacks that follow tags, because they share the entries of the lock. */
+  readonly stacks: () => readonly StackConfig[];
+}
+
+/** A promotion that may be decided, or why not. */
+export type JudgedPromotion =
+  | { readonly decision: Decision; readonly release: ResolvedTenant<Evidence> & { readonly evidence: Evidence } }
+  /** `isUnread`: a fact cannot be read, which may be different the next time. */
+  | { readonly reasons: readonly string[]; readonly isUnread: boolean };
+
+/** Judges a version of a tenant by policy and promise, and makes the decision. Nothing is written. */
+export async function judgedPromotion(
+  subject: Omit<Subject, "head">,
+  version: string,
+  { lock, reader, stacks }: PromotionSources,
+): Promise<JudgedPromotion> {
+  const { files, config, tenant } = subject;
+  const { name, prefix, policy } = tenant;
+  const tag = prefix.image + version;
+  const fault = notAllowed(policy, version);
+  if (fault !== undefined) {
+    const reasons = [`${config.stack}/${name}: not allowed`, `  - the version ${version} ${fault}`];
+    return { reasons, isUnread: false };
+  }
   const release = await resolveRelease({ ...tenant, tag, digest: undefined }, lock, reader);
   const { evidence, source } = release;
   const reasons = describeReasons(config.stack, name, release);
-  if (reasons.length > 0 || evidence === undefined) return refuse(...reasons);
-  const file = withRelease(subject.files.stack, tenant, tag, evidence);
-  const { nextLock, conflicts } = locked(subject, file, source === "read" ? evidence : undefined, lock, session);
-  if (conflicts.length > 0) return refuse(...conflicts);
+  if (reasons.length > 0 || evidence === undefined) return { reasons, isUnread: source === "none" };
+  const file = withRelease(files.stack, tenant, tag, evidence);
+  const { nextLock, conflicts } = locked(subject, file, source === "read" ? evidence : undefined, lock, stacks);
+  if (conflicts.length > 0) return { reasons: conflicts, isUnread: false };
   const title = `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
-  const trailers = { From: tenant.tag, To: tag, "From-Stack": options.from };
-  const notes = [
-    ...(nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`]),
-    ...regressionNote(tenant, found.version),
-  ];
-  return decide(subject, { title, trailers, file, lock: nextLock, notes }, options, session);
+  const notes = nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`];
+  const trailers = { From: tenant.tag, To: tag };
+  return { decision: { title, trailers, file, lock: nextLock, notes }, release: { ...release, evidence } };
 }
 
 /** The stack file that decides a release. */
@@ -124,15 +155,15 @@ function versionFor({ prefix }: Tenant, text: string): string {
 
 /** The lock with the release, unless it has it. Other stacks share its entry. */
 function locked(
-  { files, config, tenant }: Subject,
+  { files, config, tenant }: Omit<Subject, "head">,
   file: StackFile,
   evidence: Evidence | undefined,
   lock: Lock,
-  session: Session,
+  stacks: PromotionSources["stacks"],
 ): { nextLock?: Lock; conflicts: readonly string[] } {
   if (evidence === undefined) return { conflicts: [] };
   const next = stackConfigOf({ ...files, stack: file });
-  const configs = readTagStacks(config.stack, session).map((one) => (one.stack === config.stack ? next : one));
+  const configs = stacks().map((one) => (one.stack === config.stack ? next : one));
   refuseDifferentDeclarations(configs);
   const nextLock = withEvidence(lock, tenant.name, evidence);
   return { nextLock, conflicts: describeConflicts(next, tenant.name, configs, lock, nextLock) };
