@@ -1,4 +1,4 @@
-import { readStackConfig, stackConfigOf } from "../config/read-stack-config";
+import { readStackConfig } from "../config/read-stack-config";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
@@ -63,9 +63,12 @@ export interface PromotionSources {
   readonly stacks: () => readonly StackConfig[];
 }
 
+/** A release that keeps the promise, with the tenant as its stack file will have it. */
+export type PromotedRelease = ResolvedTenant<Evidence> & { readonly evidence: Evidence };
+
 /** A promotion that may be decided, or why not. */
 export type JudgedPromotion =
-  | { readonly decision: Decision; readonly release: ResolvedTenant<Evidence> & { readonly evidence: Evidence } }
+  | { readonly decision: Decision; readonly release: PromotedRelease }
   /** `isUnread`: a fact cannot be read, which may be different the next time. */
   | { readonly reasons: readonly string[]; readonly isUnread: boolean };
 
@@ -73,7 +76,7 @@ export type JudgedPromotion =
 export async function judgedPromotion(
   subject: Omit<Subject, "head">,
   version: string,
-  { lock, reader, stacks }: PromotionSources,
+  sources: PromotionSources,
 ): Promise<JudgedPromotion> {
   const { files, config, tenant } = subject;
   const { name, prefix, policy } = tenant;
@@ -83,31 +86,35 @@ export async function judgedPromotion(
     const reasons = [`${config.stack}/${name}: not allowed`, `  - the version ${version} ${fault}`];
     return { reasons, isUnread: false };
   }
-  const release = await resolveRelease({ ...tenant, tag, digest: undefined }, lock, reader);
-  const { evidence, source } = release;
-  const reasons = describeReasons(config.stack, name, release);
+  const resolved = await resolveRelease({ ...tenant, tag, digest: undefined }, sources.lock, sources.reader);
+  const { evidence, source } = resolved;
+  const reasons = describeReasons(config.stack, name, resolved);
   if (reasons.length > 0 || evidence === undefined) return { reasons, isUnread: source === "none" };
-  const file = withRelease(files.stack, tenant, tag, evidence);
-  const { nextLock, conflicts } = locked(subject, file, source === "read" ? evidence : undefined, lock, stacks);
+  const promoted = { ...tenant, tag, digest: decidedDigest(tenant, evidence) };
+  const release = { ...resolved, tenant: promoted, evidence };
+  const { nextLock, conflicts } = locked(config, release, sources);
   if (conflicts.length > 0) return { reasons: conflicts, isUnread: false };
+  const file = withRelease(files.stack, tenant, tag, evidence);
   const title = `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
   const notes = nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`];
-  const trailers = { From: tenant.tag, To: tag };
-  return { decision: { title, trailers, file, lock: nextLock, notes }, release: { ...release, evidence } };
+  return { decision: { title, trailers: { From: tenant.tag, To: tag }, file, lock: nextLock, notes }, release };
 }
 
 /** The stack file that decides a release. */
 export function withRelease(
   file: StackFile,
-  { name, digest }: Pick<Tenant, "name" | "digest">,
+  tenant: Pick<Tenant, "name" | "digest">,
   tag: string,
-  { images }: Pick<Evidence, "images">,
+  evidence: Pick<Evidence, "images">,
 ): StackFile {
-  const tagged = withValue(file, ["tenants", name, "tag"], tag);
-  const [image] = images;
-  // Without one, the release would not keep the promise.
-  if (digest === undefined || image?.digest === undefined) return tagged;
-  return withValue(tagged, ["tenants", name, "digest"], image.digest);
+  const digest = decidedDigest(tenant, evidence);
+  const tagged = withValue(file, ["tenants", tenant.name, "tag"], tag);
+  return digest === undefined ? tagged : withValue(tagged, ["tenants", tenant.name, "digest"], digest);
+}
+
+/** Nothing if the entry has none. The release has one: without it, it would not keep the promise. */
+function decidedDigest({ digest }: Pick<Tenant, "digest">, { images }: Pick<Evidence, "images">): string | undefined {
+  return digest === undefined ? undefined : (images[0]?.digest ?? digest);
 }
 
 function refusePromotion({ config, tenant: { name, tag, policy } }: Subject): void {
@@ -155,14 +162,13 @@ function versionFor({ prefix }: Tenant, text: string): string {
 
 /** The lock with the release, unless it has it. Other stacks share its entry. */
 function locked(
-  { files, config, tenant }: Omit<Subject, "head">,
-  file: StackFile,
-  evidence: Evidence | undefined,
-  lock: Lock,
-  stacks: PromotionSources["stacks"],
+  config: StackConfig,
+  { source, tenant, evidence }: PromotedRelease,
+  { lock, stacks }: PromotionSources,
 ): { nextLock?: Lock; conflicts: readonly string[] } {
-  if (evidence === undefined) return { conflicts: [] };
-  const next = stackConfigOf({ ...files, stack: file });
+  if (source === "lock") return { conflicts: [] };
+  const tenants = config.tenants.map((one) => (one.name === tenant.name ? tenant : one));
+  const next = { ...config, tenants };
   const configs = stacks().map((one) => (one.stack === config.stack ? next : one));
   refuseDifferentDeclarations(configs);
   const nextLock = withEvidence(lock, tenant.name, evidence);

@@ -1,15 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { stackConfigOf } from "../config/read-stack-config";
 import type { ConfigRepository, StackConfig, Tenant } from "../config/stack-config";
 import type { ConfigFiles, StackFile } from "../config/stack-file";
 import type { Evidence } from "../release/evidence";
 import { lockFile, lockText } from "../release/lock";
 import { versionOfTag } from "../version/version";
-import { messageOf } from "./decision";
+import { type Decision, messageOf } from "./decision";
 import { type JudgedPromotion, judgedPromotion, type PromotionSources } from "./promote";
 import { branchTrailer, candidates, isOwn, notProposed, personText, tagIn } from "./promotion-branch";
-import type { BranchUpdate, PromotionRepository, Tip } from "./promotion-repository";
+import type { BranchUpdate, PromotionRepository, Tip, TreeChanges } from "./promotion-repository";
 import type { Session } from "./session";
 import { filesByTenant, renderOfTenant } from "./tenant-render";
 
@@ -104,24 +103,33 @@ export class TenantBranches {
     let isUnread = false;
     for (const version of candidates(tenant, [fluxTag, ownTag])) {
       const judged = await judgedPromotion({ ...this.main, tenant }, version, this.main.sources);
-      if ("decision" in judged) return { version, judged, blocked, isUnread };
+      if ("decision" in judged) {
+        const { decision, release } = judged;
+        const proposal = {
+          tag: tenant.prefix.image + version,
+          title: decision.title,
+          trailers: decision.trailers,
+          evidence: release.evidence,
+          // Texts only: parsed stack files of many tenants would fill the memory.
+          changes: this.#changes(judged),
+        };
+        return { proposal, blocked, isUnread };
+      }
       blocked.push({ version, reasons: judged.reasons });
       isUnread ||= judged.isUnread;
     }
     return { blocked, isUnread };
   }
 
-  async #promotion(
-    tenant: Tenant,
-    { version, judged, blocked, isUnread }: Judged,
-  ): Promise<TenantPromotion | undefined> {
-    const branch = `${this.place.folder}/${tenant.name}`;
-    const tip = this.place.tips.get(branch);
+  async #promotion(tenant: Tenant, { proposal, blocked, isUnread }: Judged): Promise<TenantPromotion | undefined> {
+    const { folder, tips, author, scratch } = this.place;
+    const branch = `${folder}/${tenant.name}`;
+    const tip = tips.get(branch);
     const own = this.#ownTip(branch);
     const ownTag = own?.trailers.get("To") ?? null;
     const nothing = { ...this.#empty(branch, tenant.name), from: tenant.tag ?? null, blocked };
     if (tip !== undefined && own === undefined) return { ...nothing, ...edited, commit: tip.id };
-    if (version === undefined || judged === undefined) {
+    if (proposal === undefined) {
       if (own === undefined) return blocked.length === 0 ? undefined : { ...nothing, state: "blocked" };
       if (isUnread) {
         const reason = "a fact of its release cannot be read now";
@@ -129,36 +137,30 @@ export class TenantBranches {
       }
       return { ...nothing, state: "deleted", to: ownTag, reason: deletionReason(tenant, ownTag, blocked.length > 0) };
     }
-    const { decision, release } = judged;
-    const changes = this.#changes(tenant, judged);
-    const tree = await this.repository.tree(this.main.commit, changes, this.place.scratch);
-    const result = { ...nothing, to: tenant.prefix.image + version, title: decision.title, evidence: release.evidence };
-    if (own?.tree === tree && own.parents[0] === this.main.commit) {
-      return { ...result, state: "unchanged", commit: own.id };
-    }
-    const trailers = { ...decision.trailers, [branchTrailer]: branch };
-    const message = messageOf(this.main.config.stack, tenant.name, { ...decision, trailers });
-    const commit = await this.repository.commit({ tree, parent: this.main.commit, message }, this.place.author);
+    const { tag, title, evidence } = proposal;
+    const parent = this.main.commit;
+    const tree = await this.repository.tree(parent, proposal.changes, scratch);
+    const result = { ...nothing, to: tag, title, evidence };
+    if (own?.tree === tree && own.parents[0] === parent) return { ...result, state: "unchanged", commit: own.id };
+    const trailers = { ...proposal.trailers, [branchTrailer]: branch };
+    const message = messageOf(this.main.config.stack, tenant.name, { title, trailers });
+    const commit = await this.repository.commit({ tree, parent, message }, author);
     return { ...result, state: own === undefined ? "created" : "updated", commit };
   }
 
   /** What the commit changes, by path from the top of the repository. */
-  #changes({ name }: Tenant, { decision, release }: Decided): Map<string, string | undefined> {
-    const { main, repository } = this;
-    const config = stackConfigOf({ ...main.files, stack: decision.file });
+  #changes({ decision, release }: Decided): TreeChanges {
+    const { config, lockText: lock } = this.main;
     const changes = new Map<string, string | undefined>([[decision.file.path, decision.file.text]]);
-    if (decision.lock !== undefined) changes.set(lockFile, lockText(main.lockText, decision.lock));
-    const tenant = config.tenants.find((one) => one.name === name);
+    if (decision.lock !== undefined) changes.set(lockFile, lockText(lock, decision.lock));
     const { delivery } = config;
     // Without a folder on the main branch, it is not committed, or nobody has rendered yet.
-    const folder = delivery.kind === "manifests" ? join(config.root, delivery.directory) : undefined;
-    if (delivery.kind === "manifests" && folder !== undefined && existsSync(folder) && tenant !== undefined) {
+    if (delivery.kind === "manifests" && existsSync(join(config.root, delivery.directory))) {
       this.session.requireOneVersion();
-      this.#rendered ??= filesByTenant(folder);
-      const rendered = renderOfTenant(config, delivery.directory, { ...release, tenant }, this.#rendered);
-      for (const [path, content] of rendered) changes.set(path, content);
+      this.#rendered ??= filesByTenant(join(config.root, delivery.directory));
+      for (const change of renderOfTenant(config, delivery.directory, release, this.#rendered)) changes.set(...change);
     }
-    return new Map([...changes].map(([path, content]) => [repository.folder + path, content]));
+    return new Map([...changes].map(([path, content]) => [this.repository.folder + path, content]));
   }
 
   #goneBranch(branch: string): TenantPromotion {
@@ -179,9 +181,18 @@ export class TenantBranches {
 
 type Decided = Extract<JudgedPromotion, { decision: unknown }>;
 
+/** A release that may run, and the commit that decides it. */
+interface Proposal {
+  readonly tag: string;
+  readonly title: string;
+  readonly trailers: Decision["trailers"];
+  readonly evidence: Evidence;
+  readonly changes: TreeChanges;
+}
+
 interface Judged {
-  readonly version?: string;
-  readonly judged?: Decided;
+  /** Absent: nothing that is proposed may run. */
+  readonly proposal?: Proposal;
   readonly blocked: { readonly version: string; readonly reasons: readonly string[] }[];
   /** Whether a version may be blocked only because a fact cannot be read. */
   readonly isUnread: boolean;

@@ -365,22 +365,24 @@ describe("authority promotions", () => {
   });
 
   it("works in a folder of the repository, and in a shallow clone", async () => {
-    const { root, files } = world();
-    const shared = { "Pulumi.yaml": "", "Pulumi.prod.yaml": "", "releases.lock.yaml": "" };
-    for (const name of Object.keys(shared)) {
-      mkdirSync(join(root, "team a"), { recursive: true });
+    mkdirSync(join(world().root, "team a"));
+    for (const name of ["Pulumi.yaml", "Pulumi.prod.yaml", "releases.lock.yaml"]) {
       await ownGit("mv", name, `team a/${name}`);
     }
     await commitMain("In a folder", {});
-    assert.ok(files().includes("team a/Pulumi.prod.yaml"));
-    await commitTo(fluxBranch, { "team a/Pulumi.prod.yaml": (text) => text });
-    await remoteGit("update-ref", "-d", `refs/heads/${fluxBranch}`);
+    await commitTo(fluxBranch, { "team a/Pulumi.prod.yaml": withTag("shop", "1.1.0") });
     const shallow = join(directory(), "shallow");
     await git({ directory: directory() }, "clone", "--quiet", "--depth=1", `file://${remote}`, shallow);
     await git({ directory: shallow }, "remote", "set-url", "origin", `${host.url}/shared.git`);
-    const outcome = await authority(["promotions", "--push", "--json"], { cwd: join(shallow, "team a") });
+    const outcome = await authority(["promotions", "--push"], { cwd: join(shallow, "team a") });
     assert.equal(outcome.code, 0, outcome.stderr);
-    assert.deepEqual(stacksOf(outcome)[0]?.promotions, []);
+    const branch = "promote/team-a/prod/shop";
+    assert.equal(await head(`${branch}^`), await head("main"));
+    assert.deepEqual((await remoteGit("diff", "--name-only", "main", branch)).split("\n"), [
+      "team a/Pulumi.prod.yaml",
+      "team a/releases.lock.yaml",
+    ]);
+    assert.match(await show(branch, "team a/Pulumi.prod.yaml"), /tag: "1\.1\.0"/);
   });
 
   it("refuses a Flux branch that stands in the way, and a stack without promotions", async () => {

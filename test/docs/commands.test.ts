@@ -38,6 +38,8 @@ const runByTests: Readonly<Record<string, string>> = {
   "npx authority unpin podinfo --stack prod": "test/cli/decision.test.ts",
   'npx authority deny podinfo 6.15.1 --stack prod --reason "leaks memory"': "test/cli/decision.test.ts",
   "npx authority allow podinfo 6.15.1 --stack prod": "test/cli/decision.test.ts",
+  "npx authority promotions": "test/cli/promotions.test.ts",
+  "npx authority promotions --stack prod --push": "test/cli/promotions.test.ts",
   "npx authority init ../shared-repository": "test/cli/init.test.ts",
   "npm install": "test/engine/init.test.ts",
   "npx authority check": "test/engine/init.test.ts",
