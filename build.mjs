@@ -1,10 +1,12 @@
-// Bundles each entry point of the package into one file, which loads faster than many. The packages that it imports stay
-// outside, so that there is one copy of each in a user's repository.
+// Bundles each entry point of the package into one file, which loads faster than many. The packages that it depends on
+// stay outside, so that there is one copy of each in a user's repository. Two that load many files are bundled too: zod
+// and yaml are devDependencies, and their licenses are in `dist`.
 
-import { copyFileSync, rmSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const folder = "dist";
+const { dependencies, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
 rmSync(folder, { recursive: true, force: true });
 
 await build({
@@ -16,7 +18,7 @@ await build({
   },
   outdir: folder,
   bundle: true,
-  packages: "external",
+  external: Object.keys({ ...dependencies, ...peerDependencies }),
   platform: "node",
   format: "cjs",
   target: "node20",
@@ -26,3 +28,6 @@ await build({
 
 // npm packs no file with this name, and `authority init` writes one.
 copyFileSync("template/.gitignore", `${folder}/gitignore`);
+
+const licenses = ["zod", "yaml"].map((name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8")}`);
+writeFileSync(`${folder}/LICENSES.txt`, licenses.join("\n"));

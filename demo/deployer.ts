@@ -26,6 +26,8 @@ export interface DeployResult {
 export interface Deployer {
   /** Creates the stacks and commits the changes to their files. */
   prepare(stacks: readonly string[]): Promise<void>;
+  /** The command that judges what a deployment would apply. */
+  preview(stack: string): DeployStep;
   /** The commands that check a stack and render its manifests. A failed command ends the deployment. */
   deploy(stack: string): readonly DeployStep[];
   /** The command that fails if a deployment would change anything. */
@@ -62,7 +64,8 @@ export function engineDeployer(engine: Engine, { project, directory, signal }: D
       }
       await project.commit("Encryption salts of the stacks", {});
     },
-    deploy: (stack) => [step(["up", "--yes", ...withPolicies(stack)], ["--suppress-permalink=true"])],
+    preview: (stack) => step(["preview", ...withPolicies(stack)]),
+    deploy: (stack) => [step(["up", "--yes", "--skip-preview", ...withPolicies(stack)], ["--suppress-permalink=true"])],
     expectNoChanges: (stack) => step(["preview", "--expect-no-changes", ...withPolicies(stack)], ["--diff"]),
   };
 }
@@ -96,10 +99,12 @@ export function renderDeployer({ project, signal }: DeployerOptions): Deployer {
     command: ["npx authority", ...parameters].join(" "),
     run: runStep,
   });
+  const check = (stack: string) => step(["check", "--stack", stack]);
   const render = (stack: string) => ["render", "--stack", stack, "--out", `rendered/${stack}`];
   return {
     prepare: () => Promise.resolve(),
-    deploy: (stack) => [step(["check", "--stack", stack]), step(render(stack))],
+    preview: check,
+    deploy: (stack) => [check(stack), step(render(stack))],
     expectNoChanges: (stack) =>
       step(render(stack), async () => {
         const { succeeded, report } = await run(render(stack));

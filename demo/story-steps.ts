@@ -67,7 +67,7 @@ async function gitTagWithoutImage(context: StoryContext): Promise<void> {
 }
 
 async function wrongAppVersion(context: StoryContext): Promise<void> {
-  const { setup, printer } = context;
+  const { setup, printer, deployer } = context;
   printer.chapter("a release with the wrong appVersion is blocked");
   const { digest } = await setup.application.publish({
     version: "1.2.0",
@@ -77,7 +77,7 @@ async function wrongAppVersion(context: StoryContext): Promise<void> {
   printer.say("1.2.0 has a Git tag, a chart and an image, but its Chart.yaml still has `appVersion: 1.1.0`.");
   printer.say("The platform team promotes it anyway:");
   const promotion = await promote(context, "1.2.0", digest);
-  const { succeeded, blockedBy, report } = await tryDeploy(context, "prod");
+  const { succeeded, blockedBy, report } = await runStep(printer, deployer.preview("prod"));
   assertStep(!succeeded && blockedBy !== undefined, "the policy pack blocks 1.2.0", report);
   assertStep(blockedBy.includes("appVersion"), "the policy's message names appVersion", report);
   printer.quote(blockedBy);
@@ -120,16 +120,12 @@ async function revert({ setup, printer }: StoryContext, commit: string): Promise
 }
 
 /** Deploys a stack and commits the rendered manifests, as Flux would deploy them. */
-async function deploy(context: StoryContext, stack: string): Promise<void> {
-  const result = await tryDeploy(context, stack);
-  assertStep(result.succeeded, `the deployment of ${stack} succeeds`, result.report);
-  await context.setup.project.commit(`Manifests of ${stack}`, {});
-}
-
-async function tryDeploy({ deployer, printer }: StoryContext, stack: string): Promise<DeployResult> {
-  let result: DeployResult = { succeeded: true, report: "" };
-  for (const step of deployer.deploy(stack)) if (result.succeeded) result = await runStep(printer, step);
-  return result;
+async function deploy({ deployer, printer, setup }: StoryContext, stack: string): Promise<void> {
+  for (const step of deployer.deploy(stack)) {
+    const { succeeded, report } = await runStep(printer, step);
+    assertStep(succeeded, `the deployment of ${stack} succeeds`, report);
+  }
+  await setup.project.commit(`Manifests of ${stack}`, {});
 }
 
 async function expectNoChanges({ deployer, printer }: StoryContext, stack: string): Promise<void> {

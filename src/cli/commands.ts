@@ -129,6 +129,18 @@ export function authorityProgram(
     .option("--offline", "use only the lock: do not read branch heads or the newest version from the network")
     .action(run(async () => (await import("./plan")).plan));
 
+  verb("history", {
+    summary: "show who decided what, when, why, and for how long",
+    description:
+      "Show who decided what of a tenant, or of all tenants, when, why, and for how long. It is read from the history of " +
+      "the stack files in this clone, without network.",
+    examples: ["history podinfo", "history --stack prod", "history podinfo --json"],
+  })
+    .argument("[tenant]", "the tenant's name, or an earlier one (default: all tenants)")
+    .option(...stack)
+    .option(...json)
+    .action(runOn(async () => (await import("./history")).history));
+
   verb("render", {
     summary: "write a stack's objects as YAML",
     description: "Write all objects of a stack as YAML, or nothing if one of its releases may not run.",
@@ -242,10 +254,10 @@ export function authorityProgram(
     .option(...json)
     .action(run(async () => (await import("./audit")).audit));
 
-  const decides = (name: string, help: VerbHelp, needsReason: boolean): Command => {
+  const decides = (name: string, help: VerbHelp, needsReason: boolean, subject = "<tenant>"): Command => {
     const reason = ["--reason <text>", "why, for the commit"] as const;
     const command = verb(name, help)
-      .argument("<tenant>", "the tenant's name in the stack file")
+      .argument(subject, `the tenant's name in the stack file${subject === "<tenant>" ? "" : " (default: all)"}`)
       .option("-s, --stack <stack>", "the stack whose file is changed");
     return (needsReason ? command.requiredOption(...reason) : command.option(...reason))
       .option("-y, --yes", "do not ask")
@@ -326,6 +338,54 @@ export function authorityProgram(
   )
     .argument("<version>", "the version, without prefix")
     .action(runOn(async () => (await import("./deny")).allow));
+
+  decides(
+    "rollback",
+    {
+      summary: "go back to the release before",
+      description:
+        "Decide the release before the current one, or the named one; deny the current one; pin the tenant if Flux " +
+        "promotes it; and commit. It needs neither the Git host nor the registry if the lock has the release.",
+      examples: [
+        'rollback podinfo --stack prod --reason "leaks memory"',
+        'rollback podinfo --to 6.13.0 --stack prod --reason "leaks memory" --push',
+      ],
+    },
+    true,
+  )
+    .option("--to <version>", "the version (default: the last one that is neither denied nor taken back, from Git)")
+    .option("--by <who>", "who decides it (default: Git's `user.name`)")
+    .action(runOn(async () => (await import("./rollback")).rollback));
+
+  decides(
+    "hold",
+    {
+      summary: "close every path that could change what runs",
+      description:
+        "Record who holds the tenants, why and until when; take out Flux's markers; suspend what follows a branch; list " +
+        "what is closed; and commit. Refused if a path would stay open.",
+      examples: [
+        'hold --stack prod --reason "holidays" --by ana --until 2027-01-03',
+        'hold podinfo --stack dev --reason "load test" --by ana',
+      ],
+    },
+    true,
+    "[tenant...]",
+  )
+    .requiredOption("--by <who>", "who decides it")
+    .option("--until <day>", "the last day, YYYY-MM-DD (default: no end)")
+    .action(runOn(async () => (await import("./hold")).hold));
+
+  decides(
+    "resume",
+    {
+      summary: "end the hold of tenants",
+      description: "Remove the holds, restore Flux's markers, and commit.",
+      examples: ["resume --stack prod", "resume podinfo --stack dev"],
+    },
+    false,
+    "[tenant...]",
+  ).action(runOn(async () => (await import("./hold")).resume));
 
   return program;
 }

@@ -1,9 +1,7 @@
 import { basename } from "node:path";
-import { objectNameOf } from "../config/object-name";
+import { decidedEntries } from "../config/decided-entry";
 import { ProblemsError } from "../config/problem";
-import { isMapping, valueAt } from "../config/report";
 import { parseStackFile, type StackFile, stacksOf } from "../config/stack-file";
-import { settingsOf } from "../config/structure";
 import { runGit } from "../release/git-command";
 import { type Git, isShallow, readObjects, textLines } from "../release/git-objects";
 
@@ -17,11 +15,9 @@ export interface DecidedTag {
 
 /** The tags of all tenants of a stack file, without a check of their entries. */
 export function tagsOf(file: StackFile): DecidedTag[] {
-  const { tenants } = settingsOf(file);
-  return Object.entries(isMapping(tenants) ? tenants : {}).flatMap(([tenant, entry]) => {
-    const tag = valueAt(entry, ["tag"]);
-    return typeof tag === "string" ? [{ tenant, object: objectNameOf(tenant, entry), tag }] : [];
-  });
+  return decidedEntries(file).flatMap(({ tenant, object, tag }) =>
+    tag === undefined ? [] : [{ tenant, object, tag }],
+  );
 }
 
 /** A stack file as a commit has it. */

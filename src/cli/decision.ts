@@ -28,24 +28,32 @@ export interface DecisionOptions {
   readonly reason?: string;
 }
 
-/** The tenant that a verb decides on, and its files. */
-export interface Subject {
+/** The stack that a verb decides on, and its files. */
+export interface StackSubject {
   readonly files: ConfigFiles;
   readonly config: StackConfig;
-  readonly tenant: Tenant;
   /** The commit that it was read from. Absent if none is to be made. */
   readonly head?: string;
+}
+
+/** The tenant that a verb decides on, and its files. */
+export interface Subject extends StackSubject {
+  readonly tenant: Tenant;
 }
 
 /** What a verb has decided. */
 export interface Decision {
   /** The first line of the commit. */
   readonly title: string;
+  /** The names of the tenants. */
+  readonly tenants: readonly string[];
   /** Further trailers of the commit. Tenant, stack and reason are always there. */
   readonly trailers?: Readonly<Record<string, string | undefined>>;
   readonly file: StackFile;
   /** With the release that is decided. */
   readonly lock?: Lock;
+  /** Whether the tenant's version may run from now on, although it was taken back. The commit may change no file. */
+  readonly accepts?: boolean;
   /** What else a person should know, one sentence each. */
   readonly notes?: readonly string[];
 }
@@ -59,17 +67,26 @@ export async function subjectOf(
   verb: string,
   name: string,
   options: DecisionOptions,
-  { root }: Session,
+  session: Session,
 ): Promise<Subject> {
+  const subject = await stackSubjectOf(verb, options, session);
+  return { ...subject, tenant: tenantOf(subject.config, name, `The stack ${subject.config.stack}`) };
+}
+
+/**
+ * Finds the stack.
+ *
+ * @throws InputError if a file that the commit would hold is changed already, or an option makes no sense
+ */
+export async function stackSubjectOf(verb: string, options: DecisionOptions, { root }: Session): Promise<StackSubject> {
   if (options.commit === false && options.push === true) {
     throw new InputError("`--push` pushes the commit, and `--no-commit` makes none. Leave one of them out.");
   }
   refuseUnprintable("--reason", options.reason);
   const files = readConfigFiles(root, requireStack(root, verb, options.stack));
   const config = stackConfigOf(files);
-  const tenant = tenantOf(config, name, `The stack ${config.stack}`);
   const head = options.commit === false ? undefined : await unchangedHead(config);
-  return { files, config, tenant, head };
+  return { files, config, head };
 }
 
 /**
@@ -83,6 +100,15 @@ export function tenantOf({ tenants }: StackConfig, name: string, subject: string
   if (found !== undefined) return found;
   const names = tenants.map((tenant) => tenant.name);
   throw new InputError(`${subject} has no tenant ${JSON.stringify(name)}. ${suggestion(name, names)}`);
+}
+
+/** @throws InputError if a person has decided that nothing of the tenant changes */
+export function refuseHeld({ config, tenant: { name, policy } }: Subject): void {
+  if (policy.hold === undefined) return;
+  const { by, reason } = policy.hold;
+  throw new InputError(
+    `${name} is held by ${by}: ${reason}. \`authority resume ${name} --stack ${config.stack}\` ends the hold first.`,
+  );
 }
 
 /** @throws InputError if a text for the stack file or the commit is empty, or not one line that can be read */
@@ -124,7 +150,7 @@ async function committedPaths(git: OwnGit, { file, delivery }: StackConfig): Pro
 
 /** Judges the changed files, shows them, asks, writes, commits and pushes. Nothing is written unless all of it may be. */
 export async function decide(
-  { files, config, tenant, head }: Subject,
+  { files, config, head }: StackSubject,
   decision: Decision,
   options: DecisionOptions,
   session: Session,
@@ -137,13 +163,16 @@ export async function decide(
   let render: PreparedRender | undefined;
   if (delivery.kind === "manifests") {
     session.requireOneVersion();
-    const prepared = await prepareRender(next, lock, join(root, delivery.directory), session);
+    const accepted = decision.accepts === true ? decision.tenants[0] : undefined;
+    const prepared = await prepareRender(next, lock, join(root, delivery.directory), session, accepted);
     if ("reasons" in prepared) return refuseToWrite(terminal, prepared.reasons);
     render = prepared;
   }
   terminal.done();
-  const message = messageOf(config.stack, tenant.name, decision, options.reason);
-  terminal.print(printableLines(await unifiedDiff(file.path, files.stack.text, file.text)));
+  const message = messageOf(config.stack, decision, options.reason);
+  if (file.text !== files.stack.text) {
+    terminal.print(printableLines(await unifiedDiff(file.path, files.stack.text, file.text)));
+  }
   for (const note of decision.notes ?? []) terminal.log(printable(note));
   if (delivery.kind === "manifests") terminal.log(`${delivery.directory}: rendered with this decision`);
   if (!(await isConfirmed(terminal, options))) {
@@ -189,7 +218,7 @@ async function commitOrRestore(
     await write();
     const present = paths.filter((path) => existsSync(join(config.root, path)));
     await git.run("add", "--intent-to-add", "--", ...present);
-    await git.run("commit", "--quiet", "--only", "--message", message, "--", ...present);
+    await git.run("commit", "--quiet", "--only", "--allow-empty", "--message", message, "--", ...present);
   } catch (error) {
     const { default: writeFileAtomic } = await import("write-file-atomic");
     await git.try("reset", "--quiet", "--", ...paths);
@@ -237,11 +266,11 @@ async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions)
 /** The commit's message. */
 export function messageOf(
   stack: string,
-  tenant: string,
-  { title, trailers }: Pick<Decision, "title" | "trailers">,
+  { title, tenants, trailers }: Pick<Decision, "title" | "tenants" | "trailers">,
   reason?: string,
 ): string {
-  const all = Object.entries({ Tenant: tenant, Stack: stack, ...trailers, Reason: reason });
+  const names = tenants.map((name) => ["Tenant", name] as const);
+  const all = [...names, ...Object.entries({ Stack: stack, ...trailers, Reason: reason })];
   const lines = all.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
   return `${title}\n\n${lines.join("\n")}\n`;
 }

@@ -23,13 +23,13 @@ export async function deny(name: string, version: string, options: DenyOptions, 
   const decided = versionOfTag(tenant.tag ?? "", tenant.prefix.image);
   if (decided !== undefined && isDenied([version], decided)) {
     throw new InputError(
-      `${version} is the version that ${config.stack} decides for ${name}. Promote another version first, ` +
-        `\`authority promote ${name} <version> --stack ${config.stack}\`, then deny this one.`,
+      `${version} is the version that ${config.stack} decides for ${name}. To deny it and go back to the release before, run ` +
+        `\`authority rollback ${name} --stack ${config.stack}\` with the reason.`,
     );
   }
   const file = withDenied(files.stack, name, version);
   const title = `Deny ${name} ${version} in ${config.stack}`;
-  return decide(subject, { title, trailers: { Denied: version }, file }, options, session);
+  return decide(subject, { title, tenants: [name], trailers: { Denied: version }, file }, options, session);
 }
 
 /** Removes a version from those that a tenant never runs. */
@@ -49,7 +49,7 @@ export async function allow(
   }
   const file = withoutDenied(files.stack, name, version);
   const title = `Allow ${name} ${version} in ${config.stack}`;
-  return decide(subject, { title, trailers: { Allowed: version }, file }, options, session);
+  return decide(subject, { title, tenants: [name], trailers: { Allowed: version }, file }, options, session);
 }
 
 /** The stack file in which a version of a tenant is denied. */

@@ -11,7 +11,7 @@ export interface StateResource {
   readonly delete?: boolean;
   /** Whether it has been deleted and its replacement does not exist yet. */
   readonly pendingReplacement?: boolean;
-  readonly inputs?: { readonly kind?: string; readonly metadata?: StateMetadata };
+  readonly inputs?: { readonly kind?: string; readonly metadata?: StateMetadata; readonly spec?: unknown };
   readonly outputs?: { readonly metadata?: StateMetadata };
   readonly initErrors?: readonly string[];
   /** Where the program declares it. Only for people. */

@@ -1,6 +1,6 @@
 import { valueAt } from "../config/report";
 import { isCalendarDay } from "../config/schema-kinds";
-import type { Tenant } from "../config/stack-config";
+import type { StackConfig, Tenant } from "../config/stack-config";
 import { settingsOf } from "../config/structure";
 import { objectName } from "../config/object-name";
 import { stackConfigOf } from "../config/read-stack-config";
@@ -9,9 +9,10 @@ import { withoutKey, withValue } from "../config/tenant-edit";
 import type { StackFile } from "../config/stack-file";
 import { readLock } from "../release/lock";
 import { newestRelease } from "../release/newest-release";
-import { type DecisionOptions, decide, refuseUnprintable, type Subject, subjectOf } from "./decision";
+import { type DecisionOptions, decide, refuseHeld, refuseUnprintable, type Subject, subjectOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
+import { rolledBackFrom } from "./rollback-pin";
 import type { Session } from "./session";
 
 /** Options of `authority pin`. */
@@ -27,6 +28,7 @@ export async function pin(name: string, options: PinOptions, session: Session): 
   refuseUnprintable("--by", by);
   refuseDay(until);
   const subject = await subjectOf("pin", name, options, session);
+  refuseHeld(subject);
   const { tag, policy } = subject.tenant;
   if (policy.pin !== undefined) {
     throw new InputError(`${name} is pinned already: ${pinText(policy.pin)}. \`authority unpin\` ends that pin first.`);
@@ -36,13 +38,19 @@ export async function pin(name: string, options: PinOptions, session: Session): 
   }
   const file = withPin(subject.files.stack, name, { reason, by, until });
   const title = `Pin ${name} at ${tag} in ${subject.config.stack}`;
-  return decide(subject, { title, trailers: { To: tag, By: by, Until: until }, file }, options, session);
+  return decide(
+    subject,
+    { title, tenants: [name], trailers: { To: tag, By: by, Until: until }, file },
+    options,
+    session,
+  );
 }
 
 /** Ends a tenant's pin, restores the markers, and says which version the policy would take. */
 export async function unpin(name: string, options: DecisionOptions, session: Session): Promise<ExitCode> {
   const subject = await subjectOf("unpin", name, options, session);
   const { files, config, tenant } = subject;
+  refuseHeld(subject);
   if (tenant.policy.pin === undefined) throw new InputError(`${name} is not pinned in the stack ${config.stack}.`);
   if (valueAt(settingsOf(files.stack), ["tenants", name, "policy", "pin"]) === undefined) {
     throw new InputError(`${name} inherits its pin (${pinText(tenant.policy.pin)}). Remove it where it is written.`);
@@ -50,9 +58,10 @@ export async function unpin(name: string, options: DecisionOptions, session: Ses
   const file = withoutPin(files.stack, subject);
   const next = stackConfigOf({ ...files, stack: file }).tenants.find((one) => one.name === name) ?? tenant;
   const newest = await newestRelease(next, readLock(session.root), session.reader());
-  const notes = [nextVersionText(next, newest)];
+  const undenied = rolledBackFrom(tenant.policy.pin);
+  const notes = [nextVersionText(next, newest), ...(undenied === undefined ? [] : [rollbackNote(config, undenied)])];
   const title = `Unpin ${name} in ${config.stack}`;
-  return decide(subject, { title, trailers: { From: tenant.tag }, file, notes }, options, session);
+  return decide(subject, { title, tenants: [name], trailers: { From: tenant.tag }, file, notes }, options, session);
 }
 
 /** The stack file with the pin, and without the tenant's markers. */
@@ -67,11 +76,20 @@ export function withPin(
 
 /** The stack file without the pin, and with the tenant's markers if Flux writes its version. */
 export function withoutPin(file: StackFile, { config, tenant }: Pick<Subject, "config" | "tenant">): StackFile {
+  return withOwnMarkers(withoutKey(file, ["tenants", tenant.name, "policy", "pin"]), { config, tenant });
+}
+
+/** The stack file with the tenant's markers if Flux writes its version. */
+export function withOwnMarkers(file: StackFile, { config, tenant }: Pick<Subject, "config" | "tenant">): StackFile {
   const isAutomated = tenant.policy.automation !== "manual";
   const target = `${config.authorityNamespace}:${objectName(tenant)}`;
-  return withMarkers(withoutKey(file, ["tenants", tenant.name, "policy", "pin"]), tenant.name, (field) =>
-    isAutomated ? `${target}:${field}` : undefined,
-  );
+  return withMarkers(file, tenant.name, (field) => (isAutomated ? `${target}:${field}` : undefined));
+}
+
+/** Git alone does not say whether the cluster has the denial. */
+function rollbackNote({ delivery }: StackConfig, version: string): string {
+  const applied = delivery.kind === "cluster" ? "an `up` has applied" : "Flux has applied";
+  return `The pin is of the rollback from ${version}. Push this only after ${applied} the denial, or Flux writes ${version} again.`;
 }
 
 function nextVersionText(
@@ -90,10 +108,11 @@ function pinText({ by, reason, until }: NonNullable<Tenant["policy"]["pin"]>): s
   return `by ${by}${until === undefined ? "" : ` until ${until}`}: ${reason}`;
 }
 
-function refuseDay(until: string | undefined): void {
+/** @throws InputError if the text is no day, or one that is over */
+export function refuseDay(until: string | undefined): void {
   if (until === undefined) return;
   if (!isCalendarDay(until))
     throw new InputError(`Expected a day, YYYY-MM-DD, after \`--until\`, got ${JSON.stringify(until)}.`);
   const today = new Date().toISOString().slice(0, 10);
-  if (until < today) throw new InputError(`The day ${until} of \`--until\` is over; a pin has to hold today at least.`);
+  if (until < today) throw new InputError(`The day ${until} of \`--until\` is over; name today or a later one.`);
 }

@@ -1,4 +1,4 @@
-import { readStackConfig } from "../config/read-stack-config";
+import { readStackConfig, stackConfigOf } from "../config/read-stack-config";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
@@ -7,9 +7,10 @@ import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, readLock, withEvidence } from "../release/lock";
 import { newestRelease } from "../release/newest-release";
 import { type ResolvedTenant, resolveRelease } from "../release/resolve";
+import { takenBackReasons } from "../release/taken-back";
 import { notAllowed } from "../version/range";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
-import { type Decision, type DecisionOptions, decide, type Subject, subjectOf, tenantOf } from "./decision";
+import { type Decision, type DecisionOptions, decide, refuseHeld, type Subject, subjectOf, tenantOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { describeConflicts, describeEvidence, readTagStacks, refuseDifferentDeclarations } from "./lock";
@@ -34,6 +35,7 @@ export async function promote(
   }
   const subject = await subjectOf("promote", name, options, session);
   const { config, tenant } = subject;
+  refuseHeld(subject);
   refusePromotion(subject);
   const lock = readLock(root);
   const reader = session.reader();
@@ -42,20 +44,29 @@ export async function promote(
   const found = wanted === undefined ? await newest(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
   if ("reasons" in found) return refuse(`${config.stack}/${name}: no release to promote`, ...found.reasons);
   const tag = tenant.prefix.image + found.version;
-  if (tag === tenant.tag) {
+  const accepts = tag === tenant.tag && (await takenBackReasons(config)).has(name);
+  if (tag === tenant.tag && !accepts) {
     const which = wanted === undefined ? ", the newest that may run" : "";
     throw new InputError(`${name} is at ${tag} in the stack ${config.stack} already${which}.`);
   }
-  const sources = { lock, reader, stacks: () => readTagStacks(config.stack, session) };
-  const judged = await judgedPromotion(subject, found.version, sources);
+  const fault = notAllowed(tenant.policy, found.version);
+  if (fault !== undefined)
+    return refuse(`${config.stack}/${name}: not allowed`, `  - the version ${found.version} ${fault}`);
+  const judged = await judgeRelease(subject, tag, lock, reader, session);
   if ("reasons" in judged) return refuse(...judged.reasons);
-  const { decision } = judged;
-  const trailers = { ...decision.trailers, "From-Stack": options.from };
-  const notes = [...(decision.notes ?? []), ...regressionNote(tenant, found.version)];
-  return decide(subject, { ...decision, trailers, notes }, options, session);
+  const title = accepts
+    ? `Promote ${name} to ${tag} again in ${config.stack}`
+    : promotionTitle(config.stack, tenant, tag);
+  const trailers = { From: tenant.tag, To: tag, "From-Stack": options.from };
+  const notes = [
+    ...judged.notes,
+    ...(accepts ? [`${tag} is decided already, and was taken back before: the commit says that it may run.`] : []),
+    ...regressionNote(tenant, found.version),
+  ];
+  return decide(subject, { ...judged, title, tenants: [name], trailers, accepts, notes }, options, session);
 }
 
-/** What a promotion is judged by. */
+/** What a release is judged by. */
 export interface PromotionSources {
   readonly lock: Lock;
   readonly reader: EvidenceReader;
@@ -66,55 +77,60 @@ export interface PromotionSources {
 /** A release that keeps the promise, with the tenant as its stack file will have it. */
 export type PromotedRelease = ResolvedTenant<Evidence> & { readonly evidence: Evidence };
 
-/** A promotion that may be decided, or why not. */
-export type JudgedPromotion =
-  | { readonly decision: Decision; readonly release: PromotedRelease }
+/** The decision for a release that may run, or why it may not. */
+export type JudgedRelease =
+  | (Required<Pick<Decision, "file" | "notes">> & Pick<Decision, "lock"> & { readonly release: PromotedRelease })
   /** `isUnread`: a fact cannot be read, which may be different the next time. */
   | { readonly reasons: readonly string[]; readonly isUnread: boolean };
 
-/** Judges a version of a tenant by policy and promise, and makes the decision. Nothing is written. */
-export async function judgedPromotion(
-  subject: Omit<Subject, "head">,
-  version: string,
+/** The decision for a release that keeps the promise: the stack file, and the lock if it lacks the release. */
+export async function judgeRelease(
+  subject: Subject,
+  tag: string,
+  lock: Lock,
+  reader: EvidenceReader,
+  session: Session,
+): Promise<JudgedRelease> {
+  return judgeReleaseBy(subject, tag, { lock, reader, stacks: () => readTagStacks(subject.config.stack, session) });
+}
+
+/** The same for many tenants, which share what is read. */
+export async function judgeReleaseBy(
+  { files, config, tenant }: Omit<Subject, "head">,
+  tag: string,
   sources: PromotionSources,
-): Promise<JudgedPromotion> {
-  const { files, config, tenant } = subject;
-  const { name, prefix, policy } = tenant;
-  const tag = prefix.image + version;
-  const fault = notAllowed(policy, version);
-  if (fault !== undefined) {
-    const reasons = [`${config.stack}/${name}: not allowed`, `  - the version ${version} ${fault}`];
-    return { reasons, isUnread: false };
-  }
+): Promise<JudgedRelease> {
+  const { name } = tenant;
   const resolved = await resolveRelease({ ...tenant, tag, digest: undefined }, sources.lock, sources.reader);
   const { evidence, source } = resolved;
   const reasons = describeReasons(config.stack, name, resolved);
   if (reasons.length > 0 || evidence === undefined) return { reasons, isUnread: source === "none" };
-  const promoted = { ...tenant, tag, digest: decidedDigest(tenant, evidence) };
+  const promoted = { ...tenant, tag, digest: tenant.digest && (evidence.images[0]?.digest ?? tenant.digest) };
   const release = { ...resolved, tenant: promoted, evidence };
   const { nextLock, conflicts } = locked(config, release, sources);
   if (conflicts.length > 0) return { reasons: conflicts, isUnread: false };
   const file = withRelease(files.stack, tenant, tag, evidence);
-  const title = `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
   const notes = nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`];
-  return { decision: { title, trailers: { From: tenant.tag, To: tag }, file, lock: nextLock, notes }, release };
+  return { file, lock: nextLock, notes, release };
+}
+
+/** The subject of a promotion's commit. */
+export function promotionTitle(stack: string, { name, tag }: Tenant, to: string): string {
+  return `Promote ${name} from ${String(tag)} to ${to} in ${stack}`;
 }
 
 /** The stack file that decides a release. */
 export function withRelease(
   file: StackFile,
-  tenant: Pick<Tenant, "name" | "digest">,
+  { name, digest }: Pick<Tenant, "name" | "digest">,
   tag: string,
-  evidence: Pick<Evidence, "images">,
+  { images }: Pick<Evidence, "images">,
 ): StackFile {
-  const digest = decidedDigest(tenant, evidence);
-  const tagged = withValue(file, ["tenants", tenant.name, "tag"], tag);
-  return digest === undefined ? tagged : withValue(tagged, ["tenants", tenant.name, "digest"], digest);
-}
-
-/** Nothing if the entry has none. The release has one: without it, it would not keep the promise. */
-function decidedDigest({ digest }: Pick<Tenant, "digest">, { images }: Pick<Evidence, "images">): string | undefined {
-  return digest === undefined ? undefined : (images[0]?.digest ?? digest);
+  const tagged = withValue(file, ["tenants", name, "tag"], tag);
+  const [image] = images;
+  // Without one, the release would not keep the promise.
+  if (digest === undefined || image?.digest === undefined) return tagged;
+  return withValue(tagged, ["tenants", name, "digest"], image.digest);
 }
 
 function refusePromotion({ config, tenant: { name, tag, policy } }: Subject): void {
@@ -154,7 +170,8 @@ function versionIn(from: string, name: string, session: Session): string {
   throw new InputError(`The stack ${stack} of \`--from\` follows branches, so it decides no release.`);
 }
 
-function versionFor({ prefix }: Tenant, text: string): string {
+/** @throws InputError if the text is no version, with or without the image prefix */
+export function versionFor({ prefix }: Tenant, text: string): string {
   const version = isVersion(text) ? text : versionOfTag(text, prefix.image);
   if (version !== undefined) return version;
   throw new InputError(`Expected a SemVer version such as 6.15.0, got ${JSON.stringify(text)}.`);

@@ -91,6 +91,7 @@ function withoutVersions({ document }: StackFile): unknown {
 /** Why a tenant gets no branch, as a sentence; nothing where Flux may propose its versions. */
 export function notProposed({ name, policy }: Tenant): string | undefined {
   if (policy.pin !== undefined) return `${name} is pinned`;
+  if (policy.hold !== undefined) return `${name} is held`;
   return policy.automation === "pull-request" ? undefined : `the automation of ${name} is \`${policy.automation}\``;
 }
 

@@ -5,6 +5,7 @@ import { type RenderedFile, renderedFile } from "../manifests/rendered-file";
 import { stackObjects } from "../manifests/stack-objects";
 import { type Lock, readLock } from "../release/lock";
 import { type ResolvedStack, resolveStack, unlockedHint, unlockedReleases } from "../release/resolve";
+import { takenBackReasons } from "../release/taken-back";
 import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { renderedPlaces } from "./places";
@@ -45,6 +46,7 @@ export interface PreparedRender {
  * Resolves a stack for a render into a folder, which is not changed yet.
  *
  * @param path the folder's absolute path
+ * @param accepted the tenant whose version a person accepts with it, although it was taken back
  * @returns the reasons if nothing may be written
  * @throws InputError if the folder holds what is no render
  */
@@ -53,12 +55,17 @@ export async function prepareRender(
   lock: Lock,
   path: string,
   session: Session,
+  accepted?: string,
 ): Promise<PreparedRender | { readonly reasons: readonly string[] }> {
   const folder = new RenderedFolder(path);
   const undeclared = undeclaredRemovals(config, removalsOf(config, renderedPlaces(path, config)));
   if (undeclared.length > 0) return { reasons: undeclared };
   const stack = await resolveStack(config, lock, session.reader());
-  const reasons = describeStackReasons(stack);
+  const takenBack = [...(await takenBackReasons(config))].filter(([tenant]) => tenant !== accepted);
+  const reasons = [
+    ...describeStackReasons(stack),
+    ...takenBack.map(([tenant, reason]) => `${config.stack}/${tenant}: ${reason}`),
+  ];
   if (reasons.length > 0) return { reasons };
   const onWritten = (count: number) => session.terminal.count(`writing ${path}: ${count} files`);
   return { stack, write: () => folder.replace(renderedFiles(stack), onWritten) };

@@ -1,5 +1,5 @@
 import type { SkippedTenant } from "../program/skipped-tenants";
-import type { StackConfig, Tenant } from "../config/stack-config";
+import { type StackConfig, standstillOf, type Tenant } from "../config/stack-config";
 import { objectName } from "../config/object-name";
 import { annotation } from "../manifests/annotation";
 import { hasImagePolicy } from "../manifests/stack-objects";
@@ -57,7 +57,7 @@ const isDecision =
 
 function isCorrectedByFlux({ tag = "", prefix, policy }: Tenant): boolean {
   const version = versionOfTag(tag, prefix.image);
-  const isCommitted = policy.automation !== "manual" && policy.pin === undefined;
+  const isCommitted = policy.automation !== "manual" && standstillOf(policy) === undefined;
   return isCommitted && version !== undefined && !allows(policy, version);
 }
 

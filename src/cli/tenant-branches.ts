@@ -4,9 +4,10 @@ import type { ConfigRepository, StackConfig, Tenant } from "../config/stack-conf
 import type { ConfigFiles, StackFile } from "../config/stack-file";
 import type { Evidence } from "../release/evidence";
 import { lockFile, lockText } from "../release/lock";
+import { notAllowed } from "../version/range";
 import { versionOfTag } from "../version/version";
 import { type Decision, messageOf } from "./decision";
-import { type JudgedPromotion, judgedPromotion, type PromotionSources } from "./promote";
+import { type JudgedRelease, judgeReleaseBy, promotionTitle, type PromotionSources } from "./promote";
 import { branchTrailer, candidates, isOwn, notProposed, personText, tagIn } from "./promotion-branch";
 import type { BranchUpdate, PromotionRepository, Tip, TreeChanges } from "./promotion-repository";
 import type { Session } from "./session";
@@ -102,17 +103,20 @@ export class TenantBranches {
     }
     let isUnread = false;
     for (const version of candidates(tenant, [fluxTag, ownTag])) {
-      const judged = await judgedPromotion({ ...this.main, tenant }, version, this.main.sources);
-      if ("decision" in judged) {
-        const { decision, release } = judged;
-        const proposal = {
-          tag: tenant.prefix.image + version,
-          title: decision.title,
-          trailers: decision.trailers,
-          evidence: release.evidence,
-          // Texts only: parsed stack files of many tenants would fill the memory.
-          changes: this.#changes(judged),
-        };
+      const { config, sources } = this.main;
+      const tag = tenant.prefix.image + version;
+      const fault = notAllowed(tenant.policy, version);
+      if (fault !== undefined) {
+        const reasons = [`${config.stack}/${tenant.name}: not allowed`, `  - the version ${version} ${fault}`];
+        blocked.push({ version, reasons });
+        continue;
+      }
+      const judged = await judgeReleaseBy({ ...this.main, tenant }, tag, sources);
+      if ("release" in judged) {
+        const title = promotionTitle(config.stack, tenant, tag);
+        const trailers = { From: tenant.tag, To: tag };
+        // Texts only: parsed stack files of many tenants would fill the memory.
+        const proposal = { tag, title, trailers, evidence: judged.release.evidence, changes: this.#changes(judged) };
         return { proposal, blocked, isUnread };
       }
       blocked.push({ version, reasons: judged.reasons });
@@ -143,16 +147,16 @@ export class TenantBranches {
     const result = { ...nothing, to: tag, title, evidence };
     if (own?.tree === tree && own.parents[0] === parent) return { ...result, state: "unchanged", commit: own.id };
     const trailers = { ...proposal.trailers, [branchTrailer]: branch };
-    const message = messageOf(this.main.config.stack, tenant.name, { title, trailers });
+    const message = messageOf(this.main.config.stack, { title, tenants: [tenant.name], trailers });
     const commit = await this.repository.commit({ tree, parent, message }, author);
     return { ...result, state: own === undefined ? "created" : "updated", commit };
   }
 
   /** What the commit changes, by path from the top of the repository. */
-  #changes({ decision, release }: Decided): TreeChanges {
+  #changes({ file, lock: next, release }: Decided): TreeChanges {
     const { config, lockText: lock } = this.main;
-    const changes = new Map<string, string | undefined>([[decision.file.path, decision.file.text]]);
-    if (decision.lock !== undefined) changes.set(lockFile, lockText(lock, decision.lock));
+    const changes = new Map<string, string | undefined>([[file.path, file.text]]);
+    if (next !== undefined) changes.set(lockFile, lockText(lock, next));
     const { delivery } = config;
     // Without a folder on the main branch, it is not committed, or nobody has rendered yet.
     if (delivery.kind === "manifests" && existsSync(join(config.root, delivery.directory))) {
@@ -179,7 +183,7 @@ export class TenantBranches {
   }
 }
 
-type Decided = Extract<JudgedPromotion, { decision: unknown }>;
+type Decided = Extract<JudgedRelease, { release: unknown }>;
 
 /** A release that may run, and the commit that decides it. */
 interface Proposal {

@@ -1,5 +1,5 @@
 import { objectName } from "../config/object-name";
-import { followed, type StackConfig, type Tenant } from "../config/stack-config";
+import { followed, type StackConfig, standstillOf, type Tenant } from "../config/stack-config";
 import type { EvidenceReader } from "../release/evidence-reader";
 import type { Lock } from "../release/lock";
 import { type BrokenRelease, type NewestRelease, newestRelease } from "../release/newest-release";
@@ -87,7 +87,8 @@ function plannedTenant(
   const version = follow === "tags" ? versionOfTag(tag ?? "", prefix.image) : evidence?.chartVersion;
   const fault = follow === "tags" && version !== undefined ? notAllowed(policy, version) : undefined;
   const all = [...(fault === undefined ? [] : [`the version ${String(version)} ${fault}`]), ...reasons];
-  const { pin, automation } = policy;
+  const { automation } = policy;
+  const pin = standstillOf(policy);
   // Flux moves what has no tag without a deploy.
   const running = (tag === undefined ? undefined : found.running?.get(objectName(tenant))) ?? null;
   return {

@@ -16,6 +16,7 @@ import { InputError } from "./input-error";
 import { showPulumi } from "./pulumi-command";
 import { describeRecovery, recoverObjects } from "./recover";
 import { declaredRemovals, isPreview, removeLeaving, removeLeft, StateRemovals } from "./removal";
+import { hasRollbackPin, unpinOffers } from "./rollback-pin";
 import type { Session } from "./session";
 import type { Terminal } from "./terminal";
 
@@ -100,6 +101,10 @@ export async function up(
   const isRemoved = await removeLeft(removals, code === 0, flags, terminal);
   const isAllRemoved = isRemoved && (isPreview(flags) || remaining.length === 0);
   if (code !== 0 || !isAllRemoved) return exitCode.internal;
+  if (!isPreview(flags) && hasRollbackPin(config)) {
+    const offers = unpinOffers(config, resourcesOf(await exportState(root, config.stack)));
+    if (offers.length > 0) terminal.log(offers.join("\n"));
+  }
   return names.length === 0 ? exitCode.fine : exitCode.blocked;
 }
 

@@ -7,6 +7,7 @@ import type { MergedTenant } from "./merge-tenant";
 import { isMapping, type Report } from "./report";
 import type { ParsedConfig } from "./parse-config";
 import { isAutomated } from "./rules";
+import { standstillOf } from "./stack-config";
 import { entryAt, type StackFile } from "./stack-file";
 
 /** A comment in which Flux looks for a marker. */
@@ -57,9 +58,10 @@ export function checkMarkers(report: Report, file: StackFile, { settings, tenant
 function markerProblem(tenant: MergedTenant, target: string, marker: Marker | undefined): string[] | undefined {
   const { name, settings } = tenant;
   const wanted = `{"$imagepolicy": "${target}"}`;
-  if (settings.policy.pin !== undefined) {
+  if (standstillOf(settings.policy) !== undefined) {
     if (marker === undefined) return undefined;
-    const message = `The tenant ${name} is pinned, but carries Flux's marker: Flux would go on writing its version.`;
+    const is = settings.policy.pin === undefined ? "held" : "pinned";
+    const message = `The tenant ${name} is ${is}, but carries Flux's marker: Flux would go on writing its version.`;
     return [message, "Remove the marker (the comment) from the line."];
   }
   if (!isAutomated(tenant)) {

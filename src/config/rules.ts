@@ -161,6 +161,14 @@ class TenantRules {
         "Describe the charts that are built for commits, such as `branchChart: { pattern: '^0\\.0\\.0-master\\.[0-9]+$' }`, or name a chart in Git.",
       );
     }
+    if (isOci && this.#settings.policy.hold !== undefined) {
+      this.#add(
+        ["policy", "hold"],
+        "The tenant follows the newest chart of a registry, but has a hold; expected none: Flux takes no release from a suspended OCIRepository.",
+        "Remove it, or describe with `branchChart.range` the one version that stays.",
+        "key",
+      );
+    }
     if (!isOci && branchChart !== undefined) {
       this.#add(
         ["branchChart"],

@@ -104,10 +104,16 @@ export type Prefix = Required<Complete["prefix"]>;
 /** Which release may run, and who changes it. */
 export interface Policy extends Required<Pick<Complete["policy"], "range" | "automation" | "deny">> {
   readonly pin?: Pin;
+  readonly hold?: Pin;
 }
 
 /** The decision that the version stays as it is; `until` is the last day, `YYYY-MM-DD`. */
 export type Pin = NonNullable<Complete["policy"]["pin"]>;
+
+/** Why Flux writes no version of a tenant, whatever its automation: a pin or a hold. */
+export function standstillOf({ pin, hold }: Pick<Policy, "pin" | "hold">): Pin | undefined {
+  return pin ?? hold;
+}
 
 /** One values file, whole. */
 export interface ValuesFile {

@@ -40,7 +40,7 @@ export interface ConfigFiles {
 export const projectFilePath = "Pulumi.yaml";
 
 /** 16 MiB hold some 40,000 tenants. */
-const largestFile = 16 * 1024 * 1024;
+export const largestFile = 16 * 1024 * 1024;
 
 const stackFileName = /^Pulumi\.([A-Za-z0-9_.-]{1,100})\.yaml$/;
 

@@ -327,13 +327,14 @@ const applicationShape = () => ({
   ),
 });
 
-const pin = () =>
+/** The decision that something stays as it is. */
+const standstill = (name: string, what: string) =>
   keys({
-    reason: text("why the version stays").meta({ description: "Why the version stays." }),
+    reason: text(`why ${what} stays`).meta({ description: `Why ${what} stays.` }),
     by: text("who decided").meta({ description: "Who decided it." }),
     until: key(
       text("a day of the calendar, quoted: `YYYY-MM-DD`", isCalendarDay),
-      "The last day of the pin, quoted. After it the pin is reported as expired.",
+      `The last day of the ${name}, quoted. After it the ${name} is reported as expired.`,
       { examples: ["2027-01-31"], fallback: "no end" },
     ),
   });
@@ -353,9 +354,14 @@ const policy = () =>
         { examples: [["6.13.5"]], default: [] },
       ),
       pin: key(
-        pin(),
+        standstill("pin", "the version"),
         "The version that `tag` names stays until people write another one; a commit may set both. Flux writes none: a pinned tenant has no marker, because suspending the ImagePolicy does not stop Flux.",
         { fallback: "no pin" },
+      ),
+      hold: key(
+        standstill("hold", "what runs"),
+        "Only commits of people change what runs. As with a pin, Flux writes no version and the tenant has no marker. A source that follows a branch is suspended, and the release runs on from its last commit. Not for an OCI chart of a branch: Flux takes no release from a suspended OCIRepository.",
+        { fallback: "no hold" },
       ),
     }),
     "Which release may run, and who changes it.",

@@ -10,7 +10,7 @@ import { fluxRange } from "../version/range";
 import { chartTagOf } from "../version/version";
 import { label, tenantMarks } from "./annotation";
 import { type ComponentObject, defined, type KubernetesObject, secretRef } from "./object";
-import { isFixed, resolvedSource } from "./source";
+import { isFixed, resolvedSource, waitForAnnotation } from "./source";
 
 /** Where the chart comes from, which versions may run and who moves them. */
 export interface ReleasePolicyArgs<Text = string> {
@@ -40,6 +40,8 @@ export interface SourceArgs<Text = string> {
   readonly timeout?: Text;
   /** A Secret in the authority namespace with the credentials of the Git host or the registry. Default: none. */
   readonly secretName?: Text;
+  /** Whether Flux fetches nothing new. For a Git repository that follows a branch: the release runs on. Default: false. */
+  readonly suspended?: boolean;
 }
 
 /** Which image tags Flux scans, which of them may run, and who moves the version. */
@@ -110,7 +112,7 @@ export function releasePolicyObjects<Text = string>(tenant: string, args: Releas
   const { source, previous, images, waitFor } = args;
   const sources = [source, source && previous && { ...source, evidence: previous }].filter((one) => one !== undefined);
   return [
-    ...sources.map((one) => ({ object: sourceObject(tenant, args, one), waitFor })),
+    ...sources.map((one) => ({ object: sourceObject(tenant, args, one), ...(!one.suspended && { waitFor }) })),
     ...(images === undefined ? [] : imageObjects(tenant, args, images).map((object) => ({ object }))),
   ];
 }
@@ -123,6 +125,7 @@ function sourceObject<Text>(
   const { evidence } = source;
   const resolved = resolvedSource(tenant, evidence);
   const isOci = resolved.kind === "OCIRepository";
+  const isSuspended = source.suspended === true;
   return {
     apiVersion: "source.toolkit.fluxcd.io/v1",
     kind: resolved.kind,
@@ -130,13 +133,15 @@ function sourceObject<Text>(
       name: resolved.name,
       namespace: authorityNamespace,
       labels: tenantMarks(tenant).labels,
-      annotations: resolved.annotations,
+      // Flux observes no change of a suspended object, so it would never be ready.
+      annotations: defined({ ...resolved.annotations, ...(isSuspended && { [waitForAnnotation]: undefined }) }),
     },
     spec: {
       ...(isOci ? ociSpec(source) : gitSpec(evidence)),
       interval: source.interval ?? (isFixed(evidence) ? fixedSourceInterval : defaultIntervals.source),
       timeout: source.timeout ?? defaultTimeouts.source,
       ...(isOci && insecureRegistry ? { insecure: true } : {}),
+      ...(isSuspended && { suspend: true }),
       ...secretRef(source.secretName),
     },
   };

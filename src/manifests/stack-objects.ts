@@ -1,5 +1,5 @@
 import { objectName } from "../config/object-name";
-import type { StackConfig, Tenant, ValuesFile } from "../config/stack-config";
+import { type StackConfig, standstillOf, type Tenant, type ValuesFile } from "../config/stack-config";
 import type { Evidence } from "../release/evidence";
 import type { ResolvedStack } from "../release/resolve";
 import { automationObjects, type CommittingAutomation, type UpdateAutomationArgs } from "./automation";
@@ -118,6 +118,7 @@ export function* stackComponents(
         source: {
           evidence,
           branchChart: tenant.branchChart,
+          suspended: tenant.policy.hold !== undefined && !isFixed(evidence),
           interval: isFixed(evidence) ? undefined : intervals.source,
           timeout: timeouts.source,
           secretName: sourceKind(evidence) === "OCIRepository" ? tenant.registrySecret : tenant.repositorySecret,
@@ -189,7 +190,7 @@ function imageArgs(config: StackConfig, tenant: Tenant): ImageArgs | undefined {
         ? { kind: "commit", pattern: branchImage.pattern }
         : { kind: "version", prefix: prefix.image, range: policy.range, deny: policy.deny },
     automation: policy.automation,
-    pinned: policy.pin !== undefined,
+    pinned: standstillOf(policy) !== undefined,
     interval: config.intervals.image,
     secretName: tenant.registrySecret,
   };

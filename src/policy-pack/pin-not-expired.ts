@@ -1,3 +1,4 @@
+import type { Pin } from "../config/stack-config";
 import { definePolicy } from "./define-policy";
 
 /**
@@ -17,13 +18,17 @@ export function pinNotExpiredAt(today: () => Date) {
       enforcementLevel: "advisory",
     },
     ({ object, tenant }, { config }) => {
-      const pin = tenant?.policy.pin;
-      if (!object.isFluxKind("HelmRelease") || config.follow !== "tags" || pin?.until === undefined) return [];
-      if (pin.until >= today().toISOString().slice(0, 10)) return [];
-      return [
-        `the pin of "${object.name}" by ${pin.by} (${pin.reason}) was meant to hold until ${pin.until}. ` +
-          "Fix: unpin the tenant (`policy.pin` in the stack file), or give the pin a new `until`",
-      ];
+      if (!object.isFluxKind("HelmRelease")) return [];
+      const day = today().toISOString().slice(0, 10);
+      const { pin, hold } = tenant?.policy ?? {};
+      const reasonOf = (name: "pin" | "hold", verb: string, entry: Pin | undefined): string[] => {
+        if (entry?.until === undefined || entry.until >= day) return [];
+        return [
+          `the ${name} of "${object.name}" by ${entry.by} (${entry.reason}) was meant to hold until ${entry.until}. ` +
+            `Fix: ${verb} the tenant (\`policy.${name}\` in the stack file), or give the ${name} a new \`until\``,
+        ];
+      };
+      return [...(config.follow === "tags" ? reasonOf("pin", "unpin", pin) : []), ...reasonOf("hold", "resume", hold)];
     },
   );
 }

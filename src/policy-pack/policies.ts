@@ -4,6 +4,7 @@ import { equalityPolicy } from "./equality";
 import { evidenceVerified } from "./evidence-verified";
 import { imagesDeclared } from "./images-declared";
 import { exceptionsInUse, noSecretsInValues } from "./no-secrets-in-values";
+import { notTakenBack } from "./not-taken-back";
 import { pinNotExpired } from "./pin-not-expired";
 import { productionFollowsTags } from "./production-follows-tags";
 
@@ -12,6 +13,7 @@ export const policies: Policy[] = [
   decidedObjects,
   equalityPolicy("release-synced"),
   productionFollowsTags,
+  notTakenBack,
   evidenceVerified,
   equalityPolicy("values-content-addressed"),
   noSecretsInValues,

@@ -12,6 +12,7 @@ import { type Evidence, isRelease } from "../release/evidence";
 import { createEvidenceReader } from "../release/evidence-reader";
 import { type Lock, lockFile, readLock } from "../release/lock";
 import { reasonsWithHint, type ResolvedStack, resolveStack } from "../release/resolve";
+import { takenBackReasons } from "../release/taken-back";
 import { decidedVerdict, decideFirst, forwardReasons } from "./before-deploy";
 import { type LastOutputs, previousRelease, readLastOutputs } from "./previous-release";
 import { refusal } from "./refusal";
@@ -49,6 +50,7 @@ export async function decide(root: string, stack: string): Promise<Decision> {
     const { tenants } = await resolveStack(deployed, lockOf(config), createEvidenceReader());
     const resolved = { config, tenants };
     refuseUnverified(resolved);
+    await refuseTakenBack(resolved);
     const keeps = keepsPreviousSources(config);
     const last = await readLastOutputs(config);
     await refuseRemovals(config, last);
@@ -148,6 +150,18 @@ function refuseUnverified({ config: { stack }, tenants }: ResolvedStack): void {
     ]);
   }
   if (!pulumi.runtime.isDryRun()) refuse("The promise is broken", reasonsOf(stack, tenants));
+}
+
+/** In a preview the policy pack says so. */
+async function refuseTakenBack({ config, tenants }: ResolvedStack): Promise<void> {
+  if (pulumi.runtime.isDryRun()) return;
+  const reasons = await takenBackReasons(config);
+  const refused = tenants.flatMap(({ tenant: { name } }) => reasons.get(name) ?? []);
+  if (refused.length === 0) return;
+  refuse("What was taken back is not deployed", [
+    ...refused,
+    `\`npx authority up --stack ${config.stack}\` deploys the other tenants.`,
+  ]);
 }
 
 function reasonsOf(stack: string, tenants: ResolvedStack["tenants"]): string[] {

@@ -26,6 +26,8 @@ export interface GitCommandOptions {
   readonly tracesHttp?: boolean;
   /** A folder that Git writes into, and the most bytes that it may write there. */
   readonly scratch?: { readonly folder: string; readonly maxBytes: number };
+  /** Gets standard output part by part, however much it is. Then none is returned. It must not throw. */
+  readonly onOutput?: (part: Buffer) => void;
 }
 
 /** A Git command that failed. Its message names the reason and holds no credentials. */
@@ -90,7 +92,7 @@ const repositoryVariables = [
  */
 export async function runGit(args: readonly string[], options: GitCommandOptions): Promise<Buffer> {
   const { execa } = await import("execa");
-  const { timeoutMs, signal, gitDir, folder, input = "", scratch } = options;
+  const { timeoutMs, signal, gitDir, folder, input = "", scratch, onOutput } = options;
   const where = gitDir === undefined ? [] : [`--git-dir=${gitDir}`];
   const configured = [...settings, ...timeouts(options), ...(options.settings ?? [])];
   const all = [...configured.flatMap((setting) => ["-c", setting]), ...where, ...args];
@@ -105,8 +107,9 @@ export async function runGit(args: readonly string[], options: GitCommandOptions
     reject: false,
     detached: hasGroups,
     stdio: ["pipe", "pipe", "pipe", isListing(args) ? "pipe" : "ignore"],
-    buffer: { fd3: false },
+    buffer: { stdout: onOutput === undefined, fd3: false },
   });
+  if (onOutput !== undefined) child.stdout.on("data", onOutput);
   const removeExitHook = atExit(() => kill(child, "SIGKILL"));
   let interruption: string | undefined;
   const interrupt = (reason: string) => {
@@ -135,7 +138,9 @@ export async function runGit(args: readonly string[], options: GitCommandOptions
   await checkSize();
   signal?.removeEventListener("abort", onAbort);
   removeExitHook();
-  if (interruption === undefined && !result.failed) return asBuffer(result.stdout);
+  if (interruption === undefined && !result.failed) {
+    return onOutput === undefined ? asBuffer(result.stdout) : Buffer.alloc(0);
+  }
   const command = args.find((arg, index) => !arg.startsWith("-") && !/^-c$/i.test(args[index - 1] ?? ""));
   const location = options.tracesHttp === true ? locationIn(asBuffer(result.stderr).toString("utf8")) : undefined;
   throw new GitError(`git ${String(command)}: ${withoutCredentials(interruption ?? reasonOf(result))}`, location);

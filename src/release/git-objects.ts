@@ -56,6 +56,42 @@ export async function readObjects(git: Git, ids: readonly string[]): Promise<Map
   return contents;
 }
 
+/**
+ * Contents one after the other, in the order of the ids, for more than fits into memory.
+ *
+ * @param onContent must not throw
+ * @throws GitError if the clone lacks one: it is damaged, or a partial clone
+ */
+export async function streamObjects(
+  git: Git,
+  ids: readonly string[],
+  onContent: (content: Buffer, index: number) => void,
+): Promise<void> {
+  if (ids.length === 0) return;
+  let parts: Buffer[] = [];
+  let count = 0;
+  let needed = 0;
+  let index = 0;
+  const onOutput = (part: Buffer): void => {
+    parts.push(part);
+    count += part.length;
+    while (count > needed && index < ids.length) {
+      const all = Buffer.concat(parts);
+      const headEnd = all.indexOf("\n");
+      const [, , bytes] = headEnd < 0 ? [] : all.toString("latin1", 0, headEnd).split(" ");
+      const end = headEnd + 1 + Number(bytes ?? NaN);
+      const isWhole = end < all.length;
+      if (isWhole) onContent(all.subarray(headEnd + 1, end), index);
+      if (isWhole) index += 1;
+      parts = [isWhole ? all.subarray(end + 1) : all];
+      count = parts[0]?.length ?? 0;
+      needed = isWhole ? 0 : Number.isNaN(end) ? count : end;
+    }
+  };
+  await git(["cat-file", "--batch", "--buffer"], { input: ids.join("\n") + "\n", onOutput });
+  if (index < ids.length) throw new GitError(`git cat-file: the object ${String(ids[index])} is missing`);
+}
+
 /** An entry of a folder: a file, a link or a folder. Submodules are left out, since Flux does not fetch them. */
 export interface TreeEntry {
   readonly name: string;

@@ -43,7 +43,7 @@ export class ProgramFolder {
     this.#registry ??= await serveRegistry();
     const { url } = this.#registry;
     for (let index = 0; index < tenants; index += 1) await pushImage(url, tenantName(index), release);
-    const directory = join(this.#directory, "ours");
+    const directory = join(this.#directory, `ours-${tenants}`);
     await copyProject({ root, directory });
     for (const stack of ["dev", "staging"]) rmSync(join(directory, `Pulumi.${stack}.yaml`));
     rmSync(join(directory, "tenants"), { recursive: true });

@@ -1,5 +1,6 @@
 /**
- * The duration of the program's Node process in `pulumi preview` with one tenant, compared with an empty compiled program.
+ * The duration of the program's Node process in `pulumi preview`, without and with a tenant, compared with compiled
+ * programs: an empty one, and one that registers the objects of that tenant.
  *
  *   npx tsx test/bench/start.ts [--rounds 9]
  */
@@ -12,9 +13,11 @@ async function main(): Promise<void> {
   try {
     const ours = await bench.ours(1);
     const bare = await bench.bare(ours.objects);
+    const none = await bench.ours(0);
     const empty = await bench.empty();
     const programs = {
       empty: async () => (await empty.preview()).process,
+      none: async () => (await none.preview()).process,
       bare: async () => (await bare.preview()).process,
       ours: async () => (await ours.preview()).process,
     };
@@ -24,7 +27,8 @@ async function main(): Promise<void> {
     console.log("|---|---|---:|---|---:|");
     for (const [name, title] of [
       ["empty", "empty program"],
-      ["bare", "bare program, the same objects"],
+      ["none", "this project, no tenant"],
+      ["bare", "bare program, the objects of one tenant"],
       ["ours", "this project, one tenant"],
     ] as const) {
       const own = runs[name] ?? [];

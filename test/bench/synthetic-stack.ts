@@ -32,7 +32,7 @@ export function writeStack({ directory, tenants, registry }: StackOptions): void
     "  shared-authority:follow: tags",
     `  shared-authority:delivery: { manifests: ${renderedFolder} }`,
     "  shared-authority:configRepository: { url: https://git.example.com/shared-authority.git }",
-    "  shared-authority:tenants:",
+    `  shared-authority:tenants:${tenants === 0 ? " {}" : ""}`,
     ...indices.flatMap((index) => entry(index, image(index), registry !== undefined)),
   ];
   write(directory, "Pulumi.yaml", "name: shared-authority\nmain: start.js\nruntime: nodejs\n");

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { withDenied, withoutDenied } from "../../src/cli/deny";
+import { withHold, withoutHold } from "../../src/cli/hold";
 import { withoutPin, withPin } from "../../src/cli/pin";
 import { withRelease } from "../../src/cli/promote";
+import { withRollback } from "../../src/cli/rollback";
 import { stackConfigOf } from "../../src/config/read-stack-config";
 import { parseStackFile, type StackFile } from "../../src/config/stack-file";
 import { isDenied } from "../../src/version/range";
@@ -126,7 +128,7 @@ const stackText = fc
   );
 
 const names = ["alpha", "beta", "gamma"] as const;
-const verbs = ["pin", "unpin", "deny", "allow", "promote"] as const;
+const verbs = ["pin", "unpin", "deny", "allow", "promote", "rollback", "hold", "resume"] as const;
 const step = fc.record({
   verb: fc.constantFrom(...verbs),
   tenant: fc.nat(2),
@@ -147,7 +149,9 @@ describe("any sequence of verbs on any stack file", () => {
           const file = parseStackFile("prod", parts.join(""));
           const config = configOf(file);
           const tenant = config.tenants.find((one) => one.name === name)!;
-          const { pin, deny } = tenant.policy;
+          const { pin, deny, hold } = tenant.policy;
+          // The verbs refuse to touch the version of a held tenant, and its markers.
+          if (hold !== undefined && !["deny", "allow", "resume"].includes(verb)) continue;
           const before = parts[index + 1]!;
           // Exactly one part may change: a last line without end gets one by what follows it in the same part.
           const apply = (next: StackFile): string => {
@@ -191,11 +195,36 @@ describe("any sequence of verbs on any stack file", () => {
               deny.filter((one) => one !== version),
             );
           } else if (verb === "promote" && version !== tenant.tag) {
-            const digest = digestOf(version.replaceAll(".", "").slice(0, 1));
-            const after = apply(withRelease(file, tenant, version, { images: [{ reference: "x", digest }] }));
-            const back = (text: string) =>
-              text.replace(/(tag: ["'])[^"']*/, "$1").replace(/(digest: ["'])[^"']*/, "$1");
-            assert.equal(back(after), back(before));
+            assert.equal(
+              versionless(apply(withRelease(file, tenant, version, releaseOf(version)))),
+              versionless(before),
+            );
+          } else if (verb === "hold") {
+            const next = withHold(file, name, { reason: "load: test", by: "ana", until });
+            assert.ok(isWithin(parked(before), parked(apply(next))));
+            assert.doesNotMatch(parts[index + 1]!, /"\$imagepolicy"/);
+            const held = configOf(next).tenants.find((one) => one.name === name)!;
+            assert.deepEqual(held.policy.hold, { reason: "load: test", by: "ana", ...(until && { until }) });
+            assert.equal(withoutHold(next, { config: configOf(next), tenant: held }).text, file.text);
+          } else if (verb === "resume" && hold !== undefined) {
+            assert.ok(isWithin(parked(apply(withoutHold(file, { config, tenant }))), parked(before)));
+          } else if (verb === "rollback" && version !== tenant.tag && !isDenied(deny, version)) {
+            const current = tenant.tag!;
+            const target = withRelease(file, tenant, version, releaseOf(version));
+            const next = withRollback(target, { tenant }, { current, reason: 'leaks: "x" # y', by: "ben" });
+            apply(next);
+            const rolledBack = configOf(next).tenants.find((one) => one.name === name)!;
+            assert.equal(rolledBack.tag, version);
+            assert.ok(isDenied(rolledBack.policy.deny, current));
+            if (tenant.policy.automation !== "manual") assert.notEqual(rolledBack.policy.pin, undefined);
+            assert.doesNotMatch(parts[index + 1]!, /"\$imagepolicy"/);
+            // `unpin`, `allow` and `promote` take it back, apart from a pin and a denial that were there before.
+            if (pin !== undefined || isDenied(deny, current)) continue;
+            const isPinned = rolledBack.policy.pin !== undefined;
+            const unpinned = isPinned ? withoutPin(next, { config: configOf(next), tenant: rolledBack }) : next;
+            const allowed = withoutDenied(unpinned, name, current);
+            const evidence = { images: [{ reference: "x", digest: tenant.digest }] };
+            assert.equal(withRelease(allowed, tenant, current, evidence).text, file.text);
           }
         }
       }),
@@ -203,6 +232,13 @@ describe("any sequence of verbs on any stack file", () => {
     );
   });
 });
+
+const releaseOf = (version: string) => ({
+  images: [{ reference: "x", digest: digestOf(version.replaceAll(".", "").slice(0, 1)) }],
+});
+
+/** The text without what a release decides. */
+const versionless = (text: string) => text.replace(/(tag: ["'])[^"']*/, "$1").replace(/(digest: ["'])[^"']*/, "$1");
 
 const withoutLine = <Value extends { readonly line: number }>(value: Value) => ({ ...value, line: 0 });
 

@@ -1114,6 +1114,13 @@ const policies: BadInput[] = [
     ),
   ),
   bad(
+    "a hold of a tenant that follows the charts of a registry",
+    `${ociBranchStack}      branchChart: { pattern: '^a$' }\n      policy: { hold: { reason: r, by: b } }\n`,
+    "hold:",
+    `${shop}.policy.hold`,
+    ["newest chart of a registry", "suspended OCIRepository"],
+  ),
+  bad(
     "charts of commits for a chart in Git",
     `${branchStack}      branchChart: { pattern: '^a$' }\n`,
     "branchChart:",

@@ -59,13 +59,15 @@ describe("a rollback", () => {
     return { revision, version: chartVersion, replicas: values.replicaCount, image: image.split(":").at(-1)! };
   }
 
-  it("with a plain revert is undone by Flux", async () => {
+  it("with a plain revert is undone by Flux, and what Flux promotes again is not deployed", async () => {
     assert.deepEqual(await running(), { revision: 2, version: "6.14.0", replicas: 2, image: "6.14.0" });
     await fixture().project.git("revert", "--no-edit", promotion.at(-1)!);
     await fixture().push();
     await committed("6.14.0");
     await fixture().pull();
-    await fixture().up("prod");
+    const refused = await fixture().authorityUp("prod");
+    assert.equal(refused.code, 3, said(refused));
+    assert.match(said(refused), /6\.14\.0 was taken back in .*, and promoted again by automation in /);
     assert.equal((await running()).revision, 2);
   });
 

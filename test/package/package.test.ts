@@ -56,7 +56,7 @@ describe("the package", function () {
       /^(?:CHANGELOG|README)\.md$|^LICENSE$|^package\.json$/,
       /^bin\/authority\.js$/,
       /^dist\/[a-z-]+\.js(?:\.map)?$/,
-      /^dist\/gitignore$/,
+      /^dist\/(?:gitignore|LICENSES\.txt)$/,
       /^types\/[a-z-]+\.d\.ts$/,
       /^(?:project|stack)\.schema\.json$/,
       /^template\//,

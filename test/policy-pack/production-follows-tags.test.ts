@@ -51,6 +51,16 @@ describe("pin-not-expired", () => {
     assert.match(violation!.message, /the pin of "podinfo" by ann \(bug 7\) was meant to hold until 2026-03-01/);
   });
 
+  it("reports an expired hold, also where the stack follows a branch", async () => {
+    const hold = { reason: "load test", by: "ann", until: "2026-03-01" };
+    for (const follow of ["tags", "branch"] as const) {
+      const stack = stackConfigOf({ policy: { range: ">=6", automation: "manual", deny: [], hold } }, { follow });
+      const evidence = follow === "tags" ? undefined : headOfMaster;
+      const [violation] = await judge(pinNotExpired, objectsOf(stack.tenants[0], evidence, stack), stack);
+      assert.match(violation!.message, /the hold of "podinfo" by ann \(load test\) was meant to hold until 2026-03-01/);
+    }
+  });
+
   it("can be made mandatory by the stack", async () => {
     const [violation] = await judge(pinNotExpired, objectsOf(), pinned("2026-03-01"), {
       "pin-not-expired": "mandatory",

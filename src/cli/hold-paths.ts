@@ -1,0 +1,74 @@
+import type { StackConfig, Tenant } from "../config/stack-config";
+
+/** A way by which something else than a commit of people can change what a tenant runs. */
+export interface HoldPath {
+  /** `closed`: by the hold, or already. `open`: no hold can close it. `outside`: neither Flux's nor this program's. */
+  readonly state: "closed" | "open" | "outside";
+  readonly text: string;
+}
+
+/** A tenant with its paths. */
+export interface TenantPaths {
+  readonly tenant: Tenant;
+  readonly paths: readonly HoldPath[];
+}
+
+/** Every way that a tenant's config leaves. */
+export function holdPaths(config: StackConfig, tenant: Tenant): HoldPath[] {
+  return [automationPath(tenant), sourcePath(config, tenant), ...imagePaths(tenant), ...secretPaths(tenant)];
+}
+
+/** One sentence for each path in this state, with the tenants that have it. */
+export function describePaths(all: readonly TenantPaths[], state: HoldPath["state"]): string[] {
+  const names = new Map<string, string[]>();
+  for (const { tenant, paths } of all) {
+    for (const path of paths) {
+      if (path.state === state) names.set(path.text, [...(names.get(path.text) ?? []), tenant.name]);
+    }
+  }
+  return [...names].map(([text, tenants]) => {
+    const shown = tenants.slice(0, 3).join(", ");
+    return `${shown}${tenants.length > 3 ? ` and ${tenants.length - 3} more` : ""}: ${text}`;
+  });
+}
+
+function automationPath({ policy: { automation, pin } }: Tenant): HoldPath {
+  const text =
+    automation === "manual"
+      ? "closed: no automation, people write the version"
+      : `closed: automation ${automation}, ${pin === undefined ? "Flux's markers go" : "the pin has taken Flux's markers out"}`;
+  return { state: "closed", text };
+}
+
+function sourcePath({ follow }: StackConfig, { chart, branch, branchImage }: Tenant): HoldPath {
+  if (follow === "tags") return { state: "closed", text: "closed: the chart, fixed by commit or digest" };
+  if (branchImage !== undefined)
+    return { state: "closed", text: "closed: the chart, fixed by the commit of the image" };
+  if (chart.kind === "git") {
+    return {
+      state: "closed",
+      text: `closed: the branch ${branch} and its chart's dependencies, the source is suspended`,
+    };
+  }
+  return {
+    state: "open",
+    text: `the newest chart of ${chart.url}: Flux takes no release from a suspended OCIRepository. Set \`branchChart.range\` to the one version that stays`,
+  };
+}
+
+/** The kubelet pulls what the registry has. */
+function imagePaths({ pinDigest, branchImage }: Tenant): HoldPath[] {
+  if (pinDigest !== undefined || branchImage !== undefined) {
+    return [{ state: "closed", text: "closed: the image, fixed by digest" }];
+  }
+  const text =
+    "not closed: pods run what the registry has under the image tag when they start; `pinDigest` fixes the image";
+  return [{ state: "outside", text }];
+}
+
+function secretPaths({ secrets }: Tenant): HoldPath[] {
+  return secrets.map(({ name }) => ({
+    state: "outside",
+    text: `not closed: whoever changes the Secret ${name} changes the release`,
+  }));
+}

@@ -1,0 +1,111 @@
+/** A version that a person has taken back does not run again because automation promotes it again. */
+import { objectName } from "../config/object-name";
+import type { StackConfig, Tenant } from "../config/stack-config";
+import { compareVersions, versionOfTag } from "../version/version";
+import {
+  type Decision,
+  type DecisionHistory,
+  hasCommits,
+  isPromotedSince,
+  readDecisions,
+  tagDecisions,
+} from "./decision-history";
+import { GitError } from "./git-command";
+
+/** What the history says of a tenant's tag. */
+type Finding =
+  /** Automation promoted the tag in `again`, although a person had taken it back in `back`. */
+  | { readonly back: Decision; readonly again: Decision }
+  /** The clone lacks the commits that would tell. */
+  | "unknown"
+  /** Nothing against it. */
+  | undefined;
+
+const known = new WeakMap<StackConfig, Promise<ReadonlyMap<string, string>>>();
+
+/**
+ * Why tenants of a stack must not run what automation has decided, one sentence each, by the tenant's name. The clone that
+ * holds the stack file says so, without network. Outside of a repository, nothing has been taken back.
+ */
+export function takenBackReasons(config: StackConfig): Promise<ReadonlyMap<string, string>> {
+  const reasons = known.get(config) ?? readReasons(config);
+  known.set(config, reasons);
+  return reasons;
+}
+
+async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, string>> {
+  const { root, stack, follow } = config;
+  const automated = follow === "tags" ? config.tenants.filter(isAutomated) : [];
+  if (automated.length === 0 || !(await hasCommits(root))) return new Map();
+  try {
+    const history = await readDecisions(root, stack);
+    const found = automated.map(async (tenant): Promise<[string, string][]> => {
+      const finding = takenBack(tenant, history);
+      if (finding === undefined) return [];
+      if (finding === "unknown") return [[tenant.name, unknownReason(tenant)]];
+      const { tag = "" } = finding.again;
+      const promoted = { stack, tenant: tenant.name, tag };
+      if (await isPromotedSince(root, finding.again.commit, promoted, history)) return [];
+      return [[tenant.name, takenBackReason(stack, tenant, finding)]];
+    });
+    return new Map((await Promise.all(found)).flat());
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    const reason = `this clone cannot tell whether a person has taken back the version that automation has promoted: ${error.message}`;
+    return new Map(automated.map(({ name }) => [name, reason]));
+  }
+}
+
+/** A pinned tenant has no marker, so automation does not write it. */
+function isAutomated({ policy }: Tenant): boolean {
+  return policy.automation !== "manual" && policy.pin === undefined;
+}
+
+/** Whether automation has promoted the tenant's tag again after a person had taken it back. */
+export function takenBack(tenant: Tenant, { decisions, current, isComplete }: DecisionHistory): Finding {
+  const object = objectName(tenant);
+  // A change that is not committed is a person's.
+  if (current.get(object)?.tag !== tenant.tag) return undefined;
+  const [again, ...earlier] = tagDecisions(decisions.get(object));
+  if (again === undefined) return isComplete ? undefined : "unknown";
+  if (!again.byAutomation) return undefined;
+  for (const decision of earlier) {
+    if (decision.byAutomation) continue;
+    if (decision.tag === tenant.tag) return undefined;
+    if (decision.previous === tenant.tag && isBack(tenant, decision)) return { back: decision, again };
+  }
+  return isComplete ? undefined : "unknown";
+}
+
+/** A version that a newer one has replaced was not taken back; nor that of a tenant that was removed for a time. */
+function isBack({ prefix }: Tenant, { tag, previous = "" }: Decision): boolean {
+  if (tag === undefined) return false;
+  const [from, to] = [versionOfTag(previous, prefix.image), versionOfTag(tag, prefix.image)];
+  return from === undefined || to === undefined || compareVersions(to, from) < 0;
+}
+
+function takenBackReason(
+  stack: string,
+  { name, prefix }: Tenant,
+  { back, again }: { readonly back: Decision; readonly again: Decision },
+): string {
+  const { tag = "" } = again;
+  const version = versionOfTag(tag, prefix.image) ?? tag;
+  return (
+    `${name} ${tag} was taken back in ${shown(back)}, and promoted again by automation in ${shown(again)}; ` +
+    `to keep it out: \`npx authority deny ${name} ${version} --stack ${stack} --reason "..."\`; ` +
+    `to accept it: \`npx authority promote ${name} ${version} --stack ${stack}\``
+  );
+}
+
+function shown({ commit, author, subject }: Decision): string {
+  const text = subject.length > 72 ? `${subject.slice(0, 69)}...` : subject;
+  return `${commit.slice(0, 10)} (${author.name}: ${JSON.stringify(text)})`;
+}
+
+function unknownReason({ name, tag = "" }: Tenant): string {
+  return (
+    `this clone is shallow, so it cannot tell whether a person has taken back ${name} ${tag}, which automation may have ` +
+    "promoted again; `git fetch --unshallow` fetches the history (`fetch-depth: 0` in GitHub Actions)"
+  );
+}

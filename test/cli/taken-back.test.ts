@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { git } from "../../demo/git";
+import { authority } from "./command-line";
+import { scratchWorld, tagsStack } from "./scratch-world";
+
+const settings = "config:\n  shared-authority:configRepository: {url: https://git.example.com/shared, branch: main}\n";
+
+describe("a version that a person has taken back", () => {
+  const world = scratchWorld();
+  const run = (...args: string[]) => authority(args, { cwd: world().root });
+  const path = () => join(world().root, "Pulumi.prod.yaml");
+
+  const ownGit = (author: string, ...args: string[]) =>
+    git(
+      {
+        directory: world().root,
+        environment: { GIT_AUTHOR_NAME: author, GIT_AUTHOR_EMAIL: emails[author] ?? "" },
+      },
+      ...args,
+    );
+  const emails: Readonly<Record<string, string>> = {
+    Ana: "ana@example.com",
+    "Shared Authority": "shared-authority@localhost",
+  };
+
+  async function decide(author: string, version: string, message: string): Promise<string> {
+    writeFileSync(path(), readFileSync(path(), "utf8").replace(/tag: "[^"]*"/, `tag: "${version}"`));
+    await ownGit(author, "commit", "--quiet", "--all", "-m", message);
+    return (await ownGit(author, "rev-parse", "HEAD")).slice(0, 10);
+  }
+  const flux = (version: string) => decide("Shared Authority", version, `Promote ${version}`);
+
+  /** `shop` is automated and at 1.1.0, which automation has promoted. */
+  beforeEach(async () => {
+    const { application, write, tenant } = world();
+    for (const version of ["1.0.0", "1.1.0", "1.2.0"]) await application.publish({ version, message: version });
+    const shop = tenant(
+      'tag: "1.0.0" # {"$imagepolicy": "flux-system:shop:tag"}',
+      'policy: { range: ">=1.0.0 <2.0.0", automation: auto }',
+    );
+    const other = tenant('tag: "1.0.0"', 'policy: { range: ">=1.0.0 <2.0.0" }', "namespace: cart").replace(
+      "    shop:",
+      "    cart:",
+    );
+    write({ "Pulumi.prod.yaml": tagsStack(shop, other).replace("config:\n", settings) });
+    await ownGit("Ana", "init", "--quiet", "--initial-branch=main");
+    await ownGit("Ana", "config", "user.name", "Ana");
+    await ownGit("Ana", "config", "user.email", "ana@example.com");
+    assert.equal((await run("lock")).code, 0);
+    await ownGit("Ana", "add", "--all");
+    await ownGit("Ana", "commit", "--quiet", "-m", "Start");
+    await flux("1.1.0");
+  });
+
+  const check = () => run("check", "--stack", "prod", "--json");
+  const violations = async () => {
+    const { stdout, code } = await check();
+    const { stacks } = JSON.parse(stdout) as {
+      stacks: { violations: { policy: string; tenant: string; message: string }[] }[];
+    };
+    return { code, found: stacks[0]!.violations };
+  };
+
+  it("is refused for its tenant when automation promotes it again, until a person promotes it by name", async () => {
+    assert.equal((await check()).code, 0);
+    await ownGit("Ana", "revert", "--no-edit", "HEAD");
+    const back = (await ownGit("Ana", "rev-parse", "HEAD")).slice(0, 10);
+    assert.equal((await check()).code, 0);
+    const again = await flux("1.1.0");
+    const { code, found } = await violations();
+    assert.equal(code, 3);
+    assert.deepEqual(
+      found.map(({ policy, tenant }) => [policy, tenant]),
+      [["not-taken-back", "shop"]],
+    );
+    const { message } = found[0]!;
+    assert.ok(message.includes(`shop 1.1.0 was taken back in ${back} (Ana: "Revert \\"Promote 1.1.0\\"")`), message);
+    assert.ok(
+      message.includes(`promoted again by automation in ${again} (Shared Authority: "Promote 1.1.0")`),
+      message,
+    );
+    assert.match(message, /`npx authority deny shop 1\.1\.0 --stack prod --reason "\.\.\."`/);
+    assert.match(message, /`npx authority promote shop 1\.1\.0 --stack prod`/);
+    const render = await run("render", "--stack", "prod", "--out", "rendered");
+    assert.equal(render.code, 3);
+    assert.match(render.stderr, /^prod\/shop: shop 1\.1\.0 was taken back in .*Nothing was written\.$/ms);
+
+    const promoted = await run("promote", "shop", "1.1.0", "--stack", "prod", "--reason", "it was the network");
+    assert.equal(promoted.code, 0, promoted.stderr);
+    assert.match(promoted.stdout, /^Committed \w+: Promote shop to 1\.1\.0 again in prod$/m);
+    assert.equal((await check()).code, 0);
+    assert.equal((await run("promote", "shop", "1.1.0", "--stack", "prod")).code, 2);
+    // The promise to accept it holds until somebody takes it back again.
+    await decide("Ana", "1.0.0", "Back to 1.0.0");
+    await flux("1.1.0");
+    assert.equal((await violations()).found.length, 1);
+  });
+
+  it("runs when a person decides it again by hand, or automation goes on to a newer one", async () => {
+    await decide("Ana", "1.0.0", "Back to 1.0.0");
+    await decide("Ana", "1.1.0", "It was fine");
+    assert.equal((await check()).code, 0);
+    await flux("1.2.0");
+    assert.equal((await check()).code, 0);
+    // 1.2.0 replaced 1.1.0, which nobody took back: automation may return to it where 1.2.0 is denied.
+    await flux("1.1.0");
+    assert.equal((await check()).code, 0);
+  });
+
+  it("cannot be told in a shallow clone, if automation has decided what the clone lacks the history of", async () => {
+    const clone = async (name: string) => {
+      const directory = join(world().root, "..", name);
+      const url = pathToFileURL(world().root).href;
+      await git({ directory: world().root }, "clone", "--quiet", "--depth", "2", url, directory);
+      return authority(["check", "--stack", "prod"], { cwd: directory });
+    };
+    await flux("1.2.0");
+    const unknown = await clone("unknown");
+    assert.equal(unknown.code, 3);
+    assert.match(unknown.stdout, /shallow, so it cannot tell .* shop 1\.2\.0,.*`git fetch --unshallow`/);
+    await decide("Ana", "1.1.0", "Back to 1.1.0");
+    const person = await clone("person");
+    assert.equal(person.code, 0, person.stdout);
+  });
+
+  it("is not looked for outside of a repository, or before the first commit", async () => {
+    await ownGit("Ana", "checkout", "--quiet", "--orphan", "new");
+    assert.equal((await check()).code, 0);
+  });
+});
