@@ -294,6 +294,18 @@ export function authorityProgram(
     .option("--from <stack>", "the version that this stack's file decides")
     .action(runOn(async () => (await import("./promote")).promote));
 
+  verb("promotions", {
+    summary: "make a branch for each release that Flux proposes",
+    description:
+      "Make a branch for each tenant with automation `pull-request` whose new release Flux has found and that may run: one " +
+      "commit on the main branch, with stack file, lock and render. Branches that nobody needs any more are deleted.",
+    examples: ["promotions", "promotions --stack prod --push", "promotions --push --json"],
+  })
+    .option(...stack)
+    .option("--push", "push the branches (default: show what would be pushed)")
+    .option(...json)
+    .action(run(async () => (await import("./promotions")).promotions));
+
   decides(
     "pin",
     {

@@ -263,7 +263,12 @@ async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions)
   }
 }
 
-function messageOf(stack: string, { title, tenants, trailers }: Decision, reason: string | undefined): string {
+/** The commit's message. */
+export function messageOf(
+  stack: string,
+  { title, tenants, trailers }: Pick<Decision, "title" | "tenants" | "trailers">,
+  reason?: string,
+): string {
   const names = tenants.map((name) => ["Tenant", name] as const);
   const all = [...names, ...Object.entries({ Stack: stack, ...trailers, Reason: reason })];
   const lines = all.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));

@@ -1,12 +1,12 @@
 import { readStackConfig, stackConfigOf } from "../config/read-stack-config";
-import type { Tenant } from "../config/stack-config";
+import type { StackConfig, Tenant } from "../config/stack-config";
 import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
 import type { Evidence } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, readLock, withEvidence } from "../release/lock";
 import { newestRelease } from "../release/newest-release";
-import { resolveRelease } from "../release/resolve";
+import { type ResolvedTenant, resolveRelease } from "../release/resolve";
 import { takenBackReasons } from "../release/taken-back";
 import { notAllowed } from "../version/range";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
@@ -56,7 +56,7 @@ export async function promote(
   if ("reasons" in judged) return refuse(...judged.reasons);
   const title = accepts
     ? `Promote ${name} to ${tag} again in ${config.stack}`
-    : `Promote ${name} from ${String(tenant.tag)} to ${tag} in ${config.stack}`;
+    : promotionTitle(config.stack, tenant, tag);
   const trailers = { From: tenant.tag, To: tag, "From-Stack": options.from };
   const notes = [
     ...judged.notes,
@@ -66,6 +66,23 @@ export async function promote(
   return decide(subject, { ...judged, title, tenants: [name], trailers, accepts, notes }, options, session);
 }
 
+/** What a release is judged by. */
+export interface PromotionSources {
+  readonly lock: Lock;
+  readonly reader: EvidenceReader;
+  /** All stacks that follow tags, because they share the entries of the lock. */
+  readonly stacks: () => readonly StackConfig[];
+}
+
+/** A release that keeps the promise, with the tenant as its stack file will have it. */
+export type PromotedRelease = ResolvedTenant<Evidence> & { readonly evidence: Evidence };
+
+/** The decision for a release that may run, or why it may not. */
+export type JudgedRelease =
+  | (Required<Pick<Decision, "file" | "notes">> & Pick<Decision, "lock"> & { readonly release: PromotedRelease })
+  /** `isUnread`: a fact cannot be read, which may be different the next time. */
+  | { readonly reasons: readonly string[]; readonly isUnread: boolean };
+
 /** The decision for a release that keeps the promise: the stack file, and the lock if it lacks the release. */
 export async function judgeRelease(
   subject: Subject,
@@ -73,20 +90,33 @@ export async function judgeRelease(
   lock: Lock,
   reader: EvidenceReader,
   session: Session,
-): Promise<
-  (Required<Pick<Decision, "file" | "notes">> & Pick<Decision, "lock">) | { readonly reasons: readonly string[] }
-> {
-  const { config, tenant } = subject;
-  const release = await resolveRelease({ ...tenant, tag, digest: undefined }, lock, reader);
-  const { evidence, source } = release;
-  const reasons = describeReasons(config.stack, tenant.name, release);
-  if (reasons.length > 0 || evidence === undefined) return { reasons };
-  const file = withRelease(subject.files.stack, tenant, tag, evidence);
-  const { nextLock, conflicts } = locked(subject, file, source === "read" ? evidence : undefined, lock, session);
-  if (conflicts.length > 0) return { reasons: conflicts };
-  const added =
-    nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", tenant.name, evidence)}`];
-  return { file, lock: nextLock, notes: added };
+): Promise<JudgedRelease> {
+  return judgeReleaseBy(subject, tag, { lock, reader, stacks: () => readTagStacks(subject.config.stack, session) });
+}
+
+/** The same for many tenants, which share what is read. */
+export async function judgeReleaseBy(
+  { files, config, tenant }: Omit<Subject, "head">,
+  tag: string,
+  sources: PromotionSources,
+): Promise<JudgedRelease> {
+  const { name } = tenant;
+  const resolved = await resolveRelease({ ...tenant, tag, digest: undefined }, sources.lock, sources.reader);
+  const { evidence, source } = resolved;
+  const reasons = describeReasons(config.stack, name, resolved);
+  if (reasons.length > 0 || evidence === undefined) return { reasons, isUnread: source === "none" };
+  const promoted = { ...tenant, tag, digest: tenant.digest && (evidence.images[0]?.digest ?? tenant.digest) };
+  const release = { ...resolved, tenant: promoted, evidence };
+  const { nextLock, conflicts } = locked(config, release, sources);
+  if (conflicts.length > 0) return { reasons: conflicts, isUnread: false };
+  const file = withRelease(files.stack, tenant, tag, evidence);
+  const notes = nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`];
+  return { file, lock: nextLock, notes, release };
+}
+
+/** The subject of a promotion's commit. */
+export function promotionTitle(stack: string, { name, tag }: Tenant, to: string): string {
+  return `Promote ${name} from ${String(tag)} to ${to} in ${stack}`;
 }
 
 /** The stack file that decides a release. */
@@ -149,15 +179,14 @@ export function versionFor({ prefix }: Tenant, text: string): string {
 
 /** The lock with the release, unless it has it. Other stacks share its entry. */
 function locked(
-  { files, config, tenant }: Subject,
-  file: StackFile,
-  evidence: Evidence | undefined,
-  lock: Lock,
-  session: Session,
+  config: StackConfig,
+  { source, tenant, evidence }: PromotedRelease,
+  { lock, stacks }: PromotionSources,
 ): { nextLock?: Lock; conflicts: readonly string[] } {
-  if (evidence === undefined) return { conflicts: [] };
-  const next = stackConfigOf({ ...files, stack: file });
-  const configs = readTagStacks(config.stack, session).map((one) => (one.stack === config.stack ? next : one));
+  if (source === "lock") return { conflicts: [] };
+  const tenants = config.tenants.map((one) => (one.name === tenant.name ? tenant : one));
+  const next = { ...config, tenants };
+  const configs = stacks().map((one) => (one.stack === config.stack ? next : one));
   refuseDifferentDeclarations(configs);
   const nextLock = withEvidence(lock, tenant.name, evidence);
   return { nextLock, conflicts: describeConflicts(next, tenant.name, configs, lock, nextLock) };

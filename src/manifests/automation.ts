@@ -97,12 +97,20 @@ export function automationObjects<Text = string>(stack: string, args: UpdateAuto
   return objects.map((object) => ({ object }));
 }
 
-/** A Go template. `Setter` is the marker of a changed line: `<authority namespace>:<tenant>:<field>`. */
+/**
+ * A Go template, with the functions of Sprig. `Setter` is the marker of a changed line:
+ * `<authority namespace>:<tenant>:<field>`.
+ */
 function messageTemplate(stack: string): string {
+  const tenant = '{{ index (splitList ":" .Setter) 1 }}';
   return [
-    `Promote in ${stack}`,
+    '{{- $tags := list }}{{ range .Changed.Changes }}{{ if hasSuffix ":tag" .Setter }}{{ $tags = append $tags . }}{{ end }}{{ end -}}',
+    `{{ if not $tags }}Change image digests in ${stack}`,
+    `{{- else if gt (len $tags) 1 }}Promote {{ len $tags }} tenants in ${stack}`,
+    `{{- else }}{{ with first $tags }}Promote ${tenant} from {{ .OldValue }} to {{ .NewValue }} in ${stack}{{ end }}`,
+    "{{- end }}",
     "",
-    "{{ range .Changed.Changes }}- {{ .Setter }}: {{ .OldValue }} -> {{ .NewValue }}",
+    `{{ range .Changed.Changes }}- ${tenant}: {{ .OldValue }} -> {{ .NewValue }}`,
     "{{ end }}",
   ].join("\n");
 }

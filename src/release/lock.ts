@@ -138,8 +138,16 @@ export function withoutEvidence(lock: Lock, tenantName: string, version: string)
 /** Writes the lock atomically. Comments and the formatting of unchanged entries stay; an unchanged file is not written. */
 export async function writeLock(root: string, lock: Lock): Promise<void> {
   const before = readText(root) ?? "";
+  const after = lockText(before, lock);
+  if (after === before) return;
+  const { default: writeFileAtomic } = await import("write-file-atomic");
+  await writeFileAtomic(join(root, lockFile), after);
+}
+
+/** The file's text with this lock. What has not changed keeps its comments and its formatting. */
+export function lockText(before: string, lock: Lock): string {
   const content = contentOf(lock);
-  if (before !== "" && isDeepStrictEqual(content, parseLock(before).content)) return;
+  if (before !== "" && isDeepStrictEqual(content, parseLock(before).content)) return before;
   // The first comment belongs to the file, not to the tenant that happens to come first.
   const head = /^(?:#[^\n]*\n)+(?=\n|$)/.exec(before)?.[0] ?? "";
   const { document } = parseLock(before.slice(head.length).replace(/^\n+/, ""));
@@ -149,8 +157,7 @@ export async function writeLock(root: string, lock: Lock): Promise<void> {
     ),
   );
   const body = lock.releases.size === 0 ? "" : `\n${document.toString({ lineWidth: 0 })}`;
-  const { default: writeFileAtomic } = await import("write-file-atomic");
-  await writeFileAtomic(join(root, lockFile), (head === "" ? header : head) + body);
+  return (head === "" ? header : head) + body;
 }
 
 /** Nothing where there is none. A link that leads nowhere exists, and is refused. */

@@ -52,6 +52,8 @@ const runByTests: Readonly<Record<string, string>> = {
   'npx authority hold podinfo --stack dev --reason "load test" --by ana': "test/cli/hold.test.ts",
   "npx authority resume --stack prod": "test/cli/hold.test.ts",
   "git pull --ff-only": "test/e2e/story-rollback-verb.test.ts",
+  "npx authority promotions": "test/cli/promotions.test.ts",
+  "npx authority promotions --stack prod --push": "test/cli/promotions.test.ts",
   "npx authority init ../shared-repository": "test/cli/init.test.ts",
   "npm install": "test/engine/init.test.ts",
   "npx authority check": "test/engine/init.test.ts",

@@ -91,7 +91,7 @@ describe("dev with an image for each commit of master", () => {
     assert.match(
       await fixture().project.git("log", "-1", "--format=%B"),
       new RegExp(
-        `^Promote in dev\n\n- ${fixture().authorityNamespace}:${application.name}:tag: ${running.tag} -> ${next.tag}$`,
+        `^Promote ${application.name} from ${running.tag} to ${next.tag} in dev\n\n- ${application.name}: ${running.tag} -> ${next.tag}$`,
         "m",
       ),
     );

@@ -44,7 +44,7 @@ describe("a release", () => {
     assert.match(
       await fixture().project.git("log", "-1", "--format=%B"),
       new RegExp(
-        `^Promote in prod\n\n- ${fixture().authorityNamespace}:${automated.name}:tag: 6\\.13\\.0 -> 6\\.14\\.0$`,
+        `^Promote ${automated.name} from 6\\.13\\.0 to 6\\.14\\.0 in prod\n\n- ${automated.name}: 6\\.13\\.0 -> 6\\.14\\.0$`,
         "m",
       ),
     );

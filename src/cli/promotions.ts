@@ -1,0 +1,187 @@
+import { printable } from "../config/printable";
+import { stackConfigOf } from "../config/read-stack-config";
+import type { ConfigRepository, StackConfig } from "../config/stack-config";
+import { parseStackFile, readConfigFiles, type StackFile } from "../config/stack-file";
+import { lockFile, readLock } from "../release/lock";
+import { withScratchFolder } from "../release/scratch-folder";
+import { type ExitCode, exitCode } from "./exit-code";
+import { InputError } from "./input-error";
+import { readTagStacks } from "./lock";
+import { readStacks } from "./project";
+import * as branches from "./promotion-branch";
+import { PromotionRepository } from "./promotion-repository";
+import { Session } from "./session";
+import { table } from "./table";
+import { type MainBranch, TenantBranches, type TenantPromotion, updateOf } from "./tenant-branches";
+
+/** Options of `authority promotions`. */
+export interface PromotionsOptions {
+  readonly stack?: string;
+  readonly push?: boolean;
+  readonly json?: boolean;
+}
+
+/** The promotions of one stack. */
+export interface StackPromotions {
+  readonly stack: string;
+  /** The main branch, and the commit that the branches begin at. */
+  readonly base: { readonly branch: string; readonly commit: string };
+  /** The branch that Flux commits to. `stale`: it has another stack file than the main branch, and is deleted. */
+  readonly flux: {
+    readonly branch: string;
+    readonly commit: string | null;
+    readonly state: "absent" | "current" | "stale" | "edited";
+  };
+  readonly promotions: readonly TenantPromotion[];
+}
+
+/** Makes a branch for each tenant with a release that Flux has found, on the main branch. */
+export async function promotions(options: PromotionsOptions, session: Session): Promise<ExitCode> {
+  const { root, terminal } = session;
+  const configs = readStacks(root, options.stack).filter(isProposing);
+  if (configs.length === 0 && options.stack !== undefined) {
+    throw new InputError(
+      `The stack ${options.stack} has no promotion branches: it needs \`follow: tags\` and a \`configRepository\`.`,
+    );
+  }
+  const stacks: StackPromotions[] = [];
+  for (const config of configs) stacks.push(await stackPromotions(config, options, session));
+  terminal.done();
+  const all = stacks.flatMap((stack) => stack.promotions);
+  if (options.json === true) terminal.printJson({ stacks });
+  else print(stacks, options, session);
+  const isRefused = options.push === true && all.some(({ pushed }) => !pushed);
+  return isRefused || all.some(({ blocked }) => blocked.length > 0) ? exitCode.blocked : exitCode.fine;
+}
+
+type ProposingConfig = StackConfig & { readonly configRepository: ConfigRepository };
+
+function isProposing(config: StackConfig): config is ProposingConfig {
+  return config.follow === "tags" && config.configRepository !== undefined;
+}
+
+async function stackPromotions(
+  config: ProposingConfig,
+  { push }: PromotionsOptions,
+  session: Session,
+): Promise<StackPromotions> {
+  const { stack, configRepository } = config;
+  const repository = await PromotionRepository.open(config);
+  const { branch, promotionBranch, author } = configRepository;
+  const folder = branches.branchFolder(stack, repository.folder, configRepository);
+  session.terminal.step(`reading the branches of ${configRepository.url}`);
+  const found = await repository.branches([branch, promotionBranch, `${folder}/*`]);
+  const base = found.get(branch);
+  if (base === undefined) throw new InputError(`There is no branch ${branch} in ${configRepository.url}.`);
+  await repository.fetch(found);
+  const isTenants = ([name]: readonly [string, string]) => name.startsWith(`${folder}/`);
+  const tips = await repository.tips(new Map([...found].filter(isTenants)));
+  return withScratchFolder("authority-promotions-", async (scratch) => {
+    const main = await readMain(stack, base, repository, scratch, session);
+    const fluxCommit = found.get(promotionBranch);
+    const fluxFile = await readFluxFile(main, fluxCommit, repository);
+    const work = new TenantBranches(repository, main, { folder, tips, author, scratch }, session);
+    const promotions = await work.all(fluxFile);
+    const flux = {
+      branch: promotionBranch,
+      commit: fluxCommit ?? null,
+      state: await fluxState(main, fluxCommit, fluxFile, author, repository),
+    };
+    const updates = [
+      ...promotions.flatMap((one) => updateOf(one, tips)),
+      ...(flux.state === "stale" ? [{ branch: promotionBranch, from: fluxCommit }] : []),
+    ];
+    if (push === true) session.terminal.step(`pushing ${updates.length} branches`);
+    const refused = push === true ? await repository.push(updates) : new Map<string, string>();
+    return {
+      stack,
+      base: { branch, commit: base },
+      flux,
+      promotions: promotions.map((one) => ({
+        ...one,
+        pushed: !refused.has(one.branch) && (push === true || updateOf(one, tips).length === 0),
+        reason: refused.get(one.branch) ?? one.reason,
+      })),
+    };
+  });
+}
+
+async function readMain(
+  stack: string,
+  commit: string,
+  repository: PromotionRepository,
+  scratch: string,
+  session: Session,
+): Promise<MainBranch> {
+  const root = await repository.checkout(commit, scratch);
+  const main = new Session(root, session.terminal);
+  const read = readConfigFiles(root, stack);
+  // As Git stores it, whatever line ends the checkout has.
+  const text = (await repository.file(commit, read.stack.path)) ?? read.stack.text;
+  const files = { ...read, stack: parseStackFile(stack, text) };
+  let stacks: readonly StackConfig[] | undefined;
+  return {
+    commit,
+    files,
+    config: stackConfigOf(files),
+    sources: {
+      lock: readLock(root),
+      reader: session.reader(),
+      stacks: () => (stacks ??= readTagStacks(stack, main)),
+    },
+    lockText: (await repository.file(commit, lockFile)) ?? "",
+  };
+}
+
+async function readFluxFile(
+  { files }: MainBranch,
+  commit: string | undefined,
+  repository: PromotionRepository,
+): Promise<StackFile | undefined> {
+  if (commit === undefined) return undefined;
+  return branches.fluxFileOf(files.stack.stack, await repository.file(commit, files.stack.path));
+}
+
+async function fluxState(
+  { commit: base, files }: MainBranch,
+  commit: string | undefined,
+  file: StackFile | undefined,
+  author: ConfigRepository["author"],
+  repository: PromotionRepository,
+): Promise<StackPromotions["flux"]["state"]> {
+  if (commit === undefined) return "absent";
+  if (!branches.isStale(files.stack, file)) return "current";
+  return (await repository.isOnlyBy(branches.personText(author), commit, base)) ? "stale" : "edited";
+}
+
+function print(stacks: readonly StackPromotions[], { push }: PromotionsOptions, { terminal }: Session): void {
+  const all = stacks.flatMap(({ promotions }) => promotions);
+  const rows = all.map(({ stack, tenant, from, to, branch, state }) => [
+    stack,
+    tenant,
+    from ?? "-",
+    to ?? "-",
+    branch,
+    state,
+  ]);
+  terminal.print(
+    rows.length === 0
+      ? "Flux proposes no release."
+      : table(["STACK", "TENANT", "FROM", "TO", "BRANCH", "STATE"], rows, terminal.colors),
+  );
+  const messages = all.flatMap(({ branch, reason, blocked }) => [
+    ...blocked.flatMap(({ reasons }) => reasons),
+    ...(reason === null ? [] : [`${branch}: ${reason}`]),
+  ]);
+  for (const { flux } of stacks) {
+    if (flux.state === "stale")
+      messages.push(`${flux.branch}: does not have the main branch's stack file, so Flux makes it again`);
+    if (flux.state === "edited")
+      messages.push(
+        `${flux.branch}: has an old stack file and commits of others; delete it, so that Flux makes it again`,
+      );
+  }
+  const isPending = all.some(({ pushed, state }) => !pushed && state !== "blocked");
+  if (push !== true && isPending) messages.push("Nothing was pushed. `--push` pushes the branches.");
+  if (messages.length > 0) terminal.log(messages.map(printable).join("\n"));
+}

@@ -1,0 +1,404 @@
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { git } from "../../demo/git";
+import { type GitServer, serveGit } from "../../demo/git-server";
+import { createApplication, type ScratchApplication } from "../../demo/scratch-application";
+import type { StackPromotions } from "../../src/cli/promotions";
+import { temporaryDirectory } from "../support/directory";
+import { authority, type Outcome } from "./command-line";
+import { scratchWorld, tagsStack } from "./scratch-world";
+
+const flux = { name: "Shared Authority", email: "shared-authority@localhost" };
+const ana = { name: "Ana", email: "ana@example.com" };
+const fluxBranch = "promotions/prod";
+const shopBranch = "promote/prod/shop";
+
+/** Two tenants run 1.0.0. The release 1.1.0 of shop may run; that of cart breaks the promise. */
+describe("authority promotions", () => {
+  const world = scratchWorld();
+  const directory = temporaryDirectory();
+  let host: GitServer;
+  let cart: ScratchApplication;
+  let remote: string;
+
+  const run = (...args: string[]) => authority(["promotions", ...args], { cwd: world().root });
+  const ownGit = (...args: string[]) => git({ directory: world().root }, ...args);
+  const remoteGit = (...args: string[]) => git({ directory: remote }, ...args);
+  const head = (branch: string) => remoteGit("rev-parse", branch);
+  const show = (branch: string, file = "Pulumi.prod.yaml") => remoteGit("show", `${branch}:${file}`);
+
+  const entry = (name: "shop" | "cart", version: string, policy = "automation: pull-request") =>
+    world()
+      .tenant(
+        `tag: "${version}"${policy.includes("pull-request") ? ` # {"$imagepolicy": "flux-system:${name}:tag"}` : ""}`,
+        `policy: { range: ">=1.0.0 <2.0.0", ${policy} }`,
+      )
+      .replaceAll("shop", name);
+
+  const stackFile = (entries: readonly string[], ...settings: readonly string[]) =>
+    tagsStack(...entries).replace(
+      "config:\n",
+      `config:\n  shared-authority:configRepository: {url: "${host.url}/shared.git", branch: main}\n${settings.join("")}`,
+    );
+
+  beforeEach(async () => {
+    host = await serveGit({ root: directory(), allowPush: true });
+    remote = join(directory(), "shared.git");
+    const { application, write } = world();
+    const registry = `http://${application.image.split("/")[0] ?? ""}`;
+    cart = await createApplication({ directory: dirname(application.repository), name: "cart", registry });
+    for (const version of ["1.0.0", "1.1.0", "1.2.0"]) await application.publish({ version, message: version });
+    await cart.publish({ version: "1.0.0", message: "1.0.0" });
+    await cart.publish({ version: "1.1.0", appVersion: "1.0.0", message: "Forgotten" });
+    write({ "Pulumi.prod.yaml": stackFile([entry("cart", "1.0.0"), entry("shop", "1.0.0")]), "README.md": "ours\n" });
+    await ownGit("init", "--quiet", "--initial-branch=main");
+    await ownGit("remote", "add", "origin", `${host.url}/shared.git`);
+    assert.equal((await authority(["lock"], { cwd: world().root })).code, 0);
+    await commitMain("Begin", {});
+  });
+  afterEach(() => host.close());
+
+  /** Commits to the main branch, in the platform team's clone. */
+  async function commitMain(message: string, files: Readonly<Record<string, string>>): Promise<void> {
+    world().write(files);
+    await ownGit("add", "--all");
+    await ownGit("commit", "--quiet", "--allow-empty", "--message", message);
+    await ownGit("push", "--quiet", "origin", "main");
+  }
+
+  /** Commits to a branch of the Git host, in a clone of its own. A branch that does not exist begins at the main branch. */
+  async function commitTo(
+    branch: string,
+    files: Readonly<Record<string, (text: string) => string>>,
+    person = flux,
+    ...flags: string[]
+  ): Promise<void> {
+    const clone = join(directory(), `clone-${Math.random()}`);
+    await git({ directory: directory() }, "clone", "--quiet", "--branch=main", `${host.url}/shared.git`, clone);
+    const environment = {
+      GIT_AUTHOR_NAME: person.name,
+      GIT_AUTHOR_EMAIL: person.email,
+      GIT_COMMITTER_NAME: person.name,
+      GIT_COMMITTER_EMAIL: person.email,
+    };
+    const there = { directory: clone, environment };
+    const exists = (await git(there, "ls-remote", "origin", `refs/heads/${branch}`)) !== "";
+    await git(there, "checkout", "--quiet", ...(exists ? [branch] : ["-b", branch]));
+    for (const [path, change] of Object.entries(files)) {
+      const file = join(clone, path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, change(existsSync(file) ? readFileSync(file, "utf8") : ""));
+    }
+    await git(there, "add", "--all");
+    await git(there, "commit", "--quiet", "--allow-empty", "--message", "Changed", ...flags);
+    await git(there, "push", "--quiet", "--force", "origin", `HEAD:refs/heads/${branch}`);
+  }
+
+  const withTag = (name: string, tag: string) => (text: string) =>
+    text.replace(new RegExp(`(^ {4}${name}:[^]*?\\n {6}tag: )"[^"]+"`, "m"), `$1"${tag}"`);
+
+  /** Flux finds tags in the registry, and commits them to its branch. */
+  async function fluxFinds(tags: Readonly<Record<string, string>>): Promise<void> {
+    const change = (text: string) => Object.entries(tags).reduce((all, [name, tag]) => withTag(name, tag)(all), text);
+    await commitTo(fluxBranch, { "Pulumi.prod.yaml": change });
+  }
+
+  const branches = async () => (await remoteGit("for-each-ref", "--format=%(refname:short)", "refs/heads")).split("\n");
+
+  async function pushed(code = 0): Promise<StackPromotions> {
+    const outcome = await run("--stack", "prod", "--push", "--json");
+    assert.equal(outcome.code, code, outcome.stderr + outcome.stdout);
+    return stacksOf(outcome)[0]!;
+  }
+
+  const stacksOf = ({ stdout }: Outcome) => (JSON.parse(stdout) as { stacks: StackPromotions[] }).stacks;
+
+  const states = ({ promotions }: StackPromotions) =>
+    Object.fromEntries(promotions.map(({ tenant, state, from, to }) => [tenant, [state, from, to]]));
+
+  /** The branch is one commit on the main branch, which changes these files, and the stack file says this version. */
+  async function isPromotion(branch: string, version: string, files = ["Pulumi.prod.yaml", "releases.lock.yaml"]) {
+    assert.equal(await head(`${branch}^`), await head("main"));
+    assert.deepEqual((await remoteGit("diff", "--name-only", "main", branch)).split("\n"), files);
+    const name = branch.split("/").at(-1) ?? "";
+    assert.equal(await show(branch), withTag(name, version)(await show("main")));
+  }
+
+  it("makes a branch for the release that may run, and says why the other one gets none", async () => {
+    await fluxFinds({ shop: "1.1.0", cart: "1.1.0" });
+    writeFileSync(join(world().root, "README.md"), "not committed\n");
+    const before = [
+      await ownGit("status", "--porcelain"),
+      await ownGit("for-each-ref", "refs/heads"),
+      await branches(),
+    ];
+
+    const dry = await run();
+    assert.equal(dry.code, 3, dry.stderr);
+    assert.match(dry.stdout, /^prod +shop +1\.0\.0 +1\.1\.0 +promote\/prod\/shop +created$/m);
+    assert.match(dry.stdout, /^prod +cart +1\.0\.0 +- +promote\/prod\/cart +blocked$/m);
+    assert.match(dry.stderr, /^prod\/cart: the promise is broken\n {2}- appVersion of Chart\.yaml is "1\.0\.0"/m);
+    assert.match(dry.stderr, /^Nothing was pushed\. `--push` pushes the branches\.$/m);
+    assert.deepEqual(
+      [await ownGit("status", "--porcelain"), await ownGit("for-each-ref", "refs/heads"), await branches()],
+      before,
+    );
+
+    const { flux: state, base, promotions } = await pushed(3);
+    assert.deepEqual(await branches(), ["main", shopBranch, fluxBranch]);
+    await isPromotion(shopBranch, "1.1.0");
+    assert.equal(await remoteGit("log", "-1", "--format=%an <%ae>", shopBranch), `${flux.name} <${flux.email}>`);
+    assert.equal(
+      await remoteGit("log", "-1", "--format=%B", shopBranch),
+      "Promote shop from 1.0.0 to 1.1.0 in prod\n\nTenant: shop\nStack: prod\nFrom: 1.0.0\nTo: 1.1.0\nBranch: promote/prod/shop\n",
+    );
+    assert.deepEqual(
+      [base, state],
+      [
+        { branch: "main", commit: await head("main") },
+        { branch: fluxBranch, commit: await head(fluxBranch), state: "current" },
+      ],
+    );
+    const [broken, good] = promotions;
+    assert.equal(broken?.state, "blocked");
+    assert.equal(broken.blocked[0]?.version, "1.1.0");
+    assert.match(broken.blocked[0].reasons.join("\n"), /appVersion of Chart\.yaml is "1\.0\.0"/);
+    const { evidence, ...rest } = good!;
+    assert.deepEqual(rest, {
+      stack: "prod",
+      tenant: "shop",
+      branch: shopBranch,
+      state: "created",
+      from: "1.0.0",
+      to: "1.1.0",
+      title: "Promote shop from 1.0.0 to 1.1.0 in prod",
+      commit: await head(shopBranch),
+      reason: null,
+      blocked: [],
+      pushed: true,
+    });
+    assert.equal(evidence?.version, "1.1.0");
+    assert.equal(evidence.images[0]?.reference, `${world().application.image}:1.1.0`);
+    assert.deepEqual(
+      [await ownGit("status", "--porcelain"), await ownGit("for-each-ref", "refs/heads")],
+      before.slice(0, 2),
+    );
+  });
+
+  it("makes branches that `check` accepts, and leaves them alone the next time", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    await pushed();
+    const commit = await head(shopBranch);
+    assert.deepEqual(states(await pushed()), { shop: ["unchanged", "1.0.0", "1.1.0"] });
+    assert.equal(await head(shopBranch), commit);
+    await ownGit("fetch", "--quiet", "origin", shopBranch);
+    await ownGit("checkout", "--quiet", "FETCH_HEAD");
+    const check = await authority(["check", "--stack", "prod"], { cwd: world().root });
+    assert.equal(check.code, 0, check.stdout);
+    assert.doesNotMatch(check.stderr, /lacks/);
+  });
+
+  it("replaces a version by the next one, and keeps the branch while the next one may not run", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    await pushed();
+    await fluxFinds({ shop: "1.2.0" });
+    assert.deepEqual(states(await pushed()), { shop: ["updated", "1.0.0", "1.2.0"] });
+    await isPromotion(shopBranch, "1.2.0");
+    await world().application.publish({ version: "1.3.0", appVersion: "1.2.0", message: "Forgotten" });
+    await fluxFinds({ shop: "1.3.0" });
+    const { promotions } = await pushed(3);
+    assert.deepEqual(
+      [promotions[0]?.state, promotions[0]?.to, promotions[0]?.blocked[0]?.version],
+      ["unchanged", "1.2.0", "1.3.0"],
+    );
+    await isPromotion(shopBranch, "1.2.0");
+  });
+
+  it("makes the branch again when the main branch moves on", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    await pushed();
+    await commitMain("Other", { "README.md": "newer\n" });
+    assert.deepEqual(states(await pushed()), { shop: ["updated", "1.0.0", "1.1.0"] });
+    await isPromotion(shopBranch, "1.1.0");
+    assert.equal(await show(shopBranch, "README.md"), "newer");
+  });
+
+  it("deletes the branch when it is merged, and keeps it while Flux's branch does not exist", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    await pushed();
+    await remoteGit("update-ref", "-d", `refs/heads/${fluxBranch}`);
+    assert.deepEqual(states(await pushed()), { shop: ["unchanged", "1.0.0", "1.1.0"] });
+    await ownGit("fetch", "--quiet", "origin", shopBranch);
+    await ownGit("merge", "--quiet", "--squash", "FETCH_HEAD");
+    await commitMain("Merged", {});
+    const { promotions } = await pushed();
+    assert.deepEqual([promotions[0]?.state, promotions[0]?.reason], ["deleted", "the main branch has 1.1.0"]);
+    assert.deepEqual(await branches(), ["main"]);
+    assert.deepEqual((await pushed()).promotions, []);
+  });
+
+  it("deletes the branch of a version that is superseded by hand, denied, or of a tenant that is pinned or gone", async () => {
+    const manual = entry("cart", "1.0.0", "automation: manual");
+    const changes: readonly (readonly [shop: string, reason: RegExp, code: number])[] = [
+      [entry("shop", "1.2.0"), /the main branch has moved on to 1\.2\.0/, 0],
+      [entry("shop", "1.0.0", 'automation: pull-request, deny: ["1.1.0"]'), /no release may run/, 3],
+      [entry("shop", "1.0.0", "automation: manual"), /the automation of shop is `manual`/, 0],
+      [entry("shop", "1.0.0", "pin: {reason: audit, by: ana}"), /shop is pinned/, 0],
+      ["", /the stack prod has no tenant shop/, 0],
+    ];
+    for (const [shop, reason, code] of changes) {
+      await commitMain("Before", { "Pulumi.prod.yaml": stackFile([manual, entry("shop", "1.0.0")]) });
+      await fluxFinds({ shop: "1.1.0" });
+      await pushed();
+      assert.ok((await branches()).includes(shopBranch));
+      await commitMain("After", { "Pulumi.prod.yaml": stackFile([manual, shop]) });
+      const { promotions } = await pushed(code);
+      assert.equal(promotions[0]?.state, "deleted");
+      assert.match(promotions[0].reason ?? "", reason);
+      assert.ok(!(await branches()).includes(shopBranch));
+    }
+  });
+
+  it("takes nothing but tags from Flux's branch", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    await commitTo(
+      fluxBranch,
+      {
+        "Pulumi.prod.yaml": (text) =>
+          withTag("cart", "1.1.0; rm -rf /")(text).replace("automation: pull-request", "deny: []"),
+        "tenants/shop/values.yaml": () => "replicaCount: 100\n",
+      },
+      ana,
+    );
+    const { flux: state, promotions } = await pushed(3);
+    await isPromotion(shopBranch, "1.1.0");
+    assert.match(promotions[0]?.blocked[0]?.reasons[0] ?? "", /the tag "1\.1\.0; rm -rf \/", which is no version/);
+    assert.equal(state.state, "edited");
+    await commitTo(fluxBranch, { "Pulumi.prod.yaml": () => "config: [*nobody\n" }, ana);
+    assert.deepEqual(states(await pushed()), { shop: ["unchanged", "1.0.0", "1.1.0"] });
+    assert.ok((await branches()).includes(fluxBranch));
+  });
+
+  it("has Flux begin again from the main branch when the stack file there is another one", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    assert.equal((await pushed()).flux.state, "current");
+    await commitMain("Narrower", { "Pulumi.prod.yaml": (await show("main")).replaceAll("<2.0.0", "<1.9.0") + "\n" });
+    const dry = await run();
+    assert.match(dry.stderr, /^promotions\/prod: does not have the main branch's stack file, so Flux makes it again$/m);
+    assert.ok((await branches()).includes(fluxBranch));
+    const after = await pushed();
+    assert.deepEqual([after.flux.state, states(after)], ["stale", { shop: ["updated", "1.0.0", "1.1.0"] }]);
+    assert.deepEqual(await branches(), ["main", shopBranch]);
+  });
+
+  it("leaves branches that others have made or changed", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    await pushed();
+    await commitTo(shopBranch, { "tenants/shop/values.yaml": () => "replicaCount: 2\n" }, ana);
+    await commitTo("promote/prod/mine", { "README.md": () => "mine\n" }, ana);
+    const before = [await head(shopBranch), await head("promote/prod/mine")];
+    await commitMain("Other", { "README.md": "newer\n" });
+    const after = await pushed();
+    assert.deepEqual(states(after), { shop: ["edited", "1.0.0", null], mine: ["edited", null, null] });
+    assert.deepEqual([await head(shopBranch), await head("promote/prod/mine")], before);
+    await remoteGit("update-ref", "-d", `refs/heads/${shopBranch}`);
+    await pushed();
+    await commitTo(shopBranch, { "README.md": () => "amended\n" }, ana, "--amend", "--no-edit");
+    assert.deepEqual(states(await pushed()).shop, ["edited", "1.0.0", null]);
+  });
+
+  it("does not overwrite a branch that somebody moves meanwhile", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    await pushed();
+    await fluxFinds({ shop: "1.2.0" });
+    const hook = join(world().root, ".git", "hooks", "pre-push");
+    mkdirSync(dirname(hook), { recursive: true });
+    writeFileSync(hook, `#!/bin/sh\nunset GIT_DIR\ngit -C '${remote}' update-ref refs/heads/${shopBranch} main\n`);
+    chmodSync(hook, 0o755);
+    const { promotions } = await pushed(3);
+    assert.equal(promotions[0]?.pushed, false);
+    assert.match(promotions[0].reason ?? "", /stale info|rejected/);
+    assert.equal(await head(shopBranch), await head("main"));
+  });
+
+  it("keeps a branch while the registry does not answer", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    await pushed();
+    const commit = await head(shopBranch);
+    await world().cutNetwork();
+    const { promotions } = await pushed(3);
+    assert.deepEqual(
+      [promotions[0]?.state, promotions[0]?.reason],
+      ["unchanged", "a fact of its release cannot be read now"],
+    );
+    assert.equal(await head(shopBranch), commit);
+  });
+
+  it("renders the tenant's manifests, and no others", async () => {
+    const delivery = "  shared-authority:delivery: {manifests: rendered/prod}\n";
+    await commitMain("Manifests", {
+      "Pulumi.prod.yaml": stackFile([entry("cart", "1.0.0"), entry("shop", "1.0.0")], delivery),
+    });
+    const render = await authority(["render", "--stack", "prod", "--out", "rendered/prod"], { cwd: world().root });
+    assert.equal(render.code, 0, render.stderr);
+    await commitMain("Render", {});
+    await fluxFinds({ shop: "1.1.0", cart: "1.1.0" });
+    await pushed(3);
+    const changed = (await remoteGit("diff", "--name-status", "--no-renames", "main", shopBranch)).split("\n");
+    const folder = "rendered/prod/1-manifest";
+    const source = `${folder}/source.toolkit.fluxcd.io_v1-gitrepository-flux-system-shop`;
+    assert.deepEqual(changed, [
+      "M\tPulumi.prod.yaml",
+      "M\treleases.lock.yaml",
+      `M\t${folder}/helm.toolkit.fluxcd.io_v2-helmrelease-flux-system-shop.yaml`,
+      `D\t${source}-1.0.0.yaml`,
+      `A\t${source}-1.1.0.yaml`,
+    ]);
+    await ownGit("fetch", "--quiet", "origin", shopBranch);
+    await ownGit("checkout", "--quiet", "FETCH_HEAD");
+    const check = await authority(["check", "--stack", "prod"], { cwd: world().root });
+    assert.equal(check.code, 0, check.stdout + check.stderr);
+    const again = await authority(["render", "--stack", "prod", "--out", "rendered/prod"], { cwd: world().root });
+    assert.equal(again.code, 0, again.stderr);
+    assert.equal(await ownGit("status", "--porcelain"), "");
+  });
+
+  it("works in a folder of the repository, and in a shallow clone", async () => {
+    mkdirSync(join(world().root, "team a"));
+    for (const name of ["Pulumi.yaml", "Pulumi.prod.yaml", "releases.lock.yaml"]) {
+      await ownGit("mv", name, `team a/${name}`);
+    }
+    await commitMain("In a folder", {});
+    await commitTo(fluxBranch, { "team a/Pulumi.prod.yaml": withTag("shop", "1.1.0") });
+    const shallow = join(directory(), "shallow");
+    await git({ directory: directory() }, "clone", "--quiet", "--depth=1", `file://${remote}`, shallow);
+    await git({ directory: shallow }, "remote", "set-url", "origin", `${host.url}/shared.git`);
+    const outcome = await authority(["promotions", "--push"], { cwd: join(shallow, "team a") });
+    assert.equal(outcome.code, 0, outcome.stderr);
+    const branch = "promote/team-a/prod/shop";
+    assert.equal(await head(`${branch}^`), await head("main"));
+    assert.deepEqual((await remoteGit("diff", "--name-only", "main", branch)).split("\n"), [
+      "team a/Pulumi.prod.yaml",
+      "team a/releases.lock.yaml",
+    ]);
+    assert.match(await show(branch, "team a/Pulumi.prod.yaml"), /tag: "1\.1\.0"/);
+  });
+
+  it("refuses a Flux branch that stands in the way, and a stack without promotions", async () => {
+    await commitMain("In the way", {
+      "Pulumi.prod.yaml":
+        (await show("main")).replace("branch: main}", "branch: main, promotionBranch: promote/prod}") + "\n",
+      "Pulumi.dev.yaml": "config:\n  shared-authority:follow: branch\n  shared-authority:tenants: {}\n",
+    });
+    const blocked = await run("--stack", "prod");
+    assert.equal(blocked.code, 2);
+    assert.match(blocked.stderr, /The branch promote\/prod \(`configRepository\.promotionBranch`\) stands in the way/);
+    const none = await run("--stack", "dev");
+    assert.equal(none.code, 2);
+    assert.match(
+      none.stderr,
+      /The stack dev has no promotion branches: it needs `follow: tags` and a `configRepository`/,
+    );
+  });
+});
