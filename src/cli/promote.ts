@@ -1,4 +1,4 @@
-import { readStackConfig, stackConfigOf } from "../config/read-stack-config";
+import { readStackConfig } from "../config/read-stack-config";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
