@@ -4,16 +4,16 @@ import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
 import type { Evidence } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
-import { type Lock, readLock, withEvidence } from "../release/lock";
-import { newestRelease } from "../release/newest-release";
+import { type Lock, readLock } from "../release/lock";
 import { resolveRelease } from "../release/resolve";
 import { takenBackReasons } from "../release/taken-back";
 import { notAllowed } from "../version/range";
-import { compareVersions, isVersion, versionOfTag } from "../version/version";
+import { compareVersions, versionOfTag } from "../version/version";
+import { lockedRelease, newestOf, versionFor } from "./chosen-release";
 import { type Decision, type DecisionOptions, decide, refuseHeld, type Subject, subjectOf, tenantOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
-import { describeConflicts, describeEvidence, readTagStacks, refuseDifferentDeclarations } from "./lock";
+import { describeEvidence } from "./lock";
 import { describeReasons, refuseToWrite } from "./releases";
 import type { Session } from "./session";
 
@@ -41,7 +41,7 @@ export async function promote(
   const reader = session.reader();
   const refuse = (...reasons: readonly string[]): ExitCode => refuseToWrite(terminal, reasons);
   const wanted = version ?? (options.from === undefined ? undefined : versionIn(options.from, name, session));
-  const found = wanted === undefined ? await newest(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
+  const found = wanted === undefined ? await newestOf(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
   if ("reasons" in found) return refuse(`${config.stack}/${name}: no release to promote`, ...found.reasons);
   const tag = tenant.prefix.image + found.version;
   const accepts = tag === tenant.tag && (await takenBackReasons(config)).has(name);
@@ -78,11 +78,17 @@ export async function judgeRelease(
 > {
   const { config, tenant } = subject;
   const release = await resolveRelease({ ...tenant, tag, digest: undefined }, lock, reader);
-  const { evidence, source } = release;
+  const { evidence } = release;
   const reasons = describeReasons(config.stack, tenant.name, release);
   if (reasons.length > 0 || evidence === undefined) return { reasons };
   const file = withRelease(subject.files.stack, tenant, tag, evidence);
-  const { nextLock, conflicts } = locked(subject, file, source === "read" ? evidence : undefined, lock, session);
+  const { nextLock, conflicts } = lockedRelease(
+    stackConfigOf({ ...subject.files, stack: file }),
+    tenant.name,
+    release,
+    lock,
+    session,
+  );
   if (conflicts.length > 0) return { reasons: conflicts };
   const added =
     nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", tenant.name, evidence)}`];
@@ -114,22 +120,6 @@ function refusePromotion({ config, tenant: { name, tag, policy } }: Subject): vo
   );
 }
 
-async function newest(
-  tenant: Tenant,
-  lock: Lock,
-  reader: EvidenceReader,
-): Promise<{ version: string } | { reasons: string[] }> {
-  const found = await newestRelease(tenant, lock, reader);
-  if (found === undefined)
-    return { reasons: [`  - ${tenant.images[0]} does not answer, so its newest version is unknown`] };
-  if (found.newest !== undefined) return { version: found.newest };
-  const broken = found.broken.flatMap(({ version, reasons }) => [
-    `  - ${version} is no release that may run`,
-    ...reasons.map((reason) => `    - ${reason}`),
-  ]);
-  return { reasons: broken.length > 0 ? broken : [`  - the registry has no version in "${tenant.policy.range}"`] };
-}
-
 /** The version that another stack's file decides. */
 function versionIn(from: string, name: string, session: Session): string {
   const config = readStackConfig({ root: session.root, stack: session.stack(from) });
@@ -138,29 +128,6 @@ function versionIn(from: string, name: string, session: Session): string {
   const version = follow === "tags" ? versionOfTag(other.tag ?? "", other.prefix.image) : undefined;
   if (version !== undefined) return version;
   throw new InputError(`The stack ${stack} of \`--from\` follows branches, so it decides no release.`);
-}
-
-/** @throws InputError if the text is no version, with or without the image prefix */
-export function versionFor({ prefix }: Tenant, text: string): string {
-  const version = isVersion(text) ? text : versionOfTag(text, prefix.image);
-  if (version !== undefined) return version;
-  throw new InputError(`Expected a SemVer version such as 6.15.0, got ${JSON.stringify(text)}.`);
-}
-
-/** The lock with the release, unless it has it. Other stacks share its entry. */
-function locked(
-  { files, config, tenant }: Subject,
-  file: StackFile,
-  evidence: Evidence | undefined,
-  lock: Lock,
-  session: Session,
-): { nextLock?: Lock; conflicts: readonly string[] } {
-  if (evidence === undefined) return { conflicts: [] };
-  const next = stackConfigOf({ ...files, stack: file });
-  const configs = readTagStacks(config.stack, session).map((one) => (one.stack === config.stack ? next : one));
-  refuseDifferentDeclarations(configs);
-  const nextLock = withEvidence(lock, tenant.name, evidence);
-  return { nextLock, conflicts: describeConflicts(next, tenant.name, configs, lock, nextLock) };
 }
 
 function regressionNote({ name, tag = "", prefix, policy }: Tenant, version: string): string[] {

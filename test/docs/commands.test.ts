@@ -50,6 +50,10 @@ const runByTests: Readonly<Record<string, string>> = {
   'npx authority hold podinfo --stack dev --reason "load test" --by ana': "test/cli/hold.test.ts",
   "npx authority resume --stack prod": "test/cli/hold.test.ts",
   "git pull --ff-only": "test/e2e/story-rollback-verb.test.ts",
+  "npx authority add-tenant podinfo --stack prod": "test/cli/tenant-verbs.test.ts",
+  'npx authority remove-tenant search --stack prod --reason "replaced by find" --by Ada':
+    "test/cli/tenant-verbs.test.ts",
+  "npx authority rename-tenant search find --stack prod": "test/cli/tenant-verbs.test.ts",
   "npx authority init ../shared-repository": "test/cli/init.test.ts",
   "npm install": "test/engine/init.test.ts",
   "npx authority check": "test/engine/init.test.ts",
