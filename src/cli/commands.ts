@@ -79,34 +79,39 @@ export function authorityProgram(
     "levels and settings of the policies, as JSON (default: those of the policy pack)",
   ] as const;
 
-  verb("init", {
-    summary: "write a new repository for your decisions",
-    description:
-      "Write a new repository for your decisions into a folder that is new, empty, or an empty clone. At a terminal, `init` asks " +
-      "for what no flag says. It reads the first application, and writes down only what it has verified.",
-    examples: [
-      "init shared-repository",
-      "init shared-repository --yes",
-      "init shared-repository --delivery manifests --repository https://github.com/stefanprodan/podinfo " +
-        "--chart ./charts/podinfo --image ghcr.io/stefanprodan/podinfo --team podinfo-developers",
-    ],
-  })
+  const describesApplication = (command: Command): Command =>
+    command
+      .option("-r, --repository <url>", "the Git repository of the application")
+      .option("-c, --chart <path>", "the path of its chart in the repository, or its address in a registry: oci://...")
+      .option("-i, --image <image...>", "its image, or images, with the registry and without a tag")
+      .option("-t, --team <group...>", "Kubernetes groups that get rights in its namespace (default: none)")
+      .option("-b, --branch <branch>", "the branch that dev follows (default: the branch of the repository's HEAD)")
+      .option("--released-from <branch...>", "patterns of the branches that releases come from (default: `--branch`)")
+      .option(
+        "-p, --prefix <prefixes>",
+        "the prefixes of versions, such as git=v,chart=,image=v (default: those with which the newest tag keeps the promise)",
+      )
+      .option("--insecure-registry", "the registry of the image uses plain HTTP, as in labs");
+
+  describesApplication(
+    verb("init", {
+      summary: "write a new repository for your decisions",
+      description:
+        "Write a new repository for your decisions into a folder that is new, empty, or an empty clone. At a terminal, `init` asks " +
+        "for what no flag says. It reads the first application, and writes down only what it has verified.",
+      examples: [
+        "init shared-repository",
+        "init shared-repository --yes",
+        "init shared-repository --delivery manifests --repository https://github.com/stefanprodan/podinfo " +
+          "--chart ./charts/podinfo --image ghcr.io/stefanprodan/podinfo --team podinfo-developers",
+      ],
+    }),
+  )
     .argument("<folder>", "the folder of the new repository")
+    .option("-a, --application <name>", "the name of the first application (default: that of its repository)")
     .option("-y, --yes", "ask nothing and take the defaults; without the flags of an application, declare none")
     .option("-n, --name <name>", "the name of the Pulumi project (default: the folder's)")
     .option("-d, --delivery <manifests|cluster>", "who writes to the clusters: Flux, or `authority up`")
-    .option("-r, --repository <url>", "the Git repository of the first application")
-    .option("-c, --chart <path>", "the path of its chart in the repository, or its address in a registry: oci://...")
-    .option("-i, --image <image...>", "its image, or images, with the registry and without a tag")
-    .option("-t, --team <group...>", "Kubernetes groups that get rights in its namespace (default: none)")
-    .option("-a, --application <name>", "its name (default: that of its repository)")
-    .option("-b, --branch <branch>", "the branch that dev follows (default: the branch of the repository's HEAD)")
-    .option("--released-from <branch...>", "patterns of the branches that releases come from (default: `--branch`)")
-    .option(
-      "-p, --prefix <prefixes>",
-      "the prefixes of versions, such as git=v,chart=,image=v (default: those with which the newest tag keeps the promise)",
-    )
-    .option("--insecure-registry", "the registry of the image uses plain HTTP, as in labs")
     .option(
       "--config-repository <url>",
       "the address of the new repository, where Flux commits promotions (default: people promote)",
@@ -400,6 +405,62 @@ export function authorityProgram(
     false,
     "[tenant...]",
   ).action(runOn(async () => (await import("./hold")).resume));
+
+  describesApplication(
+    decides(
+      "add-tenant",
+      {
+        summary: "let an application run in a stack",
+        description:
+          "Write a tenant's entry, with the newest release that keeps the promise and its lock entry, and commit. An application " +
+          "that `Pulumi.yaml` does not declare is read first, as `init` does it, and declared.",
+        examples: [
+          "add-tenant podinfo --stack prod",
+          "add-tenant podinfo --stack prod --repository https://github.com/stefanprodan/podinfo " +
+            "--chart ./charts/podinfo --image ghcr.io/stefanprodan/podinfo",
+        ],
+      },
+      false,
+    ),
+  )
+    .argument("[version]", "the version (default: the newest that may run)")
+    .option("-a, --application <name>", "the application that it runs (default: the one of its name)")
+    .option("--namespace <namespace>", "its namespace (default: its name)")
+    .option("--range <range>", "the versions that may run (default: those compatible with the first)")
+    .addOption(
+      new Option("--automation <who>", "who changes the version (default: that of `defaults`)").choices([
+        "auto",
+        "pull-request",
+        "manual",
+      ]),
+    )
+    .action(runOn(async () => (await import("./add-tenant")).addTenant));
+
+  decides(
+    "remove-tenant",
+    {
+      summary: "remove a tenant from a stack",
+      description:
+        "Remove a tenant's entry, declare under `removed` that the cluster is to lose it, say what will be deleted, and commit.",
+      examples: ['remove-tenant podinfo --stack prod --reason "nobody uses it" --by ana'],
+    },
+    true,
+  )
+    .requiredOption("--by <who>", "who decides it")
+    .action(runOn(async () => (await import("./remove-tenant")).removeTenant));
+
+  decides(
+    "rename-tenant",
+    {
+      summary: "give a tenant another name",
+      description:
+        "Rename a tenant's entry and its values files, and commit. Everything in the cluster keeps the first name and goes on running.",
+      examples: ["rename-tenant search find --stack prod"],
+    },
+    false,
+  )
+    .argument("<name>", "the new name")
+    .action(runOn(async () => (await import("./rename-tenant")).renameTenant));
 
   return program;
 }

@@ -1,17 +1,23 @@
 /** What the verbs that decide have in common: each changes a tenant's entry, shows it, and makes it one commit. */
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { printable, printableLines } from "../config/printable";
 import { stackConfigOf } from "../config/read-stack-config";
 import type { StackConfig, Tenant } from "../config/stack-config";
-import { type ConfigFiles, readConfigFiles, readStackFile, type StackFile } from "../config/stack-file";
+import {
+  type ConfigFile,
+  type ConfigFiles,
+  projectFilePath,
+  readConfigFiles,
+  type StackFile,
+} from "../config/stack-file";
 import { suggestion } from "../config/suggestion";
 import { type Lock, lockFile, readLock, writeLock } from "../release/lock";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { OwnGit, unifiedDiff } from "./own-git";
 import { requireStack } from "./project";
-import { Questions } from "./questions";
+import { type Ask, Questions } from "./questions";
 import { refuseToWrite } from "./releases";
 import { type PreparedRender, prepareRender } from "./render";
 import type { Session } from "./session";
@@ -36,9 +42,20 @@ export interface StackSubject {
   readonly head?: string;
 }
 
-/** The tenant that a verb decides on, and its files. */
+/** The tenant that a verb decides on, and its stack. */
 export interface Subject extends StackSubject {
   readonly tenant: Tenant;
+}
+
+/** A file of a decision besides the stack file, whole. */
+export interface FileChange {
+  readonly path: string;
+  /** Absent: there is none yet. */
+  readonly before?: string;
+  /** Absent: it is removed. */
+  readonly after?: string;
+  /** Whether its content comes from another file or goes to one, so that nobody has to read it. */
+  readonly isMoved?: boolean;
 }
 
 /** What a verb has decided. */
@@ -50,12 +67,41 @@ export interface Decision {
   /** Further trailers of the commit. Tenant, stack and reason are always there. */
   readonly trailers?: Readonly<Record<string, string | undefined>>;
   readonly file: StackFile;
+  /** `Pulumi.yaml`, if it changes. */
+  readonly project?: ConfigFile;
+  /** Values files that change. */
+  readonly values?: readonly FileChange[];
   /** With the release that is decided. */
   readonly lock?: Lock;
   /** Whether the tenant's version may run from now on, although it was taken back. The commit may change no file. */
   readonly accepts?: boolean;
   /** What else a person should know, one sentence each. */
   readonly notes?: readonly string[];
+}
+
+/** The stack's files as a decision leaves them. */
+export function decidedFiles(
+  files: ConfigFiles,
+  { file, project = files.project, values = [] }: Pick<Decision, "file" | "project" | "values">,
+): ConfigFiles {
+  return { ...files, stack: file, project, values: new Map(values.map(({ path, after }) => [path, after])) };
+}
+
+/**
+ * Finds the stack.
+ *
+ * @throws InputError if there is none, a file that the commit would hold is changed already, or an option makes no sense
+ */
+export async function stackSubjectOf(verb: string, options: DecisionOptions, session: Session): Promise<StackSubject> {
+  const { root } = session;
+  if (options.commit === false && options.push === true) {
+    throw new InputError("`--push` pushes the commit, and `--no-commit` makes none. Leave one of them out.");
+  }
+  refuseUnprintable("--reason", options.reason);
+  const files = readConfigFiles(root, requireStack(root, verb, options.stack));
+  const config = stackConfigOf(files);
+  const head = options.commit === false ? undefined : await unchangedHead(config);
+  return { files, config, head };
 }
 
 /**
@@ -71,22 +117,6 @@ export async function subjectOf(
 ): Promise<Subject> {
   const subject = await stackSubjectOf(verb, options, session);
   return { ...subject, tenant: tenantOf(subject.config, name, `The stack ${subject.config.stack}`) };
-}
-
-/**
- * Finds the stack.
- *
- * @throws InputError if a file that the commit would hold is changed already, or an option makes no sense
- */
-export async function stackSubjectOf(verb: string, options: DecisionOptions, { root }: Session): Promise<StackSubject> {
-  if (options.commit === false && options.push === true) {
-    throw new InputError("`--push` pushes the commit, and `--no-commit` makes none. Leave one of them out.");
-  }
-  refuseUnprintable("--reason", options.reason);
-  const files = readConfigFiles(root, requireStack(root, verb, options.stack));
-  const config = stackConfigOf(files);
-  const head = options.commit === false ? undefined : await unchangedHead(config);
-  return { files, config, head };
 }
 
 /**
@@ -124,14 +154,14 @@ const longest = 1000;
  *
  * @throws InputError if they are not
  */
-async function unchangedHead(config: StackConfig): Promise<string> {
+async function unchangedHead(config: StackConfig, further: readonly string[] = []): Promise<string> {
   const git = new OwnGit(config.root);
   if (!(await git.isRepository())) {
     throw new InputError(
       `${config.root} is not in a Git repository, so nothing can be committed. Use \`--no-commit\`.`,
     );
   }
-  const changed = await git.changed(await committedPaths(git, config));
+  const changed = await git.changed([...(await committedPaths(git, config)), ...further]);
   if (changed.length === 0) return git.run("rev-parse", "HEAD");
   const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
   throw new InputError(
@@ -148,16 +178,28 @@ async function committedPaths(git: OwnGit, { file, delivery }: StackConfig): Pro
   return ignored.exitCode === 0 ? paths : [...paths, delivery.directory];
 }
 
-/** Judges the changed files, shows them, asks, writes, commits and pushes. Nothing is written unless all of it may be. */
+/**
+ * Judges the changed files, shows them, asks, writes, commits and pushes. Nothing is written unless all of it may be.
+ *
+ * @param ask asks on a terminal that the verb has opened already
+ */
 export async function decide(
   { files, config, head }: StackSubject,
   decision: Decision,
   options: DecisionOptions,
   session: Session,
+  ask?: Ask,
 ): Promise<ExitCode> {
   const { root, terminal } = session;
-  const { file } = decision;
-  const next = stackConfigOf({ ...files, stack: file });
+  const { file, project, values = [] } = decision;
+  const further: FileChange[] = [
+    ...(project === undefined ? [] : [{ path: projectFilePath, before: files.project?.text, after: project.text }]),
+    ...values,
+  ];
+  const changes: readonly FileChange[] = [{ path: file.path, before: files.stack.text, after: file.text }, ...further];
+  const furtherPaths = further.map(({ path }) => path);
+  const next = stackConfigOf(decidedFiles(files, decision));
+  if (head !== undefined && further.length > 0) await unchangedHead(config, furtherPaths);
   const lock = decision.lock ?? readLock(root);
   const { delivery } = next;
   let render: PreparedRender | undefined;
@@ -170,24 +212,25 @@ export async function decide(
   }
   terminal.done();
   const message = messageOf(config.stack, decision, options.reason);
-  if (file.text !== files.stack.text) {
-    terminal.print(printableLines(await unifiedDiff(file.path, files.stack.text, file.text)));
+  for (const { path, before = "", after = "", isMoved } of changes) {
+    if (isMoved !== true && before !== after) terminal.print(printableLines(await unifiedDiff(path, before, after)));
   }
   for (const note of decision.notes ?? []) terminal.log(printable(note));
   if (delivery.kind === "manifests") terminal.log(`${delivery.directory}: rendered with this decision`);
-  if (!(await isConfirmed(terminal, options))) {
+  if (!(await isConfirmed(terminal, options, ask))) {
     return refuseToWrite(terminal, []);
   }
   // Resolving and the question take time, and somebody may pull or edit meanwhile.
-  const isMoved = head !== undefined && (await unchangedHead(config)) !== head;
-  if (isMoved || readStackFile(root, config.stack).text !== files.stack.text) {
+  const isOutdated =
+    (head !== undefined && (await unchangedHead(config, furtherPaths)) !== head) ||
+    changes.some(({ path, before }) => textOf(root, path) !== before);
+  if (isOutdated) {
     throw new InputError("The repository was changed meanwhile. Nothing was written; run the command again.");
   }
   const write = async () => {
-    const { default: writeFileAtomic } = await import("write-file-atomic");
     if (decision.lock !== undefined) await writeLock(root, decision.lock);
     if (render !== undefined) await render.write();
-    await writeFileAtomic(join(root, file.path), file.text);
+    for (const { path, after } of changes) await writeText(root, path, after);
   };
   if (options.commit === false) {
     await write();
@@ -195,37 +238,62 @@ export async function decide(
     return exitCode.fine;
   }
   const git = new OwnGit(root);
-  await commitOrRestore(git, config, message, write);
+  await commitOrRestore(git, config, furtherPaths, message, write);
   const id = (await git.run("rev-parse", "--short", "HEAD")).trim();
   terminal.print(`Committed ${id}: ${printable(decision.title)}`);
   return options.push === true ? push(git, terminal) : exitCode.fine;
 }
 
-/** Writes and commits the files. If either fails, they are as before. */
+function textOf(root: string, path: string): string | undefined {
+  const absolute = join(root, path);
+  return existsSync(absolute) ? readFileSync(absolute, "utf8") : undefined;
+}
+
+/** Writes a file with its folder, or removes it, with its folder if that is empty then. */
+async function writeText(root: string, path: string, text: string | undefined): Promise<void> {
+  const absolute = join(root, path);
+  if (text !== undefined) {
+    const { default: writeFileAtomic } = await import("write-file-atomic");
+    mkdirSync(dirname(absolute), { recursive: true });
+    await writeFileAtomic(absolute, text);
+    return;
+  }
+  rmSync(absolute, { force: true });
+  try {
+    rmdirSync(dirname(absolute));
+  } catch {
+    // It holds other files.
+  }
+}
+
+/**
+ * Writes and commits the files. If either fails, they are as before.
+ *
+ * @param further paths of the decision besides those that each one has
+ */
 async function commitOrRestore(
   git: OwnGit,
   config: StackConfig,
+  further: readonly string[],
   message: string,
   write: () => Promise<void>,
 ): Promise<void> {
-  const paths = await committedPaths(git, config);
-  const [file, lock, folder] = paths.map((path) => join(config.root, path));
-  const before = [file, lock].map((path = "") => ({
-    path,
-    content: existsSync(path) ? readFileSync(path) : undefined,
-  }));
+  const { root } = config;
+  const [file = "", lock = "", folder] = await committedPaths(git, config);
+  const before = [file, lock, ...further].map((path) => ({ path, text: textOf(root, path) }));
+  const paths = [...before.map(({ path }) => path), ...(folder === undefined ? [] : [folder])];
   try {
     await write();
-    const present = paths.filter((path) => existsSync(join(config.root, path)));
+    const present = paths.filter((path) => existsSync(join(root, path)));
+    const removed = before.filter(({ path, text }) => text !== undefined && !present.includes(path));
     await git.run("add", "--intent-to-add", "--", ...present);
-    await git.run("commit", "--quiet", "--only", "--allow-empty", "--message", message, "--", ...present);
+    await git.run(
+      ...["commit", "--quiet", "--only", "--allow-empty", "--message", message],
+      ...["--", ...present, ...removed.map(({ path }) => path)],
+    );
   } catch (error) {
-    const { default: writeFileAtomic } = await import("write-file-atomic");
     await git.try("reset", "--quiet", "--", ...paths);
-    for (const { path, content } of before) {
-      if (content === undefined) rmSync(path, { force: true });
-      else await writeFileAtomic(path, content);
-    }
+    for (const { path, text } of before) await writeText(root, path, text);
     if (folder !== undefined) {
       await git.try("checkout", "--quiet", "HEAD", "--", folder);
       await git.try("clean", "--quiet", "--force", "-d", "--", folder);
@@ -247,17 +315,18 @@ async function push(git: OwnGit, terminal: Terminal): Promise<ExitCode> {
 }
 
 /** Asks if a person is watching. */
-async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions): Promise<boolean> {
+async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions, ask?: Ask): Promise<boolean> {
   const { input } = terminal;
   if (yes === true || input === undefined) return true;
+  const isYes = async (question: Ask): Promise<boolean> => {
+    const text = `${commit === false ? "Write" : "Commit"} this (y or n)?`;
+    const problem = (typed: string) => (/^(?:y(?:es)?|no?)$/i.test(typed) ? undefined : "y or n");
+    return /^y/i.test(await question({ text, fallback: "n", problem }));
+  };
+  if (ask !== undefined) return isYes(ask);
   const questions = new Questions(terminal, input);
   try {
-    const answer = await questions.ask({
-      text: `${commit === false ? "Write" : "Commit"} this (y or n)?`,
-      fallback: "n",
-      problem: (typed) => (/^(?:y(?:es)?|no?)$/i.test(typed) ? undefined : "y or n"),
-    });
-    return /^y/i.test(answer);
+    return await isYes((question) => questions.ask(question));
   } finally {
     questions.close();
   }

@@ -1,29 +1,25 @@
 /** What a person decides about a new repository: by flags, or by answers at the terminal. */
 import { basename } from "node:path";
-import type * as z from "zod";
-import { gitUrlError, withoutCredentials } from "../config/address";
-import { isClusterNamespace, isPlatformName, releaseName } from "../config/kubernetes-name";
-import { applicationSchema } from "../config/schema";
-import { branchName, gitUrl } from "../config/schema-kinds";
-import type { Prefix } from "../config/stack-config";
-import { parsePrefix } from "./audit";
+import { gitUrlError } from "../config/address";
+import {
+  type AnsweredApplication,
+  applicationFlags,
+  applicationOf,
+  type ApplicationOptions,
+  type Check,
+  checkRepository,
+  hasApplicationFlag,
+  refuseApplicationFlags,
+  refuseFlags,
+} from "./application-answers";
 import type { DeliveryKind } from "./init-files";
 import { InputError } from "./input-error";
-import type { Question } from "./questions";
+import type { Ask, Question } from "./questions";
 
 /** Options of `authority init`. */
-export interface InitOptions {
+export interface InitOptions extends ApplicationOptions {
   readonly name?: string;
   readonly delivery?: string;
-  readonly application?: string;
-  readonly repository?: string;
-  readonly chart?: string;
-  readonly image?: readonly string[];
-  readonly team?: readonly string[];
-  readonly branch?: string;
-  readonly releasedFrom?: readonly string[];
-  readonly prefix?: string;
-  readonly insecureRegistry?: boolean;
   readonly configRepository?: string;
   readonly package?: string;
   readonly yes?: boolean;
@@ -37,25 +33,6 @@ export interface Answers {
   readonly configRepository?: string;
   readonly application?: AnsweredApplication;
 }
-
-/** The first application, before anything of it has been read. */
-export interface AnsweredApplication {
-  readonly name: string;
-  readonly repository: string;
-  readonly chart: string;
-  readonly images: readonly string[];
-  readonly team: readonly string[];
-  readonly insecureRegistry: boolean;
-  /** Absent: the branch of the remote's HEAD. */
-  readonly branch?: string;
-  /** Absent: `branch`. */
-  readonly releasedFrom?: readonly string[];
-  /** Absent: the one with which the newest tag keeps the promise. */
-  readonly prefix?: Prefix;
-}
-
-/** Asks a person. */
-export type Ask = (question: Question) => Promise<string>;
 
 /** What is known about the folder. */
 export interface FolderFacts {
@@ -89,20 +66,14 @@ export async function answersOf(options: InitOptions, facts: FolderFacts, ask: A
   };
 }
 
-/** The flags of the application that have no default. */
-const applicationFlags = ["repository", "chart", "image"] as const;
-
-/** The flags that say something about an application. */
-const ofApplication = [
-  ...applicationFlags,
-  ...(["application", "team", "branch", "releasedFrom", "prefix", "insecureRegistry"] as const),
-];
-
 function requireFlags(options: InitOptions, canAsk: boolean): void {
   if (canAsk) return;
   const isYes = options.yes === true;
-  const hasApplication = ofApplication.some((key) => options[key] !== undefined);
-  const needed = isYes ? (hasApplication ? applicationFlags : []) : (["delivery", ...applicationFlags] as const);
+  const needed = isYes
+    ? hasApplicationFlag(options)
+      ? applicationFlags
+      : []
+    : (["delivery", ...applicationFlags] as const);
   const missing = needed.filter((key) => options[key] === undefined).map((key) => `\`--${key}\``);
   if (missing.length === 0) return;
   const flags =
@@ -114,21 +85,6 @@ function requireFlags(options: InitOptions, canAsk: boolean): void {
   );
 }
 
-type Check = (text: string) => string | undefined;
-
-/** What the schema of our files expects that this text is not. */
-function bySchema(schema: () => z.ZodType): Check {
-  return (text) => schema().safeParse(text).error?.issues[0]?.message;
-}
-
-const shape = () => applicationSchema().shape;
-const checkRepository = bySchema(gitUrl);
-const checkChart = bySchema(() => shape().chart);
-const checkImage = bySchema(() => shape().image);
-const checkGroup: Check = (text) => shape().team.safeParse([text]).error?.issues[0]?.message;
-const checkBranch = bySchema(branchName);
-const checkPattern: Check = (text) => shape().releasedFrom.safeParse([text]).error?.issues[0]?.message;
-
 const checkProject: Check = (text) =>
   /^[A-Za-z][\w.-]{0,99}$/.test(text)
     ? undefined
@@ -137,32 +93,13 @@ const checkProject: Check = (text) =>
 const checkDelivery: Check = (text) =>
   text === "manifests" || text === "cluster" ? undefined : "`manifests` or `cluster`";
 
-const checkName: Check = (text) =>
-  releaseName.test(text) && !isPlatformName(text) && !isClusterNamespace(text)
-    ? undefined
-    : "a name of lower-case letters, digits and `-`, at most 53 characters, that neither Flux nor Kubernetes uses";
-
 function checkFlags(options: InitOptions): void {
-  const checks: Readonly<Record<string, readonly [readonly (string | undefined)[], Check]>> = {
+  refuseFlags({
     "--name": [[options.name], checkProject],
     "--delivery": [[options.delivery], checkDelivery],
-    "--application": [[options.application], checkName],
-    "--repository": [[options.repository], checkRepository],
-    "--chart": [[options.chart], checkChart],
-    "--image": [options.image ?? [], checkImage],
-    "--team": [options.team ?? [], checkGroup],
-    "--branch": [[options.branch], checkBranch],
-    "--released-from": [options.releasedFrom ?? [], checkPattern],
     "--config-repository": [[options.configRepository], checkRepository],
-  };
-  for (const [flag, [values, check]] of Object.entries(checks)) {
-    for (const value of values) {
-      if (value === undefined) continue;
-      const expected = check(value);
-      if (expected !== undefined)
-        throw new InputError(`\`${flag}\` has ${JSON.stringify(withoutCredentials(value))}; expected ${expected}.`);
-    }
-  }
+  });
+  refuseApplicationFlags(options);
 }
 
 async function projectOf({ folder }: FolderFacts, ask: Ask | undefined): Promise<string> {
@@ -196,69 +133,4 @@ function configRepositoryQuestion(origin: string | undefined): Question {
     fallback: origin !== undefined && gitUrlError(origin) === undefined ? origin : "",
     problem: (text) => (text === "" ? undefined : checkRepository(text)),
   };
-}
-
-async function applicationOf(options: InitOptions, ask: Ask | undefined): Promise<AnsweredApplication | undefined> {
-  const repository = options.repository ?? (await ask?.(repositoryQuestion(options))) ?? "";
-  if (repository === "") return undefined;
-  const last = nameOf(repository);
-  const chart =
-    options.chart ??
-    (await ask?.({
-      text: "Path of the chart in it, or its address oci://...",
-      fallback: `./charts/${last}`,
-      problem: checkChart,
-    })) ??
-    "";
-  const images = options.image ?? [
-    (await ask?.({
-      text: "Image, with its registry and without a tag, such as ghcr.io/stefanprodan/podinfo",
-      problem: checkImage,
-    })) ?? "",
-  ];
-  const name = options.application ?? (await applicationName(last, ask));
-  const team = options.team ?? [(await ask?.(teamQuestion)) ?? ""].filter((group) => group !== "");
-  return {
-    ...{ name, repository, chart, images, team },
-    insecureRegistry: options.insecureRegistry === true,
-    ...(options.branch !== undefined && { branch: options.branch }),
-    ...(options.releasedFrom !== undefined && { releasedFrom: options.releasedFrom }),
-    ...(options.prefix !== undefined && { prefix: parsePrefix(options.prefix) }),
-  };
-}
-
-/** An empty answer declares no application, unless a flag is about one. */
-function repositoryQuestion(options: InitOptions): Question {
-  const isNeeded = ofApplication.some((key) => options[key] !== undefined);
-  return {
-    text: "Git repository of the first application",
-    ...(!isNeeded && {
-      explanation: ["The first application. Without a repository, you declare it later."],
-      fallback: "",
-    }),
-    problem: (text) => (text === "" && !isNeeded ? undefined : checkRepository(text)),
-  };
-}
-
-const teamQuestion: Question = {
-  text: "Kubernetes group of the application's team, which gets rights in its namespace (empty: none)",
-  fallback: "",
-  problem: (text) => (text === "" ? undefined : checkGroup(text)),
-};
-
-/** The last part of an address, without `.git`. */
-function nameOf(repository: string): string {
-  return basename(new URL(repository).pathname).replace(/\.git$/, "");
-}
-
-async function applicationName(last: string, ask: Ask | undefined): Promise<string> {
-  const name = last.toLowerCase();
-  const isValid = checkName(name) === undefined;
-  if (ask !== undefined) {
-    return ask({ text: "Name of the application", ...(isValid && { fallback: name }), problem: checkName });
-  }
-  if (isValid) return name;
-  throw new InputError(
-    `The repository's name ${JSON.stringify(last)} cannot be that of the application. Pass \`--application\`.`,
-  );
 }

@@ -1,19 +1,16 @@
 /** What a new repository says about its first application: only what has been read and judged. */
-import { branchName } from "../config/schema-kinds";
 import { printable } from "../config/printable";
 import { stackConfigOf } from "../config/read-stack-config";
-import type { Prefix, Tenant } from "../config/stack-config";
+import type { Tenant } from "../config/stack-config";
 import { parseProjectFile, parseStackFile, projectFilePath, stackFilePath } from "../config/stack-file";
-import { bestPrefix, validVersions } from "../release/audit";
+import { validVersions } from "../release/audit";
 import type { Evidence } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
-import { GitError, withRepository } from "../release/git";
 import { expectationsOf, promiseReasons } from "../release/promise";
 import { resolveBranch } from "../release/resolve";
 import { isPrerelease } from "../version/version";
-import { auditRepository } from "./audit";
-import { countOf } from "./count";
-import type { AnsweredApplication } from "./init-answers";
+import type { AnsweredApplication } from "./application-answers";
+import { declareApplication, describeDeclared } from "./declare-application";
 import type { Files, NewApplication } from "./init-files";
 import { InputError } from "./input-error";
 import type { Session } from "./session";
@@ -43,18 +40,10 @@ export async function readApplication(
   draft: (application: NewApplication) => { readonly files: Files; readonly folder: string },
   session: Session,
 ): Promise<ReadApplication> {
-  const { name, repository, chart, insecureRegistry } = answered;
-  const audited = await auditRepository(
-    { repository, chart, insecureRegistry, prefix: flagOf(answered.prefix) },
-    session,
-  );
-  const prefix = answered.prefix ?? bestPrefix(audited);
-  const branch = answered.branch ?? (await headOf(repository));
+  const { name, repository, chart } = answered;
+  const { audited, declared } = await declareApplication(answered, session);
+  const { prefix } = declared;
   const versions = validVersions(audited, prefix).filter((version) => !isPrerelease(version));
-  const declared: NewApplication = {
-    ...answered,
-    ...{ branch, prefix, releasedFrom: answered.releasedFrom ?? [branch], inDev: !chart.startsWith("oci://") },
-  };
   const tenantOf = (stack: string, version = "0.0.0"): Tenant | undefined => {
     const { files, folder } = draft({ ...declared, release: { version } });
     return tenantIn(files, folder, stack);
@@ -78,8 +67,7 @@ export async function readApplication(
     },
     ...(evidence !== undefined && { evidence }),
     found: [
-      `${countOf(validVersions(audited, prefix).length, "version")} of ${countOf(audited.tags.length, "Git tag")} of ${repository} keep the promise.`,
-      ...(answered.prefix === undefined ? describePrefix(prefix) : []),
+      ...describeDeclared(audited, declared, answered),
       ...(release === undefined ? [] : reasons.map((reason) => `Passed over: ${reason}.`)),
     ],
     missing: [
@@ -89,35 +77,6 @@ export async function readApplication(
         : []),
     ].map((text) => text.split("\n").map(printable).join("\n")),
   };
-}
-
-function flagOf(prefix: Prefix | undefined): string | undefined {
-  return prefix && `git=${prefix.git},chart=${prefix.chart},image=${prefix.image}`;
-}
-
-function describePrefix(prefix: Prefix): string[] {
-  const used = Object.entries(prefix).filter(([, text]) => text !== "");
-  if (used.length === 0) return [];
-  return [`With the prefixes ${used.map(([place, text]) => `${place}=${text}`).join(", ")}, its newest tag keeps it.`];
-}
-
-/**
- * The branch of the remote's HEAD. It is written into the file: a default that moves with the remote would let the
- * application's team redirect production.
- */
-async function headOf(repository: string): Promise<string> {
-  let head: string | undefined;
-  try {
-    head = await withRepository(repository, {}, (git) => git.readHead());
-  } catch (error) {
-    if (error instanceof GitError) throw new InputError(`${repository}: ${error.message}`);
-    throw error;
-  }
-  if (head !== undefined && branchName().safeParse(head).success && printable(head) === head) return head;
-  const what = head === undefined ? "no branch" : `${JSON.stringify(head)}, which is not the name of a branch`;
-  throw new InputError(
-    `The HEAD of ${repository} names ${what}. Name the branch with \`--branch\`. Nothing was written.`,
-  );
 }
 
 /** The application's tenant in a stack, as `check` reads it. */

@@ -1,6 +1,7 @@
 /** The files of a new repository: those of `template/`, filled in. Pure functions. */
 import type { Prefix } from "../config/stack-config";
 import { stackFilePath } from "../config/stack-file";
+import type { NewValue } from "../config/tenant-edit";
 import { yamlText } from "../manifests/yaml-text";
 import { parseVersion } from "../version/version";
 
@@ -114,19 +115,24 @@ function readmeDelivery({ delivery: kind }: NewRepository): Edit {
 function applications({ application }: NewRepository): Edit {
   const place = /^( {4}value:) \{\}\n/m;
   if (application === undefined) return { place };
-  const { name, repository, chart, images, branch, releasedFrom, team, insecureRegistry } = application;
+  const entry = { [application.name]: applicationEntry(application) };
+  return { place, content: (key = "") => `${key}\n${indented(yamlText(entry), 6)}` };
+}
+
+/** An application's entry in `Pulumi.yaml`. */
+export function applicationEntry(application: NewApplication): Readonly<Record<string, NewValue>> {
+  const { repository, chart, images, branch, releasedFrom, team, insecureRegistry } = application;
   const prefixes = Object.entries(application.prefix).filter(([, prefix]) => prefix !== "");
-  const entry = {
+  return {
     repository,
     chart,
-    image: images.length === 1 ? images[0] : images,
+    image: images.length === 1 ? (images[0] ?? "") : images,
     ...(insecureRegistry && { insecureRegistry }),
     ...(prefixes.length > 0 && { prefix: Object.fromEntries(prefixes) }),
     branch,
     releasedFrom,
     ...(team.length > 0 && { team }),
   };
-  return { place, content: (key = "") => `${key}\n${indented(yamlText({ [name]: entry }), 6)}` };
 }
 
 function delivery({ delivery: kind }: NewRepository, stack: string): Edit {

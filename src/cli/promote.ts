@@ -4,16 +4,16 @@ import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
 import type { Evidence } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
-import { type Lock, readLock, withEvidence } from "../release/lock";
-import { newestRelease } from "../release/newest-release";
+import { type Lock, readLock } from "../release/lock";
 import { type ResolvedTenant, resolveRelease } from "../release/resolve";
 import { takenBackReasons } from "../release/taken-back";
 import { notAllowed } from "../version/range";
-import { compareVersions, isVersion, versionOfTag } from "../version/version";
+import { compareVersions, versionOfTag } from "../version/version";
+import { lockedRelease, newestOf, versionFor } from "./chosen-release";
 import { type Decision, type DecisionOptions, decide, refuseHeld, type Subject, subjectOf, tenantOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
-import { describeConflicts, describeEvidence, readTagStacks, refuseDifferentDeclarations } from "./lock";
+import { describeEvidence, readTagStacks } from "./lock";
 import { describeReasons, refuseToWrite } from "./releases";
 import type { Session } from "./session";
 
@@ -41,7 +41,7 @@ export async function promote(
   const reader = session.reader();
   const refuse = (...reasons: readonly string[]): ExitCode => refuseToWrite(terminal, reasons);
   const wanted = version ?? (options.from === undefined ? undefined : versionIn(options.from, name, session));
-  const found = wanted === undefined ? await newest(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
+  const found = wanted === undefined ? await newestOf(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
   if ("reasons" in found) return refuse(`${config.stack}/${name}: no release to promote`, ...found.reasons);
   const tag = tenant.prefix.image + found.version;
   const accepts = tag === tenant.tag && (await takenBackReasons(config)).has(name);
@@ -107,7 +107,8 @@ export async function judgeReleaseBy(
   if (reasons.length > 0 || evidence === undefined) return { reasons, isUnread: source === "none" };
   const promoted = { ...tenant, tag, digest: tenant.digest && (evidence.images[0]?.digest ?? tenant.digest) };
   const release = { ...resolved, tenant: promoted, evidence };
-  const { nextLock, conflicts } = locked(config, release, sources);
+  const tenants = config.tenants.map((one) => (one.name === name ? promoted : one));
+  const { nextLock, conflicts } = lockedRelease({ ...config, tenants }, name, release, sources.lock, sources.stacks);
   if (conflicts.length > 0) return { reasons: conflicts, isUnread: false };
   const file = withRelease(files.stack, tenant, tag, evidence);
   const notes = nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`];
@@ -144,22 +145,6 @@ function refusePromotion({ config, tenant: { name, tag, policy } }: Subject): vo
   );
 }
 
-async function newest(
-  tenant: Tenant,
-  lock: Lock,
-  reader: EvidenceReader,
-): Promise<{ version: string } | { reasons: string[] }> {
-  const found = await newestRelease(tenant, lock, reader);
-  if (found === undefined)
-    return { reasons: [`  - ${tenant.images[0]} does not answer, so its newest version is unknown`] };
-  if (found.newest !== undefined) return { version: found.newest };
-  const broken = found.broken.flatMap(({ version, reasons }) => [
-    `  - ${version} is no release that may run`,
-    ...reasons.map((reason) => `    - ${reason}`),
-  ]);
-  return { reasons: broken.length > 0 ? broken : [`  - the registry has no version in "${tenant.policy.range}"`] };
-}
-
 /** The version that another stack's file decides. */
 function versionIn(from: string, name: string, session: Session): string {
   const config = readStackConfig({ root: session.root, stack: session.stack(from) });
@@ -168,28 +153,6 @@ function versionIn(from: string, name: string, session: Session): string {
   const version = follow === "tags" ? versionOfTag(other.tag ?? "", other.prefix.image) : undefined;
   if (version !== undefined) return version;
   throw new InputError(`The stack ${stack} of \`--from\` follows branches, so it decides no release.`);
-}
-
-/** @throws InputError if the text is no version, with or without the image prefix */
-export function versionFor({ prefix }: Tenant, text: string): string {
-  const version = isVersion(text) ? text : versionOfTag(text, prefix.image);
-  if (version !== undefined) return version;
-  throw new InputError(`Expected a SemVer version such as 6.15.0, got ${JSON.stringify(text)}.`);
-}
-
-/** The lock with the release, unless it has it. Other stacks share its entry. */
-function locked(
-  config: StackConfig,
-  { source, tenant, evidence }: PromotedRelease,
-  { lock, stacks }: PromotionSources,
-): { nextLock?: Lock; conflicts: readonly string[] } {
-  if (source === "lock") return { conflicts: [] };
-  const tenants = config.tenants.map((one) => (one.name === tenant.name ? tenant : one));
-  const next = { ...config, tenants };
-  const configs = stacks().map((one) => (one.stack === config.stack ? next : one));
-  refuseDifferentDeclarations(configs);
-  const nextLock = withEvidence(lock, tenant.name, evidence);
-  return { nextLock, conflicts: describeConflicts(next, tenant.name, configs, lock, nextLock) };
 }
 
 function regressionNote({ name, tag = "", prefix, policy }: Tenant, version: string): string[] {

@@ -14,6 +14,9 @@ export interface Question {
   readonly problem: (answer: string) => string | undefined;
 }
 
+/** Asks a person. */
+export type Ask = (question: Question) => Promise<string>;
+
 /** Asks questions, one after the other. Lines that are typed ahead are kept. */
 export class Questions {
   readonly #lines: AsyncIterator<string>;

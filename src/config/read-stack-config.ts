@@ -48,7 +48,7 @@ export function stackConfigOf(files: ConfigFiles, options: ReadOptions = {}): St
   const root = resolve(files.root);
   const report = new Report(settingsOfFiles(files), placesOf(files));
   for (const file of [project, stack]) if (file !== undefined) checkStructure(report, file);
-  const values = new ValuesReader(root, stack.stack, report);
+  const values = new ValuesReader(root, stack.stack, report, files.values);
   const parsed = parseConfig(report, {
     stack: stack.stack,
     root,

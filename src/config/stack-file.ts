@@ -34,6 +34,8 @@ export interface ConfigFiles {
   readonly stack: StackFile;
   /** `Pulumi.yaml`, where there is one. */
   readonly project?: ConfigFile;
+  /** Values files that are about to be written, by path; `undefined` for one that is about to be removed. */
+  readonly values?: ReadonlyMap<string, string | undefined>;
 }
 
 /** The project's file. */

@@ -1,16 +1,27 @@
 /**
- * Edits of one entry in a stack file: text in, text out. Every byte that an edit does not concern stays as it is:
- * comments, order, quotes, line ends, markers.
+ * Edits of one entry in a stack file or in `Pulumi.yaml`: text in, text out. Every byte that an edit does not concern
+ * stays as it is: comments, order, quotes, line ends, markers.
  */
 import { isDeepStrictEqual } from "node:util";
-import { isCollection, isMap, isPair, isScalar, isSeq, parse, type Scalar, type YAMLMap, type YAMLSeq } from "yaml";
+import {
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  parse,
+  type Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from "yaml";
 import { ProblemsError } from "./problem";
 import { type ConfigPath, pathText, projectPrefix } from "./report";
-import { entryAt, parseStackFile, type StackFile } from "./stack-file";
+import { type ConfigFile, entryAt, parseProjectFile, parseStackFile, type StackFile } from "./stack-file";
 import { keyText, startOf } from "./yaml-file";
 
-/** What an edit writes. The keys of a mapping are our own, so they need no quotes. */
-export type NewValue = string | readonly string[] | { readonly [key: string]: NewValue };
+/** What an edit writes. */
+export type NewValue = string | boolean | readonly string[] | { readonly [key: string]: NewValue };
 
 /** The paths of a tenant's own entry, which no edit removes, have this length or less. */
 const entryLength = 2;
@@ -20,7 +31,7 @@ const entryLength = 2;
  *
  * @throws ProblemsError if the file cannot be edited in place
  */
-export function withValue(file: StackFile, path: ConfigPath, value: NewValue): StackFile {
+export function withValue<File extends ConfigFile>(file: File, path: ConfigPath, value: NewValue): File {
   const present = entryAt(file, path);
   if (present !== undefined) {
     const node = present.value;
@@ -28,15 +39,34 @@ export function withValue(file: StackFile, path: ConfigPath, value: NewValue): S
     return replaced(file, path, value, { ...rangeOf(file, path, node), by: inStyleOf(node, value) });
   }
   const parentPath = path.slice(0, -1);
-  const key = String(path.at(-1));
-  const parent = entryAt(file, parentPath)?.value;
-  if (parent === undefined) return withValue(file, parentPath, { [key]: value });
+  const isSetting = parentPath.length === 0;
+  const key = isSetting ? `${projectPrefix}:${String(path[0])}` : String(path.at(-1));
+  const parent = isSetting ? file.config : entryAt(file, parentPath)?.value;
+  if (!isSetting && parent === undefined) return withValue(file, parentPath, { [key]: value });
   if (!isMap(parent)) throw refusal(file, path);
   const splice =
-    parent.flow === true
-      ? flowAddition(file, path, parent, `${key}: ${flowText(value)}`)
-      : blockAddition(file, path, parent, (indent) => blockLines(key, value, indent));
+    parent.flow !== true
+      ? blockAddition(file, path, parent, (indent) => blockLines(key, inProject(file, path, value), indent))
+      : parent.items.length === 0 && path.length === entryLength
+        ? firstEntry(file, path, parent, value)
+        : flowAddition(file, path, parent, `${keyOf(key)}: ${flowText(value)}`);
   return replaced(file, path, value, splice);
+}
+
+/**
+ * Gives the entry at a path another name.
+ *
+ * @throws ProblemsError if the file cannot be edited in place
+ */
+export function withName(file: StackFile, path: ConfigPath, name: string): StackFile {
+  const { key, value } = entryAt(file, path) ?? {};
+  if (!isScalar(key)) throw refusal(file, path);
+  const splice = { ...rangeOf(file, path, key), by: inStyleOf(key, name) };
+  const next = [...path.slice(0, -1), name];
+  const expected = expectedOf(file, path, undefined);
+  const holder = valueIn(expected, keysOf(file, next).slice(0, -1));
+  (holder as Record<string, unknown>)[name] = isNode(value) ? value.toJS(file.document) : null;
+  return splicedAs(file, path, splice, expected);
 }
 
 /**
@@ -50,7 +80,14 @@ export function withoutKey(file: StackFile, path: ConfigPath): StackFile {
   const index = isMap(parent) ? parent.items.findIndex((pair) => keyText(pair) === path.at(-1)) : -1;
   if (!isMap(parent) || index < 0) throw refusal(file, path);
   if (isAlone(file, parent) && parentPath.length > entryLength) return withoutKey(file, parentPath);
-  return replaced(file, path, undefined, removal(file, path, parent, index));
+  const splice = removal(file, path, parent, index);
+  if (parent.items.length > 1 || parent.flow === true) return replaced(file, path, undefined, splice);
+  // A mapping without entries would be null.
+  const above = entryAt(file, parentPath)?.key;
+  const colon = isScalar(above) ? endOf(above) + 1 : 0;
+  if (file.text[colon - 1] !== ":") throw refusal(file, path);
+  const between = file.text.slice(colon, splice.start);
+  return replaced(file, path, undefined, { start: colon, end: splice.end, by: ` {}${between}${splice.by}` });
 }
 
 /**
@@ -90,22 +127,63 @@ export interface Splice {
 }
 
 /** The file with the splice, parsed. */
-export function spliced(file: StackFile, { start, end, by }: Splice): StackFile {
-  return parseStackFile(file.stack, file.text.slice(0, start) + by + file.text.slice(end));
+export function spliced<File extends ConfigFile>(file: File, { start, end, by }: Splice): File {
+  const text = file.text.slice(0, start) + by + file.text.slice(end);
+  return (
+    isProject(file) ? parseProjectFile(text) : parseStackFile((file as ConfigFile as StackFile).stack, text)
+  ) as File;
+}
+
+/** Whether it is `Pulumi.yaml`, where a setting is under its key's `value:`. */
+function isProject(file: ConfigFile): boolean {
+  return !("stack" in file);
+}
+
+/** A whole setting as the file has it. */
+function inProject(file: ConfigFile, path: ConfigPath, value: NewValue): NewValue {
+  return isProject(file) && path.length === 1 ? { value } : value;
+}
+
+/** Where a setting is in the document. */
+function keysOf(file: ConfigFile, [first, ...rest]: ConfigPath): ConfigPath {
+  return ["config", `${projectPrefix}:${String(first)}`, ...(isProject(file) ? ["value"] : []), ...rest];
+}
+
+function valueIn(plain: unknown, keys: ConfigPath): unknown {
+  return keys.reduce<unknown>((at, key) => (at as Record<string | number, unknown> | undefined)?.[key], plain);
 }
 
 /** Checks that nothing but the value at the path has changed, whatever the file is like. */
-function replaced(file: StackFile, path: ConfigPath, value: NewValue | undefined, splice: Splice): StackFile {
-  const expected = file.document.toJS() as Record<string, unknown>;
-  const [first, ...rest] = path;
-  const keys = ["config", `${projectPrefix}:${String(first)}`, ...rest];
+function replaced<File extends ConfigFile>(
+  file: File,
+  path: ConfigPath,
+  value: NewValue | undefined,
+  splice: Splice,
+): File {
+  return splicedAs(file, path, splice, expectedOf(file, path, value));
+}
+
+/** The document as plain data, with another value at the path. */
+function expectedOf(file: ConfigFile, path: ConfigPath, value: NewValue | undefined): unknown {
+  const expected: unknown = file.document.toJS();
+  // `Pulumi.yaml` gets a new setting with its `value:`.
+  if (isProject(file) && path.length === 1 && value !== undefined) {
+    const config = valueIn(expected, ["config"]) as Record<string, unknown>;
+    config[String(keysOf(file, path)[1])] = { value };
+    return expected;
+  }
+  const keys = keysOf(file, path);
   const last = keys.at(-1) ?? "";
-  const holder = keys
-    .slice(0, -1)
-    .reduce<unknown>((at, key) => (at as Record<string | number, unknown>)[key], expected);
+  const holderKeys = keys.slice(0, -1);
+  const holder = valueIn(expected, holderKeys);
   if (Array.isArray(holder)) holder.splice(Number(last), 1, ...(value === undefined ? [] : [value as unknown]));
-  else if (value === undefined) Reflect.deleteProperty(holder as object, last);
+  else if (typeof holder !== "object" || holder === null) throw refusal(file, path);
+  else if (value === undefined) Reflect.deleteProperty(holder, last);
   else (holder as Record<string | number, unknown>)[last] = value;
+  return expected;
+}
+
+function splicedAs<File extends ConfigFile>(file: File, path: ConfigPath, splice: Splice, expected: unknown): File {
   try {
     const next = spliced(file, splice);
     if (isDeepStrictEqual(next.document.toJS(), expected)) return next;
@@ -115,7 +193,7 @@ function replaced(file: StackFile, path: ConfigPath, value: NewValue | undefined
   throw refusal(file, path);
 }
 
-function refusal(file: StackFile, path: ConfigPath): ProblemsError {
+function refusal(file: ConfigFile, path: ConfigPath): ProblemsError {
   const nearest = path.map((_, index) => entryAt(file, path.slice(0, path.length - index))).find(Boolean);
   return new ProblemsError([
     {
@@ -129,12 +207,32 @@ function refusal(file: StackFile, path: ConfigPath): ProblemsError {
 }
 
 /** A list or mapping whose one item goes with it. The comma keeps one that was empty before. */
-function isAlone(file: StackFile, parent: YAMLMap | YAMLSeq): boolean {
+function isAlone(file: ConfigFile, parent: YAMLMap | YAMLSeq): boolean {
   const [item] = parent.items;
   return parent.items.length === 1 && !(parent.flow === true && file.text[endOf(item)] === ",");
 }
 
-function flowAddition(file: StackFile, path: ConfigPath, parent: YAMLMap | YAMLSeq, text: string): Splice {
+/** The first entry of `{}`, in lines of its own, so that a marker can stand on one. */
+function firstEntry(file: ConfigFile, path: ConfigPath, parent: YAMLMap, value: NewValue): Splice {
+  const { text } = file;
+  const { start, end } = rangeOf(file, path, parent);
+  const lineBegin = lineStart(text, start);
+  const [indent = ""] = /^ */.exec(text.slice(lineBegin)) ?? [];
+  const [before = ""] = /[ \t]*$/.exec(text.slice(lineBegin, start)) ?? [];
+  if (!/\S:[ \t]*$/.test(text.slice(lineBegin, start)) || /[^ \t\r\n}{]/.test(text.slice(start, end)))
+    throw refusal(file, path);
+  const newline = text.includes("\r\n") ? "\r\n" : "\n";
+  const lines = blockLines(String(path.at(-1)), value, `${indent}  `);
+  // What follows the braces, such as a comment, stays on its line.
+  const close = lineEnd(text, end);
+  const rest = text.slice(end, close);
+  const isLast = !rest.endsWith("\n");
+  const body = lines.join(newline);
+  const by = isLast ? rest + newline + body : rest + body + newline;
+  return { start: start - before.length, end: close, by };
+}
+
+function flowAddition(file: ConfigFile, path: ConfigPath, parent: YAMLMap | YAMLSeq, text: string): Splice {
   const { start, end: closed } = rangeOf(file, path, parent);
   const open = start + 1;
   const last = parent.items.at(-1);
@@ -146,7 +244,7 @@ function flowAddition(file: StackFile, path: ConfigPath, parent: YAMLMap | YAMLS
 }
 
 function blockAddition(
-  file: StackFile,
+  file: ConfigFile,
   path: ConfigPath,
   parent: YAMLMap | YAMLSeq,
   linesOf: (indent: string) => readonly string[],
@@ -164,7 +262,7 @@ function blockAddition(
   return { start: at, end: at, by: isLast ? newline + body : body + newline };
 }
 
-function removal(file: StackFile, path: ConfigPath, parent: YAMLMap | YAMLSeq, index: number): Splice {
+function removal(file: ConfigFile, path: ConfigPath, parent: YAMLMap | YAMLSeq, index: number): Splice {
   const { text } = file;
   const item: unknown = parent.items[index];
   const start = startOfItem(item);
@@ -186,7 +284,7 @@ function removal(file: StackFile, path: ConfigPath, parent: YAMLMap | YAMLSeq, i
   return { start: isLast ? from - (text[from - 2] === "\r" ? 2 : 1) : from, end: to, by: "" };
 }
 
-function rangeOf(file: StackFile, path: ConfigPath, node: unknown): { start: number; end: number } {
+function rangeOf(file: ConfigFile, path: ConfigPath, node: unknown): { start: number; end: number } {
   const range = isScalar(node) || isCollection(node) ? node.range : undefined;
   if (range === undefined || range === null) throw refusal(file, path);
   return { start: range[0], end: range[1] };
@@ -216,16 +314,26 @@ function lineEnd(text: string, offset: number): number {
 }
 
 function blockLines(key: string, value: NewValue, indent: string): string[] {
-  if (typeof value === "string" || isList(value)) return [`${indent}${key}: ${flowText(value)}`];
-  return [`${indent}${key}:`, ...Object.entries(value).flatMap(([name, one]) => blockLines(name, one, `${indent}  `))];
+  const isFlow = typeof value !== "object" || isList(value) || Object.keys(value).length === 0;
+  if (isFlow) return [`${indent}${keyOf(key)}: ${flowText(value)}`];
+  return [
+    `${indent}${keyOf(key)}:`,
+    ...Object.entries(value).flatMap(([name, one]) => blockLines(name, one, `${indent}  `)),
+  ];
 }
 
 function flowText(value: NewValue): string {
-  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value !== "object") return JSON.stringify(value);
   if (isList(value)) return `[${value.map(flowText).join(", ")}]`;
   return `{${Object.entries(value)
-    .map(([key, one]) => `${key}: ${flowText(one)}`)
+    .map(([key, one]) => `${keyOf(key)}: ${flowText(one)}`)
     .join(", ")}}`;
+}
+
+/** A name such as `12` or `on` needs quotes. */
+function keyOf(text: string): string {
+  const isPlain = parse(text) === text && parse(text, { version: "1.1" }) === text;
+  return isPlain && /^[\w.:-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
 function isList(value: NewValue): value is readonly string[] {

@@ -29,10 +29,12 @@ export class ValuesReader {
   readonly #root: string;
   readonly #lineEnds: LineEnds;
 
+  /** @param planned files that are about to be written, or removed (`undefined`) */
   constructor(
     root: string,
     readonly stack: string,
     readonly report: Report,
+    readonly planned: ReadonlyMap<string, string | undefined> = new Map(),
   ) {
     this.#root = realpathSync.native(root);
     this.#lineEnds = new LineEnds(this.#root, "tenants");
@@ -80,6 +82,7 @@ export class ValuesReader {
 
   /** A link that leads nowhere exists: it was meant, and its problem must be reported. */
   #exists(path: string): boolean {
+    if (this.planned.has(path)) return this.planned.get(path) !== undefined;
     return lstatSync(join(this.#root, path), { throwIfNoEntry: false }) !== undefined;
   }
 
@@ -127,14 +130,7 @@ export class ValuesReader {
   #readOne(path: string): string | undefined {
     const problems: Problem[] = [];
     try {
-      const real = this.#realPath(path);
-      // A commit does not show what a link leads to, which may be the pipeline's own kubeconfig.
-      if (real !== join(this.#root, path)) {
-        const message = "The path has a symbolic link in it, or another spelling; expected a file of this repository.";
-        const fix = "Put the file itself here, or name it under `values`: a decision is a commit in this repository.";
-        throw new ProblemsError([{ file: path, message, fix }]);
-      }
-      const content = this.#asCommitted(path, readTextFile(real, path, largestConfigMap));
+      const content = this.#asCommitted(path, this.planned.get(path) ?? this.#readFile(path));
       if (this.#valid.has(content)) return content;
       const yaml = parseYaml(path, content, (problem) => problems.push(problem));
       if (yaml !== undefined) problems.push(...valuesProblems(yaml));
@@ -146,6 +142,17 @@ export class ValuesReader {
       for (const problem of error.problems) this.report.addProblem(problem);
       return undefined;
     }
+  }
+
+  #readFile(path: string): string {
+    const real = this.#realPath(path);
+    // A commit does not show what a link leads to, which may be the pipeline's own kubeconfig.
+    if (real !== join(this.#root, path)) {
+      const message = "The path has a symbolic link in it, or another spelling; expected a file of this repository.";
+      const fix = "Put the file itself here, or name it under `values`: a decision is a commit in this repository.";
+      throw new ProblemsError([{ file: path, message, fix }]);
+    }
+    return readTextFile(real, path, largestConfigMap);
   }
 
   #asCommitted(path: string, text: string): string {

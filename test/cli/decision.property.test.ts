@@ -5,8 +5,11 @@ import { withHold, withoutHold } from "../../src/cli/hold";
 import { withoutPin, withPin } from "../../src/cli/pin";
 import { withRelease } from "../../src/cli/promote";
 import { withRollback } from "../../src/cli/rollback";
+import { withoutTenant } from "../../src/cli/remove-tenant";
+import { renamed } from "../../src/cli/rename-tenant";
 import { stackConfigOf } from "../../src/config/read-stack-config";
-import { parseStackFile, type StackFile } from "../../src/config/stack-file";
+import { entryAt, parseStackFile, type StackFile } from "../../src/config/stack-file";
+import { withoutKey, withValue } from "../../src/config/tenant-edit";
 import { isDenied } from "../../src/version/range";
 import { temporaryDirectory } from "../support/directory";
 
@@ -229,6 +232,68 @@ describe("any sequence of verbs on any stack file", () => {
         }
       }),
       { numRuns: 120, includeErrorInReport: true },
+    );
+  });
+
+  it("adds, renames and removes a tenant, and leaves the others as they are", () => {
+    fc.assert(
+      fc.property(stackText, fc.nat(2), (parts, index) => {
+        const name = names[index] ?? "alpha";
+        const file = parseStackFile("prod", parts.join(""));
+        const { tenants } = configOf(file);
+        const [start, own = "", end] = [
+          parts.slice(0, index + 1).join(""),
+          parts[index + 1],
+          parts.slice(index + 2).join(""),
+        ];
+        const othersOf = (stack: StackFile) =>
+          configOf(stack)
+            .tenants.filter((one) => ![name, "delta", "omega"].includes(one.name))
+            .map(withoutLine);
+        const others = tenants.filter((one) => one.name !== name).map(withoutLine);
+        const tenant = tenants.find((one) => one.name === name)!;
+        const newline = file.text.includes("\r\n") ? "\r\n" : "\n";
+        const assertNewlines = ({ text }: StackFile) =>
+          assert.deepEqual(
+            text.match(/\r?\n/g)?.every((one) => one === newline),
+            true,
+          );
+
+        const added = withValue(file, ["tenants", "delta"], { tag: "1.0.0", policy: { range: ">=1.0.0" } });
+        assertNewlines(added);
+        assert.ok(isWithin(file.text, added.text));
+        assert.equal(entryAt(added, ["tenants", "delta", "tag"]) !== undefined, true);
+        assert.equal(withoutKey(added, ["tenants", "delta"]).text, file.text);
+
+        const next = renamed(file, tenant, "omega", () => false);
+        assertNewlines(next);
+        assert.ok(next.text.startsWith(start) && next.text.endsWith(end), next.text);
+        const renamedPart = next.text.slice(start.length, next.text.length - end.length);
+        assert.ok(isWithin(own.replace(`${name}:`, "omega:"), renamedPart), renamedPart);
+        const after = configOf(next).tenants.find((one) => one.name === "omega")!;
+        assert.deepEqual(
+          { ...withoutLine(after), name, formerly: undefined },
+          { ...withoutLine(tenant), formerly: undefined },
+        );
+        assert.equal(after.formerly, name);
+        assert.deepEqual(othersOf(next), others);
+        const again = renamed(next, after, "delta", () => false);
+        assert.equal(again.text, next.text.replace("    omega:", "    delta:"));
+
+        const removed = withoutTenant(file, tenant, { reason: 'because: "x" # y', by: "ana" });
+        assertNewlines(removed);
+        assert.deepEqual(othersOf(removed), others);
+        assert.deepEqual(configOf(removed).removed, {
+          [name]: { namespace: name, by: "ana", reason: 'because: "x" # y' },
+        });
+        const undeclared = withoutKey(removed, ["removed", name]);
+        const declaration = `${newline}  shared-authority:removed: {}`;
+        assert.ok(undeclared.text.includes(declaration), undeclared.text);
+        const left = undeclared.text.replace(declaration, "");
+        assert.ok(isWithin(left, file.text), left);
+        assert.ok(left.startsWith(start.trimEnd()) && left.trimEnd().endsWith(end.trimEnd()), left);
+      }),
+      { numRuns: 80, includeErrorInReport: true },
     );
   });
 });

@@ -54,6 +54,10 @@ const runByTests: Readonly<Record<string, string>> = {
   "git pull --ff-only": "test/e2e/story-rollback-verb.test.ts",
   "npx authority promotions": "test/cli/promotions.test.ts",
   "npx authority promotions --stack prod --push": "test/cli/promotions.test.ts",
+  "npx authority add-tenant podinfo --stack prod": "test/cli/tenant-verbs.test.ts",
+  'npx authority remove-tenant search --stack prod --reason "replaced by find" --by Ada':
+    "test/cli/tenant-verbs.test.ts",
+  "npx authority rename-tenant search find --stack prod": "test/cli/tenant-verbs.test.ts",
   "npx authority init ../shared-repository": "test/cli/init.test.ts",
   "npm install": "test/engine/init.test.ts",
   "npx authority check": "test/engine/init.test.ts",

@@ -1,0 +1,54 @@
+/** The release that a verb decides, and its entry in the lock. */
+import type { StackConfig, Tenant } from "../config/stack-config";
+import type { EvidenceReader } from "../release/evidence-reader";
+import { type Lock, withEvidence } from "../release/lock";
+import { newestRelease } from "../release/newest-release";
+import type { Evidence } from "../release/evidence";
+import type { ResolvedTenant } from "../release/resolve";
+import { isVersion, versionOfTag } from "../version/version";
+import { InputError } from "./input-error";
+import { describeConflicts, refuseDifferentDeclarations } from "./lock";
+
+/** The newest release that the tenant may run, or why there is none. */
+export async function newestOf(
+  tenant: Tenant,
+  lock: Lock,
+  reader: EvidenceReader,
+): Promise<{ version: string } | { reasons: string[] }> {
+  const found = await newestRelease(tenant, lock, reader);
+  if (found === undefined)
+    return { reasons: [`  - ${tenant.images[0]} does not answer, so its newest version is unknown`] };
+  if (found.newest !== undefined) return { version: found.newest };
+  const broken = found.broken.flatMap(({ version, reasons }) => [
+    `  - ${version} is no release that may run`,
+    ...reasons.map((reason) => `    - ${reason}`),
+  ]);
+  return { reasons: broken.length > 0 ? broken : [`  - the registry has no version in "${tenant.policy.range}"`] };
+}
+
+/** @throws InputError if a text is neither a version nor an image tag of the tenant */
+export function versionFor({ prefix }: Pick<Tenant, "prefix">, text: string): string {
+  const version = isVersion(text) ? text : versionOfTag(text, prefix.image);
+  if (version !== undefined) return version;
+  throw new InputError(`Expected a SemVer version such as 6.15.0, got ${JSON.stringify(text)}.`);
+}
+
+/**
+ * The lock with the release, unless it has it. Other stacks share its entry.
+ *
+ * @param next the stack as it is decided
+ * @param stacks reads all stacks that follow tags, because they share the entries of the lock
+ */
+export function lockedRelease(
+  next: StackConfig,
+  tenant: string,
+  { source, evidence }: ResolvedTenant<Evidence>,
+  lock: Lock,
+  stacks: () => readonly StackConfig[],
+): { nextLock?: Lock; conflicts: readonly string[] } {
+  if (source !== "read" || evidence === undefined) return { conflicts: [] };
+  const configs = stacks().map((one) => (one.stack === next.stack ? next : one));
+  refuseDifferentDeclarations(configs);
+  const nextLock = withEvidence(lock, tenant, evidence);
+  return { nextLock, conflicts: describeConflicts(next, tenant, configs, lock, nextLock) };
+}
