@@ -93,6 +93,7 @@ export function authorityProgram(
       )
       .option("--insecure-registry", "the registry of the image uses plain HTTP, as in labs");
 
+  program.commandsGroup("Begin:");
   describesApplication(
     verb("init", {
       summary: "write a new repository for your decisions",
@@ -122,6 +123,7 @@ export function authorityProgram(
     )
     .action(runOn(async () => (await import("./init")).init));
 
+  program.commandsGroup("See and check:");
   verb("plan", {
     summary: "show what is decided, what runs, and what may run",
     description:
@@ -181,6 +183,7 @@ export function authorityProgram(
     .option(...packConfig)
     .action(run(async () => (await import("./check")).check));
 
+  program.commandsGroup("Deploy:");
   verb("up", {
     summary: "deploy a stack and skip its broken tenants",
     description:
@@ -208,6 +211,7 @@ export function authorityProgram(
     .requiredOption("-s, --stack <stack>", "the stack of the interrupted `up`")
     .action(run(async () => (await import("./recover")).recover));
 
+  program.commandsGroup("Maintain:");
   verb("images", {
     summary: "list images that image admission would refuse",
     description:
@@ -284,6 +288,7 @@ export function authorityProgram(
       .option("--push", "push the commit");
   };
 
+  program.commandsGroup("Decide:");
   decides(
     "promote",
     {

@@ -1,4 +1,3 @@
-import { emergencyReason, emergencyVariable } from "../config/emergency";
 import { objectName } from "../config/object-name";
 import type { StackConfig } from "../config/stack-config";
 import { defaultValuesFiles } from "../config/values";
@@ -34,7 +33,6 @@ export interface RollbackOptions extends DecisionOptions {
  */
 export async function rollback(name: string, options: RollbackOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
-  refuseEmergency();
   refuseUnprintable("--by", options.by);
   const subject = await subjectOf("rollback", name, options, session);
   refuseHeld(subject);
@@ -116,15 +114,6 @@ function refuseTarget({ config, tenant: { name } }: Subject, current: string, wa
     );
   }
   if (order === 0) throw new InputError(`${name} is at ${current} in the stack ${config.stack} already.`);
-}
-
-/** An `up` in an emergency deploys what is not committed. A rollback is a commit, and `up` deploys it without one. */
-function refuseEmergency(): void {
-  if (emergencyReason() === undefined) return;
-  throw new InputError(
-    `${emergencyVariable} is set. A rollback is a commit, and \`up\` deploys a committed step back without it, also ` +
-      `while the Git host is down. Run \`unset ${emergencyVariable}\`, then this again.`,
-  );
 }
 
 /** Whether the rollback leaves a pin of its own. */

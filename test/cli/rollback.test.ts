@@ -146,12 +146,6 @@ describe("authority rollback", () => {
     await decided("deny", "shop", "1.0.0", "--reason", "leaks");
     await refusedRollback(3, /the version 1\.0\.0 is denied by the policy/, "--to", "1.0.0");
     await refusedRollback(2, /There is nothing to go back to/);
-    process.env.SHARED_AUTHORITY_EMERGENCY = "registry is down";
-    try {
-      await refusedRollback(2, /SHARED_AUTHORITY_EMERGENCY is set\. .*Run `unset SHARED_AUTHORITY_EMERGENCY`/);
-    } finally {
-      delete process.env.SHARED_AUTHORITY_EMERGENCY;
-    }
     await refused(
       ["deny", "shop", "1.1.0", "--reason", "r", "--stack", "prod"],
       2,
