@@ -157,6 +157,6 @@ function versionIn(from: string, name: string, session: Session): string {
 
 function regressionNote({ name, tag = "", prefix, policy }: Tenant, version: string): string[] {
   const current = versionOfTag(tag, prefix.image);
-  if (policy.automation === "manual" || current === undefined || compareVersions(version, current) > 0) return [];
+  if (policy.automation === "manual" || current === undefined || compareVersions(version, current) >= 0) return [];
   return [`Flux promotes ${current} again at its next run, unless ${name} is pinned or ${current} is denied.`];
 }

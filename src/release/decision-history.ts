@@ -80,13 +80,13 @@ function gitIn(root: string): Git {
 export async function isPromotedSince(
   root: string,
   commit: string,
-  promoted: { readonly stack: string; readonly tenant: string; readonly tag: string },
+  promoted: { readonly stack: string; readonly tenants: readonly string[]; readonly tag: string },
   { authors }: Pick<DecisionHistory, "authors">,
 ): Promise<boolean> {
   const since = await commitsOf(gitIn(root), [`${commit}..HEAD`]);
   return since.some(
     ({ author, trailers }) =>
-      trailers.Tenant === promoted.tenant &&
+      promoted.tenants.includes(trailers.Tenant ?? "") &&
       trailers.Stack === promoted.stack &&
       trailers.To === promoted.tag &&
       !authors.some((one) => isSameAuthor(one, author)),

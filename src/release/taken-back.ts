@@ -44,8 +44,10 @@ async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, str
       if (finding === undefined) return [];
       if (finding === "unknown") return [[tenant.name, unknownReason(tenant)]];
       const { tag = "" } = finding.again;
-      const promoted = { stack, tenant: tenant.name, tag };
-      if (await isPromotedSince(root, finding.again.commit, promoted, history)) return [];
+      // Before a rename, a person promoted it by the name of that time.
+      const names = (history.decisions.get(objectName(tenant)) ?? []).map((decision) => decision.tenant);
+      const promoted = { stack, tenants: [tenant.name, ...names], tag };
+      if (await isPromotedSince(root, finding.back.commit, promoted, history)) return [];
       return [[tenant.name, takenBackReason(stack, tenant, finding)]];
     });
     return new Map((await Promise.all(found)).flat());

@@ -102,6 +102,19 @@ describe("a version that a person has taken back", () => {
     assert.equal((await check()).code, 0);
   });
 
+  it("stays accepted when the tenant is renamed, and when automation returns to it from a newer one", async () => {
+    await ownGit("Ana", "revert", "--no-edit", "HEAD");
+    await flux("1.1.0");
+    const { stderr, code } = await run("promote", "shop", "1.1.0", "--stack", "prod");
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /Flux promotes 1\.1\.0 again/);
+    await flux("1.2.0");
+    await flux("1.1.0");
+    assert.deepEqual((await violations()).found, []);
+    assert.equal((await run("rename-tenant", "shop", "store", "--stack", "prod")).code, 0);
+    assert.deepEqual((await violations()).found, []);
+  });
+
   it("runs when a person decides it again by hand, or automation goes on to a newer one", async () => {
     await decide("Ana", "1.0.0", "Back to 1.0.0");
     await decide("Ana", "1.1.0", "It was fine");
