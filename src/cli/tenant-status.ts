@@ -160,6 +160,11 @@ function command(verb: string, { config, planned }: StatusFacts): string {
   return `npx authority ${verb} ${planned.tenant} --stack ${config.stack}`;
 }
 
+/** The verb that acts first: `unpin` refuses a tenant that is held as well. */
+function endOfStandstill({ release }: StatusFacts): string {
+  return release.tenant.policy.hold === undefined ? "unpin" : "resume";
+}
+
 /** What is decided may not run. */
 function refused(facts: StatusFacts): Verdict | undefined {
   const { config, planned } = facts;
@@ -171,7 +176,7 @@ function refused(facts: StatusFacts): Verdict | undefined {
   const check = `npx authority check --stack ${stack}`;
   const other =
     planned.pinned !== null
-      ? command("unpin", facts)
+      ? command(endOfStandstill(facts), facts)
       : config.follow === "branch" || (newestKnown && newestAllowed === null)
         ? check
         : command("promote", facts);
@@ -260,7 +265,7 @@ function heldBack(facts: StatusFacts): Verdict | undefined {
     const until = pinned.until === null ? "" : ` until ${pinned.until}`;
     const over = isOver(pinned, today) ? ", which is over" : "";
     const why = [`by ${pinned.by}${until}${over}: ${pinned.reason}`, ...newer, ...broken];
-    return { state: "pinned", why, command: command("unpin", facts) };
+    return { state: "pinned", why, command: command(endOfStandstill(facts), facts) };
   }
   if (isNewer) {
     const [who, action] = {

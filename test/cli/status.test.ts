@@ -156,6 +156,10 @@ describe("authority status", () => {
     const { stdout } = await run("shop");
     assert.match(stdout, /^ {2}pinned +by ana until 2026-01-31 \(over\): audit$/m);
     assert.match(stdout, new RegExp(`^ {2}state +pinned: ${unpin}$`, "m"));
+
+    const pinned = "pin: { by: ana, reason: audit }";
+    prod("1.0.0", `{ range: "<2.0.0", ${pinned}, hold: { by: ben, reason: holidays } }`);
+    assert.equal((await verdict())[2], "npx authority resume shop --stack prod");
   });
 
   it("waits for the render of a stack that delivers manifests", async () => {
