@@ -98,7 +98,8 @@ export class TenantBranches {
     const ownTag = this.#ownTip(`${this.place.folder}/${tenant.name}`)?.trailers.get("To");
     const blocked: Judged["blocked"] = [];
     if (fluxTag !== undefined && versionOfTag(fluxTag, tenant.prefix.image) === undefined) {
-      const reason = `Flux's branch has the tag ${JSON.stringify(fluxTag.slice(0, 128))}, which is no version`;
+      const place = `${this.main.config.stack}/${tenant.name}`;
+      const reason = `${place}: Flux's branch has the tag ${JSON.stringify(fluxTag.slice(0, 128))}, which is no version`;
       blocked.push({ version: fluxTag.slice(0, 128), reasons: [reason] });
     }
     let isUnread = false;

@@ -273,7 +273,10 @@ describe("authority promotions", () => {
     );
     const { flux: state, promotions } = await pushed(3);
     await isPromotion(shopBranch, "1.1.0");
-    assert.match(promotions[0]?.blocked[0]?.reasons[0] ?? "", /the tag "1\.1\.0; rm -rf \/", which is no version/);
+    assert.match(
+      promotions[0]?.blocked[0]?.reasons[0] ?? "",
+      /^prod\/cart: .* the tag "1\.1\.0; rm -rf \/", which is no version/,
+    );
     assert.equal(state.state, "edited");
     await commitTo(fluxBranch, { "Pulumi.prod.yaml": () => "config: [*nobody\n" }, ana);
     assert.deepEqual(states(await pushed()), { shop: ["unchanged", "1.0.0", "1.1.0"] });
