@@ -83,10 +83,10 @@ function withoutComments(text: string): { readonly bare: string; readonly commen
     }
     const line = bare.slice(bare.lastIndexOf("\n") + 1);
     const isAlone = line.trim() === "";
-    bare = isAlone ? bare.slice(0, bare.length - line.length) : bare.trimEnd();
+    bare = isAlone && depth === 0 ? bare.slice(0, bare.length - line.length) : bare.trimEnd();
     comments.push({ text: lexeme, offset: bare.length, isAlone, isSpaced: isAlone || /[^ ] $/.test(line) });
     if (isAlone || depth > 0) skipped = depth > 0 ? /^\s+$/ : /^\n$/;
-    if (!isAlone && depth > 0) bare += " ";
+    if (depth > 0 && (!isAlone || /[^[{ ]$/.test(bare))) bare += " ";
   }
   return { bare, comments };
 }

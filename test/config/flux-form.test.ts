@@ -141,6 +141,13 @@ describe("the form in which Flux writes a stack file", () => {
     );
   });
 
+  it("reads a comment that has a line of its own in brackets", () => {
+    // Flux leaves them as they are.
+    for (const text of ["a: {x: 1,\n  # why\n  y: 2}\nb: 1\n", "a: [\n  # why\n  y] # t\nb: 1\n"])
+      assert.equal(fluxForm(text), text);
+    assert.equal(fluxForm("a: {x: 1,\n  # why\n  y:   2}\n"), "a: {x: 1, y: 2}\n# why\n");
+  });
+
   it("does not touch a value that ends in blank lines, which has no stable form", () => {
     assert.equal(fluxForm("config:\r\n  a: |+\r\n    text\r\n\r\n  b: 1\r\n"), undefined);
   });
