@@ -18,6 +18,7 @@ export interface DecidingCommit {
   readonly trailers: Readonly<Record<string, string>>;
   /** Whether Flux's automation is its author, by `configRepository.author` of any version of the stack file. */
   readonly byAutomation: boolean;
+  readonly isMerge: boolean;
 }
 
 /** The author of a commit. */
@@ -89,8 +90,20 @@ export async function isPromotedSince(
       promoted.tenants.includes(trailers.Tenant ?? "") &&
       trailers.Stack === promoted.stack &&
       trailers.To === promoted.tag &&
+      // A pin keeps a version, and does not promote it.
+      trailers.From !== undefined &&
       !authors.some((one) => isSameAuthor(one, author)),
   );
+}
+
+/** Whether a merge has brought commits of automation onto the branch, such as a `git pull` on top of commits of one's own. */
+export async function mergesAutomation(
+  root: string,
+  { commit }: Pick<Decision, "commit">,
+  { authors }: Pick<DecisionHistory, "authors">,
+): Promise<boolean> {
+  const merged = await commitsOf(gitIn(root), [`${commit}^1..${commit}`]);
+  return merged.some(({ author }) => authors.some((one) => isSameAuthor(one, author)));
 }
 
 /** Whether the folder is in a repository that has a commit. */
@@ -153,11 +166,11 @@ function byObject(
 ): ReadonlyMap<string, Decision[]> {
   const decisions = new Map<string, Decision[]>();
   for (const { version, changes } of [...found].reverse()) {
-    const { commit, at, author, subject, trailers } = version;
+    const { commit, at, author, subject, trailers, isMerge } = version;
     const byAutomation = authors.some((one) => isSameAuthor(one, author));
     for (const { object, entry, previous } of changes) {
       const decision: Decision = {
-        ...{ commit, at, author, subject, trailers, byAutomation },
+        ...{ commit, at, author, subject, trailers, isMerge, byAutomation },
         tenant: entry?.tenant ?? previous?.tenant ?? object,
         tag: entry?.tag,
         previous: previous?.tag,
@@ -229,13 +242,13 @@ async function commitsOf(git: Git, which: readonly string[]): Promise<Commit[]> 
   const options = ["--encoding=UTF-8", `--format=${format.map((one) => `${one}%x00`).join("")}`];
   const texts = (await git(["rev-list", ...options, ...which])).toString("utf8").split("\0");
   return Array.from({ length: Math.floor(texts.length / format.length) }, (_, index) => {
-    const [commit = "", parents, time, name = "", email = "", subject = "", trailers = ""] = texts.slice(
+    const [commit = "", parents = "", time, name = "", email = "", subject = "", trailers = ""] = texts.slice(
       index * format.length,
       (index + 1) * format.length,
     );
     // Git writes a line with the word `commit` before each.
     const id = /\w+$/.exec(commit)?.[0] ?? "";
-    const facts = { commit: id, hasParent: parents !== "", at: Number(time) * 1000 };
+    const facts = { commit: id, hasParent: parents !== "", isMerge: parents.includes(" "), at: Number(time) * 1000 };
     return { ...facts, author: { name, email }, subject, trailers: trailersIn(trailers) };
   });
 }

@@ -7,6 +7,7 @@ import {
   type DecisionHistory,
   hasCommits,
   isPromotedSince,
+  mergesAutomation,
   readDecisions,
   tagDecisions,
 } from "./decision-history";
@@ -43,7 +44,8 @@ async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, str
       const finding = takenBack(tenant, history);
       if (finding === undefined) return [];
       if (finding === "unknown") return [[tenant.name, unknownReason(tenant)]];
-      const { tag = "" } = finding.again;
+      const { tag = "", byAutomation } = finding.again;
+      if (!byAutomation && !(await mergesAutomation(root, finding.again, history))) return [];
       // Before a rename, a person promoted it by the name of that time.
       const names = (history.decisions.get(objectName(tenant)) ?? []).map((decision) => decision.tenant);
       const promoted = { stack, tenants: [tenant.name, ...names], tag };
@@ -70,13 +72,18 @@ export function takenBack(tenant: Tenant, { decisions, current, isComplete }: De
   if (current.get(object)?.tag !== tenant.tag) return undefined;
   const [again, ...earlier] = tagDecisions(decisions.get(object));
   if (again === undefined) return isComplete ? undefined : "unknown";
-  if (!again.byAutomation) return undefined;
+  if (!mayBeAutomations(tenant, again)) return undefined;
   for (const decision of earlier) {
     if (decision.byAutomation) continue;
     if (decision.tag === tenant.tag) return undefined;
     if (decision.previous === tenant.tag && isBack(tenant, decision)) return { back: decision, again };
   }
-  return isComplete ? undefined : "unknown";
+  return isComplete || !again.byAutomation ? undefined : "unknown";
+}
+
+/** Where Flux commits to the main branch, a merge may only repeat what Flux has committed there. */
+function mayBeAutomations({ policy }: Tenant, { byAutomation, isMerge }: Decision): boolean {
+  return byAutomation || (isMerge && policy.automation === "auto");
 }
 
 /** A version that a newer one has replaced was not taken back; nor that of a tenant that was removed for a time. */

@@ -115,6 +115,32 @@ describe("a version that a person has taken back", () => {
     assert.deepEqual((await violations()).found, []);
   });
 
+  it("is refused when a person only merges what automation has committed, as `git pull` does", async () => {
+    await ownGit("Ana", "revert", "--no-edit", "HEAD");
+    await ownGit("Ana", "checkout", "--quiet", "-b", "own");
+    world().write({ "notes.md": "ours\n" });
+    await ownGit("Ana", "add", "--all");
+    await ownGit("Ana", "commit", "--quiet", "-m", "Write notes");
+    await ownGit("Ana", "checkout", "--quiet", "main");
+    await flux("1.1.0");
+    await ownGit("Ana", "checkout", "--quiet", "own");
+    await ownGit("Ana", "merge", "--quiet", "--no-edit", "main");
+    assert.equal((await violations()).found.length, 1);
+    // A pin keeps what is decided; it does not say that it may run.
+    assert.equal((await run("pin", "shop", "--stack", "prod", "--by", "ana", "--reason", "wait")).code, 0);
+    assert.equal((await run("unpin", "shop", "--stack", "prod")).code, 0);
+    assert.equal((await violations()).found.length, 1);
+  });
+
+  it("runs when a person merges what a person has decided", async () => {
+    await decide("Ana", "1.0.0", "Back to 1.0.0");
+    await ownGit("Ana", "checkout", "--quiet", "-b", "own");
+    await decide("Ana", "1.1.0", "It was fine");
+    await ownGit("Ana", "checkout", "--quiet", "main");
+    await ownGit("Ana", "merge", "--quiet", "--no-ff", "--no-edit", "own");
+    assert.equal((await check()).code, 0);
+  });
+
   it("runs when a person decides it again by hand, or automation goes on to a newer one", async () => {
     await decide("Ana", "1.0.0", "Back to 1.0.0");
     await decide("Ana", "1.1.0", "It was fine");
