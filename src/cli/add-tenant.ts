@@ -10,7 +10,7 @@ import { settingsOf } from "../config/structure";
 import { type NewValue, withValue } from "../config/tenant-edit";
 import type { Evidence } from "../release/evidence";
 import { readLock } from "../release/lock";
-import { resolveBranch, resolveRelease } from "../release/resolve";
+import { type ResolvedStack, type ResolvedTenant, resolveBranch, resolveRelease } from "../release/resolve";
 import { notAllowed, parseRange } from "../version/range";
 import {
   applicationFlags,
@@ -28,6 +28,7 @@ import {
   type Decision,
   type DecisionOptions,
   decide,
+  type FileChange,
   decidedFiles,
   type StackSubject,
   stackSubjectOf,
@@ -48,8 +49,27 @@ export interface AddTenantOptions extends DecisionOptions, ApplicationOptions {
   readonly automation?: string;
 }
 
+/** What a tenant takes over from a release that runs. */
+export interface TakenOver {
+  readonly entry: Readonly<Record<string, NewValue>>;
+  readonly values: readonly FileChange[];
+  /** Says what changes by that, or throws if it must not be written. */
+  readonly describe: (next: ResolvedStack) => Promise<readonly string[]>;
+}
+
 /** Adds a tenant to a stack: of an application that is declared, or of a new one, which it declares. */
-export async function addTenant(
+export function addTenant(
+  name: string,
+  version: string | undefined,
+  options: AddTenantOptions,
+  session: Session,
+): Promise<ExitCode> {
+  return addTenantOf(undefined, name, version, options, session);
+}
+
+/** The same for a release that runs already. */
+export async function addTenantOf(
+  takenOver: TakenOver | undefined,
   name: string,
   version: string | undefined,
   options: AddTenantOptions,
@@ -64,7 +84,7 @@ export async function addTenant(
   const ask: Ask | undefined = questions && ((question) => questions.ask(question));
   try {
     const declared = await declarationOf(subject, name, options, session, ask);
-    const decided = await new NewTenant(subject, name, options, session, declared).decide(version);
+    const decided = await new NewTenant(subject, name, options, session, declared, takenOver).decide(version);
     if ("reasons" in decided) return refuseToWrite(session.terminal, decided.reasons);
     return await decide(subject, decided, options, session, ask);
   } finally {
@@ -146,6 +166,7 @@ class NewTenant {
     readonly options: AddTenantOptions,
     readonly session: Session,
     readonly declared: Declaration,
+    readonly takenOver?: TakenOver,
   ) {}
 
   /** What is decided, or why nothing can be. */
@@ -166,7 +187,12 @@ class NewTenant {
     const release = await resolveBranch(tenant, this.session.reader());
     const { stack } = this.subject.config;
     if (release.reasons.length > 0) return { reasons: describeReasons(stack, this.name, release) };
-    return this.#decision(file, `Add ${this.name} to ${stack}`, { To: tag }, []);
+    return this.#decision(
+      file,
+      `${this.#verb} ${this.name} to ${stack}`,
+      { To: tag },
+      await this.#describe(file, release),
+    );
   }
 
   async #followTags(wanted: string | undefined): Promise<Decision | { readonly reasons: readonly string[] }> {
@@ -202,12 +228,28 @@ class NewTenant {
     );
     if (conflicts.length > 0) return { reasons: conflicts };
     const notes = nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`];
-    return { ...this.#decision(file, `Add ${name} ${tag} to ${stack}`, { To: tag }, notes), lock: nextLock };
+    const further = [...notes, ...(await this.#describe(file, release))];
+    const title = `${this.#verb} ${name} ${tag} to ${stack}`;
+    return { ...this.#decision(file, title, { To: tag }, further), lock: nextLock };
   }
 
   #decision(file: StackFile, title: string, trailers: Decision["trailers"], notes: readonly string[]): Decision {
     const { project, found } = this.declared;
-    return { title, tenants: [this.name], trailers, file, project, notes: [...found, ...notes] };
+    return {
+      ...{ title, trailers, file, project, tenants: [this.name] },
+      values: this.takenOver?.values,
+      notes: [...found, ...notes],
+    };
+  }
+
+  get #verb(): string {
+    return this.takenOver === undefined ? "Add" : "Adopt";
+  }
+
+  async #describe(file: StackFile, release: ResolvedTenant): Promise<readonly string[]> {
+    const tenant = this.#tenantIn(file);
+    const next = { config: this.#configWith(file), tenants: [{ ...release, tenant }] };
+    return (await this.takenOver?.describe(next)) ?? [];
   }
 
   /** Flux writes a digest with each promotion. Other stacks have one where the platform team wants to see it. */
@@ -232,6 +274,7 @@ class NewTenant {
     const entry = {
       ...(application !== name && { application }),
       ...(namespace !== undefined && { namespace }),
+      ...this.takenOver?.entry,
       ...version,
     };
     const file = withValue(subject.files.stack, ["tenants", name], entry);
@@ -254,7 +297,9 @@ class NewTenant {
   }
 
   #configWith(file: StackFile): StackConfig {
-    return stackConfigOf(decidedFiles(this.subject.files, { file, project: this.declared.project }));
+    return stackConfigOf(
+      decidedFiles(this.subject.files, { file, project: this.declared.project, values: this.takenOver?.values }),
+    );
   }
 
   #tenantIn(file: StackFile): Tenant {

@@ -277,16 +277,23 @@ export function authorityProgram(
     .option(...json)
     .action(run(async () => (await import("./audit")).audit));
 
-  const decides = (name: string, help: VerbHelp, needsReason: boolean, subject = "<tenant>"): Command => {
+  const decides = (
+    name: string,
+    help: VerbHelp,
+    needsReason: boolean,
+    [argument, meaning] = ["<tenant>", "the tenant's name in the stack file"],
+  ): Command => {
     const reason = ["--reason <text>", "why, for the commit"] as const;
     const command = verb(name, help)
-      .argument(subject, `the tenant's name in the stack file${subject === "<tenant>" ? "" : " (default: all)"}`)
+      .argument(argument, meaning)
       .option("-s, --stack <stack>", "the stack whose file is changed");
     return (needsReason ? command.requiredOption(...reason) : command.option(...reason))
       .option("-y, --yes", "do not ask")
       .option("--no-commit", "write the files only")
       .option("--push", "push the commit");
   };
+
+  const allTenants: [string, string] = ["[tenant...]", "the tenants' names in the stack file (default: all)"];
 
   program.commandsGroup("Decide:");
   decides(
@@ -394,7 +401,7 @@ export function authorityProgram(
       ],
     },
     true,
-    "[tenant...]",
+    allTenants,
   )
     .requiredOption("--by <who>", "who decides it")
     .option("--until <day>", "the last day, YYYY-MM-DD (default: no end)")
@@ -408,7 +415,7 @@ export function authorityProgram(
       examples: ["resume --stack prod", "resume podinfo --stack dev"],
     },
     false,
-    "[tenant...]",
+    allTenants,
   ).action(runOn(async () => (await import("./hold")).resume));
 
   describesApplication(
@@ -440,6 +447,26 @@ export function authorityProgram(
       ]),
     )
     .action(runOn(async () => (await import("./add-tenant")).addTenant));
+
+  describesApplication(
+    decides(
+      "adopt",
+      {
+        summary: "take over a release that Flux runs already",
+        description:
+          "Read a HelmRelease with its source and values from the cluster, write a tenant's entry and values file that take its " +
+          "release over, say what differs, and commit. Nothing in the cluster changes before the next `up`.",
+        examples: ["adopt podinfo/podinfo --stack prod", "adopt podinfo/podinfo --stack prod --context prod"],
+      },
+      false,
+      ["<release>", "the HelmRelease: <namespace>/<name>"],
+    ),
+  )
+    .option("-a, --application <name>", "the application that it runs (default: the one of the release's name)")
+    .option("--range <range>", "the versions that may run (default: those compatible with the one that runs)")
+    .option("--kubeconfig <file>", "the kubeconfig (default: the one that the stack file names)")
+    .option("--context <context>", "the context of the kubeconfig (default: the one that the stack file names)")
+    .action(runOn(async () => (await import("./adopt")).adopt));
 
   decides(
     "remove-tenant",

@@ -1,24 +1,19 @@
 import { printable } from "../config/printable";
 import { readConfigFiles, readStackConfig } from "../config/read-stack-config";
 import type { StackConfig } from "../config/stack-config";
-import type { ConfigFiles } from "../config/stack-file";
 import { parseImage } from "../config/image-reference";
 import { allowedRepositories, imageAdmissionObjects } from "../manifests/image-admission";
 import { yamlText } from "../manifests/yaml-text";
-import type { ClusterAccess } from "../program/cluster-client";
 import { openUndeclared } from "../program/running-images";
-import { declaredCluster } from "./declared-cluster";
+import { clusterAccess, type ClusterOptions } from "./cluster-access";
 import { type ExitCode, exitCode } from "./exit-code";
-import { InputError } from "./input-error";
 import type { Session } from "./session";
 import { table } from "./table";
 import type { Colors } from "./terminal";
 
 /** Options of `authority images`. */
-export interface ImagesOptions {
+export interface ImagesOptions extends ClusterOptions {
   readonly stack: string;
-  readonly kubeconfig?: string;
-  readonly context?: string;
   /** Prints the admission policy instead. */
   readonly policy?: boolean;
   readonly json?: boolean;
@@ -49,7 +44,7 @@ export async function images(options: ImagesOptions, session: Session): Promise<
     terminal.print(policyYaml(config));
     return exitCode.fine;
   }
-  const cluster = clusterOf(readConfigFiles(root, options.stack), options, session);
+  const cluster = clusterAccess(readConfigFiles(root, options.stack), options, session);
   const refused: RefusedImage[] = [];
   try {
     const read = await openUndeclared(cluster);
@@ -79,19 +74,6 @@ function policyYaml({ stack, authorityNamespace }: StackConfig): string {
     .map(({ object }) => yamlText(object))
     .join("---\n")
     .trimEnd();
-}
-
-/** The cluster that the flags name, or else the stack file. Never the shell's current context. */
-function clusterOf(files: ConfigFiles, options: ImagesOptions, session: Session): ClusterAccess {
-  const { kubeconfig, context } = options;
-  if (kubeconfig !== undefined || context !== undefined) {
-    return { kubeconfig: kubeconfig === undefined ? undefined : session.path(kubeconfig), context };
-  }
-  const declared = declaredCluster(files);
-  if (declared !== undefined) return declared;
-  throw new InputError(
-    `${files.stack.path} names no cluster that can be read here. Name one with \`--context\` or \`--kubeconfig\`.`,
-  );
 }
 
 function describe({ stack }: StackConfig, refused: readonly RefusedImage[], colors: Colors): string {

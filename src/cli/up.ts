@@ -105,6 +105,11 @@ export async function up(
     const offers = unpinOffers(config, resourcesOf(await exportState(root, config.stack)));
     if (offers.length > 0) terminal.log(offers.join("\n"));
   }
+  const adopted = config.tenants.filter(({ name, adopts }) => adopts !== undefined && !names.includes(name));
+  if (!isPreview(flags) && config.delivery.kind === "cluster" && adopted.length > 0) {
+    const taken = adopted.map(({ name }) => name).join(", ");
+    terminal.log(`Taken over: ${taken}. Remove \`adopts\` from the entry in ${config.file}, and run this again.`);
+  }
   return names.length === 0 ? exitCode.fine : exitCode.blocked;
 }
 

@@ -64,7 +64,7 @@ export type Cluster = Settings["cluster"];
 export interface Tenant
   extends
     Pick<Entry, "repository" | "repositorySecret" | "registrySecret" | "tag" | "digest" | "pinDigest">,
-    Pick<Entry, "branchImage" | "branchChart" | "credentialExceptions" | "formerly">,
+    Pick<Entry, "branchImage" | "branchChart" | "credentialExceptions" | "formerly" | "adopts">,
     Omit<Complete, "policy" | "prefix" | "limits" | "network" | "secrets" | "images" | "driftDetection"> {
   readonly name: string;
   /** The tenant's own namespace: where its workload runs. */

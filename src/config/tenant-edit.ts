@@ -21,7 +21,7 @@ import { type ConfigFile, entryAt, parseProjectFile, parseStackFile, type StackF
 import { keyText, startOf } from "./yaml-file";
 
 /** What an edit writes. */
-export type NewValue = string | boolean | readonly string[] | { readonly [key: string]: NewValue };
+export type NewValue = string | boolean | readonly NewValue[] | { readonly [key: string]: NewValue };
 
 /** The paths of a tenant's own entry, which no edit removes, have this length or less. */
 const entryLength = 2;
@@ -336,7 +336,7 @@ function keyOf(text: string): string {
   return isPlain && /^[\w.:-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
-function isList(value: NewValue): value is readonly string[] {
+function isList(value: NewValue): value is readonly NewValue[] {
   return Array.isArray(value);
 }
 

@@ -7,7 +7,7 @@ import { commitPatternError, tagPatternError } from "../version/tag-pattern";
 import { isVersion } from "../version/version";
 import { imageRepository, isBranchName, isInnerPath, ociRepository } from "./address";
 import { builtInDefaults, defaultBranchRange } from "./built-in-defaults";
-import { dataKey, quotaResource, releaseName } from "./kubernetes-name";
+import { dataKey, dnsLabel, dnsSubdomain, quotaResource, releaseName } from "./kubernetes-name";
 import {
   amounts,
   branchName,
@@ -414,6 +414,16 @@ const placeShape = () => ({
     text("the first name of the tenant: lower-case letters, digits and `-`, at most 53 characters", releaseName),
     "The first name of a tenant that was renamed. All of its objects in the cluster keep this name, and Flux's markers name it, so the release goes on running as it is.",
     { fallback: "none: the tenant was not renamed" },
+  ),
+  adopts: key(
+    keys({
+      namespace: text("the namespace of a HelmRelease", dnsLabel).meta({
+        description: "The namespace of the HelmRelease.",
+      }),
+      name: text("the name of a HelmRelease", dnsSubdomain).meta({ description: "The name of the HelmRelease." }),
+    }),
+    "The HelmRelease whose Helm release the tenant takes over, with the namespace that it runs in; `authority adopt` writes it. Without this, an `up` refuses a namespace that it has not created. Remove it when the tenant runs.",
+    { fallback: "none: an `up` creates the namespace", examples: [{ namespace: "podinfo", name: "podinfo" }] },
   ),
   namespace: key(namespace(), "The tenant's own namespace, where its workload runs. No two tenants share one.", {
     fallback: "`formerly`, or the tenant's name",

@@ -8,16 +8,25 @@ export interface ClusterArgs<Text = string> {
 
 /** The arguments of the one Kubernetes provider of a stack. */
 export type ProviderArgs<Text = string> =
-  { readonly renderYamlToDirectory: string } | (ClusterArgs<Text> & { readonly enablePatchForce: true });
+  | { readonly renderYamlToDirectory: string }
+  | (ClusterArgs<Text> & { readonly enablePatchForce: true; readonly upsertExistingObjects?: true });
 
 /**
  * For the stack's cluster, or for its folder of manifests.
  *
  * `enablePatchForce`: the stack's decision wins over manual changes. Without it the API server does not let the provider
- * revert a field that something else has written since. Objects that we did not create are still refused.
+ * revert a field that something else has written since. Objects that we did not create are still refused, unless a tenant
+ * `adopts` a release: then the preflight refuses them, all but the namespace of that tenant.
  */
-export function providerArgs<Text>({ delivery }: StackConfig, cluster: ClusterArgs<Text>): ProviderArgs<Text> {
+export function providerArgs<Text>(
+  { delivery, tenants }: Pick<StackConfig, "delivery" | "tenants">,
+  cluster: ClusterArgs<Text>,
+): ProviderArgs<Text> {
   return delivery.kind === "manifests"
     ? { renderYamlToDirectory: delivery.directory }
-    : { ...cluster, enablePatchForce: true };
+    : {
+        ...cluster,
+        enablePatchForce: true,
+        ...(tenants.some(({ adopts }) => adopts !== undefined) && { upsertExistingObjects: true as const }),
+      };
 }

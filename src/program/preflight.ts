@@ -5,6 +5,7 @@ import { labelOf } from "../manifests/image-admission";
 import { type CarriedOver, stackObjects } from "../manifests/stack-objects";
 import type { ResolvedStack } from "../release/resolve";
 import { lackingRights, type Right } from "./access-review";
+import { adoptionProblems } from "./adoption-check";
 import { type ClusterAccess, clusterError, openCluster, type OpenCluster, statusOf } from "./cluster-client";
 import type { StackCluster } from "./cluster-provider";
 import { valueOf } from "./output";
@@ -45,6 +46,8 @@ interface Needs {
   readonly places: ReadonlyMap<string, ReadonlySet<string>>;
   /** The namespaces that the stack creates. */
   readonly namespaces: readonly string[];
+  /** Those of them that may exist, because their tenants take over what runs there. */
+  readonly adopted: ReadonlySet<string>;
 }
 
 /** Everything that is missing in the cluster, one sentence or more for each. Nothing is changed. */
@@ -57,7 +60,12 @@ export async function preflightProblems(
   try {
     const open = await openCluster(cluster);
     const versions = await servedVersions(open);
-    const checks = [servedProblems(open, versions, needs), placeProblems(open, needs), controllerProblems(open, needs)];
+    const checks = [
+      servedProblems(open, versions, needs),
+      placeProblems(open, needs),
+      controllerProblems(open, needs),
+      adoptionProblems(open, stack, carriedOver),
+    ];
     return (await Promise.all(checks)).flat();
   } catch (error) {
     return [unasked(error)];
@@ -77,7 +85,9 @@ function needsOf(stack: ResolvedStack, carriedOver: CarriedOver): Needs {
     if (metadata.namespace !== undefined) places.set(kind, (places.get(kind) ?? new Set()).add(metadata.namespace));
     if (kind === "Namespace") namespaces.push(metadata.name);
   }
-  return { stack: config.stack, authorityNamespace: config.authorityNamespace, kinds, places, namespaces };
+  const adopted = config.tenants.flatMap(({ namespace, adopts }) => (adopts === undefined ? [] : [namespace]));
+  const { stack: name, authorityNamespace } = config;
+  return { stack: name, authorityNamespace, kinds, places, namespaces, adopted: new Set(adopted) };
 }
 
 function unasked(error: unknown): string {
@@ -193,7 +203,7 @@ async function placeProblems({ client, configuration }: OpenCluster, needs: Need
         ]),
     ...needs.namespaces.flatMap((name) => {
       const metadata = all.get(name);
-      const owner = metadata && ownerOf(metadata, needs.stack);
+      const owner = metadata && ownerOf(metadata, needs.stack, needs.adopted.has(name));
       return owner === undefined
         ? []
         : [
@@ -209,10 +219,14 @@ interface OwnedMetadata {
 }
 
 /** Whom a namespace belongs to, if not to this stack. */
-function ownerOf({ labels = {}, managedFields = [] }: OwnedMetadata, stack: string): string | undefined {
+function ownerOf(
+  { labels = {}, managedFields = [] }: OwnedMetadata,
+  stack: string,
+  isAdopted: boolean,
+): string | undefined {
   const other = labels[label.stack];
   if (other !== undefined && other !== labelOf(stack)) return `the stack ${other}`;
-  const isOurs = labels[label.tenant] !== undefined;
+  const isOurs = isAdopted || labels[label.tenant] !== undefined;
   const isPulumis = managedFields.some(({ manager }) => manager?.startsWith("pulumi-kubernetes") === true);
   if (isOurs || isPulumis || process.env.PULUMI_K8S_UPSERT_EXISTING_OBJECTS === "true") return undefined;
   return "somebody else: this program has not created it";

@@ -58,6 +58,8 @@ const runByTests: Readonly<Record<string, string>> = {
   'npx authority remove-tenant search --stack prod --reason "replaced by find" --by Ada':
     "test/cli/tenant-verbs.test.ts",
   "npx authority rename-tenant search find --stack prod": "test/cli/tenant-verbs.test.ts",
+  "npx authority adopt podinfo/podinfo --stack prod --image ghcr.io/stefanprodan/podinfo":
+    "test/e2e/story-adopt.test.ts",
   "npx authority init ../shared-repository": "test/cli/init.test.ts",
   "npm install": "test/engine/init.test.ts",
   "npx authority check": "test/engine/init.test.ts",

@@ -327,12 +327,32 @@ describe("decided-objects", () => {
         [{ enablePatchForce: "true", kubeconfig: "secret" }, /the provider's kubeconfig is another than/],
         [{ renderYamlToDirectory: "rendered" }, /the provider's renderYamlToDirectory is "rendered", must be absent/],
         [{ enablePatchForce: "true", namespace: "x" }, /the provider's namespace is "x", must be absent/],
+        [
+          { enablePatchForce: "true", upsertExistingObjects: "true" },
+          /upsertExistingObjects is "true", must be absent/,
+        ],
       ] as const) {
         const said = await verdictWith("Namespace", provider(props), [namespace!]);
         assert.match(said, reason);
         assert.doesNotMatch(said, /secret/);
       }
     });
+  });
+
+  it("passes a provider that overwrites what exists while a tenant takes a release over, and no other then", async () => {
+    const adopts = { namespace: "old", name: "app" };
+    const stack = { ...config, tenants: config.tenants.map((tenant) => ({ ...tenant, adopts })) };
+    const every = allObjectsOf(stack).map(({ kind }) => kind);
+    const props = { enablePatchForce: "true" };
+    const having =
+      (more: object) =>
+      ({ provider }: Resource) => ({
+        provider: { ...provider!, props: { ...props, ...more } },
+      });
+    const upserting = having({ upsertExistingObjects: "true" });
+    assert.equal(await verdictWith(every, upserting, allObjectsOf(stack), stack), "");
+    const said = await verdictWith(every, having({}), allObjectsOf(stack), stack);
+    assert.match(said, /the provider's upsertExistingObjects is missing, must be "true"/);
   });
 
   it("passes any kubeconfig from another stack, and only one provider with it", async () => {

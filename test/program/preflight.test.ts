@@ -18,6 +18,8 @@ describe("the check of a cluster before an `up`", () => {
   /** What the cluster has, and what these credentials may not do. */
   let kinds: Map<string, Set<string>>;
   let namespaces: object[];
+  /** Other objects by path: an object, a list of them, or the status that is answered instead. */
+  let objects: Readonly<Record<string, object | number>>;
   let deployments: object[] | number;
   let mayNot: (attributes: Review["spec"]["resourceAttributes"]) => boolean;
   let status: number;
@@ -47,9 +49,18 @@ describe("the check of a cluster before an `up`", () => {
       else if (path === "/apis/apps/v1/deployments") {
         if (typeof deployments === "number") answer(deployments, { message: "no" });
         else answer(200, { items: deployments });
+      } else if (path.includes("/namespaces/")) {
+        const found = objects[path];
+        const isOne = /\/namespaces\/[^/]+\/[^/]+\/[^/]+$/.test(path);
+        if (typeof found === "number") answer(found, { message: "no" });
+        else if (found === undefined && isOne) answer(404, { message: "not found" });
+        else answer(200, found ?? { items: [] });
       } else {
         const served = kinds.get(path.replace(/^\/apis?\//, "").replace(/\/$/, ""));
-        const resources = [...(served ?? [])].map((kind) => ({ kind, name: `${kind.toLowerCase()}s`, verbs: [] }));
+        const resources = [...(served ?? [])].map((kind) => ({
+          ...{ kind, name: `${kind.toLowerCase()}s`, verbs: [] },
+          namespaced: kind !== "Namespace",
+        }));
         answer(served === undefined ? 404 : 200, { kind: "APIResourceList", resources });
       }
     });
@@ -66,6 +77,7 @@ describe("the check of a cluster before an `up`", () => {
       kinds.set(object.apiVersion, (kinds.get(object.apiVersion) ?? new Set()).add(object.kind));
     }
     namespaces = [{ metadata: { name: "flux-system" } }];
+    objects = {};
     deployments = [];
     mayNot = () => false;
     status = 200;
@@ -86,6 +98,76 @@ describe("the check of a cluster before an `up`", () => {
 
   it("finds nothing if everything is there", async () => {
     assert.deepEqual(await problems(), []);
+  });
+
+  describe("of a tenant that takes a release over", () => {
+    const adopts = { namespace: "old", name: "app" };
+    const { name, namespace } = exampleTenant;
+    const adopting = {
+      config: { ...exampleStack, tenants: [{ ...exampleTenant, adopts }] },
+      tenants: [{ ...tenants[0]!, tenant: { ...exampleTenant, adopts } }],
+    };
+    const check = () => preflightProblems({ kubeconfig }, adopting);
+    const old = "/apis/helm.toolkit.fluxcd.io/v2/namespaces/old/helmreleases/app";
+
+    it("accepts its namespace, and that of no other stack", async () => {
+      namespaces.push({ metadata: { name: namespace } });
+      assert.deepEqual(await check(), []);
+      assert.match((await problems()).join(), /belongs to somebody else: this program has not created it/);
+      namespaces.push({ metadata: { name: namespace, labels: { "shared-authority/stack": "other" } } });
+      assert.match((await check()).join(), /belongs to the stack other/);
+    });
+
+    it("refuses while the old HelmRelease is there", async () => {
+      objects = { [old]: { metadata: adopts, spec: {} } };
+      const [message, ...others] = await check();
+      assert.match(
+        message ?? "",
+        /^The HelmRelease app in the namespace old, .* Suspend it, then delete it: `flux suspend helmrelease app --namespace old`, then `kubectl delete/,
+      );
+      assert.deepEqual(others, []);
+      objects = { [old]: { metadata: adopts, spec: { suspend: true } } };
+      assert.match((await check()).join(), /It is suspended\. Delete it: /);
+      objects = { [old]: { metadata: { ...adopts, labels: { "shared-authority/tenant": name } } } };
+      assert.deepEqual(await check(), []);
+    });
+
+    it("takes nothing else over that exists, whoever has created it", async () => {
+      const policies = `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicys`;
+      const policy = [...stackObjects(adopting)].find(({ object }) => object.kind === "NetworkPolicy")!.object.metadata;
+      const managedFields = [{ manager: "pulumi-kubernetes-1234" }];
+      const theirs = { metadata: { name: "theirs" } };
+      objects = { [policies]: { items: [{ metadata: { name: policy.name, managedFields } }, theirs] } };
+      assert.deepEqual(await check(), [
+        `The NetworkPolicy ${policy.name} in the namespace ${namespace} exists already, and this program has not created ` +
+          "it. Delete it, or give the tenant another name or namespace.",
+      ]);
+      objects = { [policies]: { items: [{ metadata: policy }, theirs] } };
+      assert.deepEqual(await check(), []);
+    });
+
+    it("takes no namespace of another tenant over", async () => {
+      const second = { ...exampleTenant, name: "second", namespace: "second" };
+      namespaces.push({ metadata: { name: "second", managedFields: [{ manager: "pulumi-kubernetes-1234" }] } });
+      const both = {
+        config: { ...adopting.config, tenants: [...adopting.config.tenants, second] },
+        tenants: [...adopting.tenants, { ...tenants[0]!, tenant: second }],
+      };
+      assert.deepEqual(await preflightProblems({ kubeconfig }, both), [
+        "The Namespace second exists already, and this program has not created it. " +
+          "Delete it, or give the tenant another name or namespace.",
+      ]);
+    });
+
+    it("names the right that it lacks to see what exists", async () => {
+      objects = { [`/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicys`]: 403, [old]: 403 };
+      const said = (await check()).join("\n");
+      assert.match(
+        said,
+        new RegExp(`^These credentials may not list NetworkPolicy objects in the namespace ${namespace}\\. `),
+      );
+      assert.match(said, /^These credentials may not get HelmRelease objects in the namespace old\. /m);
+    });
   });
 
   it("waits for an overloaded cluster, as the provider does", async () => {

@@ -362,7 +362,7 @@ export class Fixture {
       `  shared-authority:intervals: ${intervals}`,
       `  shared-authority:timeouts: { source: ${sourceTimeout}, release: ${releaseTimeout} }`,
       ...settings.map((line) => `  ${line}`),
-      "  shared-authority:tenants:",
+      `  shared-authority:tenants:${tenants.length === 0 ? " {}" : ""}`,
       ...tenants.flatMap((tenant) => this.entry(tenant)),
       "",
     ].join("\n");
