@@ -42,6 +42,7 @@ describe("the cluster of a stack", () => {
       file: "Pulumi.prod.yaml",
       cluster,
       delivery,
+      tenants: [],
     } as unknown as StackConfig;
     clusterProvider(config, stackCluster(config));
     await new Promise((resolve) => setImmediate(resolve));
