@@ -73,8 +73,7 @@ describe("a release that Flux runs already", () => {
     pods = await podIds();
     assert.equal(pods.length, 1);
     await fixture().addStack("prod", { tenants: [] });
-    await fixture().project.git("config", "user.name", "Ana");
-    await fixture().project.git("config", "user.email", "ana@example.com");
+    await fixture().actAs("Ana");
   });
 
   it("is read from the cluster: its entry and its values become a commit, and the differences are said", async () => {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, useFixture } from "./support/fixture";
-import { waitFor } from "../lab/wait";
 
 /** Story 1: dev runs the latest commit of master. */
 describe("dev that follows master", () => {
@@ -16,18 +15,7 @@ describe("dev that follows master", () => {
     await fixture().up("dev");
   });
 
-  const runsCommit = (commit: string) =>
-    waitFor(
-      `dev runs ${commit}`,
-      async (see) => {
-        const latest = (await fixture().history(application)).at(-1);
-        see(latest?.chartVersion);
-        return latest?.status === "deployed" && latest.chartVersion.endsWith(`+${commit.slice(0, 12)}`)
-          ? latest
-          : undefined;
-      },
-      { lab: opened().lab, logs: ["source-controller", "helm-controller"] },
-    );
+  const runsCommit = (commit: string) => fixture().runsCommit(application, commit);
 
   it("runs the head of master", async () => {
     await runsCommit(await application.repository.git("rev-parse", "HEAD"));

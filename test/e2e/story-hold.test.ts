@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import type { LiveObject } from "../lab/cluster";
-import { waitFor } from "../lab/wait";
 import type { Application } from "./support/application";
 import { said, useFixture } from "./support/fixture";
 import { useLab } from "./support/lab";
@@ -14,30 +13,14 @@ describe("authority hold of a tenant that follows a branch", () => {
 
   before(async () => {
     application = await fixture().application();
-    for (const [key, value] of [
-      ["user.name", "Jane"],
-      ["user.email", "jane@example.com"],
-    ] as const) {
-      await fixture().project.git("config", key, value);
-    }
+    await fixture().actAs("Jane");
     await fixture().addStack("dev", { follow: "branch", tenants: [{ application }] });
     await fixture().up("dev");
     held = await application.repository.git("rev-parse", "HEAD");
     await runsCommit(held);
   });
 
-  const runsCommit = (commit: string) =>
-    waitFor(
-      `dev runs ${commit}`,
-      async (see) => {
-        const latest = (await fixture().history(application)).at(-1);
-        see(latest?.chartVersion);
-        return latest?.status === "deployed" && latest.chartVersion.endsWith(`+${commit.slice(0, 12)}`)
-          ? latest
-          : undefined;
-      },
-      { lab: opened().lab, logs: ["source-controller", "helm-controller"] },
-    );
+  const runsCommit = (commit: string) => fixture().runsCommit(application, commit);
 
   const source = (): Promise<LiveObject> => opened().cluster.get(fixture().flux("GitRepository", application.name));
 

@@ -17,12 +17,7 @@ describe("authority rollback", () => {
 
   before(async function () {
     control = requireControl(this, opened().lab);
-    for (const [key, value] of [
-      ["user.name", "Jane"],
-      ["user.email", "jane@example.com"],
-    ] as const) {
-      await fixture().project.git("config", key, value);
-    }
+    await fixture().actAs("Jane");
     application = await fixture().application();
     const digest = await application.pushImage("6.13.0");
     await fixture().addStack("prod", {

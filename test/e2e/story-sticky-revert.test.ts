@@ -24,12 +24,7 @@ describe("a promotion that a plain revert has taken back", () => {
     await automated.pushImage("6.14.0");
     await other.pushImage("6.14.0");
     await promotedByFlux();
-    for (const [key, value] of [
-      ["name", "Ana"],
-      ["email", "ana@example.com"],
-    ] as const) {
-      await fixture().project.git("config", `user.${key}`, value);
-    }
+    await fixture().actAs("Ana");
   });
 
   async function promotedByFlux(): Promise<void> {

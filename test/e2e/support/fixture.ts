@@ -207,6 +207,12 @@ export class Fixture {
     return commit === "" ? undefined : commit;
   }
 
+  /** Makes a person the author of what verbs commit. */
+  async actAs(name: string): Promise<void> {
+    await this.project.git("config", "user.name", name);
+    await this.project.git("config", "user.email", `${name.toLowerCase()}@example.com`);
+  }
+
   /** Waits until the stack file on a branch of the Git host matches. */
   async waitForStackFile(
     stack: string,
@@ -298,6 +304,21 @@ export class Fixture {
   /** The tenant's Helm revisions. */
   history({ name }: Application): Promise<HelmRevision[]> {
     return helmHistory(this.opened.cluster, name, name);
+  }
+
+  /** Waits until Helm has deployed the chart of a followed branch's commit. */
+  runsCommit(application: Application, commit: string): Promise<HelmRevision> {
+    return waitFor(
+      `${application.name} runs ${commit}`,
+      async (see) => {
+        const latest = (await this.history(application)).at(-1);
+        see(latest?.chartVersion);
+        return latest?.status === "deployed" && latest.chartVersion.endsWith(`+${commit.slice(0, 12)}`)
+          ? latest
+          : undefined;
+      },
+      { lab: this.opened.lab, logs: ["source-controller", "helm-controller"] },
+    );
   }
 
   /** The image of the tenant's Deployment. */
