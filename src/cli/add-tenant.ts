@@ -18,10 +18,10 @@ import {
   type ApplicationOptions,
   bySchema,
   type Check,
-  checkName,
   hasApplicationFlag,
   refuseApplicationFlags,
   refuseFlags,
+  refuseTenantName,
 } from "./application-answers";
 import { lockedRelease, newestOf, versionFor } from "./chosen-release";
 import {
@@ -100,9 +100,7 @@ const checkRange: Check = (text) => {
 };
 
 function refuseName({ stack, tenants }: StackConfig, name: string): void {
-  const expected = checkName(name);
-  if (expected !== undefined)
-    throw new InputError(`${JSON.stringify(name)} is no name of a tenant; expected ${expected}.`);
+  refuseTenantName(name);
   if (!tenants.some((tenant) => tenant.name === name)) return;
   throw new InputError(`The stack ${stack} has a tenant ${name} already. \`authority promote\` changes its release.`);
 }

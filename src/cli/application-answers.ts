@@ -76,6 +76,13 @@ export const checkName: Check = (text) =>
     ? undefined
     : "a name of lower-case letters, digits and `-`, at most 53 characters, that neither Flux nor Kubernetes uses";
 
+/** @throws InputError if no tenant may have this name */
+export function refuseTenantName(name: string): void {
+  const expected = checkName(name);
+  if (expected === undefined) return;
+  throw new InputError(`${JSON.stringify(name)} is no name of a tenant; expected ${expected}.`);
+}
+
 /** @throws InputError for the first value that is not what its flag expects */
 export function refuseFlags(checks: Readonly<Record<string, readonly [readonly (string | undefined)[], Check]>>): void {
   for (const [flag, [values, check]] of Object.entries(checks)) {

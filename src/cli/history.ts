@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { valueAt } from "../config/report";
+import { shortSubject } from "../config/printable";
+import { textAt } from "../config/report";
 import { suggestion } from "../config/suggestion";
 import { type Decision, type DecisionHistory, readDecisions } from "../release/decision-history";
 import { GitError } from "../release/git-command";
@@ -93,12 +94,11 @@ function shownDecisions(stack: string, decisions: readonly Decision[]): ShownDec
     const isCurrent = isTag && until === undefined;
     const seconds = isTag && tag !== undefined ? Math.round(((until ?? Date.now()) - at) / 1000) : null;
     if (isTag) until = at;
-    const pinned = valueAt(entry?.pin, ["reason"]);
-    const pinReason = typeof pinned === "string" && changes.some((one) => one.startsWith("pinned")) ? pinned : null;
+    const pinReason = changes.some((one) => one.startsWith("pinned")) ? textAt(entry?.pin, "reason") : undefined;
     const shown: ShownDecision = {
       ...{ stack, tenant, tag: tag ?? null, previous: previous ?? null, changes, commit },
       ...{ at: new Date(at).toISOString(), seconds, isCurrent, author, byAutomation, subject },
-      reason: trailers.Reason ?? pinReason,
+      reason: trailers.Reason ?? pinReason ?? null,
       trailers,
     };
     return changes.length === 0 ? [] : [shown];
@@ -133,12 +133,8 @@ function row(decision: ShownDecision): Cell[] {
   const when = at.slice(0, 16).replace("T", " ");
   return [
     ...[stack, tenant, when, changes.join("; "), time, byAutomation ? "automation" : author.name],
-    ...[commit.slice(0, 10), reason ?? shortened(subject)],
+    ...[commit.slice(0, 10), reason ?? shortSubject(subject)],
   ];
-}
-
-function shortened(text: string): string {
-  return text.length > 72 ? `${text.slice(0, 69)}...` : text;
 }
 
 const units = [

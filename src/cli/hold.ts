@@ -1,7 +1,6 @@
 import type { StackConfig, Tenant } from "../config/stack-config";
 import type { StackFile } from "../config/stack-file";
-import { withoutMarkers } from "../config/marker-edit";
-import { withoutKey, withValue } from "../config/tenant-edit";
+import { withoutKey } from "../config/tenant-edit";
 import {
   type DecisionOptions,
   decide,
@@ -13,19 +12,12 @@ import {
 import type { ExitCode } from "./exit-code";
 import { describePaths, holdPaths } from "./hold-paths";
 import { InputError } from "./input-error";
-import { refuseDay, withOwnMarkers } from "./pin";
 import { refuseToWrite } from "./releases";
 import type { Session } from "./session";
-
-/** Options of `authority hold`. */
-export interface HoldOptions extends DecisionOptions {
-  readonly reason: string;
-  readonly by: string;
-  readonly until?: string;
-}
+import { refuseDay, type StandstillOptions, withOwnMarkers, withStandstill } from "./standstill";
 
 /** Closes every path by which something else than a commit of people changes what tenants run. Default: all of the stack. */
-export async function hold(names: readonly string[], options: HoldOptions, session: Session): Promise<ExitCode> {
+export async function hold(names: readonly string[], options: StandstillOptions, session: Session): Promise<ExitCode> {
   const { reason, by, until } = options;
   refuseUnprintable("--by", by);
   refuseDay(until);
@@ -71,13 +63,8 @@ export async function resume(names: readonly string[], options: DecisionOptions,
 }
 
 /** The stack file with the hold, and without the tenant's markers. */
-export function withHold(
-  file: StackFile,
-  tenant: string,
-  { reason, by, until }: Pick<HoldOptions, "reason" | "by" | "until">,
-): StackFile {
-  const entry = { reason, by, ...(until === undefined ? {} : { until }) };
-  return withoutMarkers(withValue(file, ["tenants", tenant, "policy", "hold"], entry), tenant);
+export function withHold(file: StackFile, tenant: string, hold: Parameters<typeof withStandstill>[3]): StackFile {
+  return withStandstill(file, tenant, "hold", hold);
 }
 
 /** The stack file without the hold, and with the tenant's markers if Flux writes its version. */

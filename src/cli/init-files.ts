@@ -1,9 +1,9 @@
 /** The files of a new repository: those of `template/`, filled in. Pure functions. */
-import type { Prefix } from "../config/stack-config";
 import { stackFilePath } from "../config/stack-file";
 import type { NewValue } from "../config/tenant-edit";
 import { yamlText } from "../manifests/yaml-text";
 import { parseVersion } from "../version/version";
+import type { AnsweredApplication } from "./application-answers";
 
 /** Who writes to the cluster: Flux, from a folder of YAML, or `pulumi up`. */
 export type DeliveryKind = "manifests" | "cluster";
@@ -31,16 +31,7 @@ export interface ConfigRepositoryAddress {
 }
 
 /** The first application. */
-export interface NewApplication {
-  readonly name: string;
-  readonly repository: string;
-  readonly chart: string;
-  readonly images: readonly string[];
-  readonly team: readonly string[];
-  readonly branch: string;
-  readonly releasedFrom: readonly string[];
-  readonly prefix: Prefix;
-  readonly insecureRegistry: boolean;
+export interface NewApplication extends Required<AnsweredApplication> {
   /** Whether dev runs it: what is on the branch has been judged. */
   readonly inDev: boolean;
   /** What staging and prod run. Absent: no release has been found that keeps the promise. */

@@ -1,11 +1,8 @@
 import { valueAt } from "../config/report";
-import { isCalendarDay } from "../config/schema-kinds";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { settingsOf } from "../config/structure";
-import { objectName } from "../config/object-name";
 import { stackConfigOf } from "../config/read-stack-config";
-import { withMarkers, withoutMarkers } from "../config/marker-edit";
-import { withoutKey, withValue } from "../config/tenant-edit";
+import { withoutKey } from "../config/tenant-edit";
 import type { StackFile } from "../config/stack-file";
 import { readLock } from "../release/lock";
 import { newestRelease } from "../release/newest-release";
@@ -14,16 +11,10 @@ import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { rolledBackFrom } from "./rollback-pin";
 import type { Session } from "./session";
-
-/** Options of `authority pin`. */
-export interface PinOptions extends DecisionOptions {
-  readonly reason: string;
-  readonly by: string;
-  readonly until?: string;
-}
+import { refuseDay, type StandstillOptions, withOwnMarkers, withStandstill } from "./standstill";
 
 /** Keeps a tenant at its version: records the pin, and takes out the markers by which Flux would write another one. */
-export async function pin(name: string, options: PinOptions, session: Session): Promise<ExitCode> {
+export async function pin(name: string, options: StandstillOptions, session: Session): Promise<ExitCode> {
   const { reason, by, until } = options;
   refuseUnprintable("--by", by);
   refuseDay(until);
@@ -65,25 +56,13 @@ export async function unpin(name: string, options: DecisionOptions, session: Ses
 }
 
 /** The stack file with the pin, and without the tenant's markers. */
-export function withPin(
-  file: StackFile,
-  tenant: string,
-  { reason, by, until }: Pick<PinOptions, "reason" | "by" | "until">,
-): StackFile {
-  const entry = { reason, by, ...(until === undefined ? {} : { until }) };
-  return withoutMarkers(withValue(file, ["tenants", tenant, "policy", "pin"], entry), tenant);
+export function withPin(file: StackFile, tenant: string, pin: Parameters<typeof withStandstill>[3]): StackFile {
+  return withStandstill(file, tenant, "pin", pin);
 }
 
 /** The stack file without the pin, and with the tenant's markers if Flux writes its version. */
 export function withoutPin(file: StackFile, { config, tenant }: Pick<Subject, "config" | "tenant">): StackFile {
   return withOwnMarkers(withoutKey(file, ["tenants", tenant.name, "policy", "pin"]), { config, tenant });
-}
-
-/** The stack file with the tenant's markers if Flux writes its version. */
-export function withOwnMarkers(file: StackFile, { config, tenant }: Pick<Subject, "config" | "tenant">): StackFile {
-  const isAutomated = tenant.policy.automation !== "manual";
-  const target = `${config.authorityNamespace}:${objectName(tenant)}`;
-  return withMarkers(file, tenant.name, (field) => (isAutomated ? `${target}:${field}` : undefined));
 }
 
 /** Git alone does not say whether the cluster has the denial. */
@@ -106,13 +85,4 @@ function nextVersionText(
 
 function pinText({ by, reason, until }: NonNullable<Tenant["policy"]["pin"]>): string {
   return `by ${by}${until === undefined ? "" : ` until ${until}`}: ${reason}`;
-}
-
-/** @throws InputError if the text is no day, or one that is over */
-export function refuseDay(until: string | undefined): void {
-  if (until === undefined) return;
-  if (!isCalendarDay(until))
-    throw new InputError(`Expected a day, YYYY-MM-DD, after \`--until\`, got ${JSON.stringify(until)}.`);
-  const today = new Date().toISOString().slice(0, 10);
-  if (until < today) throw new InputError(`The day ${until} of \`--until\` is over; name today or a later one.`);
 }

@@ -19,7 +19,7 @@ export const branchTrailer = "Branch";
  * folders come first.
  *
  * @param folder the project's folder in the repository
- * @throws InputError if Flux's branch stands in its way
+ * @throws InputError if Flux's branch conflicts with it
  */
 export function branchFolder(
   stack: string,
@@ -30,7 +30,7 @@ export function branchFolder(
   for (const [key, other] of Object.entries({ branch, promotionBranch })) {
     if (!`${own}/`.startsWith(`${other}/`) && !other.startsWith(`${own}/`)) continue;
     throw new InputError(
-      `The branch ${other} (\`configRepository.${key}\`) stands in the way of the tenants' branches ${own}/<tenant>. ` +
+      `The branch ${other} (\`configRepository.${key}\`) conflicts with the tenants' branches ${own}/<tenant>. ` +
         `Give it another name, such as promotions/${stack}.`,
     );
   }
@@ -40,7 +40,7 @@ export function branchFolder(
 /** Whether `authority promotions` made the commit, and nobody has changed it since. */
 export function isOwn({ author, committer, parents, trailers }: Tip, branch: string, automation: string): boolean {
   const isByUs = author === automation && committer === automation;
-  return isByUs && parents.length === 1 && trailers.get(branchTrailer) === branch;
+  return isByUs && parents.length === 1 && trailers[branchTrailer] === branch;
 }
 
 /** As Git writes a person. */

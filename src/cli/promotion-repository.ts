@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { StackConfig } from "../config/stack-config";
 import { remoteBranch } from "../program/push-before-deploy";
+import { trailersIn } from "../release/decision-history";
 import { type GitCommandOptions, runGit } from "../release/git-command";
 import { checkObjects, isShallow, textLines } from "../release/git-objects";
 import { InputError } from "./input-error";
@@ -14,7 +15,7 @@ export interface Tip {
   /** Names and e-mail addresses. */
   readonly author: string;
   readonly committer: string;
-  readonly trailers: ReadonlyMap<string, string>;
+  readonly trailers: Readonly<Record<string, string>>;
 }
 
 /** A branch that is to be created, moved or deleted. */
@@ -187,11 +188,6 @@ export class PromotionRepository {
     const settings = ["http.followRedirects=initial"];
     return runGit(["-C", this.root, ...args], { settings, timeoutMs, ...options });
   }
-}
-
-function trailersIn(text: string): Map<string, string> {
-  const lines = text.split("\n").map((line) => /^([A-Za-z-]+): (.*)$/.exec(line));
-  return new Map(lines.flatMap((line) => (line === null ? [] : [[line[1] ?? "", line[2] ?? ""]])));
 }
 
 function isKnown(entry: readonly [string, Tip | undefined]): entry is readonly [string, Tip] {

@@ -9,7 +9,7 @@ import { settingsOf } from "../config/structure";
 import { defaultValuesFiles } from "../config/values";
 import { withName, withValue } from "../config/tenant-edit";
 import { type Lock, readLock, withEvidence } from "../release/lock";
-import { checkName } from "./application-answers";
+import { refuseTenantName } from "./application-answers";
 import { type DecisionOptions, decide, type FileChange, type Subject, subjectOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
@@ -68,16 +68,14 @@ export function renamed(
 function ownValues(file: StackFile, before: string, name: string): StackFile {
   const listed = valueAt(settingsOf(file), ["tenants", name, "values"]);
   return (Array.isArray(listed) ? listed : []).reduce<StackFile>((current, path, index) => {
-    const own = `tenants/${before}/`;
+    const own = `${tenantFolder(before)}/`;
     if (typeof path !== "string" || !path.startsWith(own)) return current;
-    return withValue(current, ["tenants", name, "values", index], `tenants/${name}/${path.slice(own.length)}`);
+    return withValue(current, ["tenants", name, "values", index], `${tenantFolder(name)}/${path.slice(own.length)}`);
   }, file);
 }
 
 function refuseName({ files, config, tenant }: Subject, name: string): void {
-  const expected = checkName(name);
-  if (expected !== undefined)
-    throw new InputError(`${JSON.stringify(name)} is no name of a tenant; expected ${expected}.`);
+  refuseTenantName(name);
   const { stack, tenants } = config;
   if (name === tenant.name) throw new InputError(`The tenant has the name ${name} already.`);
   const first = objectName(tenant);

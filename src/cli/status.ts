@@ -5,7 +5,7 @@ import { printableLines } from "../config/printable";
 import { newStacks } from "./init-files";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { suggestion } from "../config/suggestion";
-import { type DecisionHistory, readDecisions } from "../release/decision-history";
+import { type DecisionHistory, decisionsOf } from "../release/decision-history";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { GitError } from "../release/git-command";
 import { readLock } from "../release/lock";
@@ -88,7 +88,7 @@ async function readStatus(tenant: string | undefined, options: StatusOptions, se
   const local = configs.map(async (config) => ({
     config,
     running: offline ? ({ source: "unknown" } satisfies RunningStack) : await readRunningStack(config),
-    decisions: withHistory ? await decisionsOf(config) : undefined,
+    decisions: withHistory ? await knownDecisions(config) : undefined,
   }));
   const known = await Promise.all(local);
   bounded?.start();
@@ -126,9 +126,9 @@ function isStuck({ state, automation }: TenantStatus): boolean {
 }
 
 /** Nothing outside of a repository. It takes a second for a thousand commits of the stack file. */
-async function decisionsOf({ root, stack }: StackConfig): Promise<DecisionHistory["decisions"] | undefined> {
+async function knownDecisions(config: StackConfig): Promise<DecisionHistory["decisions"] | undefined> {
   try {
-    return (await readDecisions(root, stack)).decisions;
+    return (await decisionsOf(config)).decisions;
   } catch (error) {
     if (error instanceof GitError) return undefined;
     throw error;

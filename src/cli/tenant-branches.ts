@@ -95,7 +95,7 @@ export class TenantBranches {
   /** The newest of what Flux and the tenant's branch propose that may run. */
   async #judge(tenant: Tenant, fluxTag: string | undefined): Promise<Judged> {
     if (notProposed(tenant) !== undefined) return { blocked: [], isUnread: false };
-    const ownTag = this.#ownTip(`${this.place.folder}/${tenant.name}`)?.trailers.get("To");
+    const ownTag = this.#ownTip(`${this.place.folder}/${tenant.name}`)?.trailers.To;
     const blocked: Judged["blocked"] = [];
     if (fluxTag !== undefined && versionOfTag(fluxTag, tenant.prefix.image) === undefined) {
       const place = `${this.main.config.stack}/${tenant.name}`;
@@ -131,7 +131,7 @@ export class TenantBranches {
     const branch = `${folder}/${tenant.name}`;
     const tip = tips.get(branch);
     const own = this.#ownTip(branch);
-    const ownTag = own?.trailers.get("To") ?? null;
+    const ownTag = own?.trailers.To ?? null;
     const nothing = { ...this.#empty(branch, tenant.name), from: tenant.tag ?? null, blocked };
     if (tip !== undefined && own === undefined) return { ...nothing, ...edited, commit: tip.id };
     if (proposal === undefined) {
@@ -174,7 +174,7 @@ export class TenantBranches {
     const nothing = this.#empty(branch, tenant);
     if (own === undefined) return { ...nothing, ...edited, commit: this.place.tips.get(branch)?.id ?? null };
     const reason = `the stack ${this.main.config.stack} has no tenant ${tenant}`;
-    return { ...nothing, state: "deleted", to: own.trailers.get("To") ?? null, reason };
+    return { ...nothing, state: "deleted", to: own.trailers.To ?? null, reason };
   }
 
   #empty(branch: string, tenant: string): Omit<TenantPromotion, "state"> {

@@ -70,7 +70,7 @@ export interface TenantStatus extends Omit<PlannedTenant, "pinned"> {
   readonly evidence: Evidence | BranchEvidence | null;
 }
 
-/** What the status of a tenant is made of. */
+/** The facts from which the status of a tenant follows. */
 export interface StatusFacts {
   readonly config: StackConfig;
   readonly planned: PlannedTenant;

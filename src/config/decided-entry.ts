@@ -1,5 +1,5 @@
 import { objectNameOf } from "./object-name";
-import { isMapping, valueAt } from "./report";
+import { isMapping, textAt, valueAt } from "./report";
 import type { StackFile } from "./stack-file";
 import { settingsOf } from "./structure";
 
@@ -30,9 +30,4 @@ export function decidedEntries(file: StackFile): DecidedEntry[] {
       deny: Array.isArray(denied) ? denied.filter((version) => typeof version === "string") : [],
     };
   });
-}
-
-function textAt(entry: unknown, key: string): string | undefined {
-  const value = valueAt(entry, [key]);
-  return typeof value === "string" ? value : undefined;
 }

@@ -27,6 +27,11 @@ export function printableSentence(text: string): string {
   return printable(text.length > longest ? `${text.slice(0, longest)}...` : text);
 }
 
+/** The beginning of a commit's subject. */
+export function shortSubject(text: string): string {
+  return text.length > 72 ? `${text.slice(0, 69)}...` : text;
+}
+
 /** Like `printable`, for a text whose own line breaks stay. Line breaks of others must be escaped before. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");

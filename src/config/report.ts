@@ -107,6 +107,12 @@ export function valueAt(settings: unknown, path: ConfigPath): unknown {
   );
 }
 
+/** The text at the path, if there is one. */
+export function textAt(settings: unknown, ...path: ConfigPath): string | undefined {
+  const found = valueAt(settings, path);
+  return typeof found === "string" ? found : undefined;
+}
+
 /** Whether it is a mapping. */
 export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

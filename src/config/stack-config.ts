@@ -110,7 +110,7 @@ export interface Policy extends Required<Pick<Complete["policy"], "range" | "aut
 /** The decision that the version stays as it is; `until` is the last day, `YYYY-MM-DD`. */
 export type Pin = NonNullable<Complete["policy"]["pin"]>;
 
-/** Why Flux writes no version of a tenant, whatever its automation: a pin or a hold. */
+/** The pin or the hold of a tenant. While it has one, Flux does not write its version, even with automation. */
 export function standstillOf({ pin, hold }: Pick<Policy, "pin" | "hold">): Pin | undefined {
   return pin ?? hold;
 }

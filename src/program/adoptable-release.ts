@@ -1,7 +1,7 @@
 /** A HelmRelease of a cluster that a tenant is to take over, with its source and its values. Read only. */
 import type { KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
 import { parse } from "yaml";
-import { isMapping, valueAt } from "../config/report";
+import { isMapping, textAt, valueAt } from "../config/report";
 import { type ClusterAccess, clusterError, openCluster, statusOf } from "./cluster-client";
 
 /** Where an object is. */
@@ -205,11 +205,6 @@ export function merged(
 
 function placeOf(reference: unknown, namespace: string): ObjectPlace {
   return { namespace: textAt(reference, "namespace") ?? namespace, name: textAt(reference, "name") ?? "" };
-}
-
-function textAt(value: unknown, ...path: string[]): string | undefined {
-  const found = valueAt(value, path);
-  return typeof found === "string" ? found : undefined;
 }
 
 function asList(value: unknown): readonly unknown[] {

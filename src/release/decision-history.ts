@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { defaultConfigRepository } from "../config/built-in-defaults";
 import type { DecidedEntry } from "../config/decided-entry";
+import type { StackConfig } from "../config/stack-config";
 import { entryAt, largestFile, stackFilePath, stacksOf } from "../config/stack-file";
 import { type EntryChange, EntryReader } from "./entry-reader";
 import { GitError, runGit } from "./git-command";
@@ -92,7 +93,7 @@ export async function isPromotedSince(
       trailers.To === promoted.tag &&
       // A pin keeps a version, and does not promote it.
       trailers.From !== undefined &&
-      !authors.some((one) => isSameAuthor(one, author)),
+      !isAutomation(author, authors),
   );
 }
 
@@ -103,7 +104,7 @@ export async function mergesAutomation(
   { authors }: Pick<DecisionHistory, "authors">,
 ): Promise<boolean> {
   const merged = await commitsOf(gitIn(root), [`${commit}^1..${commit}`]);
-  return merged.some(({ author }) => authors.some((one) => isSameAuthor(one, author)));
+  return merged.some(({ author }) => isAutomation(author, authors));
 }
 
 /** Whether the folder is in a repository that has a commit. */
@@ -115,6 +116,15 @@ export async function hasCommits(root: string): Promise<boolean> {
     if (error instanceof GitError) return false;
     throw error;
   }
+}
+
+const known = new WeakMap<StackConfig, Promise<DecisionHistory>>();
+
+/** The decisions of a stack, read once for each reading of its config. @throws GitError as `readDecisions` does */
+export function decisionsOf(config: StackConfig): Promise<DecisionHistory> {
+  const history = known.get(config) ?? readDecisions(config.root, config.stack);
+  known.set(config, history);
+  return history;
 }
 
 /**
@@ -135,7 +145,7 @@ export async function readDecisions(root: string, stack: string): Promise<Decisi
   const onVersion = (version: Version, content: Buffer | undefined): void => {
     const changes = reader.next(content);
     const author = authorOf(reader);
-    if (!authors.some((one) => isSameAuthor(one, author))) authors.push(author);
+    if (!isAutomation(author, authors)) authors.push(author);
     if (changes !== undefined) found.push({ version, changes });
   };
   const oldestFirst = versions.filter(({ bytes }) => bytes <= largestFile).reverse();
@@ -167,7 +177,7 @@ function byObject(
   const decisions = new Map<string, Decision[]>();
   for (const { version, changes } of [...found].reverse()) {
     const { commit, at, author, subject, trailers, isMerge } = version;
-    const byAutomation = authors.some((one) => isSameAuthor(one, author));
+    const byAutomation = isAutomation(author, authors);
     for (const { object, entry, previous } of changes) {
       const decision: Decision = {
         ...{ commit, at, author, subject, trailers, isMerge, byAutomation },
@@ -195,8 +205,8 @@ function authorOf({ rest }: EntryReader): CommitAuthor {
   return { name: part("name"), email: part("email") };
 }
 
-function isSameAuthor(one: CommitAuthor, other: CommitAuthor): boolean {
-  return one.name === other.name && one.email === other.email;
+function isAutomation({ name, email }: CommitAuthor, authors: readonly CommitAuthor[]): boolean {
+  return authors.some((one) => one.name === name && one.email === email);
 }
 
 /** Whether a shallow clone has all commits of this branch nevertheless. */
@@ -253,7 +263,8 @@ async function commitsOf(git: Git, which: readonly string[]): Promise<Commit[]> 
   });
 }
 
-function trailersIn(text: string): Record<string, string> {
+/** The trailers that Git prints with `%(trailers:only,unfold)`, by name. Of one that is written twice, the last. */
+export function trailersIn(text: string): Record<string, string> {
   const trailers = [...text.matchAll(/^([\w-]+)\s*:[ \t]*(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]);
   return Object.fromEntries(trailers) as Record<string, string>;
 }

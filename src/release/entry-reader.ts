@@ -114,7 +114,7 @@ export class EntryReader {
     const rest = this.#rest?.text === before + after ? this.#rest : parsed(before + after);
     if (rest === undefined) return undefined;
     const { key: node, value } = entryAt(rest, ["tenants"]) ?? {};
-    // What looks like the key may be one of another mapping, or stand in a text.
+    // What looks like the key may be the key of another mapping, or a part of a text.
     const isKey = isScalar(node) && node.range?.[0] === keyAt;
     if (!isKey || !isScalar(value) || value.source !== "") return undefined;
     const entries = this.#parse(content, [...starts, end]);

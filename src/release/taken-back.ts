@@ -1,14 +1,15 @@
 /** A version that a person has taken back does not run again because automation promotes it again. */
 import { objectName } from "../config/object-name";
+import { shortSubject } from "../config/printable";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { compareVersions, versionOfTag } from "../version/version";
 import {
   type Decision,
   type DecisionHistory,
+  decisionsOf,
   hasCommits,
   isPromotedSince,
   mergesAutomation,
-  readDecisions,
   tagDecisions,
 } from "./decision-history";
 import { GitError } from "./git-command";
@@ -39,7 +40,7 @@ async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, str
   const automated = follow === "tags" ? config.tenants.filter(isAutomated) : [];
   if (automated.length === 0 || !(await hasCommits(root))) return new Map();
   try {
-    const history = await readDecisions(root, stack);
+    const history = await decisionsOf(config);
     const found = automated.map(async (tenant): Promise<[string, string][]> => {
       const finding = takenBack(tenant, history);
       if (finding === undefined) return [];
@@ -108,8 +109,7 @@ function takenBackReason(
 }
 
 function shown({ commit, author, subject }: Decision): string {
-  const text = subject.length > 72 ? `${subject.slice(0, 69)}...` : subject;
-  return `${commit.slice(0, 10)} (${author.name}: ${JSON.stringify(text)})`;
+  return `${commit.slice(0, 10)} (${author.name}: ${JSON.stringify(shortSubject(subject))})`;
 }
 
 function unknownReason({ name, tag = "" }: Tenant): string {

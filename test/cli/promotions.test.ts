@@ -388,7 +388,7 @@ describe("authority promotions", () => {
     assert.match(await show(branch, "team a/Pulumi.prod.yaml"), /tag: "1\.1\.0"/);
   });
 
-  it("refuses a Flux branch that stands in the way, and a stack without promotions", async () => {
+  it("refuses a Flux branch that conflicts with them, and a stack without promotions", async () => {
     await commitMain("In the way", {
       "Pulumi.prod.yaml":
         (await show("main")).replace("branch: main}", "branch: main, promotionBranch: promote/prod}") + "\n",
@@ -396,7 +396,7 @@ describe("authority promotions", () => {
     });
     const blocked = await run("--stack", "prod");
     assert.equal(blocked.code, 2);
-    assert.match(blocked.stderr, /The branch promote\/prod \(`configRepository\.promotionBranch`\) stands in the way/);
+    assert.match(blocked.stderr, /The branch promote\/prod \(`configRepository\.promotionBranch`\) conflicts with/);
     const none = await run("--stack", "dev");
     assert.equal(none.code, 2);
     assert.match(
