@@ -35,7 +35,7 @@ describe("the table of platforms", () => {
     names("Node", "needed", engines.node);
   });
 
-  it("names the Node that the pipeline adds", () => {
+  it("names the Node that the pipeline runs", () => {
     names("Node", "tested", /^current_node=(.*)$/m.exec(read(".ci", "run"))?.[1] ?? "none");
   });
 
