@@ -64,6 +64,8 @@ export interface Decision {
   readonly title: string;
   /** The names of the tenants. */
   readonly tenants: readonly string[];
+  /** What the commit says between title and trailers. */
+  readonly body?: readonly string[];
   /** Further trailers of the commit. Tenant, stack and reason are always there. */
   readonly trailers?: Readonly<Record<string, string | undefined>>;
   readonly file: StackFile;
@@ -335,11 +337,12 @@ async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions,
 /** The commit's message. */
 export function messageOf(
   stack: string,
-  { title, tenants, trailers }: Pick<Decision, "title" | "tenants" | "trailers">,
+  { title, tenants, trailers, body = [] }: Pick<Decision, "title" | "tenants" | "trailers" | "body">,
   reason?: string,
 ): string {
   const names = tenants.map((name) => ["Tenant", name] as const);
   const all = [...names, ...Object.entries({ Stack: stack, ...trailers, Reason: reason })];
   const lines = all.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
-  return `${title}\n\n${lines.join("\n")}\n`;
+  const paragraphs = [title, ...(body.length === 0 ? [] : [body.join("\n")]), lines.join("\n")];
+  return `${paragraphs.join("\n\n")}\n`;
 }

@@ -1,6 +1,6 @@
 import { objectNameOf } from "../config/object-name";
 import { type Settings, valueAt } from "../config/report";
-import { exportState } from "./engine-state";
+import { type ExportedState, exportState } from "./engine-state";
 import { InputError } from "./input-error";
 import { PulumiError } from "./pulumi-error";
 
@@ -13,17 +13,21 @@ const patienceMs = 15_000;
  */
 export async function readLastDeploy(root: string, stack: string): Promise<ReadonlyMap<string, string> | undefined> {
   try {
-    const { resources = [] } = (await exportState(root, stack, patienceMs)).deployment;
-    const { outputs } = resources.find(({ type }) => type === "pulumi:pulumi:Stack") ?? {};
-    const tenants = Object.entries((outputs as { tenants?: Settings } | undefined)?.tenants ?? {});
-    return new Map(
-      tenants.flatMap(([name, output]) => {
-        const version = valueAt(output, ["version"]);
-        return typeof version === "string" ? [[objectNameOf(name, output), version] as const] : [];
-      }),
-    );
+    return lastDeployOf(await exportState(root, stack, patienceMs));
   } catch (error) {
     if (error instanceof PulumiError || error instanceof InputError || error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** The same from the engine's state. */
+export function lastDeployOf({ deployment: { resources = [] } }: ExportedState): ReadonlyMap<string, string> {
+  const { outputs } = resources.find(({ type }) => type === "pulumi:pulumi:Stack") ?? {};
+  const tenants = Object.entries((outputs as { tenants?: Settings } | undefined)?.tenants ?? {});
+  return new Map(
+    tenants.flatMap(([name, output]) => {
+      const version = valueAt(output, ["version"]);
+      return typeof version === "string" ? [[objectNameOf(name, output), version] as const] : [];
+    }),
+  );
 }

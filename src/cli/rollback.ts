@@ -25,6 +25,8 @@ export interface RollbackOptions extends DecisionOptions {
   readonly reason: string;
   readonly to?: string;
   readonly by?: string;
+  /** What the commit cites as the cause, one sentence each. */
+  readonly cause?: readonly string[];
 }
 
 /**
@@ -61,7 +63,8 @@ export async function rollback(name: string, options: RollbackOptions, session: 
     ...pinNotes(subject, current),
     ...(await valuesNotes(subject, { current, to }, history)),
   ];
-  return decide(subject, { title, tenants: [name], trailers, file, lock: judged.lock, notes }, options, session);
+  const decision = { title, tenants: [name], trailers, body: options.cause, file, lock: judged.lock, notes };
+  return decide(subject, decision, options, session);
 }
 
 /** The stack file with the release before, without its successor, and for Flux without a marker. */

@@ -2,6 +2,7 @@ import { join, relative, resolve } from "node:path";
 import { isInnerPath } from "../config/address";
 import { emergencyReason } from "../config/emergency";
 import { decidedVerdict, decideFirst } from "../program/before-deploy";
+import { withFailedReleases } from "../program/failed-releases";
 import { announceSkipped } from "../program/skipped-tenants";
 import { printable } from "../config/printable";
 import { readStackConfig } from "../config/read-stack-config";
@@ -13,6 +14,8 @@ import { exportState } from "./engine-state";
 import { resourcesOf } from "./interrupted";
 import { skip, outlook } from "./skip";
 import { InputError } from "./input-error";
+import { lastDeployOf } from "./last-deploy";
+import { rollBackFailures } from "./on-failure";
 import { showPulumi } from "./pulumi-command";
 import { describeRecovery, recoverObjects } from "./recover";
 import { declaredRemovals, isPreview, removeLeaving, removeLeft, StateRemovals } from "./removal";
@@ -96,11 +99,20 @@ export async function up(
   const removed = declaredRemovals(config);
   const isPlain = names.length + removed.length === 0;
   const announced = isPlain ? undefined : await announceSkipped(stack, skipped.tenants, removed);
-  const code = await showPulumi(root, parameters, announced?.environment).finally(announced?.close);
+  const { result: code, failed } = await withFailedReleases((environment) =>
+    showPulumi(root, parameters, { ...announced?.environment, ...environment }).finally(announced?.close),
+  );
   if (code !== 0) terminal.log("`pulumi up` failed. docs/recovery.md explains its messages and what to do.");
   const isRemoved = await removeLeft(removals, code === 0, flags, terminal);
   const isAllRemoved = isRemoved && (isPreview(flags) || remaining.length === 0);
-  if (code !== 0 || !isAllRemoved) return exitCode.internal;
+  if (code !== 0 || !isAllRemoved) {
+    const failures = { config, failed, before: lastDeployOf(state) };
+    const isYes = flags.some((flag) => /^(?:--yes|-y)$/.test(flag));
+    if (!(await rollBackFailures(failures, isYes, session))) return exitCode.internal;
+    // A step back is never rolled back, so this ends.
+    const rolledBack = await up({ stack, policyPackConfig }, flags, session);
+    return rolledBack === exitCode.fine ? exitCode.blocked : rolledBack;
+  }
   if (!isPreview(flags) && hasRollbackPin(config)) {
     const offers = unpinOffers(config, resourcesOf(await exportState(root, config.stack)));
     if (offers.length > 0) terminal.log(offers.join("\n"));

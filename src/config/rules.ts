@@ -31,6 +31,7 @@ export function checkRules(report: Report, checked: ParsedConfig, readOthers: ()
     rules.checkImages();
     if (checked.follow === "tags") rules.checkReleases();
     if (checked.follow === "branch") rules.checkBranch();
+    rules.checkOnFailure();
     rules.checkRanges();
     rules.checkSecrets();
     rules.checkLimits();
@@ -211,6 +212,24 @@ class TenantRules {
         "The stack follows a branch, but the tenant has a pin; expected none: without `branchImage` there is no version to keep.";
       this.#add(["policy", "pin"], message, fix, "key");
     }
+  }
+
+  /** Only `authority up` of a stack that follows tags sees that a version fails, and has one to go back to. */
+  checkOnFailure(): void {
+    const { follow, settings } = this.checked;
+    if (this.#settings.policy.onFailure !== "rollback") return;
+    const [is, why] =
+      follow === "branch"
+        ? ["The stack follows a branch", "a branch has no version to go back to"]
+        : settings !== undefined && settings.delivery !== "cluster"
+          ? [
+              "The stack delivers manifests",
+              "no `authority up` waits until the release runs, so nothing sees that it fails",
+            ]
+          : [];
+    if (is === undefined) return;
+    const message = `${is}, but the tenant has \`onFailure: rollback\`; expected \`none\` or nothing: ${String(why)}.`;
+    this.#add(["policy", "onFailure"], message, "Remove it. `authority rollback` makes the commit of a rollback.");
   }
 
   checkRanges(): void {

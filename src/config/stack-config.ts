@@ -105,6 +105,8 @@ export type Prefix = Required<Complete["prefix"]>;
 export interface Policy extends Required<Pick<Complete["policy"], "range" | "automation" | "deny">> {
   readonly pin?: Pin;
   readonly hold?: Pin;
+  /** What `authority up` does if a new version does not become ready. Absent: nothing more than to report it. */
+  readonly onFailure?: Complete["policy"]["onFailure"];
 }
 
 /** The decision that the version stays as it is; `until` is the last day, `YYYY-MM-DD`. */

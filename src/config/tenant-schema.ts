@@ -363,6 +363,11 @@ const policy = () =>
         "Only commits of people change what runs. As with a pin, Flux writes no version and the tenant has no marker. A source that follows a branch is suspended, and the release runs on from its last commit. Not for an OCI chart of a branch: Flux takes no release from a suspended OCIRepository.",
         { fallback: "no hold" },
       ),
+      onFailure: key(
+        oneOf("none", "rollback"),
+        "What `authority up` does if it deploys a new version and the release does not become ready. `none`: it reports the failure. `rollback`: it also rolls back to the version that ran before, as `authority rollback` does, pushes that commit and deploys it. Only where the stack follows tags and `delivery` is `cluster`.",
+        { fallback: "`none`", examples: ["rollback"] },
+      ),
     }),
     "Which release may run, and who changes it.",
   );

@@ -5,6 +5,7 @@ import { annotation } from "../manifests/annotation";
 import type { StackCluster } from "./cluster-provider";
 import { explainNotRunning } from "./explain-failure";
 import { isDeployed } from "./failed-objects";
+import { failedRelease, noteFailedRelease } from "./failed-releases";
 import { runningText } from "./helm-release-state";
 import { isKnown, valueOf } from "./output";
 import { openHelmReleases, ReleaseWatch } from "./release-watch";
@@ -47,6 +48,7 @@ export class RunningReleases {
     const timeoutMs = 2 * millisecondsOf(timeouts.release) + 60_000;
     const notRunning = await this.watch.untilRuns(name, timeoutMs);
     if (notRunning === undefined) return true;
+    noteFailedRelease(failedRelease(tenant, notRunning, this.watch.before !== undefined));
     const text = explainNotRunning(tenant, { name, namespace }, this.context, notRunning);
     const isDecided = follow === "tags" || notRunning.isChanged;
     await (isDecided ? pulumi.log.error(text, release) : pulumi.log.warn(text, release));

@@ -55,7 +55,8 @@ export async function authorityProcess(args: readonly string[], options: RunOpti
   });
 }
 
-class Capture extends Writable {
+/** Keeps what is written to it. */
+export class Capture extends Writable {
   text = "";
   readonly columns = 200;
 

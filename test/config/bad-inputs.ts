@@ -407,6 +407,23 @@ const stackLevel: BadInput[] = [
     ["below the project"],
   ),
   bad(
+    "a rollback where nothing waits for the release",
+    replaced("policy: {", "policy: { onFailure: rollback,").replace(
+      "config:\n",
+      "config:\n  shared-authority:delivery: { manifests: rendered }\n",
+    ),
+    "onFailure",
+    `${shop}.policy.onFailure`,
+    ["delivers manifests", "nothing sees that it fails", "`authority rollback`"],
+  ),
+  bad(
+    "another word for a rollback",
+    replaced("policy: {", "policy: { onFailure: revert,"),
+    "onFailure",
+    `${shop}.policy.onFailure`,
+    ["`none` or `rollback`"],
+  ),
+  bad(
     "manifests over the tenants",
     inConfig("shared-authority:delivery: { manifests: tenants/x }"),
     "tenants/x",
@@ -1215,6 +1232,13 @@ const policies: BadInput[] = [
     "automation",
     `${shop}.policy.automation`,
     ["no version to move"],
+  ),
+  bad(
+    "a rollback where a branch is followed",
+    `${branchStack}      policy: { onFailure: rollback }\n`,
+    "onFailure",
+    `${shop}.policy.onFailure`,
+    ["follows a branch", "no version to go back to"],
   ),
   bad(
     "a pin where a branch is followed",

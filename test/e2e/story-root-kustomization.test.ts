@@ -1,35 +1,26 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { parseAllDocuments } from "yaml";
-import type { LiveObject, ObjectReference } from "../lab/cluster";
-import type { KubernetesObject } from "../../src/manifests/object";
-import { projectRoot } from "../support/project";
+import type { ObjectReference } from "../lab/cluster";
 import type { Application } from "./support/application";
-import { freshName, useLab } from "./support/lab";
-import { said, useFixture, stackFile } from "./support/fixture";
+import { useLab } from "./support/lab";
+import { said, type Fixture, useFixture, stackFile } from "./support/fixture";
+import { rendered, useRoot } from "./support/root";
 import { conditionOf, nameOf, waitFor, waitForGone, waitForObject } from "../lab/wait";
-
-const rendered = "rendered/prod";
 
 /** Story 14: rendered manifests are committed. A root Kustomization deploys and enforces them. */
 describe("rendered manifests under a root Kustomization", () => {
   const opened = useLab();
-  const rootName = freshName("root");
   let application: Application;
   let neighbour: Application;
-  let root: readonly KubernetesObject[] = [];
   let promotion: string;
 
-  // Declared before the fixture, which removes the namespace with the accounts that Flux needs to uninstall.
-  after(async () => {
-    if (root.length === 0) return;
-    const { cluster } = opened();
-    for (const object of [...root].reverse()) if (await cluster.find(object)) await cluster.delete(object);
-    for (const { name } of [application, neighbour]) await removeTenant(name);
-  });
-
-  const fixture = useFixture(opened);
+  const root = useRoot(
+    opened,
+    () => fixture(),
+    () => [application, neighbour],
+  );
+  const fixture: () => Fixture = useFixture(opened);
+  const runs = root.runs.bind(root);
+  const enforce = root.enforce.bind(root);
 
   before(async () => {
     application = await fixture().application("6.14.0", "6.14.1");
@@ -42,65 +33,15 @@ describe("rendered manifests under a root Kustomization", () => {
       settings: [`shared-authority:delivery: { manifests: ${rendered} }`],
     });
     await deploy();
-    root = await rootObjects();
-    for (const object of root) await opened().cluster.apply(object);
+    await root.apply();
     for (const tenant of [application, neighbour]) await runs(tenant, "6.14.0", "6.14.1");
   });
-
-  const kustomization = (): ObjectReference => ({
-    apiVersion: "kustomize.toolkit.fluxcd.io/v1",
-    kind: "Kustomization",
-    metadata: { name: rootName, namespace: fixture().authorityNamespace },
-  });
-
-  /** The content of docs/root-kustomization.yaml with the names of this test. */
-  const rootObjects = async (): Promise<KubernetesObject[]> => {
-    const text = (await readFile(join(projectRoot, "docs/root-kustomization.yaml"), "utf8"))
-      .replaceAll(
-        "https://github.com/example/shared-authority.git",
-        await fixture().project.git("remote", "get-url", "origin"),
-      )
-      .replaceAll("shared-authority-root", rootName)
-      .replaceAll("flux-system", fixture().authorityNamespace);
-    return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
-  };
 
   /** Renders manifests with `pulumi up` and commits them, as a pipeline does. @returns the commit */
   const deploy = async (): Promise<string> => {
     await fixture().up("prod");
     return fixture().commit("Render prod", {});
   };
-
-  /** Reconciles the source and the root Kustomization. */
-  const enforce = async (): Promise<LiveObject> => {
-    const commit = await fixture().remoteHead();
-    await fixture().reconcile(fixture().flux("GitRepository", rootName));
-    await fixture().reconcile(kustomization());
-    return waitForObject(
-      opened().cluster,
-      kustomization(),
-      "the root Kustomization has applied the main branch",
-      (object) =>
-        String(object.status?.lastAppliedRevision).endsWith(commit!) && conditionOf(object, "Ready")?.status === "True",
-      { lab: opened().lab },
-    );
-  };
-
-  /** Waits until one of these versions is running. */
-  const runs = (tenant: Application, ...versions: readonly string[]): Promise<LiveObject> =>
-    fixture().waitForRelease(tenant, `${tenant.name} runs ${versions.join(" or ")}`, (release) => {
-      const { spec, status, metadata } = release;
-      const [latest] = (status?.history ?? []) as { chartVersion: string; status: string }[];
-      const ready = conditionOf(release, "Ready");
-      return (
-        metadata.deletionTimestamp === undefined &&
-        spec?.suspend !== true &&
-        ready?.status === "True" &&
-        ready.observedGeneration === metadata.generation &&
-        latest?.status === "deployed" &&
-        versions.includes(latest.chartVersion)
-      );
-    });
 
   /** The Helm revisions as `version replicas`. */
   const upgrades = async (tenant = application): Promise<string[]> =>
@@ -122,17 +63,6 @@ describe("rendered manifests under a root Kustomization", () => {
     const path = `/apis/helm.toolkit.fluxcd.io/v2/namespaces/${fixture().authorityNamespace}/helmreleases/${application.name}`;
     const contentType = "application/merge-patch+json";
     await cluster.request({ method: "PATCH", path: `${path}?fieldManager=${by}`, body: change, contentType });
-  };
-
-  const removeTenant = async (name: string): Promise<void> => {
-    const { cluster } = opened();
-    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
-    if (await cluster.find(fixture().flux("HelmRelease", name))) {
-      await cluster.delete(fixture().flux("HelmRelease", name));
-      await waitForGone(cluster, fixture().flux("HelmRelease", name));
-    }
-    if (await cluster.find(namespace)) await cluster.delete(namespace);
-    await waitForGone(cluster, namespace);
   };
 
   it("run each tenant with the rights of its namespace only", async () => {
@@ -296,14 +226,13 @@ describe("rendered manifests under a root Kustomization", () => {
   });
 
   it("cannot deploy objects of others: the root's account has no rights for them", async () => {
-    const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: rootName, namespace: "kube-system" } };
-    const path = `${rendered}/1-manifest/v1-configmap-kube-system-${rootName}.yaml`;
+    const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: root.name, namespace: "kube-system" } };
+    const path = `${rendered}/1-manifest/v1-configmap-kube-system-${root.name}.yaml`;
     await fixture().commit("An object that no render wrote", { [path]: JSON.stringify(object) });
-    await fixture().reconcile(fixture().flux("GitRepository", rootName));
-    await fixture().reconcile(kustomization());
+    await root.reconcile();
     const refused = await waitForObject(
       opened().cluster,
-      kustomization(),
+      root.kustomization,
       "the root Kustomization is refused",
       (one) => conditionOf(one, "Ready")?.status === "False",
       { lab: opened().lab },
@@ -315,8 +244,8 @@ describe("rendered manifests under a root Kustomization", () => {
   });
 
   it("leave the tenants running if the root is deleted", async () => {
-    await opened().cluster.delete(kustomization());
-    await waitForGone(opened().cluster, kustomization());
+    await opened().cluster.delete(root.kustomization);
+    await waitForGone(opened().cluster, root.kustomization);
     assert.equal((await fixture().release(application)).metadata.deletionTimestamp, undefined);
     await runs(application, "6.14.0");
   });
