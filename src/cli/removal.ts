@@ -1,7 +1,7 @@
 import { printable } from "../config/printable";
 import { describeRemoval, type Removal, removalsOf, undeclaredRemovals } from "../config/removal";
 import type { StackConfig } from "../config/stack-config";
-import type { RemovedPlace } from "../program/skipped-tenants";
+import type { RemovedPlace } from "../program/announce-skipped";
 import { exportState, type StateResource, titleOf } from "./engine-state";
 import { isCurrent, resourcesOf } from "./interrupted";
 import { placesOf } from "./places";

@@ -1,4 +1,4 @@
-import type { SkippedTenant } from "../program/skipped-tenants";
+import type { SkippedTenant } from "../program/announce-skipped";
 import { type StackConfig, standstillOf, type Tenant } from "../config/stack-config";
 import { objectName } from "../config/object-name";
 import { annotation } from "../manifests/annotation";

@@ -3,7 +3,7 @@ import { isInnerPath } from "../config/address";
 import { emergencyReason } from "../config/emergency";
 import { decidedVerdict, decideFirst } from "../program/before-deploy";
 import { withFailedReleases } from "../program/failed-releases";
-import { announceSkipped } from "../program/skipped-tenants";
+import { announceSkipped } from "../program/announce-skipped";
 import { printable } from "../config/printable";
 import { readStackConfig } from "../config/read-stack-config";
 import type { StackConfig } from "../config/stack-config";

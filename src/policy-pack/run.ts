@@ -1,7 +1,5 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { UnknownValueError } from "@pulumi/policy";
-import { runtime } from "@pulumi/pulumi";
 import { ZodError } from "zod";
 import { stackConfigOfEngine } from "../config/engine-config";
 import { describeProblem, ProblemsError } from "../config/problem";
@@ -12,6 +10,7 @@ import { type Lock, lockedEvidence, readLock } from "../release/lock";
 import { versionFault } from "../package-version";
 import { differences } from "./difference";
 import { type ExpectedObject, ExpectedObjects } from "./expected-objects";
+import { policySdk, pulumiSdk } from "./engine-sdk";
 import { expectedProvider, type Inputs, providerFaults } from "./expected-provider";
 import { JudgedObject } from "./judged-object";
 import { carriedEvidence, isCurrent } from "./release-evidence";
@@ -80,7 +79,11 @@ export class Run {
 
   /** @throws ProblemsError if the stack's config, or a values file, cannot be read */
   get config(): StackConfig {
-    return (this.#config ??= stackConfigOfEngine(this.stack, runtime.allConfig(), projectFolder(this.settings)));
+    return (this.#config ??= stackConfigOfEngine(
+      this.stack,
+      pulumiSdk().runtime.allConfig(),
+      projectFolder(this.settings),
+    ));
   }
 
   /** @throws ProblemsError if the lock cannot be read */
@@ -148,7 +151,7 @@ export class Run {
 
   /** @throws every other error: it is a bug in the pack */
   #unjudged(error: unknown): string[] {
-    if (error instanceof UnknownValueError) {
+    if (error instanceof policySdk().UnknownValueError) {
       // The package exports the class without its fields.
       const { props } = error as { readonly props: readonly PropertyKey[] };
       return [
@@ -196,7 +199,8 @@ export class Run {
   #judgeProvider(urn: string, inputs: Inputs): readonly string[] {
     if (this.#judgedProviders.has(urn)) return [];
     this.#judgedProviders.add(urn);
-    const expected = this.inputs?.provider ?? expectedProvider(this.config, runtime.allConfig(), process.env);
+    const expected =
+      this.inputs?.provider ?? expectedProvider(this.config, pulumiSdk().runtime.allConfig(), process.env);
     return providerFaults(inputs, expected, this.config);
   }
 

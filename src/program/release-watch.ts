@@ -23,6 +23,7 @@ export interface NotRunning {
 
 /** How often Flux is asked, and how long the cluster may be silent, in milliseconds. All tenants are in one answer. */
 export interface Patience {
+  /** At most. A small stack, whose answer takes no time, is asked more often. */
   readonly intervalMs: number;
   /** A restart of the API server takes less. */
   readonly silenceMs: number;
@@ -38,6 +39,8 @@ export interface Patience {
  */
 export class ReleaseWatch {
   #next: Promise<ReadonlyMap<string, LiveHelmRelease>> | undefined;
+  /** How long the last answer took, in milliseconds. */
+  #tookMs = 0;
 
   private constructor(
     readonly client: HelmReleaseClient,
@@ -94,12 +97,18 @@ export class ReleaseWatch {
 
   /** All who wait share one request. */
   #read(): Promise<ReadonlyMap<string, LiveHelmRelease>> {
-    return (this.#next ??= pause(this.patience.intervalMs).then(() => {
+    const pauseMs = Math.min(this.patience.intervalMs, Math.max(shortestPauseMs, 10 * this.#tookMs));
+    return (this.#next ??= pause(pauseMs).then(async () => {
       this.#next = undefined;
-      return byName(this.client);
+      const began = Date.now();
+      const releases = await byName(this.client);
+      this.#tookMs = Date.now() - began;
+      return releases;
     }));
   }
 }
+
+const shortestPauseMs = 100;
 
 /** Whether a HelmRelease is not changed. */
 function isSame({ metadata: { uid, generation } }: LiveHelmRelease, before: LiveHelmRelease | undefined): boolean {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { announceSkipped, skippedTenants, skippedVariable } from "../../src/program/skipped-tenants";
+import { announceSkipped, skippedVariable } from "../../src/program/announce-skipped";
+import { skippedTenants } from "../../src/program/skipped-tenants";
 
 describe("skippedTenants", () => {
   afterEach(() => {
