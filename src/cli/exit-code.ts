@@ -7,8 +7,8 @@ export const exitCode = {
   /** The command line or a file is not valid. */
   badInput: 2,
   /**
-   * A release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, or a decision
-   * is not committed and pushed.
+   * A release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a decision is
+   * not committed and pushed, or a release failed and was rolled back.
    */
   blocked: 3,
 } as const;

@@ -26,7 +26,7 @@ export interface UpFailures {
 }
 
 /** Whether a tenant asks for a rollback if its release fails. */
-export function isRolledBackOnFailure({ policy }: Tenant): boolean {
+function isAsking({ policy }: Tenant): boolean {
   return policy.onFailure === "rollback";
 }
 
@@ -39,7 +39,7 @@ export function isRolledBackOnFailure({ policy }: Tenant): boolean {
  */
 export async function rollBackFailures(failures: UpFailures, yes: boolean, session: Session): Promise<boolean> {
   const { config, failed, before } = failures;
-  const asking = config.tenants.filter(isRolledBackOnFailure);
+  const asking = config.tenants.filter(isAsking);
   const found = asking.flatMap((tenant) => {
     const failure = failed.find((one) => one.tenant === objectName(tenant));
     return failure === undefined ? [] : [{ tenant, failure, to: before.get(failure.tenant) }];
@@ -130,7 +130,7 @@ function command({ stack }: StackConfig, { name }: Tenant, to = "<version>"): st
  * Brings the clone to the newest commit of the branch, on which the rollback is made.
  *
  * @returns that commit
- * @throws InputError if the clone is not part of that branch, or the branch has decided another version meanwhile
+ * @throws InputError if the clone is not part of that branch, or the branch has decided otherwise meanwhile
  */
 async function catchUp(branch: BranchHistory, config: StackConfig, tenants: readonly Tenant[]): Promise<string> {
   const { root, stack } = config;
@@ -141,26 +141,35 @@ async function catchUp(branch: BranchHistory, config: StackConfig, tenants: read
   await branch.fetch(tip);
   if (!(await branch.contains(tip, head))) throw new InputError(`HEAD is not on ${place}`);
   await new OwnGit(root).run("merge", "--quiet", "--ff-only", tip);
-  const now = readStackConfig({ root, stack }).tenants;
-  const changed = tenants.find(({ name, tag }) => now.find((one) => one.name === name)?.tag !== tag);
+  const now = new Map(readStackConfig({ root, stack }).tenants.map((tenant) => [tenant.name, tenant]));
+  const changed = tenants.find(({ name, tag }) => {
+    const tenant = now.get(name);
+    return tenant?.tag !== tag || !isAsking(tenant) || standstillOf(tenant.policy) !== undefined;
+  });
   if (changed === undefined) return tip;
-  throw new InputError(`${place} has decided another version of ${changed.name} meanwhile: run \`up\` again`);
+  throw new InputError(`${place} has decided otherwise about ${changed.name} meanwhile: run \`up\` again`);
 }
 
 /** Makes the commit of one rollback. */
 async function isRolledBack(
-  { stack }: StackConfig,
-  { name }: Tenant,
+  config: StackConfig,
+  tenant: Tenant,
   { failure, to, yes }: { readonly failure: FailedRelease; readonly to: string; readonly yes: boolean },
   session: Session,
 ): Promise<boolean> {
-  const { terminal } = session;
-  terminal.log(`${name} did not become ready: rolling back to ${to} (\`policy.onFailure\`).`);
+  const { stack } = config;
+  const { name } = tenant;
+  session.terminal.log(`${name} did not become ready: rolling back to ${to} (\`policy.onFailure\`).`);
   const cause = ["Flux reports:", ...failure.conditions.map((condition) => `- ${condition}`)];
-  const reason = "did not become ready";
-  const code = await rollback(name, { stack, to, reason, by: "authority up", cause, yes }, session);
-  if (code !== exitCode.fine) terminal.log(`${name}: not rolled back.`);
-  return code === exitCode.fine;
+  const options = { stack, to, reason: "did not become ready", by: "authority up", cause, yes };
+  try {
+    if ((await rollback(name, options, session)) === exitCode.fine) return true;
+    tell(session, tenant, "nothing was committed", command(config, tenant, to));
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    tell(session, tenant, error.message, command(config, tenant, to));
+  }
+  return false;
 }
 
 /** @throws InputError if the branch refuses the commits; the clone is as before then */

@@ -35,10 +35,11 @@ export interface UpOptions {
  * tenant blocks the whole run.
  *
  * Nothing is deployed that is not committed and pushed. Objects that an interrupted `up` created but did not record are
- * taken over first.
+ * taken over first. A new version that does not become ready is rolled back, if its tenant asks for it.
  *
  * @param flags further flags for `pulumi up`, except those that name another stack or folder
- * @returns fine; blocked if a tenant was skipped or the decision is not committed and pushed; internal if Pulumi failed
+ * @returns fine; blocked if a tenant was skipped or rolled back, or the decision is not committed and pushed; internal if
+ *   Pulumi failed
  */
 export async function up(
   { stack, policyPackConfig }: UpOptions,

@@ -124,7 +124,7 @@ describe("policy.onFailure", () => {
     await pushedByOthers("Pulumi.prod.yaml", (text) => text.replace('tag: "1.1.0"', 'tag: "1.0.0"'));
     const { isDue, said } = await afterUp();
     assert.equal(isDue, false);
-    assert.match(said, /the branch main of origin has decided another version of shop meanwhile/);
+    assert.match(said, /the branch main of origin has decided otherwise about shop meanwhile/);
   });
 
   it("takes the commit back if the branch refuses it, and says what to run", async () => {
@@ -141,8 +141,17 @@ describe("policy.onFailure", () => {
   });
 
   it("asks a person", async () => {
-    await isNotRolledBack(/Commit this \(y or n\)\?.*\n.*shop: not rolled back\./s, failed(), ["n"]);
+    await isNotRolledBack(
+      /Commit this \(y or n\)\?.*\n.*shop: not rolled back \(`policy\.onFailure`\): nothing was committed\. Instead: /s,
+      failed(),
+      ["n"],
+    );
     assert.equal((await afterUp(failed(), ["y"])).isDue, true);
+  });
+
+  it("says that Git has no author for the commit", async () => {
+    await ownGit("config", "user.name", "");
+    await isNotRolledBack(/not rolled back .*`git commit` failed: .*empty ident name/);
   });
 
   it("is for those who ask for it", async () => {
