@@ -144,7 +144,8 @@ async function catchUp(branch: BranchHistory, config: StackConfig, tenants: read
   const now = new Map(readStackConfig({ root, stack }).tenants.map((tenant) => [tenant.name, tenant]));
   const changed = tenants.find(({ name, tag }) => {
     const tenant = now.get(name);
-    return tenant?.tag !== tag || !isAsking(tenant) || standstillOf(tenant.policy) !== undefined;
+    if (tenant === undefined || !isAsking(tenant)) return true;
+    return tenant.tag !== tag || standstillOf(tenant.policy) !== undefined;
   });
   if (changed === undefined) return tip;
   throw new InputError(`${place} has decided otherwise about ${changed.name} meanwhile: run \`up\` again`);
