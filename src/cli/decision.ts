@@ -161,6 +161,13 @@ async function unchangedHead(config: StackConfig, further: readonly string[] = [
       `${config.root} is not in a Git repository, so nothing can be committed. Use \`--no-commit\`.`,
     );
   }
+  const unfinished = await git.unfinished();
+  if (unfinished !== undefined) {
+    throw new InputError(
+      `A \`git ${unfinished}\` is not finished in ${config.root}, and the commit of a decision would be a part of it. ` +
+        `Finish it, or end it with \`git ${unfinished} --abort\`.`,
+    );
+  }
   const changed = await git.changed([...(await committedPaths(git, config)), ...further]);
   if (changed.length === 0) return git.run("rev-parse", "HEAD");
   const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
@@ -335,11 +342,11 @@ async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions,
 /** The commit's message. */
 export function messageOf(
   stack: string,
-  { title, tenants, trailers }: Pick<Decision, "title" | "tenants" | "trailers">,
+  { title, body, tenants, trailers }: Pick<Decision, "title" | "tenants" | "trailers"> & { readonly body?: string },
   reason?: string,
 ): string {
   const names = tenants.map((name) => ["Tenant", name] as const);
   const all = [...names, ...Object.entries({ Stack: stack, ...trailers, Reason: reason })];
   const lines = all.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
-  return `${title}\n\n${lines.join("\n")}\n`;
+  return [title, ...(body === undefined ? [] : [body]), `${lines.join("\n")}\n`].join("\n\n");
 }
