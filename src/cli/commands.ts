@@ -125,15 +125,15 @@ export function authorityProgram(
 
   program.commandsGroup("See and check:");
   verb("plan", {
-    summary: "show what is decided, what runs, and what may run",
+    summary: "show what is decided, and whether it may run",
     description:
-      "Show for each tenant which version is decided, whether its release may run, which version ran after the last " +
-      "deploy, and the newest one that may run.",
+      "Show for each tenant which version is decided, whether its release may run, and what that is known from. " +
+      "`status` shows what runs, and what is newer.",
     examples: ["plan", "plan --stack prod --offline", "plan --json"],
   })
     .option(...stack)
     .option(...json)
-    .option("--offline", "use only the lock: do not read branch heads or the newest version from the network")
+    .option("--offline", "use only the lock: do not read branch heads from the network")
     .action(run(async () => (await import("./plan")).plan));
 
   verb("history", {
@@ -250,7 +250,8 @@ export function authorityProgram(
 
   verb("verify", {
     summary: "compare the lock with Git and the registry",
-    description: "Read everything in releases.lock.yaml again, and report what has changed.",
+    description:
+      "Read everything in releases.lock.yaml again, and report what has changed, and what a person has taken back.",
     examples: ["verify"],
   }).action(run(async () => (await import("./verify")).verify));
 
@@ -394,7 +395,7 @@ export function authorityProgram(
       summary: "close every path that could change what runs",
       description:
         "Record who holds the tenants, why and until when; take out Flux's markers; suspend what follows a branch; list " +
-        "what is closed; and commit. Refused if a path would stay open.",
+        "what is closed; and commit. Refused if a path would stay open, unless `--accept-open` accepts that.",
       examples: [
         'hold --stack prod --reason "holidays" --by ana --until 2027-01-03',
         'hold podinfo --stack dev --reason "load test" --by ana',
@@ -405,6 +406,7 @@ export function authorityProgram(
   )
     .requiredOption("--by <who>", "who decides it")
     .option("--until <day>", "the last day, YYYY-MM-DD (default: no end)")
+    .option("--accept-open", "hold even if a path stays open; the commit names it")
     .action(runOn(async () => (await import("./hold")).hold));
 
   decides(

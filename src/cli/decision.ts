@@ -163,6 +163,13 @@ async function unchangedHead(config: StackConfig, further: readonly string[] = [
       `${config.root} is not in a Git repository, so nothing can be committed. Use \`--no-commit\`.`,
     );
   }
+  const unfinished = await git.unfinished();
+  if (unfinished !== undefined) {
+    throw new InputError(
+      `A \`git ${unfinished}\` is not finished in ${config.root}, and the commit of a decision would be a part of it. ` +
+        `Finish it, or end it with \`git ${unfinished} --abort\`.`,
+    );
+  }
   const changed = await git.changed([...(await committedPaths(git, config)), ...further]);
   if (changed.length === 0) return git.run("rev-parse", "HEAD");
   const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";

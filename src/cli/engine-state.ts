@@ -59,7 +59,13 @@ export async function exportState(root: string, stack: string, timeoutMs?: numbe
   try {
     return JSON.parse(await askPulumi(root, ["stack", "export", "--stack", stack], "", timeoutMs)) as ExportedState;
   } catch (error) {
-    if (error instanceof PulumiError && /\bEOF$/.test(error.message)) throw new PulumiError(error.message + emptyFile);
+    if (!(error instanceof PulumiError)) throw error;
+    if (/\bEOF$/.test(error.message)) throw new PulumiError(error.message + emptyFile);
+    if (error.message.includes("no stack named ")) {
+      throw new PulumiError(
+        `${error.message}\nCreate it with \`pulumi stack init ${stack}\`, then run this command again.`,
+      );
+    }
     throw error;
   }
 }

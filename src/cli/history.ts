@@ -94,11 +94,12 @@ function shownDecisions(stack: string, decisions: readonly Decision[]): ShownDec
     const isCurrent = isTag && until === undefined;
     const seconds = isTag && tag !== undefined ? Math.round(((until ?? Date.now()) - at) / 1000) : null;
     if (isTag) until = at;
-    const pinReason = changes.some((one) => one.startsWith("pinned")) ? textAt(entry?.pin, "reason") : undefined;
+    const [kept] = (["held", "pinned"] as const).filter((one) => changes.some((change) => change.startsWith(one)));
+    const keptReason = kept && textAt(kept === "held" ? entry?.hold : entry?.pin, "reason");
     const shown: ShownDecision = {
       ...{ stack, tenant, tag: tag ?? null, previous: previous ?? null, changes, commit },
       ...{ at: new Date(at).toISOString(), seconds, isCurrent, author, byAutomation, subject },
-      reason: trailers.Reason ?? pinReason ?? null,
+      reason: trailers.Reason ?? keptReason ?? null,
       trailers,
     };
     return changes.length === 0 ? [] : [shown];
@@ -111,14 +112,21 @@ function changesOf({ tag, previous, entry, entryBefore }: Decision): string[] {
   const denied = entry.deny.filter((version) => !entryBefore.deny.includes(version));
   const allowed = entryBefore.deny.filter((version) => !entry.deny.includes(version));
   const isPinChanged = !isDeepStrictEqual(entry.pin, entryBefore.pin);
+  const isHoldChanged = !isDeepStrictEqual(entry.hold, entryBefore.hold);
   return [
     ...(tag === previous ? [] : [`${previous ?? "none"} -> ${tag ?? "none"}`]),
     ...(tag === previous && entry.digest !== entryBefore.digest ? [`digest ${entry.digest ?? "removed"}`] : []),
-    ...(isPinChanged ? [entry.pin === undefined ? "unpinned" : "pinned"] : []),
+    ...(isPinChanged ? [entry.pin === undefined ? "unpinned" : `pinned${untilText(entry.pin)}`] : []),
+    ...(isHoldChanged ? [entry.hold === undefined ? "resumed" : `held${untilText(entry.hold)}`] : []),
     ...(denied.length === 0 ? [] : [`denied ${denied.join(", ")}`]),
     ...(allowed.length === 0 ? [] : [`allowed ${allowed.join(", ")}`]),
     ...(entry.tenant === entryBefore.tenant ? [] : [`renamed from ${entryBefore.tenant}`]),
   ];
+}
+
+function untilText(kept: unknown): string {
+  const until = textAt(kept, "until");
+  return until === undefined ? "" : ` until ${until}`;
 }
 
 function describeHistory(decisions: readonly ShownDecision[], colors: Colors): string {

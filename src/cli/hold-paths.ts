@@ -2,8 +2,8 @@ import type { StackConfig, Tenant } from "../config/stack-config";
 
 /** A way by which something else than a commit of people can change what a tenant runs. */
 export interface HoldPath {
-  /** `closed`: by the hold, or already. `open`: no hold can close it. `outside`: neither Flux's nor this program's. */
-  readonly state: "closed" | "open" | "outside";
+  /** `closed`: by the hold, or already. `open`: no hold can close it; the text says what can. */
+  readonly state: "closed" | "open";
   readonly text: string;
 }
 
@@ -52,7 +52,7 @@ function sourcePath({ follow }: StackConfig, { chart, branch, branchImage }: Ten
   }
   return {
     state: "open",
-    text: `the newest chart of ${chart.url}: Flux takes no release from a suspended OCIRepository. Set \`branchChart.range\` to the one version that stays`,
+    text: `open: the newest chart of ${chart.url}: Flux takes no release from a suspended OCIRepository. Set \`branchChart.range\` to the one version that stays`,
   };
 }
 
@@ -62,13 +62,13 @@ function imagePaths({ pinDigest, branchImage }: Tenant): HoldPath[] {
     return [{ state: "closed", text: "closed: the image, fixed by digest" }];
   }
   const text =
-    "not closed: pods run what the registry has under the image tag when they start; `pinDigest` fixes the image";
-  return [{ state: "outside", text }];
+    "open: pods run what the registry has under the image tag when they start. Set `pinDigest`, which fixes the image";
+  return [{ state: "open", text }];
 }
 
 function secretPaths({ secrets }: Tenant): HoldPath[] {
   return secrets.map(({ name }) => ({
-    state: "outside",
-    text: `not closed: whoever changes the Secret ${name} changes the release`,
+    state: "open",
+    text: `open: whoever changes the Secret ${name} changes the release. Move its values into a values file, or let nobody write it`,
   }));
 }

@@ -16,8 +16,14 @@ import { refuseToWrite } from "./releases";
 import type { Session } from "./session";
 import { refuseDay, type StandstillOptions, withOwnMarkers, withStandstill } from "./standstill";
 
+/** Options of `authority hold`. */
+export interface HoldOptions extends StandstillOptions {
+  /** Whether a path may stay open. */
+  readonly acceptOpen?: boolean;
+}
+
 /** Closes every path by which something else than a commit of people changes what tenants run. Default: all of the stack. */
-export async function hold(names: readonly string[], options: StandstillOptions, session: Session): Promise<ExitCode> {
+export async function hold(names: readonly string[], options: HoldOptions, session: Session): Promise<ExitCode> {
   const { reason, by, until } = options;
   refuseUnprintable("--by", by);
   refuseDay(until);
@@ -35,16 +41,17 @@ export async function hold(names: readonly string[], options: StandstillOptions,
   if (tenants.length === 0) throw new InputError(`All tenants of the stack ${stack} are held already.`);
   const paths = tenants.map((tenant) => ({ tenant, paths: holdPaths(config, tenant) }));
   const open = describePaths(paths, "open");
-  if (open.length > 0) {
+  if (open.length > 0 && options.acceptOpen !== true) {
     return refuseToWrite(session.terminal, [
       `${stack}: what runs could still change`,
       ...open.map((one) => `  - ${one}`),
+      "  - `--accept-open` holds the tenants nevertheless, and the commit says what stays open",
     ]);
   }
   const file = tenants.reduce((current, { name }) => withHold(current, name, { reason, by, until }), files.stack);
   const title = `Hold ${namesText(tenants)} in ${stack}`;
-  const notes = [...describePaths(paths, "closed"), ...describePaths(paths, "outside"), ...applyNotes(config, tenants)];
-  const trailers = { By: by, Until: until };
+  const notes = [...describePaths(paths, "closed"), ...open, ...applyNotes(config, tenants)];
+  const trailers = { By: by, Until: until, "Accepted-Open": open.length === 0 ? undefined : open.join("; ") };
   return decide(subject, { title, tenants: tenants.map(({ name }) => name), trailers, file, notes }, options, session);
 }
 

@@ -1,5 +1,5 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { withScratchFolder } from "../release/scratch-folder";
 import { InputError } from "./input-error";
 
@@ -43,6 +43,14 @@ export class OwnGit {
     return (await this.try("rev-parse", "--is-inside-work-tree")).stdout.trim() === "true";
   }
 
+  /** What Git has begun and not finished, such as `merge`, during which it makes no commit of some files alone. */
+  async unfinished(): Promise<string | undefined> {
+    const names = Object.keys(operations);
+    const paths = (await this.run("rev-parse", ...names.flatMap((name) => ["--git-path", name]))).split("\n");
+    const [found] = names.filter((_, index) => existsSync(resolve(this.root, paths[index] ?? "")));
+    return found === undefined ? undefined : operations[found];
+  }
+
   /** The files at these paths that are not as the last commit has them. */
   async changed(paths: readonly string[]): Promise<string[]> {
     const listed = await this.run(
@@ -57,6 +65,15 @@ export class OwnGit {
     return listed.split("\0").flatMap((line) => (line === "" ? [] : [line.slice(3)]));
   }
 }
+
+/** By the file or folder of `.git` that is there meanwhile. */
+const operations: Readonly<Record<string, string>> = {
+  MERGE_HEAD: "merge",
+  "rebase-merge": "rebase",
+  "rebase-apply": "rebase",
+  CHERRY_PICK_HEAD: "cherry-pick",
+  REVERT_HEAD: "revert",
+};
 
 /** The difference of two texts of a file, unified, with one line of context. */
 export async function unifiedDiff(path: string, before: string, after: string): Promise<string> {

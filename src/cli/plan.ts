@@ -2,7 +2,6 @@ import { printable } from "../config/printable";
 import { readLock } from "../release/lock";
 import { hint } from "../release/resolve";
 import { type ExitCode, exitCode } from "./exit-code";
-import { readLastDeploy } from "./last-deploy";
 import { offlineReader } from "./offline-reader";
 import { readStacks } from "./project";
 import type { Session } from "./session";
@@ -19,7 +18,7 @@ export interface PlanOptions {
   readonly offline?: boolean;
 }
 
-/** Shows for each tenant what is decided, what runs, and what it may run. */
+/** Shows for each tenant what is decided, whether it may run, and what that is known from. */
 export async function plan(options: PlanOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
   const offline = options.offline === true;
@@ -28,8 +27,7 @@ export async function plan(options: PlanOptions, session: Session): Promise<Exit
   const reader = offline ? offlineReader : session.reader();
   const stacks: PlannedStack[] = [];
   for (const config of configs) {
-    const running = offline ? undefined : await readLastDeploy(root, config.stack);
-    stacks.push(await planStack(config, { lock, reader, offline, running }));
+    stacks.push(await planStack(config, { lock, reader, offline }));
   }
   terminal.done();
   if (options.json === true) terminal.printJson({ stacks });
@@ -48,37 +46,19 @@ function describePlan(stacks: readonly PlannedStack[], colors: Colors): string {
     ...removed.map((one) => removalRow(stack, one, colors)),
   ]);
   if (rows.length === 0) return "The stacks have no tenants.";
-  const head = [
-    "STACK",
-    "TENANT",
-    "DECIDED",
-    "VERDICT",
-    "RUNNING",
-    "NEWEST ALLOWED",
-    "EVIDENCE",
-    "AUTOMATION",
-    "PINNED",
-  ];
+  const head = ["STACK", "TENANT", "DECIDED", "VERDICT", "EVIDENCE", "AUTOMATION", "PINNED OR HELD"];
   return table(head, rows, colors);
 }
 
 function row(stack: string, planned: PlannedTenant, colors: Colors): Cell[] {
-  const { tenant, source, automation, pinned, running, runningAllowed, newestAllowed, newestKnown, newerBroken } =
-    planned;
-  const runs: Cell =
-    runningAllowed === false ? { text: `${String(running)} (not allowed)`, paint: colors.red } : (running ?? "unknown");
-  const newest = newestAllowed ?? (newestKnown ? "none" : "unknown");
-  return [
-    ...[stack, tenant, decided(planned), verdict(planned, colors), runs],
-    newerBroken.length === 0 ? newest : `${newest} (${newerBroken.length} newer broken)`,
-    ...[source, automation, pinnedText(pinned)],
-  ];
+  const { tenant, source, automation } = planned;
+  return [stack, tenant, decided(planned), verdict(planned, colors), source, automation, standstillText(planned)];
 }
 
 function removalRow(stack: string, { tenant, namespace, by, reason }: PlannedRemoval, colors: Colors): Cell[] {
   const what = `removed, with the namespace ${namespace ?? ""}`;
   const isDeclared: Cell = by === null ? { text: "not declared", paint: colors.red } : "declared";
-  return [stack, tenant, what, isDeclared, "-", "-", "-", "-", by === null ? "-" : `by ${by}: ${reason ?? ""}`];
+  return [stack, tenant, what, isDeclared, "-", "-", by === null ? "-" : `by ${by}: ${reason ?? ""}`];
 }
 
 function verdict({ valid, allowed, source, reasons }: PlannedTenant, colors: Colors): Cell {
@@ -94,22 +74,18 @@ function decided({ version, tag, follows, commit }: PlannedTenant): string {
   return facts.length === 0 ? (tag ?? follows) : `${tag ?? follows} (${facts.join(", ")})`;
 }
 
-function pinnedText(pinned: PlannedTenant["pinned"]): string {
-  if (pinned === null) return "-";
-  return `by ${pinned.by}${pinned.until === null ? "" : ` until ${pinned.until}`}: ${pinned.reason}`;
+function standstillText({ pinned, held }: PlannedTenant): string {
+  const one = held ?? pinned;
+  if (one === null) return "-";
+  const until = one.until === null ? "" : ` until ${one.until}`;
+  return `${held === null ? "pinned" : "held"} by ${one.by}${until}: ${one.reason}`;
 }
 
-/** Why the decided version may not run, and what the newer ones break. */
+/** Why the decided version may not run. */
 function messagesOf(stack: string, planned: PlannedTenant): string[] {
-  const { tenant, reasons, source, allowed, newerBroken } = planned;
+  const { tenant, reasons, source, allowed } = planned;
   const title = !allowed ? "not allowed" : source === "none" ? "cannot be verified" : "the promise is broken";
   const advice = allowed ? hint(stack, { source, reasons }) : undefined;
-  const lines = (sentences: readonly string[]) => sentences.map((sentence) => `  - ${sentence}`);
-  return [
-    ...(reasons.length === 0 ? [] : [`${stack}/${tenant}: ${title}`, ...lines([...reasons, ...[advice ?? []].flat()])]),
-    ...newerBroken.flatMap((broken) => [
-      `${stack}/${tenant}: the newer ${broken.version} is no release that may run`,
-      ...lines(broken.reasons),
-    ]),
-  ];
+  const sentences = [...reasons, ...[advice ?? []].flat()];
+  return reasons.length === 0 ? [] : [`${stack}/${tenant}: ${title}`, ...sentences.map((one) => `  - ${one}`)];
 }

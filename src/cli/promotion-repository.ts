@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { StackConfig } from "../config/stack-config";
 import { remoteBranch } from "../program/push-before-deploy";
-import { trailersIn } from "../release/decision-history";
 import { type GitCommandOptions, runGit } from "../release/git-command";
 import { checkObjects, isShallow, textLines } from "../release/git-objects";
+import { trailersIn } from "../release/stack-versions";
 import { InputError } from "./input-error";
 import { OwnGit } from "./own-git";
 

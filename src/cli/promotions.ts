@@ -3,7 +3,9 @@ import { stackConfigOf } from "../config/read-stack-config";
 import type { ConfigRepository, StackConfig } from "../config/stack-config";
 import { parseStackFile, readConfigFiles, type StackFile } from "../config/stack-file";
 import { lockFile, readLock } from "../release/lock";
+import { backsFrom } from "../release/taken-back";
 import { withScratchFolder } from "../release/scratch-folder";
+import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { readTagStacks } from "./lock";
@@ -12,7 +14,7 @@ import * as branches from "./promotion-branch";
 import { PromotionRepository } from "./promotion-repository";
 import { Session } from "./session";
 import { table } from "./table";
-import { type MainBranch, TenantBranches, type TenantPromotion, updateOf } from "./tenant-branches";
+import { type MainBranch, takenBackText, TenantBranches, type TenantPromotion, updateOf } from "./tenant-branches";
 
 /** Options of `authority promotions`. */
 export interface PromotionsOptions {
@@ -31,6 +33,9 @@ export interface StackPromotions {
     readonly branch: string;
     readonly commit: string | null;
     readonly state: "absent" | "current" | "stale" | "edited";
+    readonly deleted: boolean;
+    /** Why it is not deleted, if the Git host refuses that. */
+    readonly reason: string | null;
   };
   readonly promotions: readonly TenantPromotion[];
 }
@@ -81,22 +86,22 @@ async function stackPromotions(
     const fluxCommit = found.get(promotionBranch);
     const fluxFile = await readFluxFile(main, fluxCommit, repository);
     const work = new TenantBranches(repository, main, { folder, tips, author, scratch }, session);
-    const promotions = await work.all(fluxFile);
-    const flux = {
-      branch: promotionBranch,
-      commit: fluxCommit ?? null,
-      state: await fluxState(main, fluxCommit, fluxFile, author, repository),
-    };
+    const promotions = await work.all(fluxFile, (tenants) => backsFrom(config, tenants, base));
+    const state = await fluxState(main, fluxCommit, fluxFile, author, repository);
     const updates = [
       ...promotions.flatMap((one) => updateOf(one, tips)),
-      ...(flux.state === "stale" ? [{ branch: promotionBranch, from: fluxCommit }] : []),
+      ...(state === "stale" ? [{ branch: promotionBranch, from: fluxCommit }] : []),
     ];
-    if (push === true) session.terminal.step(`pushing ${updates.length} branches`);
+    if (push === true) session.terminal.step(`pushing ${countOf(updates.length, "branch", "branches")}`);
     const refused = push === true ? await repository.push(updates) : new Map<string, string>();
     return {
       stack,
       base: { branch, commit: base },
-      flux,
+      flux: {
+        ...{ branch: promotionBranch, commit: fluxCommit ?? null, state },
+        deleted: push === true && state === "stale" && !refused.has(promotionBranch),
+        reason: refused.get(promotionBranch) ?? null,
+      },
       promotions: promotions.map((one) => ({
         ...one,
         pushed: !refused.has(one.branch) && (push === true || updateOf(one, tips).length === 0),
@@ -154,6 +159,11 @@ async function fluxState(
   return (await repository.isOnlyBy(branches.personText(author), commit, base)) ? "stale" : "edited";
 }
 
+function staleText({ deleted, reason }: StackPromotions["flux"]): string {
+  const what = deleted ? "was deleted" : reason === null ? "is to be deleted" : `could not be deleted (${reason})`;
+  return `${what}: it lacks the main branch's stack file, and only automation has committed to it; Flux makes it again`;
+}
+
 function print(stacks: readonly StackPromotions[], { push }: PromotionsOptions, { terminal }: Session): void {
   const all = stacks.flatMap(({ promotions }) => promotions);
   const rows = all.map(({ stack, tenant, from, to, branch, state }) => [
@@ -169,13 +179,13 @@ function print(stacks: readonly StackPromotions[], { push }: PromotionsOptions, 
       ? "Flux proposes no release."
       : table(["STACK", "TENANT", "FROM", "TO", "BRANCH", "STATE"], rows, terminal.colors),
   );
-  const messages = all.flatMap(({ branch, reason, blocked }) => [
+  const messages = all.flatMap(({ branch, reason, blocked, to, takenBack }) => [
+    ...(takenBack === null ? [] : [`${branch}: ${takenBackText(to, takenBack)}`]),
     ...blocked.flatMap(({ reasons }) => reasons),
     ...(reason === null ? [] : [`${branch}: ${reason}`]),
   ]);
   for (const { flux } of stacks) {
-    if (flux.state === "stale")
-      messages.push(`${flux.branch}: does not have the main branch's stack file, so Flux makes it again`);
+    if (flux.state === "stale") messages.push(`${flux.branch}: ${staleText(flux)}`);
     if (flux.state === "edited")
       messages.push(
         `${flux.branch}: has an old stack file and commits of others; delete it, so that Flux makes it again`,

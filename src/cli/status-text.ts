@@ -3,7 +3,7 @@ import { printable } from "../config/printable";
 import { isRelease } from "../release/evidence";
 import type { StackStatus, Status } from "./status";
 import { type Cell, table } from "./table";
-import type { DecidedBy, TenantState, TenantStatus } from "./tenant-status";
+import type { DecidedBy, KeptUntil, TenantState, TenantStatus } from "./tenant-status";
 import type { Colors } from "./terminal";
 
 /** All tenants side by side, then one line for each that needs attention. */
@@ -87,7 +87,7 @@ function sources({ stacks, silent }: Status): string[] {
 
 function facts({ runningFrom }: StackStatus, tenant: TenantStatus): string[] {
   const { state, why, command, running, runningCommit, runningSince, rendered, automation, range, denied } = tenant;
-  const { pinned, newestAllowed, newestKnown, newerBroken, newerNotAllowed, follows, evidence, valid, decision } =
+  const { pinned, held, newestAllowed, newestKnown, newerBroken, newerNotAllowed, follows, evidence, valid, decision } =
     tenant;
   const runs = running ?? runningCommit ?? "unknown";
   const newest = newestAllowed ?? (newestKnown ? "none" : "unknown");
@@ -113,7 +113,8 @@ function facts({ runningFrom }: StackStatus, tenant: TenantStatus): string[] {
     ]),
     ...newerNotAllowed.map(({ version, reason }): [string, string] => ["", `${version} ${reason}`]),
     ["policy", policy.join(", ")],
-    ["pinned", pinned === null ? undefined : pinText(pinned, automation)],
+    ["held", held === null ? undefined : keptText(held, automation)],
+    ["pinned", pinned === null ? undefined : keptText(pinned, automation)],
     [
       "promise",
       valid === null ? "not checked" : valid ? `kept (evidence: ${tenant.source})` : "not kept, or not allowed",
@@ -131,10 +132,10 @@ function decisionLines({ commit, subject, reason, byAutomation }: DecidedBy): [s
   ];
 }
 
-function pinText(pinned: NonNullable<TenantStatus["pinned"]>, automation: TenantStatus["automation"]): string {
-  const until = pinned.until === null ? "" : ` until ${pinned.until}${pinned.isOver ? " (over)" : ""}`;
+function keptText({ by, reason, until: day, isOver }: KeptUntil, automation: TenantStatus["automation"]): string {
+  const until = day === null ? "" : ` until ${day}${isOver ? " (over)" : ""}`;
   const markers = automation === "manual" ? "" : "; Flux's markers are taken out";
-  return `by ${pinned.by}${until}: ${pinned.reason}${markers}`;
+  return `by ${by}${until}: ${reason}${markers}`;
 }
 
 function evidenceLines(evidence: TenantStatus["evidence"]): [string, string][] {

@@ -9,6 +9,7 @@ import { type DecisionHistory, decisionsOf } from "../release/decision-history";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { GitError } from "../release/git-command";
 import { readLock } from "../release/lock";
+import { newestRelease } from "../release/newest-release";
 import { takenBackReasons } from "../release/taken-back";
 import { isDenied, notAllowed } from "../version/range";
 import { compareVersions, isPrerelease, versionOfTag } from "../version/version";
@@ -88,41 +89,50 @@ async function readStatus(tenant: string | undefined, options: StatusOptions, se
   const local = configs.map(async (config) => ({
     config,
     running: offline ? ({ source: "unknown" } satisfies RunningStack) : await readRunningStack(config),
+    // The whole history serves both.
     decisions: withHistory ? await knownDecisions(config) : undefined,
+    takenBack: await takenBackReasons(config),
   }));
   const known = await Promise.all(local);
   bounded?.start();
-  const stacks = known.map(async ({ config, running, decisions }): Promise<StackStatus> => {
-    const planned = await planTenants(config, { lock, reader, offline, running: runningVersions(config, running) });
-    for (const { planned: one, release } of planned) {
-      if (one.tag !== null && !one.newestKnown) bounded?.newestIsUnknown(release.tenant);
+  const stacks = known.map(async ({ config, running, decisions, takenBack }): Promise<StackStatus> => {
+    const planned = await planTenants(config, { lock, reader, offline });
+    const versions = runningVersions(config, running);
+    const asked = offline ? [] : planned.map(({ release }) => inTime(newestRelease(release.tenant, lock, reader)));
+    const newest = await Promise.all(asked);
+    for (const [index, { planned: one, release }] of planned.entries()) {
+      if (one.tag !== null && newest[index] === undefined) bounded?.newestIsUnknown(release.tenant);
     }
     const rejected = offline ? [] : planned.map(({ release }) => newerNotAllowed(config, release.tenant, reader));
     const newer = await Promise.all(rejected);
-    const judge = (takenBack: ReadonlyMap<string, string>) =>
-      planned.map((one, index) =>
-        tenantStatus({
-          ...{ ...one, config, running, today, takenBack: takenBack.get(one.planned.tenant) },
-          decisions: decisions?.get(objectName(one.release.tenant)),
-          rendered: renderedVersion(config, one.release.tenant),
-          newerNotAllowed: newer[index] ?? [],
-        }),
-      );
-    const tenants = judge(new Map());
-    // What was taken back does not get further, and the history takes long to read.
-    const mayBeTakenBack = withHistory || tenants.some(isStuck);
+    const tenants = planned.map((one, index) =>
+      tenantStatus({
+        ...{ ...one, config, running, today, takenBack: takenBack.get(one.planned.tenant) },
+        ...{ runningVersions: versions, newest: newest[index], newerNotAllowed: newer[index] ?? [] },
+        decisions: decisions?.get(objectName(one.release.tenant)),
+        rendered: renderedVersion(config, one.release.tenant),
+      }),
+    );
     return {
       ...{ stack: config.stack, follow: config.follow, delivery: config.delivery.kind },
       ...{ runningFrom: running.source, clusterProblem: running.problem ?? null },
-      tenants: mayBeTakenBack ? judge(await takenBackReasons(config)) : tenants,
+      tenants,
     };
   });
   return { stacks: await Promise.all(stacks), silent: bounded?.silent ?? [] };
 }
 
-/** Whether automation has decided what is not deployed. */
-function isStuck({ state, automation }: TenantStatus): boolean {
-  return automation !== "manual" && (state === "waits for render" || state === "waits for up");
+/** How long it may take to find the newest release; nothing depends on it. */
+const newestMs = 20_000;
+
+async function inTime<Result>(finding: Promise<Result>): Promise<Result | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, newestMs, undefined)));
+  try {
+    return await Promise.race([finding, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Nothing outside of a repository. It takes a second for a thousand commits of the stack file. */

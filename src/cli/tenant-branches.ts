@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { printable, shortSubject } from "../config/printable";
 import type { ConfigRepository, StackConfig, Tenant } from "../config/stack-config";
 import type { ConfigFiles, StackFile } from "../config/stack-file";
+import type { DecidingCommit } from "../release/decision-history";
 import type { Evidence } from "../release/evidence";
 import { lockFile, lockText } from "../release/lock";
 import { notAllowed } from "../version/range";
@@ -32,8 +34,27 @@ export interface TenantPromotion {
   readonly reason: string | null;
   /** What Flux or the branch proposes, and may not run. */
   readonly blocked: readonly { readonly version: string; readonly reasons: readonly string[] }[];
+  /** The commit by which a person has taken the proposed version back. */
+  readonly takenBack: TakenBack | null;
   /** Whether the Git host has the branch in this state. */
   readonly pushed: boolean;
+}
+
+/** A commit that took a version back. */
+export interface TakenBack {
+  readonly commit: string;
+  readonly by: string;
+  /** `YYYY-MM-DD`. */
+  readonly day: string;
+  readonly subject: string;
+}
+
+/** What a person has to know before a version is promoted again. */
+export function takenBackText(tag: string | null, { commit, by, day, subject }: TakenBack): string {
+  return (
+    `${printable(by)} took ${String(tag)} back on ${day} in ${commit.slice(0, 10)} (${JSON.stringify(shortSubject(subject))}). ` +
+    "To merge this branch is a decision to run it again."
+  );
 }
 
 /** The main branch, written into a folder: what judges, and what the branches are built from. */
@@ -70,16 +91,24 @@ export class TenantBranches {
     this.#automation = personText(place.author);
   }
 
-  /** @param flux the stack file of Flux's branch, of which only tags are taken */
-  async all(flux: StackFile | undefined): Promise<TenantPromotion[]> {
+  /**
+   * @param flux the stack file of Flux's branch, of which only tags are taken
+   * @param findBacks where people have gone back from the tags of these tenants, by tenant
+   */
+  async all(
+    flux: StackFile | undefined,
+    findBacks: (tenants: readonly Tenant[]) => Promise<ReadonlyMap<string, Back>>,
+  ): Promise<TenantPromotion[]> {
     const { folder, tips } = this.place;
     const { tenants } = this.main.config;
     const judged = await Promise.all(
       tenants.map(async (tenant) => ({ tenant, ...(await this.#judge(tenant, tagIn(flux, tenant.name))) })),
     );
+    const proposed = judged.flatMap(({ tenant, proposal }) => (proposal ? [{ ...tenant, tag: proposal.tag }] : []));
+    const backs = await findBacks(proposed);
     const results: TenantPromotion[] = [];
     for (const { tenant, ...one } of judged) {
-      const result = await this.#promotion(tenant, one);
+      const result = await this.#promotion(tenant, one, backs.get(tenant.name));
       if (result !== undefined) results.push(result);
     }
     const known = new Set(tenants.map(({ name }) => `${folder}/${name}`));
@@ -126,7 +155,11 @@ export class TenantBranches {
     return { blocked, isUnread };
   }
 
-  async #promotion(tenant: Tenant, { proposal, blocked, isUnread }: Judged): Promise<TenantPromotion | undefined> {
+  async #promotion(
+    tenant: Tenant,
+    { proposal, blocked, isUnread }: Judged,
+    back: Back | undefined,
+  ): Promise<TenantPromotion | undefined> {
     const { folder, tips, author, scratch } = this.place;
     const branch = `${folder}/${tenant.name}`;
     const tip = tips.get(branch);
@@ -145,10 +178,12 @@ export class TenantBranches {
     const { tag, title, evidence } = proposal;
     const parent = this.main.commit;
     const tree = await this.repository.tree(parent, proposal.changes, scratch);
-    const result = { ...nothing, to: tag, title, evidence };
+    const takenBack = back === undefined ? null : takenBackOf(back);
+    const result = { ...nothing, to: tag, title, evidence, takenBack };
     if (own?.tree === tree && own.parents[0] === parent) return { ...result, state: "unchanged", commit: own.id };
     const trailers = { ...proposal.trailers, [branchTrailer]: branch };
-    const message = messageOf(this.main.config.stack, { title, tenants: [tenant.name], trailers });
+    const body = takenBack === null ? [] : [takenBackText(tag, takenBack)];
+    const message = messageOf(this.main.config.stack, { title, body, tenants: [tenant.name], trailers });
     const commit = await this.repository.commit({ tree, parent, message }, author);
     return { ...result, state: own === undefined ? "created" : "updated", commit };
   }
@@ -180,7 +215,7 @@ export class TenantBranches {
   #empty(branch: string, tenant: string): Omit<TenantPromotion, "state"> {
     const { stack } = this.main.config;
     const unknown = { from: null, to: null, title: null, commit: null, evidence: null, reason: null };
-    return { stack, tenant, branch, ...unknown, blocked: [], pushed: false };
+    return { stack, tenant, branch, ...unknown, blocked: [], takenBack: null, pushed: false };
   }
 }
 
@@ -201,6 +236,13 @@ interface Judged {
   readonly blocked: { readonly version: string; readonly reasons: readonly string[] }[];
   /** Whether a version may be blocked only because a fact cannot be read. */
   readonly isUnread: boolean;
+}
+
+/** The decision by which a person took a version back. */
+type Back = Pick<DecidingCommit, "commit" | "at" | "author" | "subject">;
+
+function takenBackOf({ commit, at, author, subject }: Back): TakenBack {
+  return { commit, by: author.name, day: new Date(at).toISOString().slice(0, 10), subject };
 }
 
 const edited = {

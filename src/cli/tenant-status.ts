@@ -7,10 +7,13 @@ import { currentConditions } from "../program/flux-conditions";
 import { deployedRevision, type LiveHelmRelease, stateOf, suspendedCondition } from "../program/helm-release-state";
 import { type Decision, tagDecisions } from "../release/decision-history";
 import type { BranchEvidence, Evidence } from "../release/evidence";
+import type { BrokenRelease, NewestRelease } from "../release/newest-release";
 import { hint, type ResolvedTenant } from "../release/resolve";
+import { isUnknown } from "../release/taken-back";
+import { notAllowed } from "../version/range";
 import { compareVersions, versionOfTag } from "../version/version";
 import type { RunningStack } from "./running-stack";
-import type { PlannedTenant } from "./tenant-plan";
+import type { PlannedTenant, Standstill } from "./tenant-plan";
 
 /** One word, or a few, for how a tenant is. With `ok`, nothing that was read asks for an action. */
 export type TenantState =
@@ -18,6 +21,7 @@ export type TenantState =
   | "newer"
   | "newer broken"
   | "pinned"
+  | "held"
   | "waits for render"
   | "waits for up"
   | "waits for Flux"
@@ -49,19 +53,30 @@ export interface NewerVersion {
 }
 
 /** A tenant in `npx authority status --json`. A missing fact is `null`. */
-export interface TenantStatus extends Omit<PlannedTenant, "pinned"> {
+export interface TenantStatus extends Omit<PlannedTenant, "pinned" | "held"> {
   readonly state: TenantState;
   /** Why, one sentence each. Empty with `ok`. */
   readonly why: readonly string[];
   /** The command that acts on it; `null` if there is nothing to run. */
   readonly command: string | null;
+  /** What runs: the version or tag; `null` if that is unknown, or Flux may have moved it since. */
+  readonly running: string | null;
+  /** Whether the policy allows what runs; `null` if it is unknown or no version. */
+  readonly runningAllowed: boolean | null;
+  /** The newest version, or tag of a commit, that the policy allows and that keeps the promise; `null` if none is known. */
+  readonly newestAllowed: string | null;
+  /** Whether the registry has answered. */
+  readonly newestKnown: boolean;
+  /** Newer versions, but for the decided one, that the policy allows and that break the promise or cannot be verified. */
+  readonly newerBroken: readonly BrokenRelease[];
   /** With `follow: branch`, the commit that runs, as the cluster tells it: at least its first digits. */
   readonly runningCommit: string | null;
   /** Since when it runs, in ISO 8601; `null` unless the cluster tells. */
   readonly runningSince: string | null;
   /** With `delivery: manifests`, the version in the rendered folder. */
   readonly rendered: string | null;
-  readonly pinned: (NonNullable<PlannedTenant["pinned"]> & { readonly isOver: boolean }) | null;
+  readonly pinned: KeptUntil | null;
+  readonly held: KeptUntil | null;
   readonly range: string;
   readonly denied: readonly string[];
   readonly newerNotAllowed: readonly NewerVersion[];
@@ -70,12 +85,21 @@ export interface TenantStatus extends Omit<PlannedTenant, "pinned"> {
   readonly evidence: Evidence | BranchEvidence | null;
 }
 
+/** A pin or a hold. */
+export interface KeptUntil extends Standstill {
+  readonly isOver: boolean;
+}
+
 /** The facts from which the status of a tenant follows. */
 export interface StatusFacts {
   readonly config: StackConfig;
   readonly planned: PlannedTenant;
   readonly release: ResolvedTenant;
   readonly running: RunningStack;
+  /** What runs, by the tenants' names in the cluster; nothing if that is unknown. */
+  readonly runningVersions: ReadonlyMap<string, string> | undefined;
+  /** Nothing without an answer of the registry. */
+  readonly newest: NewestRelease | undefined;
   readonly rendered: string | undefined;
   readonly newerNotAllowed: readonly NewerVersion[];
   /** The tenant's decisions, the newest first; nothing if the history was not read. */
@@ -88,18 +112,27 @@ export interface StatusFacts {
 
 /** The status of a tenant. */
 export function tenantStatus(facts: StatusFacts): TenantStatus {
-  const { planned, release, rendered, newerNotAllowed, today } = facts;
-  const { pinned } = planned;
-  const { range, deny } = release.tenant.policy;
+  const { config, planned, release, newest, rendered, newerNotAllowed, today } = facts;
+  const { tenant } = release;
+  const { range, deny } = tenant.policy;
+  // Flux moves what has no tag without a deploy.
+  const running = (tenant.tag === undefined ? undefined : facts.runningVersions?.get(objectName(tenant))) ?? null;
+  const isVersion = config.follow === "tags" && running !== null;
   const revision = deployedRevision(liveOf(facts));
   const verdict = refused(facts) ?? undeployed(facts) ?? unhealthy(facts) ?? outdated(facts) ?? heldBack(facts);
   return {
     ...planned,
     ...(verdict ?? { state: "ok", why: [], command: null }),
+    running,
+    runningAllowed: isVersion ? notAllowed(tenant.policy, running) === undefined : null,
+    newestAllowed: newest?.newest ?? null,
+    newestKnown: newest !== undefined,
+    newerBroken: newerBroken(facts),
     runningCommit: runningCommit(facts) ?? null,
     runningSince: revision?.lastDeployed ?? null,
     rendered: rendered ?? null,
-    pinned: pinned === null ? null : { ...pinned, isOver: isOver(pinned, today) },
+    pinned: keptUntil(planned.pinned, today),
+    held: keptUntil(planned.held, today),
     range,
     denied: deny,
     newerNotAllowed,
@@ -142,8 +175,12 @@ export function runningVersions(
 
 type Verdict = Pick<TenantStatus, "state" | "why" | "command">;
 
-function isOver({ until }: NonNullable<PlannedTenant["pinned"]>, today: string): boolean {
-  return until !== null && until < today;
+function keptUntil(one: Standstill | null, today: string): KeptUntil | null {
+  return one === null ? null : { ...one, isOver: one.until !== null && one.until < today };
+}
+
+function newerBroken({ newest, planned }: StatusFacts): readonly BrokenRelease[] {
+  return (newest?.broken ?? []).filter(({ version }) => version !== planned.version);
 }
 
 function liveOf({ running, release }: StatusFacts): LiveHelmRelease | undefined {
@@ -161,23 +198,25 @@ function command(verb: string, { config, planned }: StatusFacts): string {
 }
 
 /** The verb that acts first: `unpin` refuses a tenant that is held as well. */
-function endOfStandstill({ release }: StatusFacts): string {
-  return release.tenant.policy.hold === undefined ? "unpin" : "resume";
+function endOfStandstill({ held }: PlannedTenant): string {
+  return held === null ? "unpin" : "resume";
 }
 
 /** What is decided may not run. */
 function refused(facts: StatusFacts): Verdict | undefined {
-  const { config, planned } = facts;
-  const { valid, allowed, source, reasons, newestAllowed, newestKnown } = planned;
-  // The reason names the two commands that may act on it.
-  if (facts.takenBack !== undefined) return { state: "taken back", why: [facts.takenBack], command: null };
+  const { config, planned, newest, takenBack } = facts;
+  const { valid, allowed, source, reasons } = planned;
+  // The reason names the commands that may act on it.
+  if (takenBack !== undefined) {
+    return { state: isUnknown(takenBack) ? "unverified" : "taken back", why: [takenBack], command: null };
+  }
   if (valid !== false) return undefined;
   const { stack } = config;
   const check = `npx authority check --stack ${stack}`;
   const other =
-    planned.pinned !== null
-      ? command(endOfStandstill(facts), facts)
-      : config.follow === "branch" || (newestKnown && newestAllowed === null)
+    (planned.held ?? planned.pinned) !== null
+      ? command(endOfStandstill(planned), facts)
+      : config.follow === "branch" || (newest !== undefined && newest.newest === undefined)
         ? check
         : command("promote", facts);
   if (!allowed) return { state: "not allowed", why: reasons.slice(0, 1), command: other };
@@ -255,17 +294,20 @@ function outdated(facts: StatusFacts): Verdict | undefined {
 /** A newer release exists that is not decided. */
 function heldBack(facts: StatusFacts): Verdict | undefined {
   const { config, planned, release, today } = facts;
-  const { version, tag, newestAllowed, newerBroken, automation, pinned } = planned;
-  const isNewer = newestAllowed !== null && isNewerThan(release.tenant, newestAllowed, version ?? tag);
+  const { version, tag, automation } = planned;
+  const newestAllowed = facts.newest?.newest;
+  const isNewer = newestAllowed !== undefined && isNewerThan(release.tenant, newestAllowed, version ?? tag);
   const newer = isNewer ? [`${newestAllowed} may run`] : [];
-  const broken = newerBroken.map(
+  const broken = newerBroken(facts).map(
     ({ version: one, reasons: [first = ""] }) => `${one} is no release that may run: ${first}`,
   );
-  if (pinned !== null) {
-    const until = pinned.until === null ? "" : ` until ${pinned.until}`;
-    const over = isOver(pinned, today) ? ", which is over" : "";
-    const why = [`by ${pinned.by}${until}${over}: ${pinned.reason}`, ...newer, ...broken];
-    return { state: "pinned", why, command: command(endOfStandstill(facts), facts) };
+  const kept = keptUntil(planned.held ?? planned.pinned, today);
+  if (kept !== null) {
+    const until = kept.until === null ? "" : ` until ${kept.until}`;
+    const over = kept.isOver ? ", which is over" : "";
+    const why = [`by ${kept.by}${until}${over}: ${kept.reason}`, ...newer, ...broken];
+    const state = planned.held === null ? "pinned" : "held";
+    return { state, why, command: command(endOfStandstill(planned), facts) };
   }
   if (isNewer) {
     const [who, action] = {

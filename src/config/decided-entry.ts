@@ -12,6 +12,8 @@ export interface DecidedEntry {
   readonly digest?: string;
   /** What `policy.pin` holds. */
   readonly pin?: unknown;
+  /** What `policy.hold` holds. */
+  readonly hold?: unknown;
   /** The versions that `policy.deny` holds. */
   readonly deny: readonly string[];
 }
@@ -27,6 +29,7 @@ export function decidedEntries(file: StackFile): DecidedEntry[] {
       tag: textAt(entry, "tag"),
       digest: textAt(entry, "digest"),
       pin: valueAt(entry, ["policy", "pin"]),
+      hold: valueAt(entry, ["policy", "hold"]),
       deny: Array.isArray(denied) ? denied.filter((version) => typeof version === "string") : [],
     };
   });

@@ -183,7 +183,7 @@ class TenantRules {
       this.#add(
         ["tag"],
         "The tenant has `branchImage`, but no `tag`.",
-        "Name the image to run. Once one is named, `authority plan` shows the newest.",
+        "Name the image to run. Once one is named, `authority status` shows the newest.",
       );
     } else if (commitOfTag(branchImage.pattern, tag) === undefined) {
       this.#add(["tag"], `Expected a tag that \`branchImage.pattern\` lets through, got ${quoteShown(tag)}.`);

@@ -43,6 +43,7 @@ export function withValue<File extends ConfigFile>(file: File, path: ConfigPath,
   const key = isSetting ? `${projectPrefix}:${String(path[0])}` : String(path.at(-1));
   const parent = isSetting ? file.config : entryAt(file, parentPath)?.value;
   if (!isSetting && parent === undefined) return withValue(file, parentPath, { [key]: value });
+  if (isSetting && parent === undefined) return withConfig(file, path, key, value);
   if (!isMap(parent)) throw refusal(file, path);
   const splice =
     parent.flow !== true
@@ -168,9 +169,8 @@ function expectedOf(file: ConfigFile, path: ConfigPath, value: NewValue | undefi
   const expected: unknown = file.document.toJS();
   // `Pulumi.yaml` gets a new setting with its `value:`.
   if (isProject(file) && path.length === 1 && value !== undefined) {
-    const config = valueIn(expected, ["config"]) as Record<string, unknown>;
-    config[String(keysOf(file, path)[1])] = { value };
-    return expected;
+    const top = (expected ?? {}) as { config?: Record<string, unknown> };
+    return { ...top, config: { ...top.config, [String(keysOf(file, path)[1])]: { value } } };
   }
   const keys = keysOf(file, path);
   const last = keys.at(-1) ?? "";
@@ -210,6 +210,15 @@ function refusal(file: ConfigFile, path: ConfigPath): ProblemsError {
 function isAlone(file: ConfigFile, parent: YAMLMap | YAMLSeq): boolean {
   const [item] = parent.items;
   return parent.items.length === 1 && !(parent.flow === true && file.text[endOf(item)] === ",");
+}
+
+/** The file with a `config:` at its end, which it does not have yet. */
+function withConfig<File extends ConfigFile>(file: File, path: ConfigPath, key: string, value: NewValue): File {
+  const { text } = file;
+  const newline = text.includes("\r\n") ? "\r\n" : "\n";
+  const body = blockLines("config", { [key]: inProject(file, path, value) }, "").join(newline) + newline;
+  const by = text === "" || text.endsWith("\n") ? body : newline + body;
+  return replaced(file, path, value, { start: text.length, end: text.length, by });
 }
 
 /** The first entry of `{}`, in lines of its own, so that a marker can stand on one. */

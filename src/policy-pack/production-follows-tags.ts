@@ -16,6 +16,6 @@ export const productionFollowsTags = definePolicy(
 
 function versionFaults({ name, policy }: Tenant, version: string): string[] {
   const fault = notAllowed(policy, version);
-  const instead = "`authority plan` shows the newest one that is allowed";
+  const instead = "`authority status` shows the newest one that is allowed";
   return fault === undefined ? [] : [`the version ${version} ${fault}, for the tenant "${name}"; ${instead}`];
 }

@@ -1,34 +1,28 @@
 /** Who decided what: the history of a stack file on the branch of a clone's HEAD. */
-import { basename } from "node:path";
 import { defaultConfigRepository } from "../config/built-in-defaults";
 import type { DecidedEntry } from "../config/decided-entry";
 import type { StackConfig } from "../config/stack-config";
-import { entryAt, largestFile, stackFilePath, stacksOf } from "../config/stack-file";
+import { entryAt, largestFile } from "../config/stack-file";
 import { type EntryChange, EntryReader } from "./entry-reader";
-import { GitError, runGit } from "./git-command";
-import { checkObjects, type Git, isShallow, streamObjects, textLines } from "./git-objects";
+import { GitError } from "./git-command";
+import { type Git, streamObjects } from "./git-objects";
+import {
+  type CommitAuthor,
+  commitsOf,
+  gitIn,
+  listVersions,
+  type StackCommit,
+  type StackVersion,
+  type StackVersions,
+} from "./stack-versions";
 
 /** The commit of a decision. Of a merged branch, it is the merge: that brought the decision onto the branch. */
-export interface DecidingCommit {
-  readonly commit: string;
-  /** When it was committed, in milliseconds. */
-  readonly at: number;
-  readonly author: CommitAuthor;
-  readonly subject: string;
-  /** By name, as written: `Tenant`, `From`, `To`, `Reason`. Of one that is written twice, the last. */
-  readonly trailers: Readonly<Record<string, string>>;
+export interface DecidingCommit extends Omit<StackCommit, "hasParent"> {
   /** Whether Flux's automation is its author, by `configRepository.author` of any version of the stack file. */
   readonly byAutomation: boolean;
-  readonly isMerge: boolean;
 }
 
-/** The author of a commit. */
-export interface CommitAuthor {
-  readonly name: string;
-  readonly email: string;
-}
-
-/** A commit that changed what is decided of a tenant: tag, digest, pin, denied versions, or name. */
+/** A commit that changed what is decided of a tenant: tag, digest, pin, hold, denied versions, or name. */
 export interface Decision extends DecidingCommit {
   /** The tenant's name at that time. */
   readonly tenant: string;
@@ -56,23 +50,6 @@ export interface DecisionHistory {
 /** The decisions that changed the tag, such as those of one tenant. */
 export function tagDecisions(decisions: readonly Decision[] = []): Decision[] {
   return decisions.filter(({ tag, previous }) => tag !== previous);
-}
-
-interface Commit extends Omit<DecidingCommit, "byAutomation"> {
-  readonly hasParent: boolean;
-}
-
-/** A commit that changed the stack file. */
-interface Version extends Commit {
-  /** Absent: the commit removed the file. */
-  readonly blob?: string;
-  readonly bytes: number;
-}
-
-const timeoutMs = 60_000;
-
-function gitIn(root: string): Git {
-  return (args, more) => runGit(["-C", root, ...args], { timeoutMs, ...more });
 }
 
 /**
@@ -127,6 +104,11 @@ export function decisionsOf(config: StackConfig): Promise<DecisionHistory> {
   return history;
 }
 
+/** The same, if it is read already. */
+export function readDecisionsOf(config: StackConfig): Promise<DecisionHistory> | undefined {
+  return known.get(config);
+}
+
 /**
  * Reads the decisions of a stack from the history of HEAD, along first parents. A version of the file that is no YAML
  * decides nothing. A file that was moved or renamed is followed.
@@ -136,42 +118,78 @@ export function decisionsOf(config: StackConfig): Promise<DecisionHistory> {
  */
 export async function readDecisions(root: string, stack: string): Promise<DecisionHistory> {
   const git = gitIn(root);
-  const [prefix = ""] = textLines(await git(["rev-parse", "--show-prefix"]));
-  const versions = await versionsOf(git, prefix + stackFilePath(stack));
-  const isComplete = !(await isShallow(git)) || (await endsAtFirstCommit(git));
+  return (await decisionsIn(git, await listVersions(git, stack), () => true)).history;
+}
+
+/** The decisions of some commits. */
+export interface SomeDecisions {
+  readonly history: DecisionHistory;
+  /** False if a file that a wanted commit changed cannot be read: it does not count, but the one before it is unknown. */
+  readonly isExact: boolean;
+}
+
+/**
+ * Reads what the wanted commits decided. Of each only two versions of the file are read, its own and the one before, because
+ * Git takes a second for a thousand versions of a large file.
+ *
+ * @param authors authors of automation that are known already
+ * @throws GitError if the clone is damaged
+ */
+export async function decisionsIn(
+  git: Git,
+  { versions, isComplete }: StackVersions,
+  isWanted: (version: StackVersion) => boolean,
+  authors: readonly CommitAuthor[] = [],
+): Promise<SomeDecisions> {
   const reader = new EntryReader();
-  const authors: CommitAuthor[] = [];
-  const found: { readonly version: Version; readonly changes: readonly EntryChange[] }[] = [];
-  const onVersion = (version: Version, content: Buffer | undefined): void => {
+  const known = [...authors];
+  const found: { readonly version: StackVersion; readonly changes: readonly EntryChange[] }[] = [];
+  let isExact = true;
+  const onStep = ({ version, isRead }: Step, content: Buffer | undefined): void => {
     const changes = reader.next(content);
     const author = authorOf(reader);
-    if (!isAutomation(author, authors)) authors.push(author);
-    if (changes !== undefined) found.push({ version, changes });
+    if (!isAutomation(author, known)) known.push(author);
+    if (changes === undefined) isExact &&= isRead;
+    else if (isRead) found.push({ version, changes });
   };
-  const oldestFirst = versions.filter(({ bytes }) => bytes <= largestFile).reverse();
-  const ids = oldestFirst.flatMap(({ blob }) => blob ?? []);
+  const steps = stepsOf(versions, isWanted);
+  const ids = steps.flatMap(({ version: { blob } }) => blob ?? []);
   let at = 0;
   const removals = (): void => {
-    for (let one = oldestFirst[at]; one !== undefined && one.blob === undefined; one = oldestFirst[at]) {
-      onVersion(one, undefined);
+    for (let one = steps[at]; one !== undefined && one.version.blob === undefined; one = steps[at]) {
+      onStep(one, undefined);
       at += 1;
     }
   };
   await streamObjects(git, ids, (content) => {
     removals();
-    const version = oldestFirst[at];
-    if (version !== undefined) onVersion(version, content);
+    const step = steps[at];
+    if (step !== undefined) onStep(step, content);
     at += 1;
   });
   removals();
   // What a shallow clone's oldest commit has, it did not decide.
   const [first] = found;
   const decided = isComplete || first?.version.commit !== versions.at(-1)?.commit ? found : found.slice(1);
-  return { decisions: byObject(decided, authors), current: reader.entries, isComplete, authors };
+  const history = { decisions: byObject(decided, known), current: reader.entries, isComplete, authors: known };
+  return { history, isExact };
+}
+
+interface Step {
+  readonly version: StackVersion;
+  /** False: it is only what the next one changes, or what HEAD has. */
+  readonly isRead: boolean;
+}
+
+/** The versions to read, the oldest first. */
+function stepsOf(versions: readonly StackVersion[], isWanted: (version: StackVersion) => boolean): Step[] {
+  const readable = versions.filter(({ bytes }) => bytes <= largestFile).reverse();
+  const all = readable.map((version) => ({ version, isRead: isWanted(version) }));
+  return all.filter(({ isRead }, index) => isRead || all[index + 1]?.isRead !== false);
 }
 
 function byObject(
-  found: readonly { readonly version: Version; readonly changes: readonly EntryChange[] }[],
+  found: readonly { readonly version: StackVersion; readonly changes: readonly EntryChange[] }[],
   authors: readonly CommitAuthor[],
 ): ReadonlyMap<string, Decision[]> {
   const decisions = new Map<string, Decision[]>();
@@ -205,77 +223,7 @@ function authorOf({ rest }: EntryReader): CommitAuthor {
   return { name: part("name"), email: part("email") };
 }
 
-function isAutomation({ name, email }: CommitAuthor, authors: readonly CommitAuthor[]): boolean {
+/** Whether the author of a commit is one of automation. */
+export function isAutomation({ name, email }: CommitAuthor, authors: readonly CommitAuthor[]): boolean {
   return authors.some((one) => one.name === name && one.email === email);
-}
-
-/** Whether a shallow clone has all commits of this branch nevertheless. */
-async function endsAtFirstCommit(git: Git): Promise<boolean> {
-  const [last = ""] = textLines(await git(["rev-list", "--first-parent", "--max-parents=0", "HEAD"]));
-  // Git does not list the parents that a clone lacks, but the commit names them.
-  const head = (await git(["cat-file", "commit", last])).toString("utf8").split("\n\n", 1)[0] ?? "";
-  return !/^parent /m.test(head);
-}
-
-/** The versions of a file, the newest first. */
-async function versionsOf(git: Git, file: string): Promise<Version[]> {
-  const versions: Version[] = [];
-  for (let path: string | undefined = file, tip = "HEAD"; path !== undefined;) {
-    const listed = await versionsAt(git, tip, path);
-    let moved: string | undefined;
-    for (const [index, version] of listed.entries()) {
-      versions.push(version);
-      if (version.blob === undefined || listed[index + 1]?.blob !== undefined) continue;
-      moved = await earlierPath(git, version, path);
-      tip = `${version.commit}^1`;
-      if (moved !== undefined) break;
-    }
-    path = moved;
-  }
-  return versions;
-}
-
-async function versionsAt(git: Git, tip: string, path: string): Promise<Version[]> {
-  const read = await commitsOf(git, ["--first-parent", tip, "--", `:(top,literal)${path}`]);
-  const facts = await checkObjects(
-    git,
-    read.map(({ commit }) => `${commit}:${path}`),
-  );
-  return read.map((version, index) => {
-    const fact = facts[index];
-    return { ...version, blob: fact?.type === "blob" ? fact.id : undefined, bytes: fact?.size ?? 0 };
-  });
-}
-
-async function commitsOf(git: Git, which: readonly string[]): Promise<Commit[]> {
-  const format = ["%H", "%P", "%ct", "%an", "%ae", "%s", "%(trailers:only,unfold)"];
-  const options = ["--encoding=UTF-8", `--format=${format.map((one) => `${one}%x00`).join("")}`];
-  const texts = (await git(["rev-list", ...options, ...which])).toString("utf8").split("\0");
-  return Array.from({ length: Math.floor(texts.length / format.length) }, (_, index) => {
-    const [commit = "", parents = "", time, name = "", email = "", subject = "", trailers = ""] = texts.slice(
-      index * format.length,
-      (index + 1) * format.length,
-    );
-    // Git writes a line with the word `commit` before each.
-    const id = /\w+$/.exec(commit)?.[0] ?? "";
-    const facts = { commit: id, hasParent: parents !== "", isMerge: parents.includes(" "), at: Number(time) * 1000 };
-    return { ...facts, author: { name, email }, subject, trailers: trailersIn(trailers) };
-  });
-}
-
-/** The trailers that Git prints with `%(trailers:only,unfold)`, by name. Of one that is written twice, the last. */
-export function trailersIn(text: string): Record<string, string> {
-  const trailers = [...text.matchAll(/^([\w-]+)\s*:[ \t]*(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]);
-  return Object.fromEntries(trailers) as Record<string, string>;
-}
-
-/** Where a commit has moved the stack file from, or that of another stack. */
-async function earlierPath(git: Git, { commit, hasParent }: Version, path: string): Promise<string | undefined> {
-  if (!hasParent) return undefined;
-  const form = ["-r", "-z", "-M", "--diff-filter=R", "--name-status", "--no-commit-id"];
-  const moved = textLines(await git(["diff-tree", ...form, `${commit}^1`, commit]), "\0");
-  // Each is three texts: how alike they are, from where, and to where.
-  const index = moved.findIndex((to, at) => at % 3 === 2 && to === path);
-  const from = moved[index - 1];
-  return from !== undefined && stacksOf([basename(from)]).length > 0 ? from : undefined;
 }

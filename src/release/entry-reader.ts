@@ -32,6 +32,7 @@ export class EntryReader {
   #layout: Layout | undefined;
   #rest: StackFile | undefined;
   readonly #parsed = new Map<string, DecidedEntry | undefined>();
+  readonly #templates = new Map<string, Template | undefined>();
 
   /** The last version that could be read, without its tenants if these were read one by one. */
   get rest(): StackFile | undefined {
@@ -150,11 +151,11 @@ export class EntryReader {
   #parseEntry(lines: Buffer): DecidedEntry | undefined {
     const text = textOf(lines);
     if (text === undefined) return undefined;
-    if (!this.#parsed.has(text)) {
-      const file = !firstLine.test(text) ? undefined : parsed(`config:\n ${projectPrefix}:tenants:\n${text}`);
-      const [entry, ...more] = file === undefined ? [] : decidedEntries(file);
-      this.#parsed.set(text, more.length === 0 ? entry : undefined);
-    }
+    const { pattern, name, values } = patternOf(text);
+    if (!this.#templates.has(pattern)) this.#templates.set(pattern, templateOf(pattern, values.length));
+    const template = text.includes(holder) ? undefined : this.#templates.get(pattern);
+    if (template !== undefined) return filled(template, name, values);
+    if (!this.#parsed.has(text)) this.#parsed.set(text, parsedEntry(text));
     return this.#parsed.get(text);
   }
 
@@ -165,6 +166,67 @@ export class EntryReader {
     this.#rest = file;
     return decidedEntries(file);
   }
+}
+
+/**
+ * A tag or a digest in quotes, with Flux's marker: all that most versions change. If it is parsed as the whole tag, what
+ * follows is a comment, and no character of the value means anything in YAML.
+ */
+const writtenValue = /(\b(?:tag|digest): +")[\w.:+-]+"(?: +# \{"\$imagepolicy": "[\w.:/-]+"\}(?=\r?\n|$))?/g;
+
+/** A tenant's name as it is written, but for the words that mean something else in YAML. */
+const writtenName = /^( *)(?!(?:true|false|null) *:)[a-z][a-z0-9-]*(?=:[ \r\n])/;
+
+const holder = "placeholder-";
+const nameHolder = "placeholder-name";
+const valueHolder = (index: number): string => `placeholder-${index}`;
+
+/** An entry with placeholders in place of its name and such values, and which of them it decides. */
+interface Template {
+  readonly entry: DecidedEntry;
+  readonly tag: number;
+  readonly digest: number;
+}
+
+/** Tenants are written alike, so that a pattern is the same for many of them. */
+function patternOf(text: string) {
+  const values: string[] = [];
+  const named = text.replace(writtenName, `$1${nameHolder}`);
+  const pattern = named.replace(writtenValue, (match, key: string) => {
+    values.push(match.slice(key.length, match.indexOf('"', key.length)));
+    return `${key}${valueHolder(values.length - 1)}"`;
+  });
+  return { pattern, name: writtenName.exec(text)?.[0].trimStart() ?? nameHolder, values };
+}
+
+/** Nothing if a placeholder means anything else than the name, or the whole tag or digest. */
+function templateOf(pattern: string, count: number): Template | undefined {
+  const entry = parsedEntry(pattern);
+  if (entry === undefined) return undefined;
+  const holders = Array.from({ length: count }, (_, index) => valueHolder(index));
+  const isElsewhere = (one: unknown, ...allowed: string[]) =>
+    !allowed.includes(one as string) && JSON.stringify(one ?? "").includes(holder);
+  const { tenant, object, tag, digest, ...rest } = entry;
+  const isUnsafe =
+    [tenant, object].some((one) => isElsewhere(one, nameHolder)) ||
+    [tag, digest].some((one) => isElsewhere(one, ...holders)) ||
+    isElsewhere(rest);
+  return isUnsafe ? undefined : { entry, tag: holders.indexOf(tag ?? ""), digest: holders.indexOf(digest ?? "") };
+}
+
+function filled({ entry, tag, digest }: Template, name: string, values: readonly string[]): DecidedEntry {
+  const named = (one: string) => (one === nameHolder ? name : one);
+  return {
+    ...entry,
+    ...{ tenant: named(entry.tenant), object: named(entry.object) },
+    ...{ tag: values[tag] ?? entry.tag, digest: values[digest] ?? entry.digest },
+  };
+}
+
+function parsedEntry(text: string): DecidedEntry | undefined {
+  const file = !firstLine.test(text) ? undefined : parsed(`config:\n ${projectPrefix}:tenants:\n${text}`);
+  const [entry, ...more] = file === undefined ? [] : decidedEntries(file);
+  return more.length === 0 ? entry : undefined;
 }
 
 /** Nothing of a file that is no YAML: the engine could not read it either. */

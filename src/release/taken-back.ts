@@ -1,18 +1,24 @@
 /** A version that a person has taken back does not run again because automation promotes it again. */
+import { defaultConfigRepository } from "../config/built-in-defaults";
 import { objectName } from "../config/object-name";
 import { shortSubject } from "../config/printable";
-import type { StackConfig, Tenant } from "../config/stack-config";
+import { type StackConfig, standstillOf, type Tenant } from "../config/stack-config";
 import { compareVersions, versionOfTag } from "../version/version";
 import {
   type Decision,
   type DecisionHistory,
+  decisionsIn,
   decisionsOf,
   hasCommits,
+  isAutomation,
   isPromotedSince,
   mergesAutomation,
+  readDecisionsOf,
   tagDecisions,
 } from "./decision-history";
 import { GitError } from "./git-command";
+import type { Git } from "./git-objects";
+import { gitIn, listVersions, type StackVersions } from "./stack-versions";
 
 /** What the history says of a tenant's tag. */
 type Finding =
@@ -22,6 +28,14 @@ type Finding =
   | "unknown"
   /** Nothing against it. */
   | undefined;
+
+/** How a reason begins that says only that the clone lacks what would tell. */
+const unknown = "this clone ";
+
+/** Whether a reason says that it cannot be told. */
+export function isUnknown(reason: string): boolean {
+  return reason.startsWith(unknown);
+}
 
 const known = new WeakMap<StackConfig, Promise<ReadonlyMap<string, string>>>();
 
@@ -40,7 +54,8 @@ async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, str
   const automated = follow === "tags" ? config.tenants.filter(isAutomated) : [];
   if (automated.length === 0 || !(await hasCommits(root))) return new Map();
   try {
-    const history = await decisionsOf(config);
+    const history = await historyFor(config, automated);
+    if (history === undefined) return new Map();
     const found = automated.map(async (tenant): Promise<[string, string][]> => {
       const finding = takenBack(tenant, history);
       if (finding === undefined) return [];
@@ -56,14 +71,78 @@ async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, str
     return new Map((await Promise.all(found)).flat());
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
-    const reason = `this clone cannot tell whether a person has taken back the version that automation has promoted: ${error.message}`;
+    const reason = `${unknown}cannot tell whether a person has taken back the version that automation has promoted: ${error.message}`;
     return new Map(automated.map(({ name }) => [name, reason]));
   }
 }
 
-/** A pinned tenant has no marker, so automation does not write it. */
+/**
+ * The history since the first commit that matters: that by which a person went back from what a tenant is at. Only people's
+ * commits are read to find it.
+ *
+ * @returns nothing if there is no such commit
+ */
+export async function historyFor(
+  config: StackConfig,
+  tenants: readonly Tenant[],
+): Promise<DecisionHistory | undefined> {
+  const whole = readDecisionsOf(config);
+  if (whole !== undefined) return whole;
+  const git = gitIn(config.root);
+  const listed = await listVersions(git, config.stack);
+  const { author, history, isExact } = await decisionsOfPeople(git, config, listed);
+  // In doubt, such as with an author that is not committed, all of it.
+  if (!listed.isComplete || !isExact || !isAutomation(author, history.authors)) return decisionsOf(config);
+  const decided = tenants.filter((tenant) => history.current.get(objectName(tenant))?.tag === tenant.tag);
+  const backs = new Set(decided.flatMap((tenant) => lastBack(tenant, history)?.commit ?? []));
+  if (backs.size === 0) return undefined;
+  const oldest = listed.versions.findLastIndex(({ commit }) => backs.has(commit));
+  const since = new Set(listed.versions.slice(0, oldest + 1));
+  const later = await decisionsIn(git, listed, (version) => since.has(version), history.authors);
+  return later.isExact ? later.history : decisionsOf(config);
+}
+
+async function decisionsOfPeople(git: Git, { configRepository }: StackConfig, listed: StackVersions) {
+  const { author } = configRepository ?? defaultConfigRepository;
+  return { author, ...(await decisionsIn(git, listed, (version) => !isAutomation(version.author, [author]))) };
+}
+
+/**
+ * Where a person has gone back from tags that automation proposes, unless a person has decided them since; by tenant.
+ *
+ * @param tenants with the proposed tags
+ * @param tip the last commit
+ * @throws GitError if the clone is damaged
+ */
+export async function backsFrom(
+  config: StackConfig,
+  tenants: readonly Tenant[],
+  tip: string,
+): Promise<ReadonlyMap<string, Decision>> {
+  if (tenants.length === 0) return new Map();
+  const git = gitIn(config.root);
+  const { history } = await decisionsOfPeople(git, config, await listVersions(git, config.stack, tip));
+  return new Map(
+    tenants.flatMap((tenant) => {
+      const back = lastBack(tenant, history);
+      return back === undefined ? [] : [[tenant.name, back] as const];
+    }),
+  );
+}
+
+/** Where a person has gone back from the tenant's tag, unless a person has decided it since. */
+function lastBack(tenant: Tenant, { decisions }: DecisionHistory): Decision | undefined {
+  for (const decision of tagDecisions(decisions.get(objectName(tenant)))) {
+    if (decision.byAutomation) continue;
+    if (decision.tag === tenant.tag && !mayBeAutomations(tenant, decision)) return undefined;
+    if (decision.previous === tenant.tag && isBack(tenant, decision)) return decision;
+  }
+  return undefined;
+}
+
+/** A tenant that is pinned or held has no marker, so automation does not write it. */
 function isAutomated({ policy }: Tenant): boolean {
-  return policy.automation !== "manual" && policy.pin === undefined;
+  return policy.automation !== "manual" && standstillOf(policy) === undefined;
 }
 
 /** Whether automation has promoted the tenant's tag again after a person had taken it back. */
@@ -114,7 +193,7 @@ function shown({ commit, author, subject }: Decision): string {
 
 function unknownReason({ name, tag = "" }: Tenant): string {
   return (
-    `this clone is shallow, so it cannot tell whether a person has taken back ${name} ${tag}, which automation may have ` +
+    `${unknown}is shallow, so it cannot tell whether a person has taken back ${name} ${tag}, which automation may have ` +
     "promoted again; `git fetch --unshallow` fetches the history (`fetch-depth: 0` in GitHub Actions)"
   );
 }

@@ -1,6 +1,8 @@
 /** A stack with releases of any number of tenants. Every run writes the same files. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { execa } from "execa";
 
 /** Options of the synthetic stack. */
 export interface StackOptions {
@@ -102,6 +104,52 @@ export function writeThreeStacks({ directory, tenants }: Omit<StackOptions, "reg
   }
   write(directory, "releases.lock.yaml", indices.map((index) => lockEntry(index, image(index))).join(""));
   writeValues(directory, indices);
+}
+
+/**
+ * Commits the files of `writeThreeStacks`, and then promotions in prod: nine of ten by automation, one by a person, who goes back
+ * every other time. Automation then goes on to a version that is new.
+ */
+export async function commitHistory(
+  { directory, tenants }: Omit<StackOptions, "registry">,
+  commits: number,
+): Promise<void> {
+  const git = (input: string, ...args: string[]) => execa("git", args, { cwd: directory, input });
+  await git("", "init", "--quiet", "--initial-branch=main");
+  await git("", "add", "--all");
+  await git("", "-c", "user.name=Ana", "-c", "user.email=ana@example.com", "commit", "--quiet", "-m", "Start");
+  const file = "Pulumi.prod.yaml";
+  const original = readFileSync(join(directory, file), "utf8");
+  let text = original;
+  const newest = new Map<string, number>();
+  const importer = execa("git", ["fast-import", "--quiet"], { cwd: directory, buffer: false });
+  for (let count = 0; count < commits; count += 1) {
+    // A prime, so that each tenant has its turn.
+    const name = tenantName((count * 7919) % tenants);
+    const from = text.indexOf('tag: "', text.indexOf(`    ${name}:`)) + 6;
+    const until = text.indexOf('"', from);
+    const minor = Number(text.slice(from, until).split(".")[1]);
+    const isBack = count % 20 === 19;
+    const next = isBack ? minor - 1 : (newest.get(name) ?? minor) + 1;
+    if (!isBack) newest.set(name, next);
+    // At the end, a person decides again what the lock and the folders have.
+    text = count === commits - 1 ? original : `${text.slice(0, from)}6.${next}.1${text.slice(until)}`;
+    const author =
+      count % 10 === 9 || count === commits - 1
+        ? "Ana <ana@example.com>"
+        : "Shared Authority <shared-authority@localhost>";
+    const time = `${1_700_000_000 + count * 60} +0000`;
+    const message = `Promote ${name}\n`;
+    const lines = [
+      ...["commit refs/heads/main", `author ${author} ${time}`, `committer ${author} ${time}`],
+      ...[`data ${message.length}`, `${message}${count === 0 ? "from refs/heads/main^0" : ""}`],
+      ...[`M 100644 inline ${file}`, `data ${Buffer.byteLength(text)}`, `${text}\n`],
+    ];
+    if (!importer.stdin.write(lines.join("\n"))) await once(importer.stdin, "drain");
+  }
+  importer.stdin.end();
+  await importer;
+  await git("", "reset", "--quiet", "--hard");
 }
 
 function entry(index: number, image: string, insecure: boolean): string[] {

@@ -14,6 +14,26 @@ async function* typedAfter(change: () => Promise<unknown>): AsyncGenerator<strin
 describe("the verbs that decide", () => {
   const { world, run, ownGit, stackFile, stackText, commitAll, files, trailers, refused, decided } = decisionWorld();
 
+  it("write nothing while a merge, a rebase or a revert is not finished", async () => {
+    const promote = ["promote", "shop", "1.1.0", "--stack", "prod"];
+    await ownGit("checkout", "--quiet", "-b", "other");
+    for (const text of ["theirs", "mine"]) {
+      writeFileSync(join(world().root, "README.md"), `${text}\n`);
+      await ownGit("commit", "--quiet", "--all", "--message", text);
+      if (text === "theirs") await ownGit("checkout", "--quiet", "-b", "mine", "HEAD~1");
+    }
+    for (const command of ["merge", "rebase", "cherry-pick"]) {
+      await assert.rejects(ownGit(command, "other"));
+      const message = new RegExp(`A \`git ${command}\` is not finished.*\`git ${command} --abort\``);
+      await refused(promote, 2, message);
+      await ownGit(command, "--abort");
+    }
+    await ownGit("revert", "--no-commit", "HEAD");
+    await refused(promote, 2, /A `git revert` is not finished/);
+    await ownGit("revert", "--abort");
+    await decided("promote", "shop", "1.1.0");
+  });
+
   it("promote the named release: tag, digest, lock, in one commit that holds nothing else and can be reverted", async () => {
     const before = stackFile();
     writeFileSync(join(world().root, "README.md"), "staged\n");

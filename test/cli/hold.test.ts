@@ -6,14 +6,51 @@ import { branchStack } from "./scratch-world";
 
 describe("authority hold and resume", () => {
   const { world, run, ownGit, stackFile, stackText, commitAll, files, trailers, refused, decided } = decisionWorld();
-  const hold = (...tenants: string[]) => ["hold", ...tenants, "--reason", "holidays", "--by", "ana"];
+  const strict = (...tenants: string[]) => ["hold", ...tenants, "--reason", "holidays", "--by", "ana"];
+  const hold = (...tenants: string[]) => [...strict(...tenants), "--accept-open"];
+
+  it("are refused while a path stays open, with the fix of each, unless a person accepts it", async () => {
+    const secret = 'secrets: ["shop-values"]';
+    world().write({ "Pulumi.prod.yaml": stackFile().replace(/^( +)policy:/m, `$1${secret}\n$1policy:`) });
+    await commitAll();
+    await refused(
+      [...strict(), "--stack", "prod"],
+      3,
+      /^prod: what runs could still change\n {2}- shop: open: pods run what/m,
+    );
+    await refused(
+      [...strict("shop"), "--stack", "prod"],
+      3,
+      /Set `pinDigest`[^]*the Secret shop-values[^]*`--accept-open`/,
+    );
+    await decided(...hold("shop"));
+    assert.match(
+      (await trailers())["Accepted-Open"] ?? "",
+      /^shop: open: pods run .*; shop: open: whoever changes the Secret shop-values/,
+    );
+    await decided("resume", "shop");
+    const closed = stackFile().replace(`${secret}\n`, "pinDigest: true\n");
+    world().write({ "Pulumi.prod.yaml": closed });
+    await commitAll();
+    assert.match(await decided(...strict("shop")), /^shop: closed: the image, fixed by digest$/m);
+    assert.equal((await trailers())["Accepted-Open"], undefined);
+    const status = await run(["status", "shop", "--stack", "prod"]);
+    assert.match(status.stdout, /^ {2}state +held: npx authority resume shop --stack prod$/m);
+    assert.match(status.stdout, /^ {2}held +by ana: holidays; Flux's markers are taken out$/m);
+    const history = await run(["history", "shop", "--stack", "prod"]);
+    assert.match(history.stdout, / held +- .* holidays$/m);
+    assert.match(history.stdout, / resumed +- /);
+  });
 
   it("close every path of a tenant and list them, then give the file back as it was", async () => {
     const before = stackFile();
     const output = await decided(...hold("shop"), "--until", "2099-01-03");
     assert.match(output, /^shop: closed: automation auto, Flux's markers go$/m);
     assert.match(output, /^shop: closed: the chart, fixed by commit or digest$/m);
-    assert.match(output, /^shop: not closed: pods run what the registry has under the image tag when they start;/m);
+    assert.match(
+      output,
+      /^shop: open: pods run what the registry has under the image tag when they start\. Set `pinDigest`/m,
+    );
     assert.doesNotMatch(stackFile(), /"\$imagepolicy"/);
     assert.match(stackFile(), /hold: \{reason: "holidays", by: "ana", until: "2099-01-03"\} \} # by the platform/);
     assert.equal(await ownGit("log", "-1", "--format=%s"), "Hold shop in prod");
@@ -22,6 +59,8 @@ describe("authority hold and resume", () => {
       Stack: "prod",
       By: "ana",
       Until: "2099-01-03",
+      "Accepted-Open":
+        "shop: open: pods run what the registry has under the image tag when they start. Set `pinDigest`, which fixes the image",
       Reason: "holidays",
     });
     assert.deepEqual(await files("HEAD"), ["Pulumi.prod.yaml"]);
@@ -96,9 +135,9 @@ describe("authority hold and resume", () => {
     await ownGit("add", "--all");
     await ownGit("commit", "--quiet", "--message", "A chart in a registry");
     await refused(
-      [...hold(), "--stack", "dev"],
+      [...strict(), "--stack", "dev"],
       3,
-      /dev: what runs could still change\n {2}- shop: the newest chart of oci:\/\/.*suspended OCIRepository/,
+      /dev: what runs could still change\n {2}- shop: open: the newest chart of oci:\/\/.*suspended OCIRepository/,
     );
   });
 });

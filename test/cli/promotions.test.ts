@@ -157,7 +157,7 @@ describe("authority promotions", () => {
       [base, state],
       [
         { branch: "main", commit: await head("main") },
-        { branch: fluxBranch, commit: await head(fluxBranch), state: "current" },
+        { branch: fluxBranch, commit: await head(fluxBranch), state: "current", deleted: false, reason: null },
       ],
     );
     const [broken, good] = promotions;
@@ -176,6 +176,7 @@ describe("authority promotions", () => {
       commit: await head(shopBranch),
       reason: null,
       blocked: [],
+      takenBack: null,
       pushed: true,
     });
     assert.equal(evidence?.version, "1.1.0");
@@ -260,6 +261,32 @@ describe("authority promotions", () => {
     }
   });
 
+  it("says in the branch and in the output that a person took the version back", async () => {
+    await fluxFinds({ shop: "1.1.0" });
+    await pushed();
+    await ownGit("fetch", "--quiet", "origin", shopBranch);
+    await ownGit("merge", "--quiet", "--no-ff", "--message", "Merge shop", "FETCH_HEAD");
+    await ownGit("push", "--quiet", "origin", "main");
+    assert.deepEqual(states(await pushed()), { shop: ["deleted", "1.1.0", "1.1.0"] });
+    await ownGit("revert", "--no-edit", "--mainline", "1", "HEAD");
+    await ownGit("push", "--quiet", "origin", "main");
+    const back = (await ownGit("rev-parse", "HEAD")).slice(0, 10);
+    await fluxFinds({ shop: "1.1.0" });
+    const day = new Date().toISOString().slice(0, 10);
+    const { stderr } = await run("--push", "--stack", "prod");
+    const said = new RegExp(
+      `${shopBranch}: Shared Authority lab took 1\\.1\\.0 back on ${day} in ${back} .*To merge this branch is a decision to run it again`,
+    );
+    assert.match(stderr, said);
+    assert.match(stderr, /pushing \d+ branch(es)?$/m);
+    assert.match(
+      await remoteGit("log", "-1", "--format=%b", shopBranch),
+      new RegExp(`took 1\\.1\\.0 back on ${day} in ${back}`),
+    );
+    assert.equal(await remoteGit("log", "-1", "--format=%(trailers:key=To,valueonly)", shopBranch), "1.1.0\n");
+    assert.equal((await pushed()).promotions[0]?.takenBack?.commit.slice(0, 10), back);
+  });
+
   it("takes nothing but tags from Flux's branch", async () => {
     await fluxFinds({ shop: "1.1.0" });
     await commitTo(
@@ -288,10 +315,14 @@ describe("authority promotions", () => {
     assert.equal((await pushed()).flux.state, "current");
     await commitMain("Narrower", { "Pulumi.prod.yaml": (await show("main")).replaceAll("<2.0.0", "<1.9.0") + "\n" });
     const dry = await run();
-    assert.match(dry.stderr, /^promotions\/prod: does not have the main branch's stack file, so Flux makes it again$/m);
+    assert.match(
+      dry.stderr,
+      /^promotions\/prod: is to be deleted: it lacks the main branch's stack file, .*; Flux makes it again$/m,
+    );
     assert.ok((await branches()).includes(fluxBranch));
     const after = await pushed();
     assert.deepEqual([after.flux.state, states(after)], ["stale", { shop: ["updated", "1.0.0", "1.1.0"] }]);
+    assert.equal(after.flux.deleted, true);
     assert.deepEqual(await branches(), ["main", shopBranch]);
   });
 

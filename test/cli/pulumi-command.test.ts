@@ -53,6 +53,20 @@ describe("the engine that authority runs", () => {
     assert.deepEqual(runs, ["stack export", "up", "got SIGTERM", "ended"]);
   });
 
+  it("does not know the stack yet: authority names the command that creates it", async () => {
+    const engine = join(directory(), "new");
+    writeFileSync(engine, `#!/bin/sh\necho "error: no stack named 'prod' found" >&2\nexit 255\n`, { mode: 0o755 });
+    const { code, stderr } = await authorityProcess(["up", "--stack", "prod"], {
+      cwd: project,
+      env: { PULUMI: engine },
+    });
+    assert.notEqual(code, 0);
+    assert.match(
+      stderr,
+      /no stack named 'prod' found\nCreate it with `pulumi stack init prod`, then run this command again\./,
+    );
+  });
+
   it("is given the full name of a stack, which authority takes as pulumi does", async () => {
     const engine = join(directory(), "recorder");
     writeFileSync(engine, `#!/bin/sh\necho "$@" >> ${directory()}/seen\necho '{"deployment": {}}'\n`, { mode: 0o755 });

@@ -84,6 +84,11 @@ describe("a version that a person has taken back", () => {
     );
     assert.match(message, /`npx authority rollback shop --stack prod --reason "\.\.\."`/);
     assert.match(message, /`npx authority promote shop 1\.1\.0 --stack prod`/);
+    const status = await run("status", "--offline");
+    assert.match(status.stdout, /^prod\/shop: taken back, shop 1\.1\.0 was taken back in /m);
+    const verify = await run("verify");
+    assert.equal(verify.code, 3);
+    assert.match(verify.stdout, /^taken back prod\/shop: shop 1\.1\.0 was taken back in /m);
     const render = await run("render", "--stack", "prod", "--out", "rendered");
     assert.equal(render.code, 3);
     assert.match(render.stderr, /^prod\/shop: shop 1\.1\.0 was taken back in .*Nothing was written\.$/ms);
@@ -163,6 +168,9 @@ describe("a version that a person has taken back", () => {
     const unknown = await clone("unknown");
     assert.equal(unknown.code, 3);
     assert.match(unknown.stdout, /shallow, so it cannot tell .* shop 1\.2\.0,.*`git fetch --unshallow`/);
+    const directory = join(world().root, "..", "unknown");
+    const status = await authority(["status", "--offline"], { cwd: directory });
+    assert.match(status.stdout, /^prod\/shop: unverified, this clone is shallow, so it cannot tell /m);
     await decide("Ana", "1.1.0", "Back to 1.1.0");
     const person = await clone("person");
     assert.equal(person.code, 0, person.stdout);

@@ -44,6 +44,15 @@ describe("the verbs for tenants", () => {
       await own.init();
     });
 
+    it("declares the first application of a project without config", async () => {
+      world().write({ "Pulumi.yaml": "name: shared-authority\nruntime: nodejs\n" });
+      await own.commitAll();
+      await own.decided("add-tenant", "shop", ...flags());
+      const declared =
+        "name: shared-authority\nruntime: nodejs\nconfig:\n  shared-authority:applications:\n    value:\n      shop:\n";
+      assert.ok(read("Pulumi.yaml").startsWith(declared), read("Pulumi.yaml"));
+    });
+
     it("declares a new application and its newest release, and can be reverted", async () => {
       const output = await own.decided("add-tenant", "shop", ...flags(), "--team", "shop-team", "--reason", "launch");
       assert.equal(

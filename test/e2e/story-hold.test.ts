@@ -33,7 +33,7 @@ describe("authority hold of a tenant that follows a branch", () => {
   }
 
   it("stays at its commit, whatever the team pushes", async () => {
-    const output = await decide("hold", "--reason", "load test", "--by", "jane");
+    const output = await decide("hold", "--reason", "load test", "--by", "jane", "--accept-open");
     assert.match(output, /closed: the branch master and its chart's dependencies, the source is suspended/);
     assert.match(output, /This needs an `up`: `authority up --stack dev`\./);
     await application.commitVersion("6.15.0");

@@ -33,7 +33,18 @@ const byObject = (changes: readonly EntryChange[] | undefined) =>
   changes && [...changes].sort((one, other) => (one.object < other.object ? -1 : 1));
 
 const version = fc.tuple(fc.nat(2), fc.nat(2)).map(([minor, patch]) => `1.${minor}.${patch}`);
-const name = fc.constantFrom("app", "app-two", "shop", "cart", '"quoted"', "search", "new", "b");
+const name = fc.constantFrom(
+  "app",
+  "app-two",
+  "shop",
+  "cart",
+  '"quoted"',
+  "search",
+  "new",
+  "b",
+  "null",
+  "placeholder-name",
+);
 const comment = fc.constantFrom("", "", ' # {"$imagepolicy": "flux-system:app:tag"}', " # it's", "  ");
 
 /** Lines of an entry, without indentation. Some of them no file should have. */
@@ -43,6 +54,17 @@ const entryLine = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom("a", "b").map((digit) => `digest: "sha256:${digit.repeat(8)}"`) },
   { weight: 2, arbitrary: version.map((tag) => `policy: {range: ">=1.0.0", deny: ["${tag}"]}`) },
   { weight: 1, arbitrary: name.map((one) => `formerly: ${one}`) },
+  {
+    weight: 2,
+    arbitrary: version.map((tag) => `tag: "${tag}" # {"$imagepolicy": "flux-system:app:tag"}`),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      ...['note: "tag: "1.0.0""', `policy: {pin: {by: 'tag: "1.0.0"', reason: 'digest: "a"'}}`, 'tag: "placeholder-0"'],
+      ...['policy: {pin: "', 'deny: [tag: "1.0.0", \'digest: "a"\']', "policy: {deny: [placeholder-0]}", "tag: >"],
+    ),
+  },
   {
     weight: 2,
     arbitrary: fc.constantFrom(
