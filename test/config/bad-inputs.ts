@@ -421,7 +421,7 @@ const stackLevel: BadInput[] = [
     replaced("policy: {", "policy: { onFailure: revert,"),
     "onFailure",
     `${shop}.policy.onFailure`,
-    ["`none` or `rollback`"],
+    ["`none`, `rollback`"],
   ),
   bad(
     "manifests over the tenants",
