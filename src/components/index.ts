@@ -8,6 +8,7 @@ export {
   readRelease,
   type ReadReleaseArgs,
 } from "./read-release";
+export { Notifications, type NotificationsArgs } from "./notifications";
 export { ReleasePolicy, type ReleasePolicyArgs } from "./release-policy";
 export { Tenant } from "./tenant";
 export { UpdateAutomation, type UpdateAutomationArgs } from "./update-automation";
@@ -15,6 +16,7 @@ export type { SecretValues, ValuesFile } from "../config/stack-config";
 export type { CommittingAutomation, ConfigRepositoryArgs } from "../manifests/automation";
 export type { IgnoredDrift } from "../manifests/helm-release";
 export type { EnforcedAdmission, NamespaceImages } from "../manifests/image-admission";
+export type { AlertsArgs, ReceiverArgs, ReceiverResource } from "../manifests/notifications";
 export type { PinnedImage, PinnedImages, PinnedValues } from "../manifests/pinned-image";
 export type {
   Automation,

@@ -9,10 +9,21 @@ import { settingsOf } from "./structure";
 export interface OtherStack {
   readonly stack: string;
   readonly authorityNamespace: unknown;
-  /** The Secret by which Flux pushes. */
-  readonly pushSecret: unknown;
+  /** The Secrets that are no tenant's, with the key that names each. */
+  readonly platformSecrets: ReadonlyMap<unknown, string>;
   /** A Secret whose name begins with one of these is the tenant's. */
   readonly tenants: ReadonlySet<string>;
+}
+
+/** The Secrets of a stack that are no tenant's, with the key that names each. */
+export function platformSecretsOf(settings: Readonly<Record<string, unknown>>): ReadonlyMap<unknown, string> {
+  const keys = ["alerts", "receivers.registry", "receivers.configRepository", "configRepository"];
+  return new Map(
+    keys.flatMap((key) => {
+      const secret = valueAt(settings, [...key.split("."), "secret"]);
+      return secret === undefined ? [] : [[secret, `${key}.secret`] as const];
+    }),
+  );
 }
 
 /** All stacks but this one. A file that cannot be read is left out: it is reported when its own stack is read. */
@@ -21,12 +32,13 @@ export function readOtherStacks(root: string, stack: string): OtherStack[] {
     .filter((other) => other !== stack)
     .flatMap((other) => {
       try {
-        const { authorityNamespace, configRepository, tenants } = settingsOf(readStackFile(root, other));
+        const settings = settingsOf(readStackFile(root, other));
+        const { authorityNamespace, tenants } = settings;
         return [
           {
             stack: other,
             authorityNamespace,
-            pushSecret: valueAt(configRepository, ["secret"]),
+            platformSecrets: platformSecretsOf(settings),
             tenants: objectNamesOf(tenants),
           },
         ];

@@ -14,7 +14,7 @@ import {
 } from "./schema";
 import { checkSchema } from "./schema-problems";
 import { projectFilePath } from "./stack-file";
-import type { ConfigRepository, Follow, StackConfig, Tenant, ValuesFile } from "./stack-config";
+import type { Alerts, ConfigRepository, Follow, Receiver, StackConfig, Tenant, ValuesFile } from "./stack-config";
 
 /** What a stack's settings do not say. */
 export interface StackFacts extends Pick<StackConfig, "stack" | "root" | "file"> {
@@ -103,6 +103,7 @@ function parseEntries<S extends z.ZodType>(
 
 function toStackConfig(settings: StackSettings, { stack, root, file }: StackFacts, tenants: Tenant[]): StackConfig {
   const { follow, authorityNamespace, cluster, intervals, timeouts, delivery, configRepository, removed } = settings;
+  const { receivers, alerts } = settings;
   return {
     stack,
     root,
@@ -114,6 +115,8 @@ function toStackConfig(settings: StackSettings, { stack, root, file }: StackFact
     cluster,
     intervals,
     timeouts,
+    ...(receivers && { receivers: toReceivers(receivers) }),
+    ...(alerts && { alerts: toAlerts(alerts) }),
     ...(removed && { removed }),
     tenants: tenants.sort((one, other) => (one.name < other.name ? -1 : 1)),
   };
@@ -124,6 +127,23 @@ function toConfigRepository(
   { secret, promotionBranch = defaultPromotionBranch(stack), ...rest }: NonNullable<StackSettings["configRepository"]>,
 ): ConfigRepository {
   return { ...rest, promotionBranch, ...(secret !== undefined && { secretName: secret }) };
+}
+
+type ReceiverSettings = NonNullable<StackSettings["receivers"]>;
+
+function toReceivers({ registry, configRepository }: ReceiverSettings): StackConfig["receivers"] {
+  return {
+    ...(registry && { registry: toReceiver(registry) }),
+    ...(configRepository && { configRepository: toReceiver(configRepository) }),
+  };
+}
+
+function toReceiver({ secret, ...rest }: NonNullable<ReceiverSettings["registry"]>): Receiver {
+  return { ...rest, secretName: secret };
+}
+
+function toAlerts({ secret, certSecret, ...rest }: NonNullable<StackSettings["alerts"]>): Alerts {
+  return { ...rest, secretName: secret, ...(certSecret !== undefined && { certSecretName: certSecret }) };
 }
 
 /** Where a branch is followed, the range decides nothing. */

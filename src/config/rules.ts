@@ -6,7 +6,7 @@ import { defaultAuthorityNamespace, defaultPromotionBranch } from "./built-in-de
 import { isAuthorityNamespace, isClusterNamespace, isPlatformName, isPlatformSecret } from "./kubernetes-name";
 import { type MergedTenant, type TenantSettings, writtenAt } from "./merge-tenant";
 import { objectName, objectNamesOf } from "./object-name";
-import type { OtherStack } from "./other-stacks";
+import { type OtherStack, platformSecretsOf } from "./other-stacks";
 import { parseQuantity } from "./quantity";
 import { type ConfigPath, quoteShown, type Report, valueAt } from "./report";
 import type { StackSettings } from "./schema";
@@ -275,10 +275,10 @@ class TenantRules {
   }
 
   #checkOwner(secret: string, path: ConfigPath): void {
-    const pushes = this.#pushesWith(secret);
+    const use = this.#platformUse(secret);
     const own = this.#objectName;
-    if (pushes !== undefined || (isPlatformSecret(secret) && !belongsTo(secret, own))) {
-      const is = pushes ?? "This is a Secret of the platform, such as the one of `flux bootstrap`";
+    if (use !== undefined || (isPlatformSecret(secret) && !belongsTo(secret, own))) {
+      const is = use ?? "This is a Secret of the platform, such as the one of `flux bootstrap`";
       const fix = "Name a Secret of its own here, which may read this one repository or registry.";
       this.#add(path, `${is}: the tenant's host would receive it.`, fix);
       return;
@@ -295,11 +295,12 @@ class TenantRules {
     );
   }
 
-  #pushesWith(secret: string): string | undefined {
-    const is = "This is the Secret by which Flux pushes to the shared repository (`configRepository.secret`";
-    if (secret === this.checked.settings?.configRepository?.secret) return `${is})`;
-    const other = this.neighbours().find(({ pushSecret }) => pushSecret === secret);
-    return other === undefined ? undefined : `${is} of the stack ${other.stack})`;
+  /** What this stack or a neighbour uses the Secret for. */
+  #platformUse(secret: string): string | undefined {
+    const own = platformSecretsOf(this.report.settings).get(secret);
+    if (own !== undefined) return `${useOf(own)})`;
+    const other = this.neighbours().find(({ platformSecrets }) => platformSecrets.has(secret));
+    return other && `${useOf(other.platformSecrets.get(secret) ?? "")} of the stack ${other.stack})`;
   }
 
   /** A Secret belongs to a tenant by its name. Where two tenants' names fit, it belongs to the longer one. */
@@ -475,6 +476,11 @@ const ownFolders = [
 
 function belongsTo(secret: string, tenant: string): boolean {
   return secret === tenant || secret.startsWith(`${tenant}-`);
+}
+
+function useOf(key: string): string {
+  const use = key.startsWith("configRepository") ? "by which Flux pushes to the shared repository" : "of the platform";
+  return `This is the Secret ${use} (\`${key}\``;
 }
 
 function prefixHint(tag: string, prefix: string): string | undefined {

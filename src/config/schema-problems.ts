@@ -64,6 +64,11 @@ function reportUnknownKey(report: Report, path: ConfigPath, key: string, known: 
     report.add([...path, key], `The key \`${key}\` is not allowed in \`defaults\`.`, fix, "key");
     return;
   }
+  if (key === "address" && path[0] === "alerts") {
+    const fix = "Put it into the Secret that `secret` names, below the key `address`: whoever has it can often send.";
+    report.add([...path, key], "The key `address` is unknown.", fix, "key");
+    return;
+  }
   const shown = path.length === 0 ? pathText([key]) : key;
   const nested =
     path.length > 0 ? undefined : known.find((name) => key.startsWith(`${name}.`) || key.startsWith(`${name}[`));

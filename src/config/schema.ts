@@ -23,6 +23,7 @@ import {
   defaultIntervals,
   defaultTimeouts,
 } from "./built-in-defaults";
+import { alertsSchema, receiversSchema } from "./notification-schema";
 import { buildApplicationSchema, buildDefaultsSchema, buildTenantSchema } from "./tenant-schema";
 
 /** A mapping by name. Lists are refused: their elements swap comments when one is removed, and markers are comments. */
@@ -91,6 +92,16 @@ function buildStackSchema() {
       }),
       "This repository, as Flux's automation reads and writes it.",
       { fallback: "none; required where a tenant's automation is `auto` or `pull-request`" },
+    ),
+    receivers: key(
+      receiversSchema(),
+      "Webhooks by which Flux looks at once, and not at the next interval. Each is a Receiver of Flux.",
+      { fallback: "none" },
+    ),
+    alerts: key(
+      alertsSchema(),
+      "Where Flux reports what fails in this stack, also after `up` has ended: a Provider and an Alert of Flux.",
+      { fallback: "none" },
     ),
     removed: key(
       byName(

@@ -35,6 +35,10 @@ export interface StackConfig extends Pick<
   readonly file: string;
   /** Where the automation commits. Absent when no tenant of the stack is automated. */
   readonly configRepository?: ConfigRepository;
+  /** The webhooks, by whom they are for. */
+  readonly receivers?: Readonly<Partial<Record<keyof Receivers, Receiver>>>;
+  /** Where Flux reports what fails. */
+  readonly alerts?: Alerts;
   readonly delivery: Delivery;
   /** Sorted by name. */
   readonly tenants: readonly Tenant[];
@@ -49,6 +53,22 @@ export interface ConfigRepository extends Omit<
   readonly promotionBranch: string;
   /** A Secret in the authority namespace with the credentials to push. */
   readonly secretName?: string;
+}
+
+type Receivers = NonNullable<Settings["receivers"]>;
+
+/** A webhook by which Flux looks at once. */
+export interface Receiver extends Omit<NonNullable<Receivers["registry"]>, "secret"> {
+  /** A Secret in the authority namespace with the token that the caller knows. */
+  readonly secretName: string;
+}
+
+/** Where Flux reports what fails. */
+export interface Alerts extends Omit<NonNullable<Settings["alerts"]>, "secret" | "certSecret"> {
+  /** A Secret in the authority namespace with the address and its credentials. */
+  readonly secretName: string;
+  /** A Secret in the authority namespace with the certificate authority of the address. */
+  readonly certSecretName?: string;
 }
 
 /** Where objects go: to a cluster, or as YAML into a folder that a root Kustomization deploys. */

@@ -1,6 +1,9 @@
+import { createHash } from "node:crypto";
+import { dnsSubdomain } from "../config/kubernetes-name";
+
 /**
  * Every object of a tenant has the label `tenant`. The automations select image policies by `automation` and `stack`, the
- * admission policy selects namespaces by `stack` and `admission`.
+ * admission policy selects namespaces by `stack` and `admission`, receivers and alerts select Flux's objects by `stack`.
  */
 export const label = {
   tenant: "shared-authority/tenant",
@@ -8,6 +11,8 @@ export const label = {
   stack: "shared-authority/stack",
   /** `deny` or `audit`. */
   admission: "shared-authority/image-admission",
+  /** On the GitRepository of the root Kustomization, which an administrator applies: the stack that it deploys. */
+  root: "shared-authority/root",
 } as const;
 
 /**
@@ -44,12 +49,26 @@ export const annotation = {
   emergency: "shared-authority/emergency",
   /** The image repositories that may run in the namespace, one a line. Only on a tenant's Namespace. */
   allowedImages: "shared-authority/allowed-images",
+  /** The image repository, for the filter of a receiver. Only on an ImageRepository. */
+  image: "shared-authority/image",
 } as const;
 
-/** The label and the annotation of a tenant's object. */
-export function tenantMarks(tenant: string): {
+/** The stack's name, or its hash where Kubernetes accepts no such label or name: `Prod`, or one of 80 characters. */
+export function labelOf(stack: string): string {
+  const isLabel = dnsSubdomain.test(stack) && stack.length <= 63;
+  return isLabel ? stack : `stack-${createHash("sha256").update(stack).digest("hex").slice(0, 16)}`;
+}
+
+/** The labels and the annotation of a tenant's object. */
+export function tenantMarks(
+  tenant: string,
+  stack?: string,
+): {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 } {
-  return { labels: { [label.tenant]: tenant }, annotations: { [annotation.tenant]: tenant } };
+  return {
+    labels: { [label.tenant]: tenant, ...(stack !== undefined && { [label.stack]: labelOf(stack) }) },
+    annotations: { [annotation.tenant]: tenant },
+  };
 }

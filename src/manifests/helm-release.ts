@@ -19,6 +19,8 @@ export interface HelmReleaseWithValuesArgs<Text = string> {
   readonly namespace: string;
   /** The namespace of the HelmRelease and of its source. Default: `flux-system`. */
   readonly authorityNamespace?: string;
+  /** The stack, as a label by which its alerts find the release and its HelmChart. Default: no label. */
+  readonly stack?: string;
   /** The facts of the release, as `readRelease` reads them, or of a branch: the same as of the source. */
   readonly evidence: Evidence | BranchEvidence;
   /**
@@ -113,9 +115,10 @@ function helmRelease<Text>(
   args: HelmReleaseWithValuesArgs<Text>,
   values: ValuesConfigMap | undefined,
 ): KubernetesObject {
-  const { namespace, evidence, secrets = [], pinned, emergency, isAwaited = false } = args;
+  const { namespace, stack, evidence, secrets = [], pinned, emergency, isAwaited = false } = args;
   const { ignoredDrift = builtInDefaults.driftDetection.ignore } = args;
   const resolved = resolvedSource(tenant, evidence);
+  const { labels } = tenantMarks(tenant, stack);
   const valuesFrom = [
     ...Object.keys(values?.data ?? {}).map((valuesKey) => ({
       kind: "ConfigMap",
@@ -130,7 +133,7 @@ function helmRelease<Text>(
     metadata: {
       name: tenant,
       namespace: args.authorityNamespace ?? defaultAuthorityNamespace,
-      labels: tenantMarks(tenant).labels,
+      labels,
       annotations: defined({
         ...resolved.annotations,
         ...(isAwaited && { [waitForAnnotation]: undefined }),
@@ -138,7 +141,7 @@ function helmRelease<Text>(
       }),
     },
     spec: {
-      ...chart(resolved),
+      ...chart(resolved, stack === undefined ? undefined : labels),
       releaseName: tenant,
       targetNamespace: namespace,
       storageNamespace: namespace,
@@ -156,10 +159,15 @@ function helmRelease<Text>(
   };
 }
 
-function chart({ kind, name, evidence }: ResolvedSource): Record<string, unknown> {
+/** @param labels of the HelmChart that Flux creates for a chart in Git, which alone knows why a chart cannot be packaged */
+function chart(
+  { kind, name, evidence }: ResolvedSource,
+  labels: Readonly<Record<string, string>> | undefined,
+): Record<string, unknown> {
   const sourceRef = { kind, name };
   if (kind === "OCIRepository") return { chartRef: sourceRef };
   // A branch moves without a new chart version; a release does not.
   const reconcileStrategy = isRelease(evidence) ? "ChartVersion" : "Revision";
-  return { chart: { spec: { chart: evidence.chart, sourceRef, reconcileStrategy } } };
+  const spec = { chart: evidence.chart, sourceRef, reconcileStrategy };
+  return { chart: { ...(labels && { metadata: { labels } }), spec } };
 }

@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
 import { fullRepository, parseImage } from "../config/image-reference";
 import { builtInDefaults, defaultAuthorityNamespace } from "../config/built-in-defaults";
-import { dnsSubdomain } from "../config/kubernetes-name";
 import type { Tenant } from "../config/stack-config";
-import { annotation, label } from "./annotation";
+import { annotation, label, labelOf } from "./annotation";
 import { stackObjectName } from "./automation";
 import type { ComponentObject } from "./object";
 
@@ -106,12 +104,6 @@ export function imageAdmissionObjects(
     },
   }));
   return [{ object: policy }, ...bindings.map((object) => ({ object, dependsOn: policy }))];
-}
-
-/** The stack's name, or its hash where Kubernetes accepts no such label or name: `Prod`, or one of 80 characters. */
-export function labelOf(stack: string): string {
-  const isLabel = dnsSubdomain.test(stack) && stack.length <= 63;
-  return isLabel ? stack : `stack-${createHash("sha256").update(stack).digest("hex").slice(0, 16)}`;
 }
 
 /** Pods, and everything with a pod template, so that Helm fails at once with the reason. By API group, all of version `v1`. */

@@ -5,10 +5,11 @@ import {
   defaultIntervals,
   defaultTimeouts,
 } from "../config/built-in-defaults";
+import { fullRepository } from "../config/image-reference";
 import { type BranchEvidence, type Evidence, imageCommit, isRelease } from "../release/evidence";
 import { fluxRange } from "../version/range";
 import { chartTagOf } from "../version/version";
-import { label, tenantMarks } from "./annotation";
+import { annotation, label, tenantMarks } from "./annotation";
 import { type ComponentObject, defined, type KubernetesObject, secretRef } from "./object";
 import { isFixed, resolvedSource, waitForAnnotation } from "./source";
 
@@ -40,13 +41,15 @@ export interface SourceArgs<Text = string> {
   readonly timeout?: Text;
   /** A Secret in the authority namespace with the credentials of the Git host or the registry. Default: none. */
   readonly secretName?: Text;
+  /** The stack, as a label by which its receivers and alerts find the source. Default: no label. */
+  readonly stack?: string;
   /** Whether Flux fetches nothing new. For a Git repository that follows a branch: the release runs on. Default: false. */
   readonly suspended?: boolean;
 }
 
 /** Which image tags Flux scans, which of them may run, and who moves the version. */
 export interface ImageArgs<Text = string> {
-  /** The stack whose automations move the version, as a label. Default: no label. */
+  /** The stack whose automations move the version, and whose receivers and alerts find the objects, as a label. Default: no label. */
   readonly stack?: string;
   /** The image repository without tag. */
   readonly image: string;
@@ -132,7 +135,7 @@ function sourceObject<Text>(
     metadata: {
       name: resolved.name,
       namespace: authorityNamespace,
-      labels: tenantMarks(tenant).labels,
+      labels: tenantMarks(tenant, source.stack).labels,
       // Flux observes no change of a suspended object, so it would never be ready.
       annotations: defined({ ...resolved.annotations, ...(isSuspended && { [waitForAnnotation]: undefined }) }),
     },
@@ -168,7 +171,7 @@ function imageObjects<Text>(
   { authorityNamespace = defaultAuthorityNamespace, insecureRegistry = false }: ReleasePolicyArgs<Text>,
   { stack, image, choice = { kind: "version" }, ...images }: ImageArgs<Text>,
 ): KubernetesObject[] {
-  const { labels, annotations } = tenantMarks(tenant);
+  const { labels, annotations } = tenantMarks(tenant, stack);
   const apiVersion = "image.toolkit.fluxcd.io/v1";
   const metadata = { name: tenant, namespace: authorityNamespace };
   const automation = images.pinned ? "manual" : (images.automation ?? builtInDefaults.policy.automation);
@@ -176,7 +179,7 @@ function imageObjects<Text>(
     {
       apiVersion,
       kind: "ImageRepository",
-      metadata: { ...metadata, labels, annotations },
+      metadata: { ...metadata, labels, annotations: { ...annotations, [annotation.image]: fullRepository(image) } },
       spec: {
         image,
         interval: images.interval ?? defaultIntervals.image,
@@ -189,7 +192,7 @@ function imageObjects<Text>(
       kind: "ImagePolicy",
       metadata: {
         ...metadata,
-        labels: { ...labels, ...(stack !== undefined && { [label.stack]: stack }), [label.automation]: automation },
+        labels: { ...labels, [label.automation]: automation },
         annotations,
       },
       spec: {

@@ -1,8 +1,9 @@
 import { objectName } from "../config/object-name";
-import { type StackConfig, standstillOf, type Tenant, type ValuesFile } from "../config/stack-config";
+import { type Receiver, type StackConfig, standstillOf, type Tenant, type ValuesFile } from "../config/stack-config";
 import type { Evidence } from "../release/evidence";
 import type { ResolvedStack } from "../release/resolve";
-import { automationObjects, type CommittingAutomation, type UpdateAutomationArgs } from "./automation";
+import { label, labelOf } from "./annotation";
+import { automationObjects, stackObjectName, type CommittingAutomation, type UpdateAutomationArgs } from "./automation";
 import {
   type EnforcedAdmission,
   imageAdmissionObjects,
@@ -10,6 +11,7 @@ import {
   namespaceImages,
 } from "./image-admission";
 import { helmReleaseObjects, type HelmReleaseWithValuesArgs } from "./helm-release";
+import { notificationObjects, type NotificationsArgs, type ReceiverArgs, type ReceiverResource } from "./notifications";
 import type { ComponentObject } from "./object";
 import { pinnedImagesOf } from "./pinned-image";
 import { type ImageArgs, releasePolicyObjects, type ReleasePolicyArgs } from "./release-policy";
@@ -19,6 +21,7 @@ import { tenantObjects, type TenantArgs } from "./tenant";
 /** One component of a stack. */
 export type StackComponent =
   | { readonly component: "UpdateAutomation"; readonly name: string; readonly args: UpdateAutomationArgs }
+  | { readonly component: "Notifications"; readonly name: string; readonly args: NotificationsArgs }
   | { readonly component: "ImageAdmission"; readonly name: string; readonly args: Required<ImageAdmissionArgs> }
   | { readonly component: "Tenant"; readonly name: string; readonly args: TenantArgs }
   | { readonly component: "ReleasePolicy"; readonly name: string; readonly args: ReleasePolicyArgs }
@@ -49,13 +52,15 @@ export function* stackObjects(stack: ResolvedStack, carriedOver: CarriedOver = {
     const objects =
       component === "UpdateAutomation"
         ? automationObjects(name, args)
-        : component === "ImageAdmission"
-          ? imageAdmissionObjects(name, args)
-          : component === "Tenant"
-            ? tenantObjects(name, args)
-            : component === "ReleasePolicy"
-              ? releasePolicyObjects(name, args)
-              : helmReleaseObjects(name, args);
+        : component === "Notifications"
+          ? notificationObjects(name, args)
+          : component === "ImageAdmission"
+            ? imageAdmissionObjects(name, args)
+            : component === "Tenant"
+              ? tenantObjects(name, args)
+              : component === "ReleasePolicy"
+                ? releasePolicyObjects(name, args)
+                : helmReleaseObjects(name, args);
     for (const object of objects) yield { ...object, owner: { component, name } };
   }
 }
@@ -76,6 +81,8 @@ export function* stackComponents(
     };
     yield { component: "UpdateAutomation", name: config.stack, args };
   }
+  const notifications = notificationArgs(config);
+  if (notifications !== undefined) yield { component: "Notifications", name: config.stack, args: notifications };
   const enforced = enforcedModes(config);
   // Rendered manifests are applied with fewer rights: an administrator applies what is for the whole cluster.
   if (config.delivery.kind === "cluster" && enforced.length > 0) {
@@ -116,6 +123,7 @@ export function* stackComponents(
         authorityNamespace,
         insecureRegistry,
         source: {
+          stack: config.stack,
           evidence,
           branchChart: tenant.branchChart,
           suspended: tenant.policy.hold !== undefined && !isFixed(evidence),
@@ -135,6 +143,7 @@ export function* stackComponents(
       args: {
         namespace,
         authorityNamespace,
+        stack: config.stack,
         evidence,
         files: specialConfig(tenant),
         pinned: pinnedImagesOf(tenant, evidence),
@@ -176,6 +185,55 @@ function modesInUse(config: StackConfig): CommittingAutomation[] {
   const moved = config.tenants.filter((tenant) => hasImagePolicy(config, tenant));
   const modes = ["auto", "pull-request"] as const;
   return modes.filter((mode) => moved.some(({ policy }) => policy.automation === mode));
+}
+
+/** The webhooks that make Flux look at something, and the alerts. `undefined` if there are none. */
+function notificationArgs(config: StackConfig): NotificationsArgs | undefined {
+  const { authorityNamespace, receivers = {}, alerts } = config;
+  const { registry, configRepository } = receivers;
+  const all: Record<string, ReceiverArgs> = {
+    ...receiverArgs("registry", registry, registryResources(config)),
+    ...receiverArgs("config-repository", configRepository, repositoryResources(config)),
+  };
+  if (Object.keys(all).length === 0 && alerts === undefined) return undefined;
+  return { authorityNamespace, receivers: all, ...(alerts && { alerts }) };
+}
+
+/** A webhook that makes Flux look at nothing has no Receiver. */
+function receiverArgs(
+  part: string,
+  receiver: Receiver | undefined,
+  resources: readonly ReceiverResource[],
+): Record<string, ReceiverArgs> {
+  return receiver === undefined || resources.length === 0 ? {} : { [part]: { ...receiver, resources } };
+}
+
+/** What Flux finds in registries: new images and, where a branch is followed, new charts. A release's chart cannot change. */
+function registryResources(config: StackConfig): ReceiverResource[] {
+  const matchLabels = { [label.stack]: labelOf(config.stack) };
+  const hasImages = config.tenants.some((tenant) => hasImagePolicy(config, tenant));
+  const hasCharts = config.follow === "branch" && config.tenants.some(({ chart }) => chart.kind === "oci");
+  return [
+    ...(hasImages ? [{ apiVersion: "image.toolkit.fluxcd.io/v1", kind: "ImageRepository", matchLabels }] : []),
+    ...(hasCharts ? [{ apiVersion: "source.toolkit.fluxcd.io/v1", kind: "OCIRepository", matchLabels }] : []),
+  ];
+}
+
+/** What Flux reads of the shared repository. The root's source is an administrator's, so it is found by its label. */
+function repositoryResources(config: StackConfig): ReceiverResource[] {
+  const { stack, delivery, configRepository } = config;
+  const modes = configRepository === undefined ? [] : modesInUse(config);
+  const matchLabels = { [label.root]: labelOf(stack) };
+  return [
+    ...modes.map((mode) => ({
+      apiVersion: "image.toolkit.fluxcd.io/v1",
+      kind: "ImageUpdateAutomation",
+      name: stackObjectName(stack, mode),
+    })),
+    ...(delivery.kind === "manifests"
+      ? [{ apiVersion: "source.toolkit.fluxcd.io/v1", kind: "GitRepository", matchLabels }]
+      : []),
+  ];
 }
 
 /** What the stack file decides about a tenant's images. It needs no evidence, so it also holds for skipped tenants. */

@@ -1,6 +1,6 @@
 import { builtInDefaults, defaultAuthorityNamespace } from "../config/built-in-defaults";
-import { label, tenantMarks } from "./annotation";
-import { admissionMarks, labelOf, type NamespaceImages } from "./image-admission";
+import { label, labelOf, tenantMarks } from "./annotation";
+import { admissionMarks, type NamespaceImages } from "./image-admission";
 import { type ComponentObject, defined, type KubernetesObject, type ObjectMeta } from "./object";
 import { deployerRules, type RoleRule, teamRules } from "./role";
 

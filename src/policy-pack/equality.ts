@@ -29,7 +29,8 @@ const descriptions = {
   "automation-bounded": {
     displayName: "The automation keeps to its bounds",
     description:
-      "Flux's automation, its source, and the image policies that it reads are those that the stack's config yields.",
+      "Flux's automation, its source, the image policies that it reads, its webhooks and its alerts are those that the " +
+      "stack's config yields.",
     severity: "high",
   },
 } as const;
@@ -50,7 +51,8 @@ export function equalityPolicy(name: keyof typeof descriptions): Policy {
 
 function policyOf({ object, expected }: Decided): keyof typeof descriptions {
   if (object.isCoreKind("ConfigMap")) return "values-content-addressed";
-  if (expected.owner.component === "UpdateAutomation" || object.isFluxKind("ImageRepository", "ImagePolicy")) {
+  const ofStack = ["UpdateAutomation", "Notifications"];
+  if (ofStack.includes(expected.owner.component) || object.isFluxKind("ImageRepository", "ImagePolicy")) {
     return "automation-bounded";
   }
   return object.isFluxKind("HelmRelease", "GitRepository", "OCIRepository") ? "release-synced" : "tenant-isolation";

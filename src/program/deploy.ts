@@ -1,5 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HelmReleaseWithValues, ImageAdmission, ReleasePolicy, Tenant, UpdateAutomation } from "../components/index";
+import {
+  HelmReleaseWithValues,
+  ImageAdmission,
+  Notifications,
+  ReleasePolicy,
+  Tenant,
+  UpdateAutomation,
+} from "../components/index";
 import { objectName } from "../config/object-name";
 import { printable } from "../config/printable";
 import { followed, standstillOf, type Tenant as TenantConfig } from "../config/stack-config";
@@ -84,6 +91,7 @@ function registerComponents(
   let ofTenant: pulumi.Resource[] = [];
   for (const { component, name, args } of stackComponents(stack, carriedOver)) {
     if (component === "UpdateAutomation") ofStack.push(new UpdateAutomation(name, args, { provider }));
+    else if (component === "Notifications") ofStack.push(new Notifications(name, args, { provider }));
     else if (component === "ImageAdmission") {
       const admission = hasAdmission ? [new ImageAdmission(name, args, { provider })] : [];
       if (args.modes.includes("deny")) ofStack.push(...admission);

@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { printable } from "../config/printable";
-import { label } from "../manifests/annotation";
-import { labelOf } from "../manifests/image-admission";
+import { label, labelOf } from "../manifests/annotation";
 import { type CarriedOver, stackObjects } from "../manifests/stack-objects";
 import type { ResolvedStack } from "../release/resolve";
 import { lackingRights, type Right } from "./access-review";
@@ -240,6 +239,8 @@ const controllers: Readonly<Record<string, string>> = {
   ImageRepository: "image-reflector-controller",
   ImagePolicy: "image-reflector-controller",
   ImageUpdateAutomation: "image-automation-controller",
+  Receiver: "notification-controller",
+  Alert: "notification-controller",
 };
 
 /** Flux's controllers that do not run. Only Deployments with Flux's own labels can be found. */

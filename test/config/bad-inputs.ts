@@ -532,6 +532,65 @@ const stackLevel: BadInput[] = [
   ),
 ];
 
+const receivers = "shared-authority:receivers";
+const alerts = "shared-authority:alerts";
+
+const notifications: BadInput[] = [
+  bad(
+    "a receiver of a type that Flux does not have",
+    inConfig(`${receivers}: { registry: { type: git-hub, secret: hook } }`),
+    "git-hub",
+    `${receivers}.registry.type`,
+    ["one of `generic`", "did you mean `github`?"],
+  ),
+  bad(
+    "a receiver for somebody else",
+    inConfig(`${receivers}: { harbor: { type: harbor, secret: hook } }`),
+    "harbor",
+    `${receivers}.harbor`,
+    ["unknown", "`registry`, `configRepository`"],
+  ),
+  bad(
+    "a receiver without Secret",
+    inConfig(`${receivers}: { registry: { type: harbor } }`),
+    "harbor",
+    `${receivers}.registry.secret`,
+    ["missing"],
+  ),
+  bad(
+    "the address of alerts in the stack file",
+    inConfig(`${alerts}: { type: slack, secret: slack, address: "https://hooks.slack.com/services/hunter2" }`),
+    "hunter2",
+    `${alerts}.address`,
+    ["unknown", "Secret", "`address`"],
+    { hidden: "hunter2" },
+  ),
+  bad(
+    "alerts of a type that only reports on commits",
+    inConfig(`${alerts}: { type: gitlabmergerequestcomment, secret: slack }`),
+    "gitlabmergerequestcomment",
+    `${alerts}.type`,
+    ["one of `generic`"],
+  ),
+  bad(
+    "metadata of alerts that is the program's",
+    inConfig(`${alerts}: { type: slack, secret: slack, eventMetadata: { stack: other } }`),
+    "stack: other",
+    `${alerts}.eventMetadata.stack`,
+    ["other than `stack`"],
+  ),
+  bad(
+    "a tenant with the Secret of the alerts",
+    inConfig(`${alerts}: { type: slack, secret: shop-slack }`).replace(
+      "      image:",
+      "      registrySecret: shop-slack\n      image:",
+    ),
+    "registrySecret",
+    `${shop}.registrySecret`,
+    ["of the platform (`alerts.secret`)", "a Secret of its own"],
+  ),
+];
+
 const tenantLevel: BadInput[] = [
   bad("a tenant in upper case", goodStack.replace("shop:", "Shop:"), "Shop:", "shared-authority:tenants.Shop", [
     "lower-case",
@@ -1804,6 +1863,7 @@ export const badInputs: readonly BadInput[] = [
   ...files,
   ...structure,
   ...stackLevel,
+  ...notifications,
   ...tenantLevel,
   ...platformSecrets,
   ...namespaces,

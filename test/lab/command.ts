@@ -98,6 +98,7 @@ async function up(root: string, directory: string): Promise<void> {
   API server  ${lab.apiUrl}
   registry    ${lab.registryHost}   (plain HTTP)
   Git         ${lab.gitUrl}   (push allowed; repositories in ${lab.gitRoot ?? ""})
+  webhooks    ${lab.receiverUrl ?? ""}
 
   export KUBECONFIG=${lab.kubeconfigPath}
   export ${labVariables.lab}=${directory}   # lets the end-to-end tests use this lab
@@ -117,9 +118,9 @@ function status(only: string | undefined, json = false): void {
   const labs = (only === undefined ? findLabs() : [resolve(only)]).flatMap((directory) => {
     const record = readRecord(directory);
     if (record === undefined) return [];
-    const { phase, startedAt, apiUrl, registryHost, gitUrl, components } = record;
+    const { phase, startedAt, apiUrl, registryHost, gitUrl, receiverUrl, components } = record;
     const state = isStale(record) ? "stale" : phase;
-    return [{ directory, state, startedAt, apiUrl, registryHost, gitUrl, components }];
+    return [{ directory, state, startedAt, apiUrl, registryHost, gitUrl, receiverUrl, components }];
   });
   if (json) {
     console.log(JSON.stringify(labs, undefined, 2));

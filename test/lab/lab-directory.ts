@@ -29,6 +29,7 @@ export interface LabRecord {
   /** Host and port, without scheme. */
   readonly registryHost?: string;
   readonly gitUrl?: string;
+  readonly receiverUrl?: string;
   readonly components: Readonly<Record<string, ComponentRecord>>;
 }
 

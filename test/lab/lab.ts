@@ -11,6 +11,8 @@ export interface Lab {
   readonly gitUrl: string;
   /** The folder with the Git host's bare repositories. Absent on a user's own cluster. */
   readonly gitRoot?: string;
+  /** Where Flux receives webhooks, without a trailing slash. Absent on a user's own cluster. */
+  readonly receiverUrl?: string;
   /** Absent on a user's own cluster. */
   readonly control?: LabControl;
   /** Ends the lab if this process started it. Otherwise does nothing. */

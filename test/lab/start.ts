@@ -62,7 +62,7 @@ export async function startLab(options: StartOptions = {}): Promise<Lab> {
 export function attachLab(directory: string): Lab {
   const record = readRecord(directory);
   if (record === undefined) throw new Error(`${directory} has no lab. Start it with \`npm run lab -- up\`.`);
-  const { controlUrl, apiUrl, registryHost, gitUrl } = record;
+  const { controlUrl, apiUrl, registryHost, gitUrl, receiverUrl } = record;
   if (controlUrl === undefined || apiUrl === undefined || registryHost === undefined || gitUrl === undefined) {
     throw new Error(`The lab in ${directory} is not ready yet.`);
   }
@@ -74,6 +74,7 @@ export function attachLab(directory: string): Lab {
     registryUrl: `http://${registryHost}`,
     gitUrl,
     gitRoot: git,
+    receiverUrl,
     control: controlOf(directory, record, controlUrl),
     stop: () => Promise.resolve(),
   };

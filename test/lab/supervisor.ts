@@ -88,6 +88,7 @@ class Supervisor {
         apiUrl: `https://127.0.0.1:${ports.api}`,
         registryHost: `127.0.0.1:${ports.registry}`,
         gitUrl: `http://127.0.0.1:${ports.git}`,
+        receiverUrl: `http://127.0.0.1:${ports.receiver}`,
       });
       send({ kind: "ready" });
     } catch (error) {

@@ -154,6 +154,7 @@ const logsByKind: Readonly<Record<string, readonly string[]>> = {
   Kustomization: ["kustomize-controller"],
   ImageRepository: ["image-reflector-controller"],
   ImagePolicy: ["image-reflector-controller"],
+  Receiver: ["notification-controller"],
   ImageUpdateAutomation: ["image-automation-controller", "source-controller"],
 };
 

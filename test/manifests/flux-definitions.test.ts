@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { Ajv, type ValidateFunction } from "ajv";
 import fc from "fast-check";
 import { parse } from "yaml";
-import type { Tenant } from "../../src/config/stack-config";
+import { providerTypes, receiverTypes } from "../../src/config/notification-schema";
+import type { StackConfig, Tenant } from "../../src/config/stack-config";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { renderedFile } from "../../src/manifests/rendered-file";
 import type { BranchEvidence, Evidence } from "../../src/release/evidence";
@@ -155,15 +156,30 @@ const forms = new Map<Evidence | BranchEvidence, Partial<Tenant>>([
 
 const evidence = fc.constantFrom(...forms.keys());
 
+/** What a stack declares that has no tenant. */
+const stackChanges: fc.Arbitrary<Partial<StackConfig>> = fc.constantFrom(
+  {},
+  {
+    configRepository: { ...exampleStack.configRepository!, secretName: "push" },
+    delivery: { kind: "manifests", directory: "rendered" },
+    receivers: {
+      registry: { type: "harbor", secretName: "harbor", resourceFilter: "true" },
+      configRepository: { type: "github", secretName: "github" },
+    },
+    alerts: {
+      type: "slack",
+      secretName: "slack",
+      certSecretName: "ca",
+      channel: "releases",
+      eventSeverity: "error",
+      eventMetadata: { cluster: "eu-1" },
+    },
+  },
+);
+
 const manifests = fc
-  .tuple(tenantChanges, evidence, fc.boolean())
-  .map(([changes, facts, bare]): KubernetesObject[] =>
-    manifestsOf(
-      { ...changes, ...forms.get(facts) },
-      facts,
-      bare ? { configRepository: { ...exampleStack.configRepository!, secretName: "push" } } : {},
-    ),
-  );
+  .tuple(tenantChanges, evidence, stackChanges)
+  .map(([changes, facts, stack]): KubernetesObject[] => manifestsOf({ ...changes, ...forms.get(facts) }, facts, stack));
 
 describe("rendered Flux objects", () => {
   let definitions = new Map<string, ValidateFunction>();
@@ -188,13 +204,28 @@ describe("rendered Flux objects", () => {
       }),
     );
     assert.deepEqual([...seen].sort(), [
+      "Alert",
       "GitRepository",
       "HelmRelease",
       "ImagePolicy",
       "ImageRepository",
       "ImageUpdateAutomation",
       "OCIRepository",
+      "Provider",
+      "Receiver",
     ]);
+  });
+
+  it("have each type of receiver and provider that works with a token and without a commit", () => {
+    const typesOf = (kind: string) => {
+      const schema = definitions.get(`notification.toolkit.fluxcd.io/${kind}`)?.schema as Schema;
+      return (schema.properties?.spec?.properties?.type?.enum ?? []) as string[];
+    };
+    const hasToken = (type: string) => type !== "generic-oidc";
+    assert.deepEqual([...receiverTypes].sort(), typesOf("v1/Receiver").filter(hasToken).sort());
+    const isOfCommit = /^(?:github|gitlab|gitea|bitbucket|bitbucketserver|azuredevops)$|comment$/;
+    const others = typesOf("v1beta3/Provider").filter((type) => !isOfCommit.test(type));
+    assert.deepEqual([...providerTypes].sort(), others.sort());
   });
 
   it("have each a file of its own", () => {

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { equalityPolicy } from "../../src/policy-pack/equality";
-import { commitImages, config, judge, objectsOf, stackConfigOf, stackObjects, withField } from "./fixture";
+import {
+  allObjectsOf,
+  commitImages,
+  config,
+  judge,
+  objectsOf,
+  stackConfigOf,
+  stackObjects,
+  verdict,
+  withField,
+} from "./fixture";
 
 const kind = "ImageUpdateAutomation";
 
@@ -88,6 +98,51 @@ describe("automation-bounded", () => {
     it(`blocks an image policy with ${what}`, async () =>
       assert.match(await messageOf(withField(objectsOf(), of, path, value)), reason));
   }
+
+  describe("of webhooks and alerts", () => {
+    const stack = stackConfigOf(
+      {},
+      {
+        receivers: { registry: { type: "harbor", secretName: "shared-authority-harbor" } },
+        alerts: { type: "slack", secretName: "shared-authority-slack", eventSeverity: "error" },
+      },
+    );
+
+    it("passes the stack's own", async () => {
+      assert.equal(await messageOf(stackObjects(stack), stack), "");
+      assert.equal(await verdict(allObjectsOf(stack), stack), "");
+    });
+
+    for (const [what, of, path, value, reason] of [
+      ["an alert that goes elsewhere", "Provider", "spec/address", "https://example.com", /spec\.address is .*absent/],
+      ["a provider with another Secret", "Provider", "spec/secretRef/name", "podinfo", /secretRef\.name is "podinfo"/],
+      ["a webhook with another token", "Receiver", "spec/secretRef/name", "podinfo", /secretRef\.name is "podinfo"/],
+      ["an alert that is silent", "Alert", "spec/suspend", true, /spec\.suspend is true, must be absent/],
+      ["an alert of another stack's label", "Alert", "spec/eventSources/0/matchLabels", {}, /matchLabels/],
+    ] as const) {
+      it(`blocks ${what}`, async () =>
+        assert.match(await messageOf(withField(stackObjects(stack), of, path, value), stack), reason));
+    }
+
+    for (const kind of ["Receiver", "Provider", "Alert"]) {
+      it(`blocks a second ${kind}, and a release without the decided one`, async () => {
+        const objects = allObjectsOf(stack);
+        const decided = objects.find((object) => object.kind === kind)!;
+        const second = { ...decided, metadata: { ...decided.metadata, name: "shared-authority-prod-2" } };
+        assert.match(
+          await verdict([...objects, second], stack),
+          new RegExp(`${kind} .*-2.*decides no such object`, "s"),
+        );
+        assert.match(
+          await verdict(
+            objects.filter((object) => object !== decided),
+            stack,
+          ),
+          new RegExp(kind),
+        );
+      });
+    }
+  });
 
   it("does not apply to other objects", async () => {
     const others = objectsOf().filter((object) => !object.kind.startsWith("Image"));

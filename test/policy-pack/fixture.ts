@@ -1,5 +1,5 @@
 import { unknownCheckingProxy } from "@pulumi/policy";
-import type { ConfigRepository, StackConfig, Tenant } from "../../src/config/stack-config";
+import type { StackConfig, Tenant } from "../../src/config/stack-config";
 import type { KubernetesObject } from "../../src/manifests/object";
 import { stackObjects as allObjects } from "../../src/manifests/stack-objects";
 import type { Policy } from "../../src/policy-pack/define-policy";
@@ -103,20 +103,24 @@ export function stackObjects(stack: StackConfig = config): KubernetesObject[] {
 
 /** The stack's config, as a stack file holds it. */
 export function configOf(stack: StackConfig = config): Record<string, unknown> {
-  const { follow, authorityNamespace, configRepository, delivery } = stack;
+  const { follow, authorityNamespace, configRepository, delivery, receivers, alerts } = stack;
   const tenants = Object.fromEntries(stack.tenants.map((one) => [one.name, entryOf(one)]));
   return {
     "shared-authority:follow": follow,
     "shared-authority:authorityNamespace": authorityNamespace,
-    ...(configRepository === undefined
-      ? {}
-      : { "shared-authority:configRepository": repositoryEntry(configRepository) }),
+    ...(configRepository === undefined ? {} : { "shared-authority:configRepository": withSecret(configRepository) }),
     ...(delivery.kind === "cluster" ? {} : { "shared-authority:delivery": { manifests: delivery.directory } }),
+    ...(receivers && {
+      "shared-authority:receivers": Object.fromEntries(
+        Object.entries(receivers).map(([who, receiver]) => [who, withSecret(receiver)]),
+      ),
+    }),
+    ...(alerts && { "shared-authority:alerts": withSecret(alerts) }),
     "shared-authority:tenants": tenants,
   };
 }
 
-function repositoryEntry({ secretName, ...entry }: ConfigRepository): unknown {
+function withSecret({ secretName, ...entry }: { readonly secretName?: string }): unknown {
   return { ...entry, secret: secretName };
 }
 

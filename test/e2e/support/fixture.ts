@@ -416,6 +416,7 @@ const apiVersions = {
   ImageRepository: "image.toolkit.fluxcd.io/v1",
   ImagePolicy: "image.toolkit.fluxcd.io/v1",
   ImageUpdateAutomation: "image.toolkit.fluxcd.io/v1",
+  Receiver: "notification.toolkit.fluxcd.io/v1",
 } as const;
 
 type FluxKind = keyof typeof apiVersions;

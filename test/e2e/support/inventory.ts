@@ -22,6 +22,9 @@ const kinds = [
   ["image.toolkit.fluxcd.io/v1", "ImageRepository"],
   ["image.toolkit.fluxcd.io/v1", "ImagePolicy"],
   ["image.toolkit.fluxcd.io/v1", "ImageUpdateAutomation"],
+  ["notification.toolkit.fluxcd.io/v1", "Receiver"],
+  ["notification.toolkit.fluxcd.io/v1beta3", "Provider"],
+  ["notification.toolkit.fluxcd.io/v1beta3", "Alert"],
   ["admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"],
   ["admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"],
 ] as const;
