@@ -92,6 +92,11 @@ const notRun: Readonly<Record<string, string>> = {
   "export AUTHORITY_E2E_REGISTRY=https://registry.example.com": ofTheirCluster,
   "export AUTHORITY_E2E_GIT=https://git.example.com/e2e": ofTheirCluster,
   "flux install --components-extra=image-reflector-controller,image-automation-controller": ofTheirCluster,
+  'kubectl create secret generic shared-authority-webhook --namespace flux-system --from-literal=token="$(openssl rand -hex 24)"':
+    ofTheirCluster,
+  "kubectl create secret generic shared-authority-alerts --namespace flux-system --from-file=address": ofTheirCluster,
+  "kubectl get receivers --namespace flux-system --output custom-columns=NAME:.metadata.name,PATH:.status.webhookPath":
+    ofTheirCluster,
   "flux reconcile helmrelease podinfo --namespace flux-system --reset": ofTheirCluster,
   "npx authority audit --repository https://github.com/stefanprodan/podinfo --chart ./charts/podinfo": "reads GitHub",
   "npx authority init ../shared-repository --delivery manifests --repository https://github.com/stefanprodan/podinfo --chart ./charts/podinfo --image ghcr.io/stefanprodan/podinfo --team podinfo-developers":

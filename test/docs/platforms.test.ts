@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { devDependencies, engines, peerDependencies } from "../../package.json";
 import { imageAdmissionObjects } from "../../src/manifests/image-admission";
-import { manifestsOf } from "../manifests/example-stack";
+import { exampleEvidence, manifestsOf } from "../manifests/example-stack";
 import { projectRoot } from "../support/project";
 import { lacks } from "../support/tools";
 
@@ -50,7 +50,10 @@ describe("the table of platforms", () => {
 
   it("has the API version of every object", () => {
     const admission = imageAdmissionObjects("prod", { authorityNamespace: "flux-system", modes: ["deny"] });
-    const objects = [...manifestsOf(), ...admission.map(({ object }) => object)];
+    const receiver = { type: "github", secretName: "webhook" } as const;
+    const alerts = { type: "slack", secretName: "slack", eventSeverity: "error" } as const;
+    const ofStack = manifestsOf({}, exampleEvidence, { receivers: { registry: receiver }, alerts });
+    const objects = [...ofStack, ...admission.map(({ object }) => object)];
     const text = read("docs", "platforms.md");
     for (const { apiVersion, kind } of objects) {
       const expected = apiVersion.includes("toolkit.fluxcd.io")

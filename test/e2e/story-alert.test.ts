@@ -26,7 +26,7 @@ describe("alerts", () => {
   const path = "/hook/of-the-platform-team";
   const bodies: string[] = [];
   const signatures: (string | undefined)[] = [];
-  let server: Listening;
+  let server: Listening | undefined;
   let application: Application;
 
   before(async () => {
@@ -60,7 +60,7 @@ describe("alerts", () => {
     await fixture().up("dev");
   });
 
-  after(() => server.close());
+  after(() => server?.close());
 
   const events = () => bodies.map((body) => JSON.parse(body) as FluxEvent);
 

@@ -4,7 +4,11 @@ import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, type Fixture, useFixture, stackFile } from "./support/fixture";
 import { rendered, useRoot } from "./support/root";
+import { createSecret, requireReceiver, Webhook } from "./support/webhook";
 import { conditionOf, nameOf, waitFor, waitForGone, waitForObject } from "../lab/wait";
+
+/** What the Git host and Flux know. */
+const token = "token of the host";
 
 /** Story 14: rendered manifests are committed. A root Kustomization deploys and enforces them. */
 describe("rendered manifests under a root Kustomization", () => {
@@ -25,12 +29,16 @@ describe("rendered manifests under a root Kustomization", () => {
   before(async () => {
     application = await fixture().application("6.14.0", "6.14.1");
     neighbour = await fixture().application("6.14.1");
+    await createSecret(opened().cluster, fixture().authorityNamespace, "shared-authority-host", { token });
     await fixture().addStack("prod", {
       tenants: [
         { application: neighbour, tag: "6.14.1", lines: ["team: [neighbours]"] },
         { application, tag: "6.14.0" },
       ],
-      settings: [`shared-authority:delivery: { manifests: ${rendered} }`],
+      settings: [
+        `shared-authority:delivery: { manifests: ${rendered} }`,
+        "shared-authority:receivers: { configRepository: { type: github, secret: shared-authority-host } }",
+      ],
     });
     await deploy();
     await root.apply();
@@ -64,6 +72,23 @@ describe("rendered manifests under a root Kustomization", () => {
     const contentType = "application/merge-patch+json";
     await cluster.request({ method: "PATCH", path: `${path}?fieldManager=${by}`, body: change, contentType });
   };
+
+  it("are fetched at once when the Git host calls", async function () {
+    const { cluster, lab } = opened();
+    const base = requireReceiver(this, lab);
+    await enforce();
+    const source = fixture().flux("GitRepository", root.name);
+    const requested = async () => (await cluster.get(source)).metadata.annotations?.["reconcile.fluxcd.io/requestedAt"];
+    const before = await requested();
+    const receiver = fixture().flux("Receiver", "shared-authority-prod-config-repository");
+    const webhook = await Webhook.of(cluster, receiver, base, lab);
+    assert.equal(await webhook.call("push", { ref: "refs/heads/main" }, token), 200);
+    const now = await requested();
+    assert.notEqual(now, before);
+    await waitForObject(cluster, source, "Flux has fetched", ({ status }) => status?.lastHandledReconcileAt === now, {
+      lab,
+    });
+  });
 
   it("run each tenant with the rights of its namespace only", async () => {
     await enforce();
