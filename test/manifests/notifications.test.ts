@@ -1,4 +1,5 @@
-/* eslint-disable @typescript-eslint/no-unsafe-member-access -- tests look into objects of every kind */
+/* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment,
+   @typescript-eslint/no-unsafe-argument -- tests look into objects of every kind */
 import assert from "node:assert/strict";
 import type { StackConfig, Tenant } from "../../src/config/stack-config";
 import type { KubernetesObject } from "../../src/manifests/object";
