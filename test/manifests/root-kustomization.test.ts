@@ -17,7 +17,8 @@ const rendered = readdirSync(join(projectRoot, "test/golden"), { recursive: true
 
 describe("the root Kustomization of the documentation", () => {
   it("has an account that may deploy every kind of object that is ever rendered", () => {
-    const authorityKinds = /^(HelmRelease|GitRepository|OCIRepository|Image.*|Receiver|Provider|Alert|ConfigMap|ServiceAccount)$/;
+    const authorityKinds =
+      /^(HelmRelease|GitRepository|OCIRepository|Image.*|Receiver|Provider|Alert|ConfigMap|ServiceAccount)$/;
     const needed = new Set(
       rendered.map(({ apiVersion, kind }) => {
         const group = apiVersion.includes("/") ? apiVersion.replace(/\/.*$/, "") : "";
