@@ -324,7 +324,11 @@ async function push(git: OwnGit, terminal: Terminal): Promise<ExitCode> {
 }
 
 /** Asks if a person is watching. */
-async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions, ask?: Ask): Promise<boolean> {
+export async function isConfirmed(
+  terminal: Terminal,
+  { yes, commit }: Pick<DecisionOptions, "yes" | "commit">,
+  ask?: Ask,
+): Promise<boolean> {
   const { input } = terminal;
   if (yes === true || input === undefined) return true;
   const isYes = async (question: Ask): Promise<boolean> => {
