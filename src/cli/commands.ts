@@ -558,6 +558,7 @@ export function authorityProgram(
     .requiredOption("--released-from <branch...>", "patterns of branches; the tag must be on one of them")
     .option("-p, --prefix <prefixes>", "the prefixes of versions, such as git=v,chart=,image=v (default: none)")
     .option("--check", "only check, before anything is built")
+    .option("--facts <file>", "append VERSION, IMAGE_TAG and REVISION to this file, as lines NAME=value, for the build")
     .option("--insecure-registry", "the registries use plain HTTP")
     .action(runOn(async () => (await import("./publish")).publish));
 

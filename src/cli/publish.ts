@@ -1,5 +1,5 @@
 /** `authority publish`: uploads a release so that the image that the platform watches comes last. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { printable, printableLines } from "../config/printable";
 import type { Prefix } from "../config/stack-config";
@@ -33,6 +33,8 @@ export interface PublishOptions {
   readonly prefix?: string;
   /** Whether only to check, before anything is built. */
   readonly check?: boolean;
+  /** A file that gets the facts that a build needs, as lines `NAME=value`. */
+  readonly facts?: string;
   readonly insecureRegistry?: boolean;
 }
 
@@ -63,8 +65,9 @@ interface Judged extends Artifact {
  * Uploads the images and the chart of a Git tag, the watched image last. Nothing is uploaded unless the tag keeps the
  * promise and no tag in a registry has other content.
  */
-export async function publish(tag: string, options: PublishOptions, session: Session): Promise<ExitCode> {
+export async function publish(tag: string, given: PublishOptions, session: Session): Promise<ExitCode> {
   const { terminal } = session;
+  const options = withoutEmpty(given);
   const chart = await ownChart(options.chart, session);
   const { release, reasons } = await judgeTag(tag, chart, options, session);
   if (release === undefined || reasons.length > 0)
@@ -82,8 +85,24 @@ export async function publish(tag: string, options: PublishOptions, session: Ses
       present !== undefined ? "was there, of this commit" : options.check === true ? "free" : "published",
     ]);
     terminal.print(table(["ARTIFACT", "STATE"], rows, terminal.colors));
+    if (options.facts !== undefined) {
+      const { version, imageTag, commit } = release;
+      appendFileSync(session.path(options.facts), `VERSION=${version}\nIMAGE_TAG=${imageTag}\nREVISION=${commit}\n`);
+    }
     return exitCode.fine;
   });
+}
+
+/** A pipeline passes every option, some of them empty, and several values in one. */
+function withoutEmpty(options: PublishOptions): PublishOptions {
+  const present = Object.entries(options).filter(([, value]) => value !== "");
+  const words = (texts: readonly string[] = []) =>
+    texts.flatMap((text) => text.split(/\s+/).filter((word) => word !== ""));
+  return {
+    ...(Object.fromEntries(present) as unknown as PublishOptions),
+    other: words(options.other),
+    releasedFrom: words(options.releasedFrom),
+  };
 }
 
 function refuse(title: string, reasons: readonly string[], { terminal }: Session): ExitCode {
