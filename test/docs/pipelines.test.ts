@@ -69,4 +69,49 @@ describe("this repository's pipelines", () => {
     await git({ directory: clone }, "update-ref", "refs/remotes/origin/main", "HEAD~1");
     assert.match(check(version), /is not on origin\/main/);
   });
+
+  it("are called in the documentation with inputs and variables that they have", () => {
+    const text = readFileSync(join(projectRoot, "docs", "application-team.md"), "utf8");
+    const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = ""]) => parse(yaml) as Example);
+    const [call] = examples.flatMap(({ jobs }) => jobs?.release ?? []);
+    const file = readFileSync(join(projectRoot, ".github", "workflows", "release-application.yml"), "utf8");
+    const workflow = parse(file) as {
+      readonly on: {
+        readonly workflow_call: { readonly inputs: Readonly<Record<string, { readonly required?: boolean }>> };
+      };
+      readonly jobs: Readonly<Record<string, { readonly permissions: Readonly<Record<string, string>> }>>;
+    };
+    const { inputs } = workflow.on.workflow_call;
+    const given = Object.keys(call?.with ?? {});
+    assert.deepEqual(
+      given.filter((name) => !(name in inputs)),
+      [],
+    );
+    assert.deepEqual(
+      Object.keys(inputs).filter((name) => inputs[name]?.required === true && !given.includes(name)),
+      [],
+    );
+    assert.deepEqual(call?.permissions, workflow.jobs.publish?.permissions);
+    const listed = [...text.matchAll(/^\| (`.*?) +\|/gm)].flatMap(([, names = ""]) =>
+      names.replaceAll("`", "").split(", "),
+    );
+    for (const name of Object.keys(inputs)) assert.ok(listed.includes(name), `the page does not list ${name}`);
+
+    const gitlab = parse(readFileSync(join(projectRoot, "gitlab", "release-application.yml"), "utf8")) as Example;
+    const [included] = examples.filter(({ include }) => include !== undefined);
+    assert.deepEqual(
+      Object.keys(included?.variables ?? {}).filter((name) => !(name in (gitlab.variables ?? {}))),
+      [],
+    );
+    assert.equal(Object.keys(included?.variables ?? {}).length, 3);
+  });
 });
+
+/** What a YAML example of the documentation may hold. */
+interface Example {
+  readonly jobs?: Readonly<
+    Record<string, { readonly with?: object; readonly permissions?: Readonly<Record<string, string>> }>
+  >;
+  readonly include?: readonly unknown[];
+  readonly variables?: Readonly<Record<string, string>>;
+}
