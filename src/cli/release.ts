@@ -94,7 +94,9 @@ export async function release(given: string | undefined, options: ReleaseOptions
   for (const { path, before, after } of changes) {
     terminal.print(printableLines(await unifiedDiff(path, before, after)));
   }
-  if (!(await isConfirmed(terminal, options))) return refuseToWrite(terminal, []);
+  const what =
+    options.prepare === true ? "Commit this" : changes.length > 0 ? `Commit this as ${tag}` : `Tag ${target} as ${tag}`;
+  if (!(await isConfirmed(terminal, options, undefined, what))) return refuseToWrite(terminal, []);
   return options.prepare === true ? prepare(plan, options, session) : tagRelease(plan, options, session);
 }
 

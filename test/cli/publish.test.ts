@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
+import { execa } from "execa";
+import { listenOnLoopback } from "../../demo/loopback";
 import { pushImage } from "../../demo/push";
 import { createRegistry } from "../../src/release/registry";
 import { temporaryDirectory } from "../support/directory";
@@ -105,6 +108,46 @@ describe("authority publish", () => {
     assert.match(stdout, /acme\/worker:1\.3\.0 +was there, of this commit/);
     assert.deepEqual(await published("1.3.0", "acme/worker"), before);
     assert.notEqual((await published("1.3.0", "acme/app"))["acme/app"], undefined);
+  });
+
+  it("publishes the chart as Helm pulls it, with the dependencies that its lock pins", async () => {
+    const charts = join(directory(), "charts");
+    mkdirSync(charts);
+    const environment = { HELM_CACHE_HOME: join(directory(), "cache"), HELM_CONFIG_HOME: join(directory(), "config") };
+    const helm = (cwd: string, ...args: string[]) => execa("helm", args, { cwd, env: environment });
+    const addPart = async (version: string) => {
+      const part = join(directory(), `part-${version}`);
+      mkdirSync(part);
+      writeFileSync(join(part, "Chart.yaml"), `apiVersion: v2\nname: part\nversion: ${version}\n`);
+      await helm(charts, "package", part);
+      await helm(charts, "repo", "index", ".");
+    };
+    await addPart("1.0.0");
+    const server = await listenOnLoopback(
+      createServer((request, response) => {
+        response.end(readFileSync(join(charts, request.url ?? "")));
+      }),
+    );
+    try {
+      const dependencies = `dependencies: [{ name: part, version: ^1.0.0, repository: "${server.url}" }]\n`;
+      const app = await makeApplication(directory(), {
+        [chart]: chartYaml + dependencies,
+        ".gitignore": "charts/app/charts",
+      });
+      await helm(join(app.clone, "charts", "app"), "dependency", "update", ".");
+      await app.commit({ ".gitignore": "charts/app/charts\nimages\n" });
+      await app.run("tag", "--force", "1.3.0");
+      await addPart("1.1.0");
+      rmSync(join(app.clone, "charts", "app", "charts"), { recursive: true });
+      writeImage(join(app.clone, "images", "app"), labelsOf(await app.run("rev-parse", "HEAD")));
+      const flags = ["--image", `${host}/acme/app=images/app`, "--chart-to", `oci://${host}/charts/app`];
+      const { code, stderr } = await publish(app, "1.3.0", ...flags);
+      assert.equal(code, 0, stderr);
+      await helm(directory(), "pull", `oci://${host}/charts/app`, "--version", "1.3.0", "--plain-http", "--untar");
+      assert.match(readFileSync(join(directory(), "app", "charts", "part", "Chart.yaml"), "utf8"), /version: 1\.0\.0/);
+    } finally {
+      await server.close();
+    }
   });
 
   it("refuses to overwrite a tag of another commit, before and after the build", async () => {

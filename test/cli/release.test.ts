@@ -110,6 +110,19 @@ describe("authority release", () => {
     assert.equal(await remoteTag(app, "1.4.0"), await app.run("rev-parse", "HEAD"));
   });
 
+  it("asks at a terminal, and does nothing without a yes", async () => {
+    const app = await makeApplication(directory());
+    const at = async (answer: string) =>
+      authority(["release", "1.4.0", "--push"], { cwd: app.clone, isTTY: true, typed: [answer] });
+    const before = await app.run("for-each-ref");
+    const declined = await at("n");
+    assert.equal(declined.code, 3);
+    assert.match(declined.stderr, /Commit this as 1\.4\.0 \(y or n\)\?[^]*Nothing was written/);
+    assert.equal(await app.run("for-each-ref"), before);
+    assert.equal((await at("y")).code, 0);
+    assert.equal(await remoteTag(app, "1.4.0"), await app.run("rev-parse", "HEAD"));
+  });
+
   it("refuses a work tree that is not what would be released", async () => {
     const app = await makeApplication(directory(), { [chart]: chartYaml, README: "one" });
     app.write({ README: "two" });
