@@ -26,14 +26,14 @@ interface Settings {
 interface Pipeline {
   readonly name: string;
   /** @throws the failure of the first script that fails */
-  run(checkout: Checkout, settings: Settings): Promise<void>;
+  readonly run: (checkout: Checkout, settings: Settings) => Promise<void>;
 }
 
 interface Checkout {
   readonly folder: string;
   readonly tag: string;
   /** Runs a script with these variables. */
-  script(text: string, environment: Readonly<Record<string, string>>): Promise<void>;
+  readonly script: (text: string, environment: Readonly<Record<string, string>>) => Promise<void>;
 }
 
 interface Job {
@@ -41,19 +41,19 @@ interface Job {
   readonly outputs?: Readonly<Record<string, string>>;
 }
 
-function readYaml<Content>(...path: readonly string[]): Content {
-  return parse(readFileSync(join(projectRoot, ...path), "utf8")) as Content;
+function readYaml(...path: readonly string[]): unknown {
+  return parse(readFileSync(join(projectRoot, ...path), "utf8"));
 }
 
 const github: Pipeline = {
   name: ".github/workflows/release-application.yml",
-  async run({ folder, tag, script }, { image, otherImages, chartTo, test, build }) {
-    const { jobs, on } = readYaml<{
+  run: async ({ folder, tag, script }, { image, otherImages, chartTo, test, build }) => {
+    const { jobs, on } = readYaml(".github", "workflows", "release-application.yml") as {
       readonly jobs: Readonly<Record<"check" | "build" | "publish", Job>>;
       readonly on: {
         readonly workflow_call: { readonly inputs: Readonly<Record<string, { readonly default?: string }>> };
       };
-    }>(".github", "workflows", "release-application.yml");
+    };
     const given: Readonly<Record<string, string>> = {
       image,
       test,
@@ -89,15 +89,15 @@ const github: Pipeline = {
 
 const gitlab: Pipeline = {
   name: "gitlab/release-application.yml",
-  async run({ folder, tag, script }, { image, otherImages, chartTo, test, build }) {
+  run: async ({ folder, tag, script }, { image, otherImages, chartTo, test, build }) => {
     type Script = readonly string[];
-    const template = readYaml<{
+    const template = readYaml("gitlab", "release-application.yml") as {
       readonly variables: Readonly<Record<string, string>>;
       readonly ".release-programs": { readonly before_script: Script };
       readonly "release-check": { readonly script: Script };
       readonly "release-build": { readonly script: Script };
       readonly "release-publish": { readonly script: Script };
-    }>("gitlab", "release-application.yml");
+    };
     const variables = {
       ...template.variables,
       ...{ RELEASE_IMAGE: image, RELEASE_OTHER_IMAGES: otherImages, RELEASE_CHART_TO: chartTo },
@@ -115,7 +115,10 @@ const gitlab: Pipeline = {
       script(lines.join("\n"), { ...variables, ...more });
     await run([...programs, ...template["release-check"].script]);
     const facts = readFileSync(join(folder, "release.env"), "utf8").matchAll(/^(\w+)=(.*)$/gm);
-    await run(template["release-build"].script, Object.fromEntries([...facts].map(([, name, value]) => [name, value])));
+    await run(
+      template["release-build"].script,
+      Object.fromEntries([...facts].map(([, name = "", value = ""]) => [name, value] as const)),
+    );
     await run([...programs, ...template["release-publish"].script]);
   },
 };
