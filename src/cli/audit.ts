@@ -26,8 +26,18 @@ export interface AuditOptions {
   readonly json?: boolean;
 }
 
+/** @throws InputError unless both the repository and the chart are named */
+export async function auditTags(options: Partial<AuditOptions>, session: Session): Promise<ExitCode> {
+  const { repository, chart } = options;
+  if (repository === undefined || chart === undefined) {
+    const missing = repository === undefined ? "--repository" : "--chart";
+    throw new InputError(`\`${missing}\` is missing. \`--here\` checks the chart of this repository instead.`);
+  }
+  return audit({ ...options, repository, chart }, session);
+}
+
 /** Checks every SemVer tag of an application's repository: can the application become a tenant? */
-export async function audit(options: AuditOptions, session: Session): Promise<ExitCode> {
+async function audit(options: AuditOptions, session: Session): Promise<ExitCode> {
   const { terminal } = session;
   const audited = await auditRepository(options, session);
   terminal.done();

@@ -5,6 +5,7 @@ import { printableLines } from "../config/printable";
 import { packageVersion } from "../package-version";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
+import type { AuditHereOptions } from "./audit-here";
 import { Session } from "./session";
 import type { ProcessContext, Terminal } from "./terminal";
 import type { UpOptions } from "./up";
@@ -257,17 +258,28 @@ export function authorityProgram(
 
   verb("audit", {
     summary: "check every release of an application's repository",
-    description: "Check whether each SemVer tag of an application's repository keeps the promise. Reads no images.",
+    description:
+      "Check whether each SemVer tag of an application's repository keeps the promise. Reads no images. With --here, " +
+      "check the chart of the repository that it runs in: would the next tag keep the promise?",
     examples: [
+      "audit --here",
       "audit --repository https://github.com/stefanprodan/podinfo --chart charts/podinfo",
       "audit --repository ../podinfo --chart charts/podinfo --prefix git=v --released-from master",
       "audit --repository ../podinfo --chart charts/podinfo --json | jq '.tags[] | select(.valid | not)'",
     ],
   })
-    .requiredOption("-r, --repository <url>", "the Git repository: a URL, a path, or a bundle file")
-    .requiredOption(
+    .option("-r, --repository <url>", "the Git repository: a URL, a path, or a bundle file")
+    .addOption(
+      new Option("--here", "check the chart of this repository as it is; it reads local files only").conflicts([
+        "repository",
+        "releasedFrom",
+        "insecureRegistry",
+      ]),
+    )
+    .option(
       "-c, --chart <path>",
-      "the path of the chart in the repository, such as charts/podinfo, or its address in a registry: oci://...",
+      "the path of the chart in the repository, such as charts/podinfo, or its address in a registry: oci://... " +
+        "(default with --here: the only chart)",
     )
     .option("--insecure-registry", "the chart's registry uses plain HTTP")
     .option("-p, --prefix <prefixes>", "the prefixes of versions, such as git=v,chart=,image=v (default: none)")
@@ -276,7 +288,11 @@ export function authorityProgram(
       "patterns of branches; each tag must be on one of them (default: any branch)",
     )
     .option(...json)
-    .action(run(async () => (await import("./audit")).audit));
+    .action((options: AuditHereOptions & { readonly here?: boolean }) =>
+      options.here === true
+        ? run<AuditHereOptions>(async () => (await import("./audit-here")).auditHere)(options)
+        : run<AuditHereOptions>(async () => (await import("./audit")).auditTags)(options),
+    );
 
   const decides = (
     name: string,
@@ -495,6 +511,56 @@ export function authorityProgram(
   )
     .argument("<name>", "the new name")
     .action(runOn(async () => (await import("./rename-tenant")).renameTenant));
+
+  program.commandsGroup("In an application's repository:");
+  verb("release", {
+    summary: "make a release of this application",
+    description:
+      "Set version and appVersion in the chart, commit and tag, if the tag will keep the promise. With a protected branch: " +
+      "--prepare makes the commit on a branch for a pull request, and --tag tags the merge.",
+    examples: ["release 1.4.0 --push", "release 1.4.0 --prepare --push", "release 1.4.0 --tag --push"],
+  })
+    .argument("[version]", "the version, without prefix (default with --tag: that of the chart)")
+    .option("-c, --chart <path>", "the path of the chart in the repository (default: the only chart)")
+    .option(
+      "-p, --prefix <prefixes>",
+      "the prefixes of versions, such as git=v,chart=,image=v (default: those of the newest tag that keeps the promise)",
+    )
+    .option("-b, --branch <branch>", "the branch of the releases (default: that of the remote's HEAD)")
+    .option("--remote <name>", "the remote of the repository (default: origin)")
+    .addOption(new Option("--prepare", "make only the commit, on a branch for a pull request").conflicts("tag"))
+    .option("--tag", "make only the tag, on the merge of that pull request")
+    .option("--push", "push what was made")
+    .option("-y, --yes", "do not ask")
+    .action(runOn(async () => (await import("./release")).release));
+
+  verb("publish", {
+    summary: "upload the images and the chart of a release",
+    description:
+      "Upload what a pipeline has built for a Git tag: the other images, the chart, and last the image that the platform watches. " +
+      "Nothing is uploaded if the tag breaks the promise or a tag in a registry has other content. It needs `crane` on PATH, and " +
+      "`helm` for a chart.",
+    examples: [
+      "publish 1.4.0 --check --image ghcr.io/acme/app --released-from main",
+      "publish 1.4.0 --image ghcr.io/acme/app=images/app --released-from main",
+      "publish 1.4.0 --image ghcr.io/acme/app=images/app --other ghcr.io/acme/worker=images/worker " +
+        "--chart-to oci://ghcr.io/acme/charts/app --released-from main",
+    ],
+  })
+    .argument("<tag>", "the Git tag, which is checked out")
+    .requiredOption(
+      "-i, --image <image=folder>",
+      "the image that the platform watches, and the folder of its OCI layout",
+    )
+    .option("--other <image=folder...>", "all other images of the release")
+    .option("-c, --chart <path>", "the path of the chart in the repository (default: the only chart)")
+    .option("--chart-to <url>", "the chart's address in a registry: oci://... (default: the chart is read from Git)")
+    .requiredOption("--released-from <branch...>", "patterns of branches; the tag must be on one of them")
+    .option("-p, --prefix <prefixes>", "the prefixes of versions, such as git=v,chart=,image=v (default: none)")
+    .option("--check", "only check, before anything is built")
+    .option("--facts <file>", "append VERSION, IMAGE_TAG and REVISION to this file, as lines NAME=value, for the build")
+    .option("--insecure-registry", "the registries use plain HTTP")
+    .action(runOn(async () => (await import("./publish")).publish));
 
   return program;
 }

@@ -323,12 +323,21 @@ async function push(git: OwnGit, terminal: Terminal): Promise<ExitCode> {
   return exitCode.blocked;
 }
 
-/** Asks if a person is watching. */
-async function isConfirmed(terminal: Terminal, { yes, commit }: DecisionOptions, ask?: Ask): Promise<boolean> {
+/**
+ * Asks if a person is watching.
+ *
+ * @param what what is done then; default: the commit
+ */
+export async function isConfirmed(
+  terminal: Terminal,
+  { yes, commit }: Pick<DecisionOptions, "yes" | "commit">,
+  ask?: Ask,
+  what = commit === false ? "Write this" : "Commit this",
+): Promise<boolean> {
   const { input } = terminal;
   if (yes === true || input === undefined) return true;
   const isYes = async (question: Ask): Promise<boolean> => {
-    const text = `${commit === false ? "Write" : "Commit"} this (y or n)?`;
+    const text = `${what} (y or n)?`;
     const problem = (typed: string) => (/^(?:y(?:es)?|no?)$/i.test(typed) ? undefined : "y or n");
     return /^y/i.test(await question({ text, fallback: "n", problem }));
   };

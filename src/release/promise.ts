@@ -76,7 +76,8 @@ export function promiseReasons(evidence: Evidence, expectations: Expectations): 
 }
 
 /** What the evidence of a followed branch must agree with. */
-export type BranchExpectations = Pick<Tenant, "prefix" | "images" | "tag" | "digest" | "branchImage" | "branchChart">;
+export type BranchExpectations = Pick<Tenant, "prefix" | "tag" | "digest" | "branchImage" | "branchChart"> &
+  Pick<Expectations, "images">;
 
 /**
  * Why the evidence of a followed branch is not valid: `version` of its `Chart.yaml` must be the chart prefix and a

@@ -27,6 +27,8 @@ const verbs = [
   "deny",
   "allow",
   "audit",
+  "release",
+  "publish",
 ];
 // eslint-disable-next-line no-control-regex -- what is looked for
 const colored = /\u001b\[/;
@@ -66,7 +68,7 @@ describe("the command line of authority", () => {
   const mistakes: [title: string, args: string[], expected: RegExp][] = [
     ["an unknown verb", ["chek"], /unknown command 'chek'\n\(Did you mean check\?\)/],
     ["an unknown option", ["plan", "--jsn"], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
-    ["a missing option", ["audit", "--chart", "x"], /required option '-r, --repository <url>' not specified/],
+    ["a missing option", ["render"], /required option '-o, --out <dir>' not specified/],
     ["an option without a value", ["plan", "--stack"], /option '-s, --stack <stack>' argument missing/],
     ["too many arguments", ["plan", "prod"], /too many arguments/],
     ["a missing folder", ["-C", "gone", "plan"], /The folder .*gone of `--cwd` does not exist/],

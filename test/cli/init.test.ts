@@ -254,7 +254,7 @@ describe("authority init", () => {
         /^podinfo in dev: the latest commit of master\.\npodinfo in staging and prod: release 6\.15\.0\.$/m,
       );
       // These describe this project, not a user's repository.
-      const own = [".gitignore", "README.md", "package.json"];
+      const own = [".gitignore", "README.md", "package.json", "renovate.json"];
       const locked = readLock(projectRoot).releases.get("podinfo")?.get("6.15.0");
       const [image] = locked?.images ?? [];
       assert.ok(image?.digest !== undefined && locked?.commit !== undefined && locked.tagObject !== undefined);

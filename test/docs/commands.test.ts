@@ -61,6 +61,14 @@ const runByTests: Readonly<Record<string, string>> = {
   "npx authority adopt podinfo/podinfo --stack prod --image ghcr.io/stefanprodan/podinfo":
     "test/e2e/story-adopt.test.ts",
   "npx authority init ../shared-repository": "test/cli/init.test.ts",
+  "npx shared-authority release 1.4.0 --push": "test/cli/release.test.ts",
+  "npx shared-authority release 1.4.0 --prepare --push": "test/cli/release.test.ts",
+  "git pull && npx shared-authority release --tag --push": "test/cli/release.test.ts",
+  "npx shared-authority audit --here": "test/cli/release.test.ts",
+  "npx shared-authority publish 1.4.0 --check --image ghcr.io/acme/app --released-from main":
+    "test/cli/publish.test.ts",
+  "npx shared-authority publish 1.4.0 --image ghcr.io/acme/app=images/app --released-from main":
+    "test/cli/publish.test.ts",
   "npm install": "test/engine/init.test.ts",
   "npx authority check": "test/engine/init.test.ts",
   "npx authority images --stack prod": "test/e2e/story-images.test.ts",
