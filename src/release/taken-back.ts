@@ -181,13 +181,14 @@ function takenBackReason(
   const { tag = "" } = again;
   const version = versionOfTag(tag, prefix.image) ?? tag;
   return (
-    `${name} ${tag} was taken back in ${shown(back)}, and promoted again by automation in ${shown(again)}; ` +
+    `${name} ${tag} was taken back in ${shownDecision(back)}, and promoted again by automation in ${shownDecision(again)}; ` +
     `to keep it out: \`npx authority rollback ${name} --stack ${stack} --reason "..."\`; ` +
     `to accept it: \`npx authority promote ${name} ${version} --stack ${stack}\``
   );
 }
 
-function shown({ commit, author, subject }: Decision): string {
+/** A decision in words: its commit, author and subject. */
+export function shownDecision({ commit, author, subject }: Decision): string {
   return `${commit.slice(0, 10)} (${author.name}: ${JSON.stringify(shortSubject(subject))})`;
 }
 
