@@ -7,13 +7,13 @@ import { ChartEditError, withImageTag, withVersions } from "../release/chart-edi
 import { withRepository } from "../release/git";
 import { readCharts } from "../release/git-evidence";
 import { branchReasons } from "../release/promise";
-import { compareVersions, isVersion, versionOfTag } from "../version/version";
 import { isConfirmed } from "./decision";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { inFolder, judgeChart, type OwnChart, ownChart, ownPrefix, prefixText, textIn } from "./own-chart";
 import { type OwnGit, unifiedDiff } from "./own-git";
-import { type OwnRemote, ownRemote, ownTags } from "./own-remote";
+import { type OwnRemote, ownRemote } from "./own-remote";
+import { refuseOlder, refuseTag, refuseVersion, releaseBranch, upToDateHead } from "./release-conditions";
 import { refuseToWrite } from "./releases";
 import type { Session } from "./session";
 
@@ -100,117 +100,12 @@ export async function release(given: string | undefined, options: ReleaseOptions
   return options.prepare === true ? prepare(plan, options, session) : tagRelease(plan, options, session);
 }
 
-/** The branch that releases are made from, on which the work tree is. */
-async function releaseBranch(git: OwnGit, remote: OwnRemote, options: ReleaseOptions): Promise<string> {
-  const branch = options.branch ?? remote.head;
-  if (branch === undefined || !remote.branches.has(branch)) {
-    const fault = branch === undefined ? "does not say which branch is its main one" : `has no branch ${branch}`;
-    throw new InputError(`The remote ${remote.name} ${fault}. Name the branch of the releases with \`--branch\`.`);
-  }
-  const current = (await git.try("symbolic-ref", "--quiet", "--short", "HEAD")).stdout.trim();
-  if (current === branch) return branch;
-  throw new InputError(
-    `This is ${current === "" ? "a commit without a branch" : `the branch ${current}`}, and releases are made from ${branch}. ` +
-      `\`git switch ${branch}\` first, or name another branch with \`--branch\`.`,
-  );
-}
-
-/**
- * The last commit, if the work tree is as it has it, and it has all of the remote's branch.
- *
- * @throws InputError if it is not
- */
-async function upToDateHead(
-  { git, folder }: OwnChart,
-  remote: OwnRemote,
-  branch: string,
-  options: ReleaseOptions,
-): Promise<string> {
-  const tracked = await git.run("status", "--porcelain", "--untracked-files=no", "-z", "--no-renames");
-  const untracked = await git.changed([folder === "" ? "." : folder]);
-  const changed = [...new Set([...tracked.split("\0").flatMap((line) => line.slice(3) || []), ...untracked])];
-  if (changed.length > 0) {
-    const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
-    throw new InputError(
-      `Changed since the last commit: ${changed.slice(0, 3).map(printable).join(", ")}${more}. ` +
-        "A release is what is committed: commit the change or take it back first.",
-    );
-  }
-  const head = (await git.run("rev-parse", "HEAD")).trim();
-  const theirs = remote.branches.get(branch) ?? "";
-  if (!(await isAncestor(git, theirs, head))) {
-    throw new InputError(`The branch ${branch} of ${remote.name} has commits that are not here. \`git pull\` first.`);
-  }
-  if (options.tag === true && head !== theirs) {
-    throw new InputError(
-      `The last commit is not on the branch ${branch} of ${remote.name}. A tag needs a commit that is there: push or merge it first.`,
-    );
-  }
-  return head;
-}
-
-/** False also if the commit is not here. */
-async function isAncestor(git: OwnGit, commit: string, of: string): Promise<boolean> {
-  return (await git.try("merge-base", "--is-ancestor", commit, of)).exitCode === 0;
-}
-
 async function requirePrefix(options: ReleaseOptions, chart: OwnChart): Promise<{ prefix: Prefix; tag?: string }> {
   const found = await ownPrefix(options.prefix, chart);
   if (found !== undefined) return found;
   throw new InputError(
     "No tag here keeps the promise, so none says how the version is written. Pass `--prefix git=` for the tag 1.4.0, or `--prefix git=v` for v1.4.0.",
   );
-}
-
-function refuseVersion(version: string, prefix: Prefix): void {
-  if (isVersion(version) && !version.includes("+")) return;
-  const bare = version.includes("+") ? undefined : (versionOfTag(version, prefix.git) ?? versionOfTag(version, "v"));
-  throw new InputError(
-    `${JSON.stringify(version)} is not the version of a release: expected three numbers, such as 1.4.0 or 1.4.0-rc.1` +
-      (bare === undefined ? ', and no "+".' : `. Write it without a prefix: ${bare}.`),
-  );
-}
-
-/**
- * Whether the tag is on this commit already and only has to be pushed, as after a push that failed.
- *
- * @throws InputError if it exists otherwise
- */
-async function refuseTag(
-  git: OwnGit,
-  remote: OwnRemote,
-  tag: string,
-  { push, prepare: onlyPrepares }: ReleaseOptions,
-  head: string,
-): Promise<boolean> {
-  const next = "A published tag never moves: release a new version.";
-  if (remote.tags.has(tag)) throw new InputError(`The tag ${tag} is in ${remote.name} already. ${next}`);
-  const mine = (await ownTags(git)).get(tag);
-  if (mine === undefined) return false;
-  if (mine === head && push === true && onlyPrepares !== true) return true;
-  throw new InputError(
-    mine === head
-      ? `The tag ${tag} is here already, on this commit. \`--push\` pushes it; \`git tag --delete ${tag}\` takes it back.`
-      : `The tag ${tag} is here already, on another commit, and not in ${remote.name}. \`git tag --delete ${tag}\` takes it back.`,
-  );
-}
-
-/** @throws InputError if the branch has a release that is not older */
-async function refuseOlder(
-  git: OwnGit,
-  remote: OwnRemote,
-  { version, tag, branch, head, prefix }: Pick<Plan, "version" | "tag" | "branch" | "head"> & { prefix: Prefix },
-): Promise<void> {
-  const known = new Map([...remote.tags, ...(await ownTags(git))]);
-  for (const [other, commit] of known) {
-    const released = versionOfTag(other, prefix.git);
-    if (released === undefined || other === tag || compareVersions(released, version) < 0) continue;
-    if (!(await isAncestor(git, commit, head))) continue;
-    throw new InputError(
-      `The branch ${branch} has the release ${other} already, and ${version} is not newer. ` +
-        "For a fix of an old release, use a branch of its own, with `--branch`.",
-    );
-  }
 }
 
 /** What the release changes in the chart, and why its tag would break the promise all the same. */
