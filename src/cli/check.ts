@@ -186,7 +186,7 @@ function isBlocked({ releases, violations, rendered, removals }: CheckedStack): 
 }
 
 /** A policy judges the promise too, and its message has the fix: each reason is reported once. */
-function isReportedBy(violations: readonly Violation[], { tenant, reasons }: CheckedRelease): boolean {
+export function isReportedBy(violations: readonly Violation[], { tenant, reasons }: CheckedRelease): boolean {
   const messages = violations.filter((violation) => violation.tenant === tenant).map(({ message }) => message);
   return reasons.every((reason) => messages.some((message) => message.includes(reason)));
 }

@@ -184,6 +184,29 @@ export function authorityProgram(
     .option(...packConfig)
     .action(run(async () => (await import("./check")).check));
 
+  verb("report", {
+    summary: "show what a change changes, for its reviewer",
+    description:
+      "Compare what this work tree decides with what it is based on: for each tenant that changes, from and to, evidence, " +
+      "the application's commits, values, the objects of the rendered chart, images, what is deleted, and what blocks it.",
+    examples: [
+      "report --base origin/main",
+      "report --base origin/main --head promote/prod/podinfo --format html --output report.html",
+      "report --base HEAD~1 --stack prod --format json",
+    ],
+  })
+    .requiredOption("-b, --base <ref>", "the branch or commit that it is compared with, from where the two parted")
+    .option("--head <ref>", "compare this branch or commit (default: the work tree)")
+    .option(...stack)
+    .addOption(
+      new Option("-f, --format <format>", "the form of the report")
+        .choices(["markdown", "html", "json"])
+        .default("markdown"),
+    )
+    .option("-o, --output <file>", "write it into a file (default: print it)")
+    .option(...packConfig)
+    .action(run(async () => (await import("./report")).report));
+
   program.commandsGroup("Deploy:");
   verb("up", {
     summary: "deploy a stack and skip its broken tenants",

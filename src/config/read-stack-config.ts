@@ -4,10 +4,10 @@ import { checkMarkers } from "./marker";
 import { readOtherStacks } from "./other-stacks";
 import { parseConfig } from "./parse-config";
 import { type Problem, ProblemsError } from "./problem";
-import { Report } from "./report";
+import { Report, valueAt } from "./report";
 import { checkRules } from "./rules";
 import { sharedObjects } from "./shared-cluster";
-import type { StackConfig } from "./stack-config";
+import type { StackConfig, Tenant, ValuesFile } from "./stack-config";
 import { type ConfigFiles, entryAt, listStacks, placesOf, readConfigFiles } from "./stack-file";
 import { checkStructure, settingsOf } from "./structure";
 import { ValuesReader } from "./values";
@@ -59,6 +59,23 @@ export function stackConfigOf(files: ConfigFiles, options: ReadOptions = {}): St
   checkRules(report, parsed, () => readOtherStacks(root, stack.stack));
   checkMarkers(report, stack, parsed);
   return parsed.config();
+}
+
+/**
+ * The special config of one tenant, of a config that was read without values files.
+ *
+ * @throws ProblemsError with everything that is wrong with its values files
+ */
+export function readTenantValues(
+  files: ConfigFiles,
+  { name, formerly }: Pick<Tenant, "name" | "formerly">,
+): readonly ValuesFile[] {
+  const report = new Report(settingsOfFiles(files), placesOf(files));
+  const declared = valueAt(report.settings, ["tenants", name, "values"]);
+  const values = new ValuesReader(resolve(files.root), files.stack.stack, report, files.values);
+  const found = values.read(name, declared, formerly);
+  if (report.problems.length > 0) throw new ProblemsError(report.problems);
+  return found;
 }
 
 /** What the files say together: as the engine does it, a stack's key replaces the project's. */

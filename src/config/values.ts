@@ -21,6 +21,11 @@ export function defaultValuesFiles(tenant: string, stack: string): string[] {
   return ["values.yaml", `values.${stack}.yaml`].map((name) => `tenants/${tenant}/${name}`);
 }
 
+/** A declared values file, as a path from the project's folder. */
+export function valuesPath(tenant: string, name: string): string {
+  return posix.normalize(name.startsWith("tenants/") ? name : `tenants/${tenant}/${name}`);
+}
+
 /** Reads the values files of one stack's tenants. A file that several tenants name is read once. */
 export class ValuesReader {
   readonly #contents = new Map<string, string | undefined>();
@@ -57,7 +62,7 @@ export class ValuesReader {
     const paths = new Map<string, string>();
     for (const [index, name] of (Array.isArray(declared) ? declared : []).entries()) {
       if (typeof name !== "string" || !isInnerPath(name)) continue;
-      const path = posix.normalize(name.startsWith("tenants/") ? name : `tenants/${tenant}/${name}`);
+      const path = valuesPath(tenant, name);
       const key = valuesKey(tenant, path);
       const [message, fix] = this.#nameProblem(path, key, paths.get(key)) ?? [];
       if (message === undefined) paths.set(key, path);

@@ -23,6 +23,8 @@ export interface FactReader {
   ): Promise<Fact>;
   readTags(image: string, insecure: boolean): Promise<string[]>;
   readChart(url: string, tag: string, insecure: boolean): Promise<ChartArtifact | undefined>;
+  /** An OCI chart itself. */
+  readChartArchive(url: string, digest: string, insecure: boolean): Promise<Buffer>;
   /** The images at a tag, with their digests where the registry has them. */
   readImages(
     images: readonly string[],
@@ -55,6 +57,7 @@ export function createFactReader(options: FactReaderOptions = {}): FactReader {
     readGit: (repository, key, read) => once(["git", repository, ...key], () => useRepository(repository, read)),
     readTags: (...key) => once(["tags", ...key], () => registry.readTags(...key)),
     readChart: (...key) => once(["chart", ...key], () => registry.readChart(...key)),
+    readChartArchive: (...key) => once(["archive", ...key], () => registry.readChartArchive(...key)),
     readImages: (images, tag, insecure, attempts) =>
       Promise.all(
         images.map(async (image) => {

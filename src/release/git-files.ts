@@ -6,6 +6,7 @@ import {
   maxFileBytes,
   readObjects,
   readTrees,
+  textLines,
   type Git,
   type ObjectFact,
 } from "./git-objects";
@@ -104,4 +105,47 @@ async function readNames(git: Git, folders: readonly string[]): Promise<Map<stri
       ),
     ]),
   );
+}
+
+/** A file below a folder. */
+export interface FolderFile {
+  /** From the folder, separated by `/`. */
+  readonly path: string;
+  readonly content: Buffer;
+}
+
+/** More than a chart has. */
+const mostFolderFiles = 2000;
+const largestFolder = 32 * 1024 * 1024;
+
+/**
+ * The files below a folder at a commit. Links are left out, because they could lead out of the folder.
+ *
+ * @param namesOnly leaves the contents empty, for a repository that lacks them so far
+ * @throws GitError when there is none, or when it has too many files or bytes
+ */
+export async function readFolder(
+  git: Git,
+  commit: string,
+  folder: string,
+  namesOnly = false,
+): Promise<readonly FolderFile[]> {
+  const prefix = folder === "" ? "" : `${folder}/`;
+  const paths = folder === "" ? [] : [prefix];
+  const listed = textLines(await git(["--literal-pathspecs", "ls-tree", "-r", "-z", commit, "--", ...paths]), "\0");
+  const files = listed.flatMap((line) => {
+    const [, id, path = ""] = /^100\d+ blob (\w+)\t(.*)$/s.exec(line) ?? [];
+    return id === undefined || !path.startsWith(prefix) ? [] : [{ id, path: path.slice(prefix.length) }];
+  });
+  const place = `${folder === "" ? "the repository" : folder} at the commit ${commit}`;
+  if (files.length === 0) throw new GitError(`there is no folder ${place}`);
+  if (files.length > mostFolderFiles) {
+    throw new GitError(`${place} has ${files.length} files, must have at most ${mostFolderFiles}`);
+  }
+  if (namesOnly) return files.map(({ path }) => ({ path, content: Buffer.alloc(0) }));
+  const ids = files.map(({ id }) => id);
+  const bytes = (await checkObjects(git, ids)).reduce((sum, fact) => sum + (fact?.size ?? 0), 0);
+  if (bytes > largestFolder) throw new GitError(`${place} has ${bytes} bytes, must have at most ${largestFolder}`);
+  const contents = await readObjects(git, ids);
+  return files.map(({ id, path }) => ({ path, content: contents.get(id) ?? Buffer.alloc(0) }));
 }

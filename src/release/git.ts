@@ -12,8 +12,9 @@ import { printable } from "../config/printable";
 import { GitError, runGit } from "./git-command";
 import { readRedirected } from "./git-redirect";
 import { remoteOfClone } from "./local-clone";
-import { readFiles, type Beside, type GitFile } from "./git-files";
-import { textLines, type Git } from "./git-objects";
+import { readFiles, readFolder, type Beside, type FolderFile, type GitFile } from "./git-files";
+import { readLog, type GitLog } from "./git-log";
+import { isShallow, textLines, type Git } from "./git-objects";
 import { settingsOfFolder } from "./git-settings";
 import { withScratchFolder } from "./scratch-folder";
 
@@ -56,6 +57,20 @@ export interface GitRepository {
    * @param path from the top of the repository, separated by `/`
    */
   readFiles(revisions: readonly string[], path: string, beside?: Beside): Promise<Map<string, GitFile>>;
+  /**
+   * The files below a folder, without links and submodules.
+   *
+   * @param revision as for `readFiles`
+   * @param folder from the top of the repository, separated by `/`; `""` is the top
+   * @throws GitError when there is no such folder, or when it is too large
+   */
+  readFolder(revision: string, folder: string): Promise<readonly FolderFile[]>;
+  /**
+   * The newest commits of a tag that another tag does not have.
+   *
+   * @param most how many commits are returned; all are counted
+   */
+  readLog(tag: string, without: string, most: number): Promise<GitLog>;
   /** The ids of all commits on the branch. Read once. */
   readCommits(branch: string): Promise<ReadonlySet<string>>;
   /** The branch of the repository's HEAD; nothing when HEAD is missing or detached. Read once. */
@@ -189,6 +204,9 @@ async function openLocal(git: Git, path: string): Promise<GitRepository> {
   return {
     refs: { ...refs, branches },
     readFiles: (revisions, file, beside) => readFiles(here, objectsOf({ ...refs, branches }, revisions), file, beside),
+    readFolder: (revision, folder) =>
+      readFolder(here, objectsOf({ ...refs, branches }, [revision]).get(revision) ?? revision, folder),
+    readLog: (tag, without, most) => readLog(here, ...tagCommits(refs, tag, without), most),
     readCommits: remember((branch) =>
       readCommits(
         here,
@@ -221,6 +239,26 @@ async function openRemote(git: Git, declared: string, scratch: string, options: 
       const here = await fetch(["--depth=1", "--filter=blob:none"], wanted);
       await fetchMissingBlobs(here, [...objects.values()], [path, ...(beside?.files ?? [])]);
       return readFiles(here, objects, path, beside);
+    },
+    readFolder: async (revision, folder) => {
+      const id = objectsOf(refs, [revision]).get(revision) ?? revision;
+      const wanted = revision.startsWith("refs/") ? `+${revision}:${revision}` : revision;
+      const here = await fetch(["--depth=1", "--filter=blob:none"], [wanted]);
+      const known = await readFolder(here, id, folder, true);
+      if (known.length > 0) await fetchMissingBlobs(here, [id], [folder === "" ? "." : folder]);
+      return readFolder(here, id, folder);
+    },
+    readLog: async (tag, without, most) => {
+      const [newer, older] = tagCommits(refs, tag, without);
+      const name = `refs/tags/${tag}`;
+      try {
+        const bounds = ["--filter=tree:0", `--shallow-exclude=refs/tags/${without}`];
+        const here = await fetch(bounds, [`+${name}:${name}`]);
+        return await readLog(here, newer, (await isShallow(here)) ? undefined : older, most);
+      } catch (error) {
+        if (error instanceof GitError && noCommits.test(error.message)) return { commits: [], count: 0 };
+        throw error;
+      }
     },
     readCommits: remember(async (branch) =>
       readCommits(await fetch(["--filter=tree:0"], [`+refs/heads/${branch}:refs/heads/${branch}`]), [
@@ -296,7 +334,9 @@ function createFetch(git: Git, url: string, scratch: string, format: string): Fe
       if (mirror === undefined) return await fetchInto(await mkdtemp(join(scratch, "fetch-")), filters, wanted);
     } catch (error) {
       const isUnsupported =
-        error instanceof GitError && /filter|shallow|dumb|unadvertised|not our ref/i.test(error.message);
+        error instanceof GitError &&
+        /filter|shallow|dumb|unadvertised|not our ref/i.test(error.message) &&
+        !noCommits.test(error.message);
       if (!isUnsupported) throw error;
     }
     mirror ??= cloneMirror(git, url, scratch);
@@ -311,6 +351,9 @@ function createFetch(git: Git, url: string, scratch: string, format: string): Fe
   }
 }
 
+/** What Git says where one tag has all commits of the other. */
+const noCommits = /no commits selected for shallow/i;
+
 const fetchCommand = ["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"];
 
 /** One request for all blobs. Git itself would send a request for each blob when it reads it. */
@@ -324,6 +367,15 @@ async function fetchMissingBlobs(git: Git, commits: readonly string[], paths: re
     const command = [...negotiateNothing, ...fetchCommand, "--filter=blob:none", "--stdin", "origin"];
     await git(command, { input: missing.join("\n") + "\n" });
   }
+}
+
+function tagCommits({ tags }: GitRefs, ...names: readonly [string, string]): [string, string] {
+  const [newer = "", older = ""] = names.map((name) => {
+    const tag = tags.get(name);
+    if (tag === undefined) throw new GitError(`there is no Git tag ${JSON.stringify(name)}`);
+    return tag.peeled;
+  });
+  return [newer, older];
 }
 
 /** The peeled object of each ref, and each commit id itself. */

@@ -24,6 +24,12 @@ export interface Registry {
   readTags(image: string, insecure: boolean): Promise<string[]>;
   /** The Helm chart at the tag; nothing when the tag does not exist. */
   readChart(url: string, tag: string, insecure: boolean): Promise<ChartArtifact | undefined>;
+  /**
+   * The chart itself, packed as a `.tgz`.
+   *
+   * @throws RegistryError when the registry does not have it, or when it is too large
+   */
+  readChartArchive(url: string, digest: string, insecure: boolean): Promise<Buffer>;
 }
 
 /** The facts of a chart's OCI artifact. */
@@ -45,6 +51,8 @@ const manifestTypes = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
+const helmLayerType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+const maxChartBytes = 32 * 1024 * 1024;
 const helmConfigType = "application/vnd.cncf.helm.config.v1+json";
 const revisionLabel = "org.opencontainers.image.revision";
 const maxManifestBytes = 4 * 1024 * 1024;
@@ -59,7 +67,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   const request = createRegistryClient(options);
 
   async function readManifest(address: ImageAddress, tag: string, insecure: boolean): Promise<RegistryAnswer> {
-    const path = `manifests/${checkTag(tag)}`;
+    const path = `manifests/${isDigest(tag) ? tag : checkTag(tag)}`;
     const accept = manifestTypes;
     const answer = await request({ address, path, method: "GET", accept, insecure, maxBytes: maxManifestBytes });
     // A portal or a login page may answer in the registry's place.
@@ -67,9 +75,14 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     return answer;
   }
 
-  async function readBlob(address: ImageAddress, digest: string, insecure: boolean): Promise<Buffer> {
+  async function readBlob(
+    address: ImageAddress,
+    digest: string,
+    insecure: boolean,
+    maxBytes = maxConfigBytes,
+  ): Promise<Buffer> {
     const path = `blobs/${digest}`;
-    const answer = await request({ address, path, method: "GET", insecure, maxBytes: maxConfigBytes });
+    const answer = await request({ address, path, method: "GET", insecure, maxBytes });
     if (!answer.found) {
       throw new RegistryError(
         `${address.registry}/${address.name} does not have the blob ${digest}, which its manifest names`,
@@ -141,6 +154,21 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       }
       const config = parseObject(await readBlob(address, configDigest, insecure), `the config of ${url}:${tag}`);
       return { digest, revision, version: textOf(config.version), appVersion: textOf(config.appVersion), problems: [] };
+    },
+
+    async readChartArchive(url, digest, insecure) {
+      const address = addressOf(url);
+      const what = `the manifest of ${url}@${digest}`;
+      const answer = await readManifest(address, digest, insecure);
+      if (!answer.found) throw new RegistryError(`the registry does not have ${url}@${digest}`);
+      if (manifestDigest(answer, url, digest) !== digest) throw new RegistryError(`${what} has another digest`);
+      const { layers } = parseObject(answer.body, what);
+      const layer = (Array.isArray(layers) ? (layers as unknown[]) : []).find(
+        (one) => valueAt(one, ["mediaType"]) === helmLayerType,
+      );
+      const layerDigest = textOf(valueAt(layer, ["digest"])) ?? "";
+      if (!isDigest(layerDigest)) throw new RegistryError(`${what} names no Helm chart content`);
+      return readBlob(address, layerDigest, insecure, maxChartBytes);
     },
   };
 }

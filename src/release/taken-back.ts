@@ -161,6 +161,13 @@ export function takenBack(tenant: Tenant, { decisions, current, isComplete }: De
   return isComplete || !again.byAutomation ? undefined : "unknown";
 }
 
+/** The last decision by which a person took the tenant's tag back, whoever decides it now. */
+export function lastTakenBack(tenant: Tenant, { decisions }: DecisionHistory): Decision | undefined {
+  return tagDecisions(decisions.get(objectName(tenant))).find(
+    (decision) => !decision.byAutomation && decision.previous === tenant.tag && isBack(tenant, decision),
+  );
+}
+
 /** Where Flux commits to the main branch, a merge may only repeat what Flux has committed there. */
 function mayBeAutomations({ policy }: Tenant, { byAutomation, isMerge }: Decision): boolean {
   return byAutomation || (isMerge && policy.automation === "auto");
@@ -181,13 +188,14 @@ function takenBackReason(
   const { tag = "" } = again;
   const version = versionOfTag(tag, prefix.image) ?? tag;
   return (
-    `${name} ${tag} was taken back in ${shown(back)}, and promoted again by automation in ${shown(again)}; ` +
+    `${name} ${tag} was taken back in ${shownDecision(back)}, and promoted again by automation in ${shownDecision(again)}; ` +
     `to keep it out: \`npx authority rollback ${name} --stack ${stack} --reason "..."\`; ` +
     `to accept it: \`npx authority promote ${name} ${version} --stack ${stack}\``
   );
 }
 
-function shown({ commit, author, subject }: Decision): string {
+/** A decision in words: its commit, author and subject. */
+export function shownDecision({ commit, author, subject }: Decision): string {
   return `${commit.slice(0, 10)} (${author.name}: ${JSON.stringify(shortSubject(subject))})`;
 }
 

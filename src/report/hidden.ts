@@ -1,0 +1,69 @@
+/** Values that look like credentials are never shown. */
+import { isMapping } from "../config/report";
+import { yamlText } from "../manifests/yaml-text";
+import { findCredentials } from "../policy-pack/credential";
+import { nameKind } from "../policy-pack/credential-name";
+
+/** What stands in the place of a value that is not shown. */
+export const hidden = "(hidden)";
+const hiddenChange = "(hidden, changed)";
+
+/** Shorter texts are part of other ones by chance. */
+const shortestPart = 4;
+
+/** Says which texts of values, or of objects, must not be shown. */
+export interface Secrets {
+  isHidden(keys: readonly (string | number)[], value: unknown): boolean;
+  /** A text without those that must not be shown, such as a key. */
+  withoutSecrets(text: string): string;
+}
+
+/** Searches both sides of a comparison: what is a credential in one is not shown in the other. */
+export async function secretsOf(sides: readonly unknown[], files: readonly string[] = []): Promise<Secrets> {
+  const texts = sides.filter((side) => isMapping(side) && Object.keys(side).length > 0).map((side) => yamlText(side!));
+  const found = (await Promise.all([...texts, ...files].map(findCredentials))).flat();
+  const isUnsearched = found.some(({ path, looks }) => path === undefined && looks.includes("cannot be searched"));
+  const known = new Set(found.flatMap(({ reveal }) => reveal?.() ?? []).filter((text) => text !== ""));
+  // The longest first: one may be a part of another.
+  const parts = [...known].filter(({ length }) => length >= shortestPart).sort((one, other) => other.length - one.length);
+  const holds = (text: string) => known.has(text) || parts.some((part) => text.includes(part));
+  return {
+    isHidden: (keys, value) => isUnsearched || isNamedSecret(keys, value) || holds(String(value)),
+    withoutSecrets: (text) => parts.reduce((shown, part) => shown.replaceAll(part, hidden), text),
+  };
+}
+
+/** Whether the name of a value, or of what holds it, says that it is a credential. A switch is none. */
+function isNamedSecret(keys: readonly (string | number)[], value: unknown): boolean {
+  if (typeof value === "boolean" || value === null || value === undefined) return false;
+  const names = keys.filter((key) => typeof key === "string").map((key) => nameKind(key));
+  return names.at(-1) === "secret" || names.some((kind) => kind === "password" || kind === "token");
+}
+
+/** The two sides of an object with every value replaced that must not be shown. */
+export function withoutSecrets(before: unknown, after: unknown, secrets: Secrets): [before: unknown, after: unknown] {
+  const isSecret = [before, after].some((side) => isMapping(side) && side.kind === "Secret");
+  const isHidden = (keys: readonly (string | number)[], value: unknown) =>
+    (isSecret && (keys[0] === "data" || keys[0] === "stringData")) || secrets.isHidden(keys, value);
+  return [masked(before, undefined, isHidden, []), masked(after, before, isHidden, [])];
+}
+
+type IsHidden = (keys: readonly (string | number)[], value: unknown) => boolean;
+
+/** @param other the other side: where it has another text, that is said */
+function masked(value: unknown, other: unknown, isHidden: IsHidden, keys: readonly (string | number)[]): unknown {
+  if (Array.isArray(value)) {
+    return value.map((item, index) =>
+      masked(item, Array.isArray(other) ? (other as unknown[])[index] : undefined, isHidden, [...keys, index]),
+    );
+  }
+  if (isMapping(value)) {
+    const entries = Object.entries(value).map(([key, item]) => {
+      const before = isMapping(other) && Object.hasOwn(other, key) ? other[key] : undefined;
+      return [key, masked(item, before, isHidden, [...keys, key])] as const;
+    });
+    return Object.fromEntries(entries);
+  }
+  if (!isHidden(keys, value)) return value;
+  return other === undefined || other === value ? hidden : hiddenChange;
+}
