@@ -12,9 +12,11 @@ export interface LogCommit {
 /** Commits, the newest first. */
 export interface GitLog {
   readonly commits: readonly LogCommit[];
-  /** How many there are in all. */
+  /** How many there are in all; no more than `mostCounted` are counted. */
   readonly count: number;
 }
+
+export const mostCounted = 2000;
 
 /**
  * The newest commits that a commit has and another one does not.
@@ -24,15 +26,12 @@ export interface GitLog {
 export async function readLog(git: Git, newer: string, without: string | undefined, most: number): Promise<GitLog> {
   const range = [newer, ...(without === undefined ? [] : [`^${without}`]), "--"];
   const form = ["--no-show-signature", "--no-color", "--no-mailmap", "-z", "--format=%H%x00%an%x00%s"];
-  const [log, count] = await Promise.all([
-    git(["log", ...form, `--max-count=${most}`, ...range]),
-    git(["rev-list", "--count", ...range]),
-  ]);
+  const log = await git(["log", ...form, `--max-count=${mostCounted}`, ...range]);
   const fields = log.toString("utf8").split("\0");
-  const commits: LogCommit[] = [];
-  for (let at = 0; at + 2 < fields.length; at += 3) {
-    const [commit = "", author = "", subject = ""] = fields.slice(at, at + 3);
-    commits.push({ commit, author, subject });
-  }
-  return { commits, count: Number(count.toString("utf8")) };
+  const count = Math.floor(fields.length / 3);
+  const commits = Array.from({ length: Math.min(count, most) }, (_, index): LogCommit => {
+    const [commit = "", author = "", subject = ""] = fields.slice(3 * index, 3 * index + 3);
+    return { commit, author, subject };
+  });
+  return { commits, count };
 }

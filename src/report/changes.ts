@@ -17,7 +17,8 @@ export function changesBetween(before: unknown, after: unknown, secrets: Secrets
     const [one, other] = [old.get(path), now.get(path)];
     if (one !== undefined && other !== undefined && textOf(one.value) === textOf(other.value)) return [];
     const keys = (other ?? one)?.keys ?? [];
-    const isHidden = [one, other].some((leaf) => leaf !== undefined && secrets.isHidden(keys, leaf.value));
+    const parts = [one, other].flatMap((leaf) => (Array.isArray(leaf?.value) ? (leaf.value as unknown[]) : [leaf?.value]));
+    const isHidden = parts.some((part) => part !== undefined && secrets.isHidden(keys, part));
     const shown = (leaf: Leaf | undefined) => (leaf === undefined ? null : isHidden ? "" : shortText(leaf.value));
     return [{ path: secrets.withoutSecrets(path), before: shown(one), after: shown(other), isHidden }];
   });
@@ -33,11 +34,11 @@ interface Leaf {
   readonly value: unknown;
 }
 
-/** By path. An empty list or mapping is a leaf too. */
+/** By path. An empty mapping, and a list of nothing but texts and numbers, is a leaf too. */
 function leavesOf(tree: unknown): Map<string, Leaf> {
   const leaves = new Map<string, Leaf>();
   const add = (value: unknown, keys: Keys, path: string): void => {
-    if (Array.isArray(value) && value.length > 0) {
+    if (Array.isArray(value) && value.some((item) => typeof item === "object" && item !== null)) {
       value.forEach((item: unknown, index) => add(item, [...keys, index], `${path}[${index}]`));
     } else if (isMapping(value) && Object.keys(value).length > 0) {
       for (const [key, item] of Object.entries(value)) add(item, [...keys, key], path === "" ? key : `${path}.${key}`);
@@ -50,6 +51,7 @@ function leavesOf(tree: unknown): Map<string, Leaf> {
 }
 
 function textOf(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(textOf).join(", ")}]`;
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 

@@ -1,6 +1,5 @@
 /** How the objects of two rendered charts differ. */
-import { writeFileSync } from "node:fs";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { isMapping, valueAt } from "../config/report";

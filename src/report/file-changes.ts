@@ -31,13 +31,15 @@ function contentOf(folder: string, path: string): unknown {
   if (!existsSync(join(folder, path))) return {};
   try {
     const document = parseYaml(path, readTextFile(join(folder, path), path, largestFile), () => undefined)?.document;
-    document?.deleteIn(["config", `${projectPrefix}:tenants`]);
-    document?.deleteIn(["config", `${projectPrefix}:removed`]);
+    for (const key of ["tenants", "removed"]) {
+      const place = ["config", `${projectPrefix}:${key}`];
+      if (document?.hasIn(place) === true) document.deleteIn(place);
+    }
     const content: unknown = document?.toJS({ maxAliasCount: 1000 });
     return isMapping(content) ? content : {};
   } catch (error) {
     // It was reported, or is the base's.
-    if (error instanceof ProblemsError || error instanceof ReferenceError || error instanceof Error) return {};
+    if (error instanceof ProblemsError || error instanceof ReferenceError) return {};
     throw error;
   }
 }

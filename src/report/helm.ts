@@ -53,7 +53,6 @@ export async function helmTemplate(chart: ChartContent, { name, namespace, value
       timeout: timeoutMs,
       maxBuffer: largestOutput,
     });
-    if (result.code === "ENOENT") throw new HelmError(noHelm);
     if (result.timedOut) throw new HelmError(`\`helm template\` took longer than ${timeoutMs / 1000} s`);
     if (result.isMaxBuffer) throw new HelmError(`the rendered chart has more than ${largestOutput} bytes`);
     if (result.exitCode === 0) return result.stdout;
@@ -64,6 +63,21 @@ export async function helmTemplate(chart: ChartContent, { name, namespace, value
 
 /** What to do where Helm is missing. */
 export const noHelm = "the program `helm` is not on PATH: install Helm where the report is made";
+
+let finding: Promise<boolean> | undefined;
+
+/**
+ * Whether charts can be rendered, before any is fetched.
+ *
+ * @throws HelmError where Helm is missing
+ */
+export async function requireHelm(): Promise<void> {
+  finding ??= import("execa").then(async ({ execa }) => {
+    const result = await execa("helm", ["version", "--short"], { env: environment(), extendEnv: false, reject: false, stdin: "ignore" });
+    return result.code !== "ENOENT";
+  });
+  if (!(await finding)) throw new HelmError(noHelm);
+}
 
 function write(file: string, content: Buffer): void {
   mkdirSync(dirname(file), { recursive: true });

@@ -9,15 +9,16 @@ const longest = 400;
 
 /** Inline code that holds the text as it is, apart from `|`, which would end the cell of a table. */
 export function code(text: string, most = longest): string {
-  const cut = text.length > most ? `${text.slice(0, most - 3)}...` : text;
-  const line = printable(cut).replaceAll("|", "\\u007c");
+  // What is longer than this is not worth escaping.
+  const escaped = printable(text.slice(0, most + 1)).replaceAll("|", "\\u007c");
+  const line = escaped.length > most ? `${escaped.slice(0, most - 3).replace(/[\ud800-\udbff]$/, "")}...` : escaped;
   if (line.trim() === "") return "(empty)";
   const fence = "`".repeat(longestRun(line) + 1);
   const space = /^`|`$|^ .* $/.test(line) ? " " : "";
   return `${fence}${space}${line}${space}${fence}`;
 }
 
-/** A block of code. */
+/** A block of code of several lines. */
 export function codeBlock(text: string, language: string): string {
   const lines = text.split("\n").map(printable).join("\n");
   const fence = "`".repeat(Math.max(3, longestRun(lines) + 1));

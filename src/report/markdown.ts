@@ -1,5 +1,5 @@
 /** A report as Markdown, for a comment of a pull request: bounded, and with the largest parts folded. */
-import { type Block, type Change, type Report, type StackReport, type TenantReport } from "./model";
+import type { Block, Change, Report, StackReport, TenantReport } from "./model";
 import { code, codeBlock, folded, htmlText } from "./markdown-text";
 import {
   changeWord,
@@ -20,8 +20,10 @@ import {
 /** GitHub takes 65,536 characters. */
 export const largestMarkdown = 60_000;
 
-const mostRows = 100;
+/** The rows of the summary together, and the reason in one of them. */
+const largestTable = 30_000;
 const longestGist = 160;
+const mostProblems = 10;
 
 /** A part of the text. The larger ones are left out first. */
 interface Part {
@@ -47,20 +49,28 @@ function heading(report: Report): string {
 
 function summary(report: Report, rows: readonly Row[]): string {
   const unchanged = unchangedOf(report);
-  const lines = rows.slice(0, mostRows).map(({ stack, tenant }) => {
-    const { sign, word } = verdictWords[tenant.verdict];
-    const gist = gistOf(tenant);
-    const more = gist.length > 2 ? ` and ${gist.length - 2} more` : "";
-    const why = gist.slice(0, 2).map((text) => code(text, longestGist)).join("; ") + more;
-    return `| ${sign} ${word} | ${code(stack.stack)} | ${code(tenant.tenant)} | ${step(tenant)} | ${why} |`;
-  });
+  const lines: string[] = [];
+  let length = 0;
+  for (const row of rows) {
+    const line = summaryRow(row);
+    if ((length += line.length) > largestTable) break;
+    lines.push(line);
+  }
   const table = ["| verdict | stack | tenant | from → to | why |", "| --- | --- | --- | --- | --- |", ...lines].join("\n");
   return [
     ...(rows.length === 0 ? [] : [table]),
-    ...(rows.length > mostRows ? [`And ${count(rows.length - mostRows, "tenant")} more.`] : []),
+    ...(rows.length > lines.length ? [`And ${count(rows.length - lines.length, "tenant")} more.`] : []),
     ...(unchanged === undefined ? [] : [unchanged]),
     ...(isQuiet(report) ? ["No decision changes."] : []),
   ].join("\n\n");
+}
+
+function summaryRow({ stack, tenant }: Row): string {
+  const { sign, word } = verdictWords[tenant.verdict];
+  const gist = gistOf(tenant);
+  const more = gist.length > 2 ? ` and ${gist.length - 2} more` : "";
+  const why = gist.slice(0, 2).map((text) => code(text, longestGist));
+  return `| ${sign} ${word} | ${code(stack.stack, 100)} | ${code(tenant.tenant, 100)} | ${step(tenant)} | ${why.join("; ")}${more} |`;
 }
 
 function step(tenant: TenantReport): string {
@@ -70,9 +80,9 @@ function step(tenant: TenantReport): string {
 
 function problems(report: Report): string[] {
   if (report.problems.length === 0) return [];
-  const shown = report.problems.slice(0, 20).map((problem) => `- ${code(problem)}`);
-  const more = report.problems.length > 20 ? [`- and ${report.problems.length - 20} more`] : [];
-  return [["### ⛔ Problems in the files\n", ...shown, ...more].join("\n")];
+  const shown = report.problems.slice(0, mostProblems).map((problem) => `- ${code(problem)}`);
+  const more = report.problems.length > mostProblems ? [`- and ${report.problems.length - mostProblems} more`] : [];
+  return [["### 🔴 Problems in the files\n", ...shown, ...more].join("\n")];
 }
 
 function tenantParts({ stack, tenant }: Row): Part[] {
@@ -122,7 +132,7 @@ function imagesText({ images }: TenantReport): string {
   if (images.length === 0) return "";
   const lines = images.map(({ image, isNew, verdict }) => {
     const isGood = verdict === "release" || verdict === "also";
-    return `- ${isGood ? "✅" : "⚠️"} ${code(image)}: ${imageWords[verdict]}${isNew ? ", new" : ""}`;
+    return `- ${isGood ? "🟢" : "🟡"} ${code(image)}: ${imageWords[verdict]}${isNew ? ", new" : ""}`;
   });
   const title = `${count(images.length, "image")} in the chart`;
   return images.length > 5 ? folded(title, lines.join("\n")) : `**${title}**\n\n${lines.join("\n")}`;
@@ -179,11 +189,11 @@ function stackParts({ stack, settings, blocks, notes }: StackReport): Part[] {
   const changes = settings.map(changeLine);
   if (changes.length + blocks.length + notes.length === 0) return [];
   const head = [
-    `### ${blocks.some(({ isAdvisory }) => !isAdvisory) ? "⛔ " : ""}The stack ${code(stack)} as a whole`,
+    `### ${blocks.some(({ isAdvisory }) => !isAdvisory) ? "🔴 " : ""}The stack ${code(stack)} as a whole`,
     ...notes.map((note) => `- ${code(note)}`),
   ].join("\n\n");
   return [
-    { text: head },
+    { text: head, instead: "" },
     ...blocks.map((block) => ({ text: blockText(block), instead: "_A reason is left out._" })),
     ...(changes.length === 0 ? [] : [{ text: changes.join("\n"), instead: "_Settings are left out._" }]),
   ];

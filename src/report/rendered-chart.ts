@@ -9,7 +9,7 @@ import { GitError, pathInRepository } from "../release/git";
 import { RegistryError } from "../release/registry";
 import { chartChanges, chartImages, objectsOf } from "./chart-changes";
 import type { Placed } from "./decided";
-import { type ChartContent, HelmError, helmTemplate } from "./helm";
+import { type ChartContent, HelmError, helmTemplate, requireHelm } from "./helm";
 import type { Chart, Image } from "./model";
 
 /** The chart's part of a report. */
@@ -45,6 +45,7 @@ export function notRendered(reason: string): Chart {
 
 /** Fetches and renders the chart of one side. @throws HelmError, GitError or RegistryError */
 export async function renderPlaced({ tenant, evidence }: Placed, facts: FactReader): Promise<string> {
+  await requireHelm();
   if (evidence === undefined) throw new HelmError(`the evidence of ${tenant.name} cannot be read`);
   const pinned = pinnedImagesOf(tenant, evidence);
   const [image] = pinned?.images ?? [];

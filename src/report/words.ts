@@ -3,9 +3,9 @@ import type { Change, Commits, Decided, Image, Report, StackReport, TenantReport
 
 /** The sign and the word of a verdict. */
 export const verdictWords: Readonly<Record<Verdict, { readonly sign: string; readonly word: string }>> = {
-  blocked: { sign: "⛔", word: "blocked" },
-  look: { sign: "⚠️", word: "look" },
-  fine: { sign: "✅", word: "fine" },
+  blocked: { sign: "🔴", word: "blocked" },
+  look: { sign: "🟡", word: "look" },
+  fine: { sign: "🟢", word: "fine" },
 };
 
 /** A tenant with its stack: the most urgent first. */
