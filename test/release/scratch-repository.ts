@@ -10,6 +10,12 @@ export interface ScratchCommit {
   readonly from?: string;
   /** The whole content of files, by path. */
   readonly files: Readonly<Record<string, string | Buffer>>;
+  /** Paths of files that are removed. */
+  readonly removed?: readonly string[];
+  /** The message. Default: none. */
+  readonly subject?: string;
+  /** The author's name. Default: that of the lab. */
+  readonly author?: string;
   readonly lightweight?: readonly string[];
   readonly annotated?: readonly string[];
 }
@@ -24,11 +30,14 @@ export async function makeRepository(directory: string, commits: readonly Scratc
   mkdirSync(directory, { recursive: true });
   await git({ directory }, "init", "--quiet", "--bare", "--initial-branch=master");
   const who = (time: number) => `Lab <lab@shared-authority.invalid> ${1_700_000_000 + time} +0000`;
-  const stream = commits.flatMap(({ branch = "master", from, files, lightweight = [], annotated = [] }, index) => {
+  const stream = commits.flatMap((commit, index) => {
+    const { branch = "master", from, files, removed = [], subject = "", author, lightweight = [], annotated = [] } = commit;
     const mark = `:${index + 1}`;
+    const by = author === undefined ? "" : `author ${who(index).replace("Lab", author)}\n`;
     return [
-      `commit refs/heads/${branch}\nmark ${mark}\ncommitter ${who(index)}\ndata 0\n`,
+      `commit refs/heads/${branch}\nmark ${mark}\n${by}committer ${who(index)}\ndata ${Buffer.byteLength(subject)}\n${subject}${subject === "" ? "" : "\n"}`,
       from === undefined ? "" : `from ${from}\n`,
+      ...removed.map((path) => `D ${path}\n`),
       ...Object.entries(files).map(([path, content]) => {
         const bytes = Buffer.from(content);
         return `M 100644 inline ${path}\ndata ${bytes.length}\n${bytes.toString("latin1")}\n`;
