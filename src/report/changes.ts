@@ -17,7 +17,9 @@ export function changesBetween(before: unknown, after: unknown, secrets: Secrets
     const [one, other] = [old.get(path), now.get(path)];
     if (one !== undefined && other !== undefined && textOf(one.value) === textOf(other.value)) return [];
     const keys = (other ?? one)?.keys ?? [];
-    const parts = [one, other].flatMap((leaf) => (Array.isArray(leaf?.value) ? (leaf.value as unknown[]) : [leaf?.value]));
+    const parts = [one, other].flatMap((leaf) =>
+      Array.isArray(leaf?.value) ? (leaf.value as unknown[]) : [leaf?.value],
+    );
     const isHidden = parts.some((part) => part !== undefined && secrets.isHidden(keys, part));
     const shown = (leaf: Leaf | undefined) => (leaf === undefined ? null : isHidden ? "" : shortText(leaf.value));
     return [{ path: secrets.withoutSecrets(path), before: shown(one), after: shown(other), isHidden }];

@@ -64,13 +64,15 @@ export async function chartChanges(
   for (const key of keys) {
     const [one, other] = [before.get(key), after.get(key)];
     const title = titleOf(other ?? one ?? {});
-    const same = (by: (object: KubeObject) => unknown) => one && other && yamlText(by(one) as object) === yamlText(by(other) as object);
+    const same = (by: (object: KubeObject) => unknown) =>
+      one && other && yamlText(by(one) as object) === yamlText(by(other) as object);
     if (same((object) => object) === true) unchanged += 1;
     else if (same(withoutVersionLabels) === true) relabelled.push(title);
     else {
       const secrets = await secretsOf([one, other]);
       const [left, right] = withoutSecrets(one, other, secrets);
-      const text = (side: unknown) => (side === undefined ? "" : secrets.withoutSecrets(yamlText(withoutVersionLabels(side as KubeObject) as object)));
+      const text = (side: unknown) =>
+        side === undefined ? "" : secrets.withoutSecrets(yamlText(withoutVersionLabels(side as KubeObject) as object));
       const change = one === undefined ? "added" : other === undefined ? "removed" : "changed";
       changed.push({ title: secrets.withoutSecrets(title), change, texts: [text(left), text(right)] });
     }
@@ -80,7 +82,11 @@ export async function chartChanges(
   changed.sort((one, other) => order.indexOf(one.change) - order.indexOf(other.change));
   const { shown, more } = listed(changed, mostObjects);
   const diffs = await unifiedDiffs(shown.map(({ texts }) => texts));
-  const objects = shown.map(({ title, change }, index): ObjectChange => ({ object: title, change, ...cutDiff(diffs[index] ?? []) }));
+  const objects = shown.map(({ title, change }, index): ObjectChange => ({
+    object: title,
+    change,
+    ...cutDiff(diffs[index] ?? []),
+  }));
   return { objects: { shown: objects, more }, relabelled, unchanged };
 }
 
@@ -114,16 +120,24 @@ async function unifiedDiffs(pairs: readonly (readonly [string, string])[]): Prom
     let text = "";
     const onOutput = (part: Buffer) => void (text += part.toString("latin1"));
     // Git says by its exit code that there are differences.
-    await runGit(["-c", "core.autocrlf=false", "diff", ...form, "before", "after"], { folder, timeoutMs: 60_000, onOutput }).catch(
-      (error: unknown) => {
-        if (text === "") throw error;
-      },
-    );
+    await runGit(["-c", "core.autocrlf=false", "diff", ...form, "before", "after"], {
+      folder,
+      timeoutMs: 60_000,
+      onOutput,
+    }).catch((error: unknown) => {
+      if (text === "") throw error;
+    });
     const diffs: string[][] = pairs.map(() => []);
-    for (const part of Buffer.from(text, "latin1").toString("utf8").split(/^diff --git (?=a\/(?:before|after)\/\d+ )/m)) {
+    for (const part of Buffer.from(text, "latin1")
+      .toString("utf8")
+      .split(/^diff --git (?=a\/(?:before|after)\/\d+ )/m)) {
       const index = Number(/^a\/(?:before|after)\/(\d+) /.exec(part)?.[1] ?? NaN);
       const hunks = part.indexOf("\n@@");
-      if (!Number.isNaN(index) && hunks >= 0) diffs[index] = part.slice(hunks + 1).trimEnd().split("\n");
+      if (!Number.isNaN(index) && hunks >= 0)
+        diffs[index] = part
+          .slice(hunks + 1)
+          .trimEnd()
+          .split("\n");
     }
     return diffs;
   });

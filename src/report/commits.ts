@@ -16,7 +16,8 @@ export async function commitsBetween(before: Placed, after: Placed, facts: FactR
   if (from === undefined || to === undefined || from.version === to.version) return undefined;
   const areTakenBack = goesBack(before.tenant, after.tenant);
   const unread = (reason: string): Commits => ({ areTakenBack, shown: [], more: 0, unread: reason });
-  if (from.repository === undefined || to.repository === undefined) return unread("the tenant declares no `repository`");
+  if (from.repository === undefined || to.repository === undefined)
+    return unread("the tenant declares no `repository`");
   if (from.repository !== to.repository) return unread("the two releases are of different repositories");
   const [older, newer] = (areTakenBack ? [to, from] : [from, to]).map(({ gitTag }) => gitTag);
   if (older === undefined || newer === undefined) return unread("the Git tag of one of the releases is not known");

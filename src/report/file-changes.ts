@@ -18,7 +18,8 @@ export async function fileChanges(before: string, after: string, path: string): 
   const secrets = await secretsOf([]);
   return changesBetween(old, now, {
     ...secrets,
-    isHidden: (keys, value) => keys.some((key) => encrypted.includes(String(key))) || (!isOurs(keys) && secrets.isHidden(keys, value)),
+    isHidden: (keys, value) =>
+      keys.some((key) => encrypted.includes(String(key))) || (!isOurs(keys) && secrets.isHidden(keys, value)),
   });
 }
 

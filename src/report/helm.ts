@@ -57,7 +57,9 @@ export async function helmTemplate(chart: ChartContent, { name, namespace, value
     if (result.isMaxBuffer) throw new HelmError(`the rendered chart has more than ${largestOutput} bytes`);
     if (result.exitCode === 0) return result.stdout;
     const said = withoutCredentials(result.stderr.replaceAll(`${folder}/`, "")).trim();
-    throw new HelmError(printableSentence(`\`helm template\` failed: ${said.replace(/\s*\n\s*/g, "; ").slice(0, 500)}`));
+    throw new HelmError(
+      printableSentence(`\`helm template\` failed: ${said.replace(/\s*\n\s*/g, "; ").slice(0, 500)}`),
+    );
   });
 }
 
@@ -73,7 +75,12 @@ let finding: Promise<boolean> | undefined;
  */
 export async function requireHelm(): Promise<void> {
   finding ??= import("execa").then(async ({ execa }) => {
-    const result = await execa("helm", ["version", "--short"], { env: environment(), extendEnv: false, reject: false, stdin: "ignore" });
+    const result = await execa("helm", ["version", "--short"], {
+      env: environment(),
+      extendEnv: false,
+      reject: false,
+      stdin: "ignore",
+    });
     return result.code !== "ENOENT";
   });
   if (!(await finding)) throw new HelmError(noHelm);
@@ -85,7 +92,9 @@ function write(file: string, content: Buffer): void {
 }
 
 function environment(): Record<string, string> {
-  return Object.fromEntries(inherited.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    inherited.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 function foldersIn(folder: string): Record<string, string> {

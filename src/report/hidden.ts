@@ -25,7 +25,9 @@ export async function secretsOf(sides: readonly unknown[], files: readonly strin
   const isUnsearched = found.some(({ path, looks }) => path === undefined && looks.includes("cannot be searched"));
   const known = new Set(found.flatMap(({ reveal }) => reveal?.() ?? []).filter((text) => text !== ""));
   // The longest first: one may be a part of another.
-  const parts = [...known].filter(({ length }) => length >= shortestPart).sort((one, other) => other.length - one.length);
+  const parts = [...known]
+    .filter(({ length }) => length >= shortestPart)
+    .sort((one, other) => other.length - one.length);
   const holds = (text: string) => known.has(text) || parts.some((part) => text.includes(part));
   return {
     isHidden: (keys, value) => isUnsearched || isNamedSecret(keys, value) || holds(String(value)),

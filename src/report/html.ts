@@ -6,33 +6,42 @@ import {
   commitsTitle,
   count,
   evidenceOf,
-  gistOf,
   imageWords,
+  isOldSource,
   isQuiet,
   type Row,
+  reasonsOf,
   rowsOf,
   stepOf,
   titleOf,
   unchangedOf,
   verdictWords,
+  whatChanges,
 } from "./words";
 
 /** The report as a page. */
 export function htmlReport(report: Report): string {
   const rows = rowsOf(report);
   const { base, head } = report;
-  const to = head.name === null ? `the work tree on ${code(head.commit.slice(0, 10))}` : `${code(head.name)} (${code(head.commit.slice(0, 10))})`;
+  const to =
+    head.name === null
+      ? `the work tree on ${code(head.commit.slice(0, 10))}`
+      : `${code(head.name)} at ${code(head.commit.slice(0, 10))}`;
   const unchanged = unchangedOf(report);
   const body = [
     `<header><h1>${badge(report.verdict)} ${titleOf(report)}</h1>`,
-    `<p class="quiet">From ${code(base.name ?? "")} (${code(base.commit.slice(0, 10))}) to ${to}.</p></header>`,
+    `<p class="quiet">From ${code(base.name ?? "")} at ${code(base.commit.slice(0, 10))} to ${to}.</p></header>`,
     rows.length === 0 ? "" : summary(rows),
     unchanged === undefined ? "" : `<p class="quiet">${unchanged}</p>`,
     isQuiet(report) ? "<p>No decision changes.</p>" : "",
-    report.problems.length === 0 ? "" : `<section class="blocked"><h2>Problems in the files</h2>${list(report.problems.map(code))}</section>`,
+    report.problems.length === 0
+      ? ""
+      : `<section class="blocked"><h2>Problems in the files</h2>${list(report.problems.map(code))}</section>`,
     ...rows.map(tenantSection),
     ...report.stacks.map(stackSection),
-    report.project.length === 0 ? "" : `<section><h2>${code("Pulumi.yaml")}</h2>${changes("setting", { shown: report.project, more: 0 })}</section>`,
+    report.project.length === 0
+      ? ""
+      : `<section><h2>${code("Pulumi.yaml")}</h2>${changes("setting", { shown: report.project, more: 0 })}</section>`,
     report.files.shown.length === 0
       ? ""
       : `<section>${folded(`${count(report.files.shown.length + report.files.more, "other file")} changed`, list([...report.files.shown.map(code), ...more(report.files.more)]))}</section>`,
@@ -63,6 +72,8 @@ body { font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #
 h1 { font-size: 24px; margin: 0; } h2 { font-size: 18px; margin: 0 0 8px; } h3 { font-size: 15px; margin: 16px 0 4px; }
 p, ul { margin: 6px 0; } ul { padding-left: 22px; }
 code { font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; background: #f0f2f4; padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere; }
+h2 code { font-size: 15px; font-weight: 600; }
+tbody td:not(.why) { white-space: nowrap; } details tbody td { white-space: normal !important; }
 .quiet { color: var(--quiet); }
 table { border-collapse: collapse; width: 100%; margin: 14px 0; } th { text-align: left; color: var(--quiet); font-weight: 600; }
 th, td { border-bottom: 1px solid var(--line); padding: 6px 10px 6px 0; vertical-align: top; }
@@ -107,27 +118,37 @@ function step(tenant: TenantReport): string {
 
 function summary(rows: readonly Row[]): string {
   const lines = rows.map(({ stack, tenant }) => {
-    const gist = gistOf(tenant).map((text) => htmlText(text)).join("<br>");
-    return `<tr><td>${badge(tenant.verdict)}</td><td>${code(stack.stack)}</td><td>${code(tenant.tenant)}</td><td>${step(tenant)}</td><td>${gist}</td></tr>`;
+    const reasons = reasonsOf(tenant);
+    const why = reasons.length === 0 ? whatChanges(tenant) : reasons.map((text) => htmlText(text)).join("<br>");
+    return `<tr><td>${badge(tenant.verdict)}</td><td>${code(stack.stack)}</td><td>${code(tenant.tenant)}</td><td>${step(tenant)}</td><td class="why">${why}</td></tr>`;
   });
   return `<table><thead><tr><th>verdict</th><th>stack</th><th>tenant</th><th>from → to</th><th>why</th></tr></thead><tbody>${lines.join("\n")}</tbody></table>`;
 }
 
 function tenantSection({ stack, tenant }: Row): string {
   const { notes, settings, values, deleted, chart, verdict } = tenant;
+  const isReplaced = deleted.every(isOldSource);
   const parts = [
     `<h2>${badge(verdict)} ${code(`${stack.stack}/${tenant.tenant}`)} ${step(tenant)}</h2>`,
     notes.length === 0 ? "" : `<ul class="notes">${notes.map((note) => `<li>${htmlText(note)}</li>`).join("")}</ul>`,
     ...tenant.blocks.map(block),
+    isReplaced ? "" : deletions(deleted),
     changes("platform setting", settings),
     changes("value", values),
-    deleted.length === 0 ? "" : `<h3>Deleted from the cluster</h3>${list(deleted.map(code))}`,
+    chart === null ? "" : chartPart(chart),
     images(tenant),
     commits(tenant),
-    chart === null ? "" : chartPart(chart),
+    isReplaced ? deletions(deleted) : "",
     evidence(tenant),
   ];
   return `<section class="${verdict}">${parts.filter((part) => part !== "").join("\n")}</section>`;
+}
+
+function deletions(deleted: readonly string[]): string {
+  if (deleted.length === 0) return "";
+  return deleted.every(isOldSource)
+    ? `<p class="quiet">Deleted with this change: ${deleted.map(code).join(", ")}</p>`
+    : `<h3>Deleted from the cluster</h3>${list(deleted.map(code))}`;
 }
 
 function block({ policy, isAdvisory, message }: Block): string {
@@ -149,7 +170,9 @@ function change(one: Change): string {
   const { path, before, after, isHidden } = one;
   if (isHidden) return `${code(path)}: ${changeWord(one)}; not shown, because it is named or looks like a credential`;
   if (before === null) return `${code(path)}: new, <ins>${code(after ?? "")}</ins>`;
-  return after === null ? `${code(path)}: removed, was <del>${code(before)}</del>` : `${code(path)}: <del>${code(before)}</del> → <ins>${code(after)}</ins>`;
+  return after === null
+    ? `${code(path)}: removed, was <del>${code(before)}</del>`
+    : `${code(path)}: <del>${code(before)}</del> → <ins>${code(after)}</ins>`;
 }
 
 function images({ images: found }: TenantReport): string {
@@ -162,20 +185,27 @@ function images({ images: found }: TenantReport): string {
 }
 
 function commits({ commits: found, compare }: TenantReport): string {
-  const link = compare === null ? "" : `<p><a href="${htmlText(compare)}" rel="noreferrer">Compare the two releases</a></p>`;
+  const link =
+    compare === null ? "" : `<p><a href="${htmlText(compare)}" rel="noreferrer">Compare the two releases</a></p>`;
   if (found === null) return link;
   if (found.unread !== null) return `<p>The application's commits cannot be read: ${code(found.unread)}</p>${link}`;
   if (found.shown.length === 0) return link;
   const items = found.shown.map(
-    ({ commit, author, subject }) => `${code(commit.slice(0, 10))} ${htmlText(subject)} <span class="quiet">by ${htmlText(author)}</span>`,
+    ({ commit, author, subject }) =>
+      `${code(commit.slice(0, 10))} ${htmlText(subject)} <span class="quiet">by ${htmlText(author)}</span>`,
   );
   return folded(commitsTitle(found), list([...items, ...more(found.more)]), found.shown.length <= 10) + link;
 }
 
 function evidence(tenant: TenantReport): string {
   const cell = (text: string) => `<td>${text === "" ? "" : code(text)}</td>`;
-  const rows = evidenceOf(tenant).map(([what, before, after]) => `<tr><td>${what}</td>${cell(before)}${cell(after)}</tr>`);
-  return folded("Evidence", `<table><thead><tr><th></th><th>from</th><th>to</th></tr></thead><tbody>${rows.join("")}</tbody></table>`);
+  const rows = evidenceOf(tenant).map(
+    ([what, before, after]) => `<tr><td>${what}</td>${cell(before)}${cell(after)}</tr>`,
+  );
+  return folded(
+    "Evidence",
+    `<table><thead><tr><th></th><th>from</th><th>to</th></tr></thead><tbody>${rows.join("")}</tbody></table>`,
+  );
 }
 
 function chartPart({ objects, relabelled, unchanged, notes, unread }: Chart): string {
@@ -188,7 +218,11 @@ function chartPart({ objects, relabelled, unchanged, notes, unread }: Chart): st
   ];
   const title = `${all === 0 ? "No object" : count(all, "object")} of the rendered chart ${all > 1 ? "change" : "changes"}`;
   const diffs = objects.shown.map(({ object, change: what, diff, cut }) =>
-    folded(`${what}: ${code(object)}`, diffOf(diff) + (cut === 0 ? "" : `<p class="quiet">${count(cut, "more line")} not shown.</p>`), all <= 3),
+    folded(
+      `${what}: ${code(object)}`,
+      diffOf(diff) + (cut === 0 ? "" : `<p class="quiet">${count(cut, "more line")} not shown.</p>`),
+      all <= 3,
+    ),
   );
   return [
     `<h3>${title}${others.length === 0 ? "" : ` <span class="quiet">(${others.join(", ")})</span>`}</h3>`,
@@ -200,7 +234,9 @@ function chartPart({ objects, relabelled, unchanged, notes, unread }: Chart): st
 const lineKinds: Readonly<Record<string, string>> = { "+": "add", "-": "del", "@": "at" };
 
 function diffOf(diff: string): string {
-  const spans = diff.split("\n").map((line) => `<span class="${lineKinds[line[0] ?? ""] ?? "same"}">${htmlText(line) || " "}</span>`);
+  const spans = diff
+    .split("\n")
+    .map((line) => `<span class="${lineKinds[line[0] ?? ""] ?? "same"}">${htmlText(line) || " "}</span>`);
   return `<pre class="diff">${spans.join("")}</pre>`;
 }
 

@@ -32,7 +32,13 @@ export function folded(summary: string, body: string): string {
 
 /** Text in HTML. */
 export function htmlText(text: string): string {
-  const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  const escapes: Readonly<Record<string, string>> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
   return printable(text).replace(/[&<>"']/g, (found) => escapes[found] ?? found);
 }
 

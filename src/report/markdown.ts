@@ -6,15 +6,17 @@ import {
   commitsTitle,
   count,
   evidenceOf,
-  gistOf,
   imageWords,
+  isOldSource,
   isQuiet,
   type Row,
+  reasonsOf,
   rowsOf,
   stepOf,
   titleOf,
   unchangedOf,
   verdictWords,
+  whatChanges,
 } from "./words";
 
 /** GitHub takes 65,536 characters. */
@@ -22,7 +24,7 @@ export const largestMarkdown = 60_000;
 
 /** The rows of the summary together, and the reason in one of them. */
 const largestTable = 30_000;
-const longestGist = 160;
+const longestReason = 160;
 const mostProblems = 10;
 
 /** A part of the text. The larger ones are left out first. */
@@ -43,8 +45,11 @@ export function markdownReport(report: Report, largest = largestMarkdown): strin
 function heading(report: Report): string {
   const { sign } = verdictWords[report.verdict];
   const { base, head } = report;
-  const to = head.name === null ? `the work tree on ${code(head.commit.slice(0, 10))}` : `${code(head.name)} (${code(head.commit.slice(0, 10))})`;
-  return `## ${sign} ${titleOf(report)}\n\nFrom ${code(base.name ?? "")} (${code(base.commit.slice(0, 10))}) to ${to}.`;
+  const to =
+    head.name === null
+      ? `the work tree on ${code(head.commit.slice(0, 10))}`
+      : `${code(head.name)} at ${code(head.commit.slice(0, 10))}`;
+  return `## ${sign} ${titleOf(report)}\n\nFrom ${code(base.name ?? "")} at ${code(base.commit.slice(0, 10))} to ${to}.`;
 }
 
 function summary(report: Report, rows: readonly Row[]): string {
@@ -56,7 +61,9 @@ function summary(report: Report, rows: readonly Row[]): string {
     if ((length += line.length) > largestTable) break;
     lines.push(line);
   }
-  const table = ["| verdict | stack | tenant | from → to | why |", "| --- | --- | --- | --- | --- |", ...lines].join("\n");
+  const table = ["| verdict | stack | tenant | from → to | why |", "| --- | --- | --- | --- | --- |", ...lines].join(
+    "\n",
+  );
   return [
     ...(rows.length === 0 ? [] : [table]),
     ...(rows.length > lines.length ? [`And ${count(rows.length - lines.length, "tenant")} more.`] : []),
@@ -67,10 +74,11 @@ function summary(report: Report, rows: readonly Row[]): string {
 
 function summaryRow({ stack, tenant }: Row): string {
   const { sign, word } = verdictWords[tenant.verdict];
-  const gist = gistOf(tenant);
-  const more = gist.length > 2 ? ` and ${gist.length - 2} more` : "";
-  const why = gist.slice(0, 2).map((text) => code(text, longestGist));
-  return `| ${sign} ${word} | ${code(stack.stack, 100)} | ${code(tenant.tenant, 100)} | ${step(tenant)} | ${why.join("; ")}${more} |`;
+  const reasons = reasonsOf(tenant);
+  const more = reasons.length > 2 ? ` and ${reasons.length - 2} more` : "";
+  const shown = reasons.slice(0, 2).map((text) => code(text, longestReason));
+  const why = reasons.length === 0 ? whatChanges(tenant) : `${shown.join("; ")}${more}`;
+  return `| ${sign} ${word} | ${code(stack.stack, 100)} | ${code(tenant.tenant, 100)} | ${step(tenant)} | ${why} |`;
 }
 
 function step(tenant: TenantReport): string {
@@ -92,15 +100,20 @@ function tenantParts({ stack, tenant }: Row): Part[] {
   const left = (what: string) => `_${what} left out: ${code(title)} has too much for this text._`;
   const section = (what: string, body: string): Part[] => (body === "" ? [] : [{ text: body, instead: left(what) }]);
   return [
-    { text: [`### ${sign} ${code(title)} ${step(tenant)}`, ...(notes.length === 0 ? [] : [notes.join("\n")])].join("\n\n"), instead: "" },
+    {
+      text: [`### ${sign} ${code(title)} ${step(tenant)}`, ...(notes.length === 0 ? [] : [notes.join("\n")])].join(
+        "\n\n",
+      ),
+      instead: "",
+    },
     ...tenant.blocks.flatMap((block) => section("A reason", blockText(block))),
     ...section("Platform settings", changesText("platform setting", tenant.settings)),
     ...section("Values", changesText("value", tenant.values)),
-    ...section("What would be deleted", deletedText(tenant)),
+    ...chartParts(tenant, left),
     ...section("Images", imagesText(tenant)),
     ...section("Commits", commitsText(tenant)),
+    ...section("What would be deleted", deletedText(tenant)),
     ...section("Evidence", evidenceText(tenant)),
-    ...chartParts(tenant, left),
   ];
 }
 
@@ -118,13 +131,18 @@ function changesText(noun: string, { shown, more }: TenantReport["values"]): str
 
 function changeLine(change: Change): string {
   const { path, before, after, isHidden } = change;
-  if (isHidden) return `- ${code(path)}: ${changeWord(change)}; not shown, because it is named or looks like a credential`;
+  if (isHidden)
+    return `- ${code(path)}: ${changeWord(change)}; not shown, because it is named or looks like a credential`;
   if (before === null) return `- ${code(path)}: new, ${code(after ?? "", 200)}`;
-  return after === null ? `- ${code(path)}: removed, was ${code(before, 200)}` : `- ${code(path)}: ${code(before, 200)} → ${code(after, 200)}`;
+  return after === null
+    ? `- ${code(path)}: removed, was ${code(before, 200)}`
+    : `- ${code(path)}: ${code(before, 200)} → ${code(after, 200)}`;
 }
 
 function deletedText({ deleted }: TenantReport): string {
   if (deleted.length === 0) return "";
+  if (deleted.every(isOldSource))
+    return `Deleted with this change: ${deleted.map((object) => code(object)).join(", ")}.`;
   return `**Deleted from the cluster**\n\n${deleted.map((object) => `- ${code(object)}`).join("\n")}`;
 }
 
@@ -145,7 +163,9 @@ function commitsText({ commits, compare }: TenantReport): string {
     return `The application's commits cannot be read: ${code(commits.unread)}${link === "" ? "" : `. ${link}`}`;
   }
   const { shown, more } = commits;
-  const lines = shown.map(({ commit, author, subject }) => `- ${code(commit.slice(0, 10))} ${code(subject)} by ${code(author)}`);
+  const lines = shown.map(
+    ({ commit, author, subject }) => `- ${code(commit.slice(0, 10))} ${code(subject)} by ${code(author)}`,
+  );
   if (more > 0) lines.push(`- and ${more} older`);
   const title = commitsTitle(commits);
   const list = shown.length === 0 ? "" : folded(title, lines.join("\n"));
@@ -171,7 +191,10 @@ function chartParts({ chart }: TenantReport, left: (what: string) => string): Pa
     ...(objects.more === 0 ? [] : [`${objects.more} changed objects more than are shown`]),
   ];
   const title = `**${all === 0 ? "No object" : count(all, "object")} of the rendered chart ${all > 1 ? "change" : "changes"}**`;
-  const head = [`${title}${others.length === 0 ? "" : ` (${others.join(", ")})`}`, ...notes.map((note) => `- ${code(note)}`)].join("\n\n");
+  const head = [
+    `${title}${others.length === 0 ? "" : ` (${others.join(", ")})`}`,
+    ...notes.map((note) => `- ${code(note)}`),
+  ].join("\n\n");
   return [
     { text: head, instead: left("The chart") },
     ...objects.shown.map(({ object, change, diff, cut }) => {
@@ -203,14 +226,22 @@ function outside({ project, files }: Report): Part[] {
   return [
     ...(project.length === 0
       ? []
-      : [{ text: `### ${code("Pulumi.yaml")}\n\n${project.map(changeLine).join("\n")}`, instead: "_What changes in Pulumi.yaml is left out._" }]),
+      : [
+          {
+            text: `### ${code("Pulumi.yaml")}\n\n${project.map(changeLine).join("\n")}`,
+            instead: "_What changes in Pulumi.yaml is left out._",
+          },
+        ]),
     ...(files.shown.length === 0
       ? []
       : [
           {
             text: folded(
               `${count(files.shown.length + files.more, "other file")} changed`,
-              [...files.shown.map((path) => `- ${code(path)}`), ...(files.more > 0 ? [`- and ${files.more} more`] : [])].join("\n"),
+              [
+                ...files.shown.map((path) => `- ${code(path)}`),
+                ...(files.more > 0 ? [`- and ${files.more} more`] : []),
+              ].join("\n"),
             ),
             instead: "_Other files are left out._",
           },
@@ -222,7 +253,11 @@ function outside({ project, files }: Report): Part[] {
 function fit(fixed: readonly string[], parts: readonly Part[], largest: number): string {
   const texts = parts.map(({ text }) => text);
   const note = (count_: number) =>
-    count_ === 0 ? [] : [`_${count(count_, "part")} left out: this text may have ${largest} characters. \`authority report --format html\` shows more._`];
+    count_ === 0
+      ? []
+      : [
+          `_${count(count_, "part")} left out: this text may have ${largest} characters. \`authority report --format html\` shows more._`,
+        ];
   let left = 0;
   const whole = () => [...fixed, ...texts, ...note(left)].filter((text) => text !== "").join("\n\n");
   const bySize = parts

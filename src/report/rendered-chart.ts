@@ -26,7 +26,9 @@ export async function chartPart(before: Placed | undefined, after: Placed, rende
     ({ name }) => `rendered without the values of the Secret ${name}, which is in the cluster only`,
   );
   try {
-    const [old, now] = await Promise.all([before, after].map(async (side) => objectsOf(side === undefined ? "" : await render(side))));
+    const [old, now] = await Promise.all(
+      [before, after].map(async (side) => objectsOf(side === undefined ? "" : await render(side))),
+    );
     const [one, other] = [old ?? new Map(), now ?? new Map()];
     return {
       chart: { ...(await chartChanges(one, other)), notes, unread: null },
@@ -64,7 +66,8 @@ function contentOf(tenant: Tenant, evidence: Evidence | BranchEvidence, facts: F
     if (digest === undefined) throw new HelmError(`the digest of the chart ${chart} is not known`);
     return facts.readChartArchive(chart, digest, tenant.insecureRegistry);
   }
-  if (repository === undefined || commit === undefined) throw new HelmError(`the commit of the chart ${chart} is not known`);
+  if (repository === undefined || commit === undefined)
+    throw new HelmError(`the commit of the chart ${chart} is not known`);
   const folder = pathInRepository(chart);
   const gitTag = isRelease(evidence) ? evidence.gitTag : undefined;
   return facts.readGit(repository, ["folder", commit, folder], (git) => {

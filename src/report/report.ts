@@ -19,7 +19,15 @@ import { lockWith, type Placed } from "./decided";
 import { fileChanges } from "./file-changes";
 import { type Block, type Report, reportVersion, type Revision, type StackReport, type Verdict } from "./model";
 import { renderPlaced } from "./rendered-chart";
-import { changedTenants, readSide, type Side, type SideStack, type TenantPair, valuesPathsOf, withValues } from "./sides";
+import {
+  changedTenants,
+  readSide,
+  type Side,
+  type SideStack,
+  type TenantPair,
+  valuesPathsOf,
+  withValues,
+} from "./sides";
 import { type TenantFacts, tenantReport, verdictOf, writtenEntry } from "./tenant-report";
 
 /** What is compared, and by what means. */
@@ -76,7 +84,10 @@ export async function makeReport(input: ReportInput): Promise<Report> {
     version: reportVersion,
     verdict: worst([
       ...(problems.size > 0 ? ["blocked" as const] : []),
-      ...stacks.flatMap(({ tenants, blocks, notes }) => [...tenants.map(({ verdict }) => verdict), verdictOf(blocks, notes)]),
+      ...stacks.flatMap(({ tenants, blocks, notes }) => [
+        ...tenants.map(({ verdict }) => verdict),
+        verdictOf(blocks, notes),
+      ]),
     ]),
     base: input.base,
     head: input.head,
@@ -100,7 +111,12 @@ function otherFiles(changed: readonly string[]): string[] {
 }
 
 /** @returns nothing for a stack in which nothing changes @throws ProblemsError for values files with problems */
-async function stackReport(stack: string, base: Side, head: Side, input: ReportInput): Promise<StackReport | undefined> {
+async function stackReport(
+  stack: string,
+  base: Side,
+  head: Side,
+  input: ReportInput,
+): Promise<StackReport | undefined> {
   const file = stackFilePath(stack);
   const [before, after] = [base.stacks.get(stack), head.stacks.get(stack)];
   const settings = input.changed.includes(file) ? await fileChanges(input.files.root, input.root, file) : [];
@@ -108,7 +124,9 @@ async function stackReport(stack: string, base: Side, head: Side, input: ReportI
   if (after === undefined) {
     if (head.names.includes(stack)) return undefined;
     const count = before?.config.tenants.length ?? 0;
-    const notes = [`the stack file is removed, with ${count} tenants: nobody decides them any more, and nothing is deleted`];
+    const notes = [
+      `the stack file is removed, with ${count} tenants: nobody decides them any more, and nothing is deleted`,
+    ];
     return { ...empty, settings: [], notes };
   }
   const notes = [
@@ -129,7 +147,12 @@ function unreadBase({ problems }: Side, file: string): string {
   return `the files of the base cannot be read, so every tenant counts as new${why}`;
 }
 
-async function tenantFacts(pairs: readonly TenantPair[], before: SideStack | undefined, after: SideStack, input: ReportInput) {
+async function tenantFacts(
+  pairs: readonly TenantPair[],
+  before: SideStack | undefined,
+  after: SideStack,
+  input: ReportInput,
+) {
   const { files, root, reader, facts } = input;
   await files.write(pairs.flatMap((pair) => (pair.before && before ? valuesPathsOf(before.files, pair.before) : [])));
   const lock = readLock(root);
@@ -147,7 +170,8 @@ async function tenantFacts(pairs: readonly TenantPair[], before: SideStack | und
   const undeclared = undeclaredRemovals(after.config, removals);
   const takenBack = await takenBackNotes(config, valued);
   const place = async (stack: StackConfig, tenant: Tenant, known: Lock): Promise<Placed> => {
-    const resolved = stack.follow === "tags" ? await resolveRelease(tenant, known, reader) : await resolveBranch(tenant, reader);
+    const resolved =
+      stack.follow === "tags" ? await resolveRelease(tenant, known, reader) : await resolveBranch(tenant, reader);
     return { tenant, evidence: resolved.evidence, source: resolved.source, reasons: resolved.reasons };
   };
   const { default: pLimit } = await import("p-limit");
@@ -159,7 +183,8 @@ async function tenantFacts(pairs: readonly TenantPair[], before: SideStack | und
       limitTenants(async () => {
         const { name } = (pair.after ?? pair.before)!;
         const found: TenantFacts = {
-          before: pair.before && before && (await place(before.config, pair.before, lockWith(pair.before, lock, lockOfBase))),
+          before:
+            pair.before && before && (await place(before.config, pair.before, lockWith(pair.before, lock, lockOfBase))),
           after: pair.after && (await place(after.config, pair.after, lock)),
           configBefore: before?.config,
           configAfter: after.config,
@@ -220,14 +245,17 @@ function removalNotes(removals: readonly Removal[], { before }: TenantPair): str
 /** Versions that a person took back before, whoever decides them now. */
 async function takenBackNotes(config: StackConfig, pairs: readonly TenantPair[]): Promise<Map<string, string[]>> {
   const notes = new Map<string, string[]>();
-  const decided = pairs.flatMap(({ before, after }) => (after?.tag !== undefined && after.tag !== before?.tag ? [after] : []));
+  const decided = pairs.flatMap(({ before, after }) =>
+    after?.tag !== undefined && after.tag !== before?.tag ? [after] : [],
+  );
   if (config.follow !== "tags" || decided.length === 0) return notes;
   try {
     if (!(await hasCommits(config.root))) return notes;
     const history = await decisionsOf(config);
     for (const tenant of decided) {
       const back = lastTakenBack(tenant, history);
-      if (back !== undefined) notes.set(tenant.name, [`${String(tenant.tag)} was taken back in ${shownDecision(back)}`]);
+      if (back !== undefined)
+        notes.set(tenant.name, [`${String(tenant.tag)} was taken back in ${shownDecision(back)}`]);
     }
   } catch (error) {
     // The policy reports a history that cannot be read.

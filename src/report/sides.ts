@@ -2,7 +2,13 @@
 import { isDeepStrictEqual } from "node:util";
 import { objectName } from "../config/object-name";
 import { type Problem, ProblemsError } from "../config/problem";
-import { readAllStackConfigs, readConfigFiles, readTenantValues, settingsOfFiles, stackConfigOf } from "../config/read-stack-config";
+import {
+  readAllStackConfigs,
+  readConfigFiles,
+  readTenantValues,
+  settingsOfFiles,
+  stackConfigOf,
+} from "../config/read-stack-config";
 import { valueAt } from "../config/report";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { type ConfigFiles, listStacks } from "../config/stack-file";

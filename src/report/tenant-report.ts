@@ -95,7 +95,10 @@ async function valuesChanges(before: Tenant | undefined, after: Tenant | undefin
   const files = [before, after].flatMap((tenant) => tenant?.values ?? []);
   const [old, now] = [before, after].map((tenant) => plainValues(tenant));
   if (old instanceof ValuesError || now instanceof ValuesError) return [];
-  const secrets = await secretsOf([old, now], files.map(({ content }) => content));
+  const secrets = await secretsOf(
+    [old, now],
+    files.map(({ content }) => content),
+  );
   return changesBetween(old, now, secrets);
 }
 
@@ -112,7 +115,9 @@ function plain({ content }: Value): unknown {
   if (content === null || typeof content === "string") return content;
   if (!isMapping(content)) return content.map(plain);
   // Without what objects inherit, for a key such as `constructor`.
-  const entries = [...content].filter(([key]) => key !== "__proto__").map(([key, value]) => [key, plain(value)] as const);
+  const entries = [...content]
+    .filter(([key]) => key !== "__proto__")
+    .map(([key, value]) => [key, plain(value)] as const);
   return Object.fromEntries(entries);
 }
 
@@ -135,7 +140,10 @@ function deletedObjects({ before, after, configBefore, configAfter }: TenantFact
   if (before === undefined || configBefore === undefined) return [];
   const now = new Set(after === undefined ? [] : titlesOf(configAfter, after));
   // Special config and source are replaced; a stack that deploys to a cluster keeps the source for a rollback.
-  const replaced = after === undefined ? [] : ["ConfigMap", ...(keepsPreviousSources(configAfter) ? ["GitRepository", "OCIRepository"] : [])];
+  const replaced =
+    after === undefined
+      ? []
+      : ["ConfigMap", ...(keepsPreviousSources(configAfter) ? ["GitRepository", "OCIRepository"] : [])];
   return titlesOf(configBefore, before).filter(
     (title) => !now.has(title) && !replaced.includes(title.split(" ", 1)[0] ?? ""),
   );
@@ -145,9 +153,15 @@ function titlesOf(config: StackConfig, { tenant, evidence, reasons }: Placed): s
   const resolved = { tenant, source: "lock" as const, evidence, reasons };
   const objects = stackObjects({ config: { ...config, tenants: [tenant] }, tenants: [resolved] });
   return [...objects]
-    .filter(({ owner }) => owner.name === objectName(tenant) && owner.component !== "UpdateAutomation" && owner.component !== "ImageAdmission")
-    .map(({ object: { kind, metadata } }) =>
-      `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`,
+    .filter(
+      ({ owner }) =>
+        owner.name === objectName(tenant) &&
+        owner.component !== "UpdateAutomation" &&
+        owner.component !== "ImageAdmission",
+    )
+    .map(
+      ({ object: { kind, metadata } }) =>
+        `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`,
     );
 }
 
@@ -174,20 +188,29 @@ function ownNotes({ before, after, configAfter }: TenantFacts): string[] {
 
 function valuesNotes(values: readonly Change[]): string[] {
   const count = values.filter(({ isHidden }) => isHidden).length;
-  return count === 0 ? [] : [`${count} changed ${count === 1 ? "value is" : "values are"} named like a credential, and not shown`];
+  return count === 0
+    ? []
+    : [`${count} changed ${count === 1 ? "value is" : "values are"} named like a credential, and not shown`];
 }
 
-function chartNotes(tenant: Tenant | undefined, part: { readonly chart: Chart; readonly images: readonly Image[] } | undefined): string[] {
+function chartNotes(
+  tenant: Tenant | undefined,
+  part: { readonly chart: Chart; readonly images: readonly Image[] } | undefined,
+): string[] {
   if (tenant === undefined || part === undefined) return [];
   const removed = part.chart.objects.shown.filter(({ change }) => change === "removed");
   const refused = part.images.filter(({ verdict }) => verdict === "undeclared").map(({ image }) => image);
   const others = part.images.filter(({ verdict }) => verdict === "other-tag").map(({ image }) => image);
-  const consequence = { deny: "the cluster refuses it", audit: "the cluster warns of it", off: "nothing refuses it" }[tenant.admission];
+  const consequence = { deny: "the cluster refuses it", audit: "the cluster warns of it", off: "nothing refuses it" }[
+    tenant.admission
+  ];
   return [
     ...removed.map(({ object }) => `the chart no longer has ${object}: Helm deletes it`),
     ...refused.map((image) => `the chart runs ${image}, whose repository is not declared: ${consequence}`),
     ...others.map((image) => `the chart runs ${image}, which is not the release's ${String(tenant.tag)}`),
-    ...(part.chart.unread !== null && !/is not on PATH/.test(part.chart.unread) ? ["the chart cannot be rendered"] : []),
+    ...(part.chart.unread !== null && !/is not on PATH/.test(part.chart.unread)
+      ? ["the chart cannot be rendered"]
+      : []),
   ];
 }
 

@@ -39,7 +39,9 @@ export function isQuiet({ stacks, project, problems }: Report): boolean {
 
 export function unchangedOf({ stacks }: Report): string | undefined {
   const unchanged = stacks.reduce((sum, stack) => sum + stack.unchanged, 0);
-  return unchanged === 0 ? undefined : `${count(unchanged, "other tenant")} of these stacks ${unchanged === 1 ? "does" : "do"} not change.`;
+  return unchanged === 0
+    ? undefined
+    : `${count(unchanged, "other tenant")} of these stacks ${unchanged === 1 ? "does" : "do"} not change.`;
 }
 
 export function count(number: number, noun: string): string {
@@ -53,18 +55,27 @@ export function stepOf({ from, to, change }: TenantReport): { readonly from: str
   return change === "removed" ? { from: before, to: "removed" } : { from: before, to: after };
 }
 
-/** In a few words, why it is not fine; or what changes. */
-export function gistOf({ blocks, notes, values, settings, from, to, chart }: TenantReport): string[] {
+/** Why it is not fine, in sentences from outside. */
+export function reasonsOf({ blocks, notes }: TenantReport): string[] {
   const blocking = blocks.filter(({ isAdvisory }) => !isAdvisory).map(({ policy }) => `blocked by ${policy}`);
-  const why = [...new Set([...blocking, ...notes])];
-  if (why.length > 0) return why;
+  const advice = blocks.filter(({ isAdvisory }) => isAdvisory).map(({ policy }) => `advice of ${policy}`);
+  return [...new Set([...blocking, ...notes, ...advice])];
+}
+
+/** What changes, in a few words of ours. */
+export function whatChanges({ values, settings, from, to, chart }: TenantReport): string {
   const objects = (chart?.objects.shown.length ?? 0) + (chart?.objects.more ?? 0);
   return [
     ...(from?.shown === to?.shown ? [] : ["version"]),
     ...(total(values) === 0 ? [] : [count(total(values), "value")]),
     ...(total(settings) === 0 ? [] : [count(total(settings), "platform setting")]),
     ...(objects === 0 ? [] : [`${count(objects, "object")} of the chart`]),
-  ];
+  ].join(", ");
+}
+
+/** Whether nothing else is deleted than what each promotion replaces. */
+export function isOldSource(object: string): boolean {
+  return /^(?:Git|OCI)Repository /.test(object);
 }
 
 function total({ shown, more }: { readonly shown: readonly unknown[]; readonly more: number }): number {
@@ -81,8 +92,16 @@ export function evidenceOf({ from, to }: TenantReport): (readonly [what: string,
     ["chart version", ({ chartVersion }) => chartVersion],
     ["appVersion", ({ appVersion }) => appVersion],
     ["chart digest", ({ chartDigest }) => chartDigest],
-    ["images", ({ images }) => images.map(({ reference, digest }) => (digest === null ? reference : `${reference}@${digest}`)).join(" ") || null],
-    ["facts from", ({ source }) => ({ lock: "releases.lock.yaml", read: "Git, registry", none: "cannot be read" })[source]],
+    [
+      "images",
+      ({ images }) =>
+        images.map(({ reference, digest }) => (digest === null ? reference : `${reference}@${digest}`)).join(" ") ||
+        null,
+    ],
+    [
+      "facts from",
+      ({ source }) => ({ lock: "releases.lock.yaml", read: "Git, registry", none: "cannot be read" })[source],
+    ],
   ];
   const sides = [from, to] as const;
   return facts.flatMap(([what, of]) => {

@@ -69,7 +69,8 @@ async function serveApplications(folder: string, count: number): Promise<GitServ
     ...between,
     { files: chartAt(next), annotated: [next] },
   ]);
-  for (let index = 1; index < count; index += 1) cpSync(first, join(folder, `${tenantName(index)}.git`), { recursive: true });
+  for (let index = 1; index < count; index += 1)
+    cpSync(first, join(folder, `${tenantName(index)}.git`), { recursive: true });
   return serveGit({ root: folder });
 }
 

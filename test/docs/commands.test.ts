@@ -52,6 +52,9 @@ const runByTests: Readonly<Record<string, string>> = {
   'npx authority hold podinfo --stack dev --reason "load test" --by ana': "test/cli/hold.test.ts",
   "npx authority resume --stack prod": "test/cli/hold.test.ts",
   "git pull --ff-only": "test/e2e/story-rollback-verb.test.ts",
+  "npx authority report --base origin/main": "test/report/report.test.ts",
+  "npx authority report --base origin/main --head promote/prod/podinfo --format html --output report.html":
+    "test/report/report.test.ts",
   "npx authority promotions": "test/cli/promotions.test.ts",
   "npx authority promotions --stack prod --push": "test/cli/promotions.test.ts",
   "npx authority add-tenant podinfo --stack prod": "test/cli/tenant-verbs.test.ts",

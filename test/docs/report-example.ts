@@ -73,7 +73,10 @@ export async function exampleReport(directory: string, format: "markdown" | "htm
       GIT_CONFIG_KEY_0: `url.${server.url}/acme/.insteadOf`,
       GIT_CONFIG_VALUE_0: "https://github.com/acme/",
     };
-    return await authorityProcess(["report", "--base", "main", "--head", "promote", "--format", format], { cwd: root, env });
+    return await authorityProcess(["report", "--base", "main", "--head", "promote", "--format", format], {
+      cwd: root,
+      env,
+    });
   } finally {
     await server.close();
   }
@@ -82,7 +85,9 @@ export async function exampleReport(directory: string, format: "markdown" | "htm
 async function makeApplication(folder: string, { name, before, after, files = {}, later, commits }: Application) {
   const chartAt = (version: string, more: Readonly<Record<string, string>>) => {
     const chart = exampleChart({ name, version, appVersion: version, image: image(name) });
-    const entries = Object.entries({ ...chart, ...more }).map(([path, text]) => [`charts/${name}/${path}`, text] as const);
+    const entries = Object.entries({ ...chart, ...more }).map(
+      ([path, text]) => [`charts/${name}/${path}`, text] as const,
+    );
     return Object.fromEntries(entries);
   };
   const between = commits.map((subject, index): ScratchCommit => ({
@@ -108,10 +113,13 @@ async function makeShared(root: string, commits: ReadonlyMap<string, string>): P
       writeFileSync(join(root, path), text);
     }
   };
-  const own = (...args: string[]) => git({ directory: root }, ...args);
+  // With the same dates, the commits have the same ids.
+  const date = "2026-01-05T09:00:00Z";
+  const environment = { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
+  const own = (...args: string[]) => git({ directory: root, environment }, ...args);
   const commit = async (subject: string, author = "Ana Ruiz") => {
     await own("add", "--all");
-    await own("-c", `user.name=${author}`, "commit", "--quiet", `--author=${author} <platform@acme.example>`, "--message", subject);
+    await own("commit", "--quiet", `--author=${author} <platform@acme.example>`, "--message", subject);
   };
   const stack = (versions: Readonly<Record<string, string>>) =>
     [
@@ -124,7 +132,10 @@ async function makeShared(root: string, commits: ReadonlyMap<string, string>): P
       "",
     ].join("\n");
   const others = Object.fromEntries(["accounts", "billing", "mail", "reports"].map((name) => [name, "1.0.0"]));
-  const all = (key: "before" | "after") => ({ ...others, ...Object.fromEntries(applications.map((one) => [one.name, one[key]])) });
+  const all = (key: "before" | "after") => ({
+    ...others,
+    ...Object.fromEntries(applications.map((one) => [one.name, one[key]])),
+  });
   const lock = (key: readonly ("before" | "after")[]) =>
     applications
       .map((one) => {

@@ -23,7 +23,14 @@ async function main(): Promise<void> {
     const picture = join(projectRoot, "docs", "images", "report.png");
     execFileSync(
       "chromium",
-      ["--headless", "--no-sandbox", "--hide-scrollbars", `--window-size=${size}`, `--screenshot=${picture}`, `file://${page}`],
+      [
+        "--headless",
+        "--no-sandbox",
+        "--hide-scrollbars",
+        `--window-size=${size}`,
+        `--screenshot=${picture}`,
+        `file://${page}`,
+      ],
       { stdio: "ignore" },
     );
   } finally {

@@ -31,7 +31,16 @@ export async function makeRepository(directory: string, commits: readonly Scratc
   await git({ directory }, "init", "--quiet", "--bare", "--initial-branch=master");
   const who = (time: number) => `Lab <lab@shared-authority.invalid> ${1_700_000_000 + time} +0000`;
   const stream = commits.flatMap((commit, index) => {
-    const { branch = "master", from, files, removed = [], subject = "", author, lightweight = [], annotated = [] } = commit;
+    const {
+      branch = "master",
+      from,
+      files,
+      removed = [],
+      subject = "",
+      author,
+      lightweight = [],
+      annotated = [],
+    } = commit;
     const mark = `:${index + 1}`;
     const by = author === undefined ? "" : `author ${who(index).replace("Lab", author)}\n`;
     return [

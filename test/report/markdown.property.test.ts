@@ -12,11 +12,67 @@ const sentinel = "XOUTSIDEX";
 
 /** What breaks out of Markdown, mentions, closes, links, or runs, where it is not escaped. */
 const hostile = fc.constantFrom(
-  ...["`", "``", "```", "~~~", "|", "\\|", "\\", "\n", "\n\n", "\r", "\u2028", "\t", " ", "    ", "@ana", "@acme/platform"],
-  ...["fixes #1", "closes acme/shop#12", "#1", "[a](https://evil.example)", "![a](https://evil.example/x.png)", "<b>", "</code>"],
-  ...["</details>", "<details>", "<!--", "-->", "<script>alert(1)</script>", "https://evil.example", "www.evil.example", "a@evil.example"],
-  ...["::set-output name=a::b", "\n::add-mask::a", "##[error]a", "##vso[task.setvariable variable=a]b", "/approve", "> a", "# a"],
-  ...["- a", "1. a", "---", "===", "[^1]", "[a]: https://evil.example", "&lt;", "&#96;", "*a*", "_a_", "$a$", "\u202e", "\u0000"],
+  ...[
+    "`",
+    "``",
+    "```",
+    "~~~",
+    "|",
+    "\\|",
+    "\\",
+    "\n",
+    "\n\n",
+    "\r",
+    "\u2028",
+    "\t",
+    " ",
+    "    ",
+    "@ana",
+    "@acme/platform",
+  ],
+  ...[
+    "fixes #1",
+    "closes acme/shop#12",
+    "#1",
+    "[a](https://evil.example)",
+    "![a](https://evil.example/x.png)",
+    "<b>",
+    "</code>",
+  ],
+  ...[
+    "</details>",
+    "<details>",
+    "<!--",
+    "-->",
+    "<script>alert(1)</script>",
+    "https://evil.example",
+    "www.evil.example",
+    "a@evil.example",
+  ],
+  ...[
+    "::set-output name=a::b",
+    "\n::add-mask::a",
+    "##[error]a",
+    "##vso[task.setvariable variable=a]b",
+    "/approve",
+    "> a",
+    "# a",
+  ],
+  ...[
+    "- a",
+    "1. a",
+    "---",
+    "===",
+    "[^1]",
+    "[a]: https://evil.example",
+    "&lt;",
+    "&#96;",
+    "*a*",
+    "_a_",
+    "$a$",
+    "\u202e",
+    "\u0000",
+  ],
 );
 const outside = fc
   .array(fc.oneof(hostile, fc.string({ maxLength: 8, unit: "binary" })), { maxLength: 8 })
@@ -69,7 +125,13 @@ const tenant: fc.Arbitrary<TenantReport> = fc.record({
   ),
 }) as fc.Arbitrary<TenantReport>;
 const report: fc.Arbitrary<Report> = fc.record({
-  ...{ version: fc.constant(1 as const), verdict, problems: few(outside), project: few(change), files: listOf(outside) },
+  ...{
+    version: fc.constant(1 as const),
+    verdict,
+    problems: few(outside),
+    project: few(change),
+    files: listOf(outside),
+  },
   base: fc.record({ name: orNull(outside), commit: outside }),
   head: fc.record({ name: orNull(outside), commit: outside }),
   stacks: few(
@@ -99,7 +161,9 @@ describe("a report in Markdown", () => {
       fc.property(report, (one) => {
         const html = withoutCode(rendered(markdownReport(one)));
         assert.ok(!html.includes(sentinel), html);
-        const strange = (html.match(/<[^>]*>/g) ?? []).filter((tag) => !ourTags.test(tag) && tag !== ourLink && tag !== "</a>");
+        const strange = (html.match(/<[^>]*>/g) ?? []).filter(
+          (tag) => !ourTags.test(tag) && tag !== ourLink && tag !== "</a>",
+        );
         assert.deepEqual(strange, []);
         assert.doesNotMatch(html.replaceAll(ourLink, ""), /@|#\d|https?:|www\.|<!--/);
         for (const open of ["details", "summary"]) {
@@ -151,7 +215,8 @@ describe("a report in HTML", () => {
     fc.assert(
       fc.property(report, (one) => {
         const html = htmlReport(one).replace(/<style>[^]*?<\/style>/, "");
-        const ours = /^<(?:!doctype html|\/?(?:html|head|body|title|header|section|h[1-3]|p|ul|li|table|thead|tbody|tr|t[hd]|code|pre|span|div|details|summary|b|br|ins|del)(?: (?:class="[a-z ]*"|lang="en"|open))*|meta [^<>]*|a href="https:\/\/github\.com\/acme\/shop\/compare\/1\.0\.0\.\.\.1\.1\.0" rel="noreferrer"|\/a)>$/;
+        const ours =
+          /^<(?:!doctype html|\/?(?:html|head|body|title|header|section|h[1-3]|p|ul|li|table|thead|tbody|tr|t[hd]|code|pre|span|div|details|summary|b|br|ins|del)(?: (?:class="[a-z ]*"|lang="en"|open))*|meta [^<>]*|a href="https:\/\/github\.com\/acme\/shop\/compare\/1\.0\.0\.\.\.1\.1\.0" rel="noreferrer"|\/a)>$/;
         const strange = (html.match(/<[^>]*>/g) ?? []).filter((tag) => !ours.test(tag));
         assert.deepEqual(strange, []);
       }),

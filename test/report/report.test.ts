@@ -39,7 +39,11 @@ describe("authority report", () => {
 
   beforeEach(async () => {
     const { application, write } = world();
-    await application.publish({ version: "1.0.0", message: "First", more: { "templates/secret.yaml": secret("hush-one") } });
+    await application.publish({
+      version: "1.0.0",
+      message: "First",
+      more: { "templates/secret.yaml": secret("hush-one") },
+    });
     await application.commit({ version: "1.0.1", message: hostile });
     const more = { "templates/secret.yaml": secret("hush-two"), "templates/job.yaml": job };
     await application.publish({ version: "1.1.0", message: "Second", more });
@@ -51,11 +55,15 @@ describe("authority report", () => {
     await own.commitAll();
   });
 
-  const run = (args: readonly string[], options: RunOptions = {}) => own.run(["report", "--base", "main", ...args], options);
+  const run = (args: readonly string[], options: RunOptions = {}) =>
+    own.run(["report", "--base", "main", ...args], options);
   const json = async (...args: string[]): Promise<Report> =>
     JSON.parse((await run([...args, "--format", "json"])).stdout) as Report;
   const only = ({ stacks }: Report): TenantReport => {
-    assert.deepEqual(stacks.map(({ tenants }) => tenants.length), [1]);
+    assert.deepEqual(
+      stacks.map(({ tenants }) => tenants.length),
+      [1],
+    );
     return stacks[0]!.tenants[0]!;
   };
 
@@ -76,7 +84,10 @@ describe("authority report", () => {
     assert.deepEqual([from?.tag, from?.appVersion, from?.source], ["1.0.0", "1.0.0", "read"]);
     assert.deepEqual([to?.tag, to?.chartVersion], ["1.1.0", "1.1.0"]);
     assert.match(String(to?.images[0]?.digest), /^sha256:/);
-    assert.deepEqual(commits?.shown.map(({ subject }) => subject), ["Second", hostile]);
+    assert.deepEqual(
+      commits?.shown.map(({ subject }) => subject),
+      ["Second", hostile],
+    );
     assert.deepEqual([commits?.more, commits?.areTakenBack], [0, false]);
     assert.deepEqual(tenant.values.shown, [
       { path: "logLevel", before: null, after: "warn", isHidden: false },
@@ -130,7 +141,10 @@ describe("authority report", () => {
     write({ "Pulumi.prod.yaml": oci("1.1.0") });
     const { chart, to } = only(await json());
     assert.match(String(to?.chartDigest), /^sha256:/);
-    assert.deepEqual(chart?.objects.shown.map(({ object }) => object), ["Deployment shop"]);
+    assert.deepEqual(
+      chart?.objects.shown.map(({ object }) => object),
+      ["Deployment shop"],
+    );
     assert.match(chart.objects.shown[0]!.diff, /^\+ .*shop:1\.1\.0$/m);
   });
 
@@ -139,7 +153,10 @@ describe("authority report", () => {
     const bin = join(world().root, "../bin");
     mkdirSync(bin);
     for (const name of ["git", "node"]) symlinkSync(String(findExecutable(name)), join(bin, name));
-    const { code, stdout } = await authorityProcess(["report", "--base", "main"], { cwd: world().root, env: { PATH: bin } });
+    const { code, stdout } = await authorityProcess(["report", "--base", "main"], {
+      cwd: world().root,
+      env: { PATH: bin },
+    });
     assert.equal(code, 0, stdout);
     assert.match(stdout, /^The objects of the chart are not compared: ``the program `helm` is not on PATH/m);
     assert.match(stdout, /2 commits of the application/);
@@ -151,7 +168,10 @@ describe("authority report", () => {
     const { code, stdout } = await run([]);
     assert.equal(code, 3);
     assert.match(stdout, /^## 🔴 1 tenant changes in 1 stack$/m);
-    assert.match(stdout, /^\*\*Blocked by\*\* `release-synced`\n\n```text\n[^`]*appVersion of Chart\.yaml is "1\.1\.0", must be "1\.2\.0"/m);
+    assert.match(
+      stdout,
+      /^\*\*Blocked by\*\* `release-synced`\n\n```text\n[^`]*appVersion of Chart\.yaml is "1\.1\.0", must be "1\.2\.0"/m,
+    );
     const check = await own.run(["check", "--stack", "prod", "--json"]);
     const { stacks } = JSON.parse(check.stdout) as { stacks: { violations: { policy: string; tenant: string }[] }[] };
     const reported = only(await json()).blocks.map(({ policy }) => policy);
@@ -233,7 +253,10 @@ describe("authority report", () => {
     const { stdout } = await run([]);
     assert.match(stdout, /^- `policy\.range`: `>=1\.0\.0 <2\.0\.0` → `>=1\.0\.0 <1\.1\.0`$/m);
     assert.match(stdout, /^- `team`: `\[\]` → `\[developers\]`$/m);
-    assert.match(stdout, /^### `Pulumi\.yaml`\n\n- `config\.shared-authority:defaults\.value\.team`: new, `\[developers\]`$/m);
+    assert.match(
+      stdout,
+      /^### `Pulumi\.yaml`\n\n- `config\.shared-authority:defaults\.value\.team`: new, `\[developers\]`$/m,
+    );
     assert.match(stdout, /^- `encryptionsalt`: added; not shown/m);
     assert.doesNotMatch(stdout, /very-secret/);
   });
