@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { printableLines } from "../config/printable";
 import type { StackConfig } from "../config/stack-config";
 import { BaseFolder, changedPaths, commitOf, gitIn } from "../report/base-folder";
 import { htmlReport } from "../report/html";
@@ -33,13 +34,12 @@ export async function report(options: ReportOptions, session: Session): Promise<
   terminal.done();
   const text =
     options.format === "json"
-      ? JSON.stringify(made, undefined, 2)
+      ? printableLines(JSON.stringify(made, undefined, 2))
       : options.format === "html"
         ? htmlReport(made)
         : markdownReport(made);
   if (options.output === undefined) {
-    if (options.format === "json") terminal.printJson(made);
-    else terminal.print(text);
+    terminal.print(text);
   } else {
     const { default: writeFileAtomic } = await import("write-file-atomic");
     await writeFileAtomic(session.path(options.output), `${text}\n`);

@@ -11,9 +11,11 @@ const hiddenChange = "(hidden, changed)";
 /** Shorter texts are part of other ones by chance. */
 const shortestPart = 4;
 
+type Keys = readonly (string | number)[];
+
 /** Says which texts of values, or of objects, must not be shown. */
 export interface Secrets {
-  isHidden(keys: readonly (string | number)[], value: unknown): boolean;
+  isHidden(keys: Keys, value: unknown): boolean;
   /** A text without those that must not be shown, such as a key. */
   withoutSecrets(text: string): string;
 }
@@ -36,7 +38,7 @@ export async function secretsOf(sides: readonly unknown[], files: readonly strin
 }
 
 /** Whether the name of a value, or of what holds it, says that it is a credential. A switch is none. */
-function isNamedSecret(keys: readonly (string | number)[], value: unknown): boolean {
+function isNamedSecret(keys: Keys, value: unknown): boolean {
   if (typeof value === "boolean" || value === null || value === undefined) return false;
   const names = keys.filter((key) => typeof key === "string").map((key) => nameKind(key));
   return names.at(-1) === "secret" || names.some((kind) => kind === "password" || kind === "token");
@@ -44,28 +46,26 @@ function isNamedSecret(keys: readonly (string | number)[], value: unknown): bool
 
 /** The two sides of an object with every value replaced that must not be shown. */
 export function withoutSecrets(before: unknown, after: unknown, secrets: Secrets): [before: unknown, after: unknown] {
-  const isSecret = [before, after].some((side) => isMapping(side) && side.kind === "Secret");
-  const isHidden = (keys: readonly (string | number)[], value: unknown) =>
-    (isSecret && (keys[0] === "data" || keys[0] === "stringData")) || secrets.isHidden(keys, value);
-  return [masked(before, undefined, isHidden, []), masked(after, before, isHidden, [])];
+  return [masked(before, undefined, secrets, []), masked(after, before, secrets, [])];
 }
 
-type IsHidden = (keys: readonly (string | number)[], value: unknown) => boolean;
-
-/** @param other the other side: where it has another text, that is said */
-function masked(value: unknown, other: unknown, isHidden: IsHidden, keys: readonly (string | number)[]): unknown {
+/**
+ * @param other the other side: where it has another text, that is said
+ * @param isSecret whether it is the content of a Secret, wherever that is
+ */
+function masked(value: unknown, other: unknown, secrets: Secrets, keys: Keys, isSecret = false): unknown {
   if (Array.isArray(value)) {
-    return value.map((item, index) =>
-      masked(item, Array.isArray(other) ? (other as unknown[])[index] : undefined, isHidden, [...keys, index]),
-    );
+    const others = Array.isArray(other) ? (other as unknown[]) : [];
+    return value.map((item, index) => masked(item, others[index], secrets, [...keys, index], isSecret));
   }
   if (isMapping(value)) {
     const entries = Object.entries(value).map(([key, item]) => {
       const before = isMapping(other) && Object.hasOwn(other, key) ? other[key] : undefined;
-      return [key, masked(item, before, isHidden, [...keys, key])] as const;
+      const isContent = value.kind === "Secret" && (key === "data" || key === "stringData");
+      return [key, masked(item, before, secrets, [...keys, key], isSecret || isContent)] as const;
     });
     return Object.fromEntries(entries);
   }
-  if (!isHidden(keys, value)) return value;
+  if (!isSecret && !secrets.isHidden(keys, value)) return value;
   return other === undefined || other === value ? hidden : hiddenChange;
 }

@@ -10,6 +10,7 @@ import { RegistryError } from "../release/registry";
 import { chartChanges, chartImages, objectsOf } from "./chart-changes";
 import type { Placed } from "./decided";
 import { type ChartContent, HelmError, helmTemplate, requireHelm } from "./helm";
+import { secretsOf } from "./hidden";
 import type { Chart, Image } from "./model";
 
 /** The chart's part of a report. */
@@ -36,7 +37,12 @@ export async function chartPart(before: Placed | undefined, after: Placed, rende
     };
   } catch (error) {
     if (!(error instanceof HelmError || error instanceof GitError || error instanceof RegistryError)) throw error;
-    return { chart: notRendered(error.message), images: [] };
+    // Helm may quote a value.
+    const secrets = await secretsOf(
+      [],
+      [before, after].flatMap((side) => side?.tenant.values ?? []).map(({ content }) => content),
+    );
+    return { chart: notRendered(secrets.withoutSecrets(error.message)), images: [] };
   }
 }
 

@@ -1,4 +1,5 @@
 /** Compares what two states of the shared repository decide. Only tenants that change cost more than reading their entry. */
+import { posix } from "node:path";
 import { objectName } from "../config/object-name";
 import { describeProblem, ProblemsError } from "../config/problem";
 import { type Removal, removalsOf, undeclaredRemovals } from "../config/removal";
@@ -94,7 +95,7 @@ export async function makeReport(input: ReportInput): Promise<Report> {
     problems: [...problems],
     stacks,
     project: changed.includes(projectFilePath) ? await fileChanges(files.root, root, projectFilePath) : [],
-    files: listed(otherFiles(changed), mostFiles),
+    files: listed(otherFiles(changed, [base, head]), mostFiles),
   };
 }
 
@@ -103,10 +104,19 @@ function worst(verdicts: readonly Verdict[]): Verdict {
 }
 
 /** What decides nothing by itself: code, pipelines, documents. Rendered manifests follow from the rest. */
-function otherFiles(changed: readonly string[]): string[] {
-  const known = [projectFilePath, lockFile];
+function otherFiles(changed: readonly string[], sides: readonly Side[]): string[] {
+  const rendered = sides.flatMap(({ stacks }) =>
+    [...stacks.values()].flatMap(({ config: { delivery } }) =>
+      delivery.kind === "manifests" ? [delivery.directory] : [],
+    ),
+  );
+  const folders = ["tenants", ...rendered].map((folder) => `${posix.normalize(folder).replace(/\/$/, "")}/`);
   return changed.filter(
-    (path) => !known.includes(path) && stacksOf([path]).length === 0 && !/^(?:tenants|rendered)\//.test(path),
+    (path) =>
+      path !== projectFilePath &&
+      path !== lockFile &&
+      stacksOf([path]).length === 0 &&
+      !folders.some((folder) => path.startsWith(folder)),
   );
 }
 

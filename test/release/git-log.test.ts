@@ -32,6 +32,14 @@ describe("commits and folders of a repository", () => {
         subject: "Third",
       },
     ]);
+    // A link in the folder, which may lead anywhere.
+    const environment = { GIT_INDEX_FILE: join(root, "index") };
+    const own = (...args: string[]) => git({ directory: bare, environment, input: "/etc/passwd" }, ...args);
+    await own("read-tree", "1.1.0");
+    const link = await own("hash-object", "-w", "--stdin");
+    await own("update-index", "--add", "--cacheinfo", `120000,${link},charts/app/values.yaml`);
+    const commit = await own("commit-tree", await own("write-tree"), "-p", "1.1.0", "-m", "Link");
+    await own("update-ref", "refs/tags/linked", commit);
     server = await serveGit({ root });
   });
   afterEach(() => server?.close());
@@ -67,8 +75,8 @@ describe("commits and folders of a repository", () => {
       });
 
       it("reads a folder without links, at a tag or a commit", async () => {
-        const commit = await git({ directory: bare }, "rev-parse", "1.1.0");
-        for (const revision of ["refs/tags/1.1.0", commit]) {
+        const commit = await git({ directory: bare }, "rev-parse", "linked");
+        for (const revision of ["refs/tags/linked", commit]) {
           const files = await open((repository) => repository.readFolder(revision, "charts/app"));
           assert.deepEqual(
             files.map(({ path, content }) => [path, content.length > 0]),
