@@ -77,6 +77,10 @@ const hostile = fc.constantFrom(
 const outside = fc
   .array(fc.oneof(hostile, fc.string({ maxLength: 8, unit: "binary" })), { maxLength: 8 })
   .chain((parts) => fc.nat(parts.length).map((at) => [...parts.slice(0, at), sentinel, ...parts.slice(at)].join("")));
+/** Lines of a block, such as a diff: what could end the block stands alone in a line. */
+const lines = fc
+  .array(fc.oneof(outside, fc.constantFrom("```", "  ````", "~~~", "</details>", "")), { maxLength: 5 })
+  .map((all) => all.join("\n"));
 const few = <Item>(item: fc.Arbitrary<Item>) => fc.array(item, { maxLength: 3 });
 const orNull = <Item>(item: fc.Arbitrary<Item>) => fc.option(item, { nil: null });
 const listOf = <Item>(item: fc.Arbitrary<Item>) => fc.record({ shown: few(item), more: fc.nat(3) });
@@ -93,7 +97,7 @@ const decided = fc.record({
   images: few(fc.record({ reference: outside, digest: orNull(outside) })),
   source: fc.constantFrom("lock", "read", "none"),
 });
-const block = fc.record({ policy: outside, isAdvisory: fc.boolean(), message: outside });
+const block = fc.record({ policy: outside, isAdvisory: fc.boolean(), message: lines });
 const verdict = fc.constantFrom("blocked", "look", "fine");
 const tenant: fc.Arbitrary<TenantReport> = fc.record({
   ...{ tenant: outside, verdict, notes: few(outside), blocks: few(block), deleted: few(outside) },
@@ -110,7 +114,7 @@ const tenant: fc.Arbitrary<TenantReport> = fc.record({
     fc.record({
       objects: listOf(
         fc.record({
-          ...{ object: outside, diff: outside, cut: fc.nat(3) },
+          ...{ object: outside, diff: lines, cut: fc.nat(3) },
           change: fc.constantFrom("added", "changed", "removed"),
         }),
       ),
