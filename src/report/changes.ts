@@ -1,6 +1,6 @@
 /** How two trees of values differ, leaf by leaf. */
 import { isMapping } from "../config/report";
-import type { Secrets } from "./hidden";
+import { isSecretContent, type Secrets } from "./hidden";
 import type { Change, Listed } from "./model";
 
 /** The longest text of a value that is shown. */
@@ -20,7 +20,9 @@ export function changesBetween(before: unknown, after: unknown, secrets: Secrets
     const parts = [one, other].flatMap((leaf) =>
       Array.isArray(leaf?.value) ? (leaf.value as unknown[]) : [leaf?.value],
     );
-    const isHidden = parts.some((part) => part !== undefined && secrets.isHidden(keys, part));
+    const isHidden =
+      [one, other].some((leaf) => leaf?.isSecret === true) ||
+      parts.some((part) => part !== undefined && secrets.isHidden(keys, part));
     const shown = (leaf: Leaf | undefined) => (leaf === undefined ? null : isHidden ? "" : shortText(leaf.value));
     return [{ path: secrets.withoutSecrets(path), before: shown(one), after: shown(other), isHidden }];
   });
@@ -34,21 +36,25 @@ export function listed<Item>(items: readonly Item[], most = mostChanges): Listed
 interface Leaf {
   readonly keys: Keys;
   readonly value: unknown;
+  /** Whether it is the content of a Secret, such as a chart makes of a value. */
+  readonly isSecret: boolean;
 }
 
 /** By path. An empty mapping, and a list of nothing but texts and numbers, is a leaf too. */
 function leavesOf(tree: unknown): Map<string, Leaf> {
   const leaves = new Map<string, Leaf>();
-  const add = (value: unknown, keys: Keys, path: string): void => {
+  const add = (value: unknown, keys: Keys, path: string, isSecret: boolean): void => {
     if (Array.isArray(value) && value.some((item) => typeof item === "object" && item !== null)) {
-      value.forEach((item: unknown, index) => add(item, [...keys, index], `${path}[${index}]`));
+      value.forEach((item: unknown, index) => add(item, [...keys, index], `${path}[${index}]`, isSecret));
     } else if (isMapping(value) && Object.keys(value).length > 0) {
-      for (const [key, item] of Object.entries(value)) add(item, [...keys, key], path === "" ? key : `${path}.${key}`);
+      for (const [key, item] of Object.entries(value)) {
+        add(item, [...keys, key], path === "" ? key : `${path}.${key}`, isSecret || isSecretContent(value, key));
+      }
     } else if (value !== undefined && path !== "") {
-      leaves.set(path, { keys, value });
+      leaves.set(path, { keys, value, isSecret });
     }
   };
-  add(tree, [], "");
+  add(tree, [], "", false);
   return leaves;
 }
 

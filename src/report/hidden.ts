@@ -44,6 +44,11 @@ function isNamedSecret(keys: Keys, value: unknown): boolean {
   return names.at(-1) === "secret" || names.some((kind) => kind === "password" || kind === "token");
 }
 
+/** Whether a key of an object holds the content of a Secret. */
+export function isSecretContent(object: Readonly<Record<string, unknown>>, key: string): boolean {
+  return object.kind === "Secret" && (key === "data" || key === "stringData");
+}
+
 /** The two sides of an object with every value replaced that must not be shown. */
 export function withoutSecrets(before: unknown, after: unknown, secrets: Secrets): [before: unknown, after: unknown] {
   return [masked(before, undefined, secrets, []), masked(after, before, secrets, [])];
@@ -61,8 +66,7 @@ function masked(value: unknown, other: unknown, secrets: Secrets, keys: Keys, is
   if (isMapping(value)) {
     const entries = Object.entries(value).map(([key, item]) => {
       const before = isMapping(other) && Object.hasOwn(other, key) ? other[key] : undefined;
-      const isContent = value.kind === "Secret" && (key === "data" || key === "stringData");
-      return [key, masked(item, before, secrets, [...keys, key], isSecret || isContent)] as const;
+      return [key, masked(item, before, secrets, [...keys, key], isSecret || isSecretContent(value, key))] as const;
     });
     return Object.fromEntries(entries);
   }

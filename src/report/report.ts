@@ -1,7 +1,7 @@
 /** Compares what two states of the shared repository decide. Only tenants that change cost more than reading their entry. */
 import { posix } from "node:path";
 import { objectName } from "../config/object-name";
-import { describeProblem, ProblemsError } from "../config/problem";
+import { describeProblem, type Problem, ProblemsError } from "../config/problem";
 import { type Removal, removalsOf, undeclaredRemovals } from "../config/removal";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { settingsOfFiles } from "../config/read-stack-config";
@@ -69,7 +69,9 @@ export async function makeReport(input: ReportInput): Promise<Report> {
   // What has not changed need not be read twice.
   const isSame = ![projectFilePath, ...[...head.names].map(stackFilePath)].some((path) => changed.includes(path));
   const base = isSame && stacksOf(changed).length === 0 ? head : readSide(files.root);
-  const problems = new Set(head.problems.map(describeProblem));
+  const isAsked = ({ file }: Problem) =>
+    input.stack === undefined || file === stackFilePath(input.stack) || stacksOf([file]).length === 0;
+  const problems = new Set(head.problems.filter(isAsked).map(describeProblem));
   const names = [...new Set([...head.names, ...base.names])].sort();
   const stacks: StackReport[] = [];
   for (const stack of names.filter((name) => input.stack === undefined || name === input.stack)) {
@@ -135,7 +137,7 @@ async function stackReport(
     if (head.names.includes(stack)) return undefined;
     const count = before?.config.tenants.length ?? 0;
     const notes = [
-      `the stack file is removed, with ${count} tenants: nobody decides them any more, and nothing is deleted`,
+      `the stack file is removed, with its ${count} tenants: nobody decides or judges any more what runs there`,
     ];
     return { ...empty, settings: [], notes };
   }
