@@ -72,7 +72,7 @@ export async function chartChanges(
       const secrets = await secretsOf([one, other]);
       const [left, right] = withoutSecrets(one, other, secrets);
       const text = (side: unknown) =>
-        side === undefined ? "" : secrets.withoutSecrets(yamlText(withoutVersionLabels(side as KubeObject) as object));
+        side === undefined ? "" : secrets.withoutSecrets(yamlText(withoutVersionLabels(side) as object));
       const change = one === undefined ? "added" : other === undefined ? "removed" : "changed";
       changed.push({ title: secrets.withoutSecrets(title), change, texts: [text(left), text(right)] });
     }
@@ -97,7 +97,6 @@ function titleOf(object: KubeObject): string {
 
 /** The object with these labels blanked, in its pod template too. */
 function withoutVersionLabels(value: unknown): unknown {
-  if (Array.isArray(value)) return value;
   if (!isMapping(value)) return value;
   const entries = Object.entries(value).map(([key, item]) => {
     if (key === "labels" && isMapping(item)) {

@@ -22,7 +22,7 @@ export interface Secrets {
 
 /** Searches both sides of a comparison: what is a credential in one is not shown in the other. */
 export async function secretsOf(sides: readonly unknown[], files: readonly string[] = []): Promise<Secrets> {
-  const texts = sides.filter((side) => isMapping(side) && Object.keys(side).length > 0).map((side) => yamlText(side!));
+  const texts = sides.filter(isMapping).flatMap((side) => (Object.keys(side).length === 0 ? [] : yamlText(side)));
   const found = (await Promise.all([...texts, ...files].map(findCredentials))).flat();
   const isUnsearched = found.some(({ path, looks }) => path === undefined && looks.includes("cannot be searched"));
   const known = new Set(found.flatMap(({ reveal }) => reveal?.() ?? []).filter((text) => text !== ""));

@@ -193,7 +193,7 @@ async function tenantFacts(
   const done = await Promise.all(
     valued.map((pair) =>
       limitTenants(async () => {
-        const { name } = (pair.after ?? pair.before)!;
+        const name = (pair.after ?? pair.before)?.name ?? "";
         const found: TenantFacts = {
           before:
             pair.before && before && (await place(before.config, pair.before, lockWith(pair.before, lock, lockOfBase))),

@@ -12,6 +12,7 @@ import { commitsBetween } from "./commits";
 import { compareLink } from "./compare-link";
 import { decidedOf, goesBack, type Placed } from "./decided";
 import { secretsOf } from "./hidden";
+import { noHelm } from "./helm";
 import type { Block, Change, Chart, Image, TenantReport, Verdict } from "./model";
 import { chartPart } from "./rendered-chart";
 import type { FactReader } from "../release/fact-reader";
@@ -122,12 +123,15 @@ function plain({ content }: Value): unknown {
 }
 
 /** What has a part of its own, or says nothing. */
-const elsewhere = ["name", "values", "line", "tag", "digest", "formerly"];
+const elsewhere = ["name", "values", "line", "tag", "formerly"];
 
 async function settingsChanges({ before, after, entry }: TenantFacts): Promise<Change[]> {
   if (after === undefined) return [];
+  // A digest belongs to its tag.
+  const isNewTag = before?.tenant.tag !== after.tenant.tag;
+  const isElsewhere = (key: string) => elsewhere.includes(key) || (key === "digest" && isNewTag);
   const of = (tenant: object | undefined) =>
-    Object.fromEntries(Object.entries(tenant ?? {}).filter(([key]) => !elsewhere.includes(key)));
+    Object.fromEntries(Object.entries(tenant ?? {}).filter(([key]) => !isElsewhere(key)));
   // Of a new tenant, what is written says more than all defaults.
   const [old, now] = before === undefined ? [{}, of(entry as object)] : [of(before.tenant), of(after.tenant)];
   const secrets = await secretsOf([]);
@@ -176,6 +180,9 @@ function ownNotes({ before, after, configAfter }: TenantFacts): string[] {
   const { pin, hold } = now.policy;
   return [
     ...(goesBack(old, now) ? [`the version goes back from ${String(old.tag)} to ${String(now.tag)}`] : []),
+    ...(old.tag === now.tag && old.digest !== undefined && now.digest !== undefined && old.digest !== now.digest
+      ? [`another image has the tag ${String(now.tag)} now: the digest changes`]
+      : []),
     ...(old.name === now.name ? [] : [`renamed from ${old.name}`]),
     ...(old.namespace === now.namespace ? [] : [`it moves from the namespace ${old.namespace} to ${now.namespace}`]),
     ...(pin !== undefined && !isDeepStrictEqual(pin, old.policy.pin) ? [`pinned by ${pin.by}: ${pin.reason}`] : []),
@@ -208,9 +215,7 @@ function chartNotes(
     ...removed.map(({ object }) => `the chart no longer has ${object}: Helm deletes it`),
     ...refused.map((image) => `the chart runs ${image}, whose repository is not declared: ${consequence}`),
     ...others.map((image) => `the chart runs ${image}, which is not the release's ${String(tenant.tag)}`),
-    ...(part.chart.unread !== null && !/is not on PATH/.test(part.chart.unread)
-      ? ["the chart cannot be rendered"]
-      : []),
+    ...(part.chart.unread !== null && part.chart.unread !== noHelm ? ["the chart cannot be rendered"] : []),
   ];
 }
 

@@ -65,12 +65,13 @@ export function reasonsOf({ blocks, notes }: TenantReport): string[] {
 /** What changes, in a few words of ours. */
 export function whatChanges({ values, settings, from, to, chart }: TenantReport): string {
   const objects = (chart?.objects.shown.length ?? 0) + (chart?.objects.more ?? 0);
-  return [
+  const changes = [
     ...(from?.shown === to?.shown ? [] : ["version"]),
     ...(total(values) === 0 ? [] : [count(total(values), "value")]),
     ...(total(settings) === 0 ? [] : [count(total(settings), "platform setting")]),
     ...(objects === 0 ? [] : [`${count(objects, "object")} of the chart`]),
-  ].join(", ");
+  ];
+  return changes.length === 0 ? "comments or order only" : changes.join(", ");
 }
 
 /** Whether nothing else is deleted than what each promotion replaces. */

@@ -127,7 +127,7 @@ const tenant: fc.Arbitrary<TenantReport> = fc.record({
       verdict: fc.constantFrom("release", "also", "other-tag", "undeclared"),
     }),
   ),
-}) as fc.Arbitrary<TenantReport>;
+});
 const report: fc.Arbitrary<Report> = fc.record({
   ...{
     version: fc.constant(1 as const),
@@ -144,7 +144,7 @@ const report: fc.Arbitrary<Report> = fc.record({
       ...{ settings: few(change), blocks: few(block), notes: few(outside) },
     }),
   ),
-}) as fc.Arbitrary<Report>;
+});
 
 /** As GitHub reads it: CommonMark with its extensions, and with HTML. */
 function rendered(markdown: string): string {

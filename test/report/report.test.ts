@@ -88,7 +88,7 @@ describe("authority report", () => {
       commits?.shown.map(({ subject }) => subject),
       ["Second", hostile],
     );
-    assert.deepEqual([commits?.more, commits?.areTakenBack], [0, false]);
+    assert.deepEqual([commits.more, commits.areTakenBack], [0, false]);
     assert.deepEqual(tenant.values.shown, [
       { path: "logLevel", before: null, after: "warn", isHidden: false },
       { path: "password", before: "", after: null, isHidden: true },
@@ -215,6 +215,20 @@ describe("authority report", () => {
     const { notes, verdict } = only(await json());
     assert.equal(verdict, "look");
     assert.match(notes.join("\n"), /^1\.1\.0 was taken back in [0-9a-f]{10} \(.*: "Before"\)$/m);
+  });
+
+  it("shows another digest under the same tag", async () => {
+    const digest = (hex: string) => `digest: "sha256:${hex.repeat(64)}"`;
+    world().write({ "Pulumi.prod.yaml": stack("1.0.0", digest("a")) });
+    await own.commitAll();
+    world().write({ "Pulumi.prod.yaml": stack("1.0.0", digest("b")) });
+    const { notes, settings, blocks } = only(await json());
+    assert.ok(notes.includes("another image has the tag 1.0.0 now: the digest changes"), notes.join());
+    assert.deepEqual(
+      settings.shown.map(({ path }) => path),
+      ["digest"],
+    );
+    assert.ok(blocks.some(({ message }) => message.includes("as the stack file says")));
   });
 
   it("says what goes back, and which commits are lost", async () => {
