@@ -115,7 +115,15 @@ async function unifiedDiffs(pairs: readonly (readonly [string, string])[]): Prom
       mkdirSync(join(folder, side));
       pairs.forEach((pair, index) => writeFileSync(join(folder, side, String(index)), pair[side === "before" ? 0 : 1]));
     }
-    const form = ["--no-index", "--no-color", "--no-ext-diff", "--no-renames", "--text", "--unified=3"];
+    const form = [
+      "--no-index",
+      "--no-color",
+      "--no-ext-diff",
+      "--no-textconv",
+      "--no-renames",
+      "--text",
+      "--unified=3",
+    ];
     let text = "";
     const onOutput = (part: Buffer) => void (text += part.toString("latin1"));
     // Git says by its exit code that there are differences.
