@@ -39,7 +39,7 @@ export async function secretsOf(sides: readonly unknown[], files: readonly strin
 
 /** Whether the name of a value, or of what holds it, says that it is a credential. A switch is none. */
 function isNamedSecret(keys: Keys, value: unknown): boolean {
-  if (typeof value === "boolean" || value === null || value === undefined) return false;
+  if (value === null || value === undefined || /^(?:true|false|)$/.test(String(value))) return false;
   const names = keys.filter((key) => typeof key === "string").map((key) => nameKind(key));
   return names.at(-1) === "secret" || names.some((kind) => kind === "password" || kind === "token");
 }

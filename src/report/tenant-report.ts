@@ -7,6 +7,7 @@ import { keepsPreviousSources } from "../manifests/source";
 import { stackObjects } from "../manifests/stack-objects";
 import { mergedValues, type Value, ValuesError, isMapping } from "../policy-pack/merged-values";
 import { isRelease } from "../release/evidence";
+import type { FactReader } from "../release/fact-reader";
 import { changesBetween, listed } from "./changes";
 import { commitsBetween } from "./commits";
 import { compareLink } from "./compare-link";
@@ -15,7 +16,6 @@ import { secretsOf } from "./hidden";
 import { noHelm } from "./helm";
 import type { Block, Change, Chart, Image, TenantReport, Verdict } from "./model";
 import { chartPart } from "./rendered-chart";
-import type { FactReader } from "../release/fact-reader";
 
 /** A tenant before and after, and what was found out about it. */
 export interface TenantFacts {
@@ -88,7 +88,11 @@ function linkBetween(before: Placed | undefined, after: Placed | undefined): str
     return evidence !== undefined && isRelease(evidence) ? evidence : undefined;
   });
   if (from?.gitTag === undefined || to?.gitTag === undefined || from.gitTag === to.gitTag) return undefined;
-  return from.repository === to.repository ? compareLink(to.repository, from.gitTag, to.gitTag) : undefined;
+  if (from.repository !== to.repository) return undefined;
+  // A page shows what the second one has and the first one has not.
+  const isBack = before !== undefined && after !== undefined && goesBack(before.tenant, after.tenant);
+  const [older, newer] = isBack ? [to.gitTag, from.gitTag] : [from.gitTag, to.gitTag];
+  return compareLink(to.repository, older, newer);
 }
 
 async function valuesChanges(before: Tenant | undefined, after: Tenant | undefined): Promise<Change[]> {

@@ -51,7 +51,7 @@ describe("what a report does not show", () => {
 
   it("is no switch, and no reference", async () => {
     const [before, after] = [
-      { automountServiceAccountToken: true, replicas: 1 },
+      { automountServiceAccountToken: "true", replicas: 1 },
       { automountServiceAccountToken: false },
     ];
     assert.match(await shown(before, after), /"automountServiceAccountToken","before":"true","after":"false"/);
