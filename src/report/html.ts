@@ -8,7 +8,6 @@ import {
   evidenceOf,
   imageWords,
   isOldSource,
-  isQuiet,
   type Row,
   reasonsOf,
   rowsOf,
@@ -33,7 +32,6 @@ export function htmlReport(report: Report): string {
     `<p class="quiet">From ${code(base.name ?? "")} at ${code(base.commit.slice(0, 10))} to ${to}.</p></header>`,
     rows.length === 0 ? "" : summary(rows),
     unchanged === undefined ? "" : `<p class="quiet">${unchanged}</p>`,
-    isQuiet(report) ? "<p>No decision changes.</p>" : "",
     report.problems.length === 0
       ? ""
       : `<section class="blocked"><h2>Problems in the files</h2>${list(report.problems.map(code))}</section>`,

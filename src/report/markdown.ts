@@ -8,7 +8,6 @@ import {
   evidenceOf,
   imageWords,
   isOldSource,
-  isQuiet,
   type Row,
   reasonsOf,
   rowsOf,
@@ -68,7 +67,6 @@ function summary(report: Report, rows: readonly Row[]): string {
     ...(rows.length === 0 ? [] : [table]),
     ...(rows.length > lines.length ? [`And ${count(rows.length - lines.length, "tenant")} more.`] : []),
     ...(unchanged === undefined ? [] : [unchanged]),
-    ...(isQuiet(report) ? ["No decision changes."] : []),
   ].join("\n\n");
 }
 

@@ -29,12 +29,8 @@ export function titleOf(report: Report): string {
     return `${count(tenants, "tenant")} ${tenants === 1 ? "changes" : "change"} in ${count(stacks, "stack")}`;
   }
   if (report.problems.length > 0) return "the files have problems";
-  return isQuiet(report) ? "nothing changes" : "no tenant changes";
-}
-
-/** Whether nothing of the decisions changes. */
-export function isQuiet({ stacks, project, problems }: Report): boolean {
-  return stacks.length === 0 && project.length === 0 && problems.length === 0;
+  if (report.stacks.length + report.project.length > 0) return "no tenant changes";
+  return report.files.shown.length > 0 ? "no decision changes" : "nothing changes";
 }
 
 export function unchangedOf({ stacks }: Report): string | undefined {

@@ -71,6 +71,10 @@ describe("authority report", () => {
     const { code, stdout } = await run([]);
     assert.equal(code, 0);
     assert.match(stdout, /^## 🟢 nothing changes$/m);
+    world().write({ "index.ts": "// changed\n" });
+    const changed = await run([]);
+    assert.match(changed.stdout, /^## 🟢 no decision changes$/m);
+    assert.match(changed.stdout, /1 other file changed.*\n\n- `index\.ts`$/m);
   });
 
   it("shows a promotion: evidence, commits, values, and what runs", async () => {
