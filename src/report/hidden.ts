@@ -37,9 +37,12 @@ export async function secretsOf(sides: readonly unknown[], files: readonly strin
   };
 }
 
+/** Special config has texts only. */
+const switches: readonly unknown[] = [undefined, null, "", true, false, "true", "false"];
+
 /** Whether the name of a value, or of what holds it, says that it is a credential. A switch is none. */
 function isNamedSecret(keys: Keys, value: unknown): boolean {
-  if (value === null || value === undefined || /^(?:true|false|)$/.test(String(value))) return false;
+  if (switches.includes(value)) return false;
   const names = keys.filter((key) => typeof key === "string").map((key) => nameKind(key));
   return names.at(-1) === "secret" || names.some((kind) => kind === "password" || kind === "token");
 }
