@@ -302,6 +302,8 @@ describe("authority report", () => {
     assert.equal(missing.code, 2);
     assert.match(missing.stderr, /`--base origin\/main` names no commit of this clone\. Fetch it/);
     await own.git("checkout", "--quiet", "--orphan", "other");
+    // With the same files, it could be the same commit.
+    world().write({ "README.md": "unrelated\n" });
     await own.commitAll();
     const unrelated = await run([]);
     assert.equal(unrelated.code, 2);
