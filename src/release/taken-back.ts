@@ -161,13 +161,6 @@ export function takenBack(tenant: Tenant, { decisions, current, isComplete }: De
   return isComplete || !again.byAutomation ? undefined : "unknown";
 }
 
-/** The last decision by which a person took the tenant's tag back, whoever decides it now. */
-export function lastTakenBack(tenant: Tenant, { decisions }: DecisionHistory): Decision | undefined {
-  return tagDecisions(decisions.get(objectName(tenant))).find(
-    (decision) => !decision.byAutomation && decision.previous === tenant.tag && isBack(tenant, decision),
-  );
-}
-
 /** Where Flux commits to the main branch, a merge may only repeat what Flux has committed there. */
 function mayBeAutomations({ policy }: Tenant, { byAutomation, isMerge }: Decision): boolean {
   return byAutomation || (isMerge && policy.automation === "auto");

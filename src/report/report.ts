@@ -7,13 +7,13 @@ import type { StackConfig, Tenant } from "../config/stack-config";
 import { settingsOfFiles } from "../config/read-stack-config";
 import { projectFilePath, stackFilePath, stacksOf } from "../config/stack-file";
 import type { Violation } from "../policy-pack/judge";
-import { decisionsOf, hasCommits } from "../release/decision-history";
+import type { Decision } from "../release/decision-history";
 import type { EvidenceReader } from "../release/evidence-reader";
 import type { FactReader } from "../release/fact-reader";
 import { GitError } from "../release/git-command";
 import { type Lock, lockFile, readLock } from "../release/lock";
 import { resolveBranch, resolveRelease } from "../release/resolve";
-import { lastTakenBack, shownDecision } from "../release/taken-back";
+import { backsFrom, shownDecision } from "../release/taken-back";
 import { BaseFolder } from "./base-folder";
 import { listed } from "./changes";
 import { lockWith, type Placed } from "./decided";
@@ -180,7 +180,7 @@ async function tenantFacts(
   const { violations, reasons } = await input.judge(config, lock);
   const removals = removedPlaces(before?.config, after.config, pairs);
   const undeclared = undeclaredRemovals(after.config, removals);
-  const takenBack = await takenBackNotes(config, valued);
+  const takenBack = await takenBackNotes(config, valued, input.base.commit);
   const place = async (stack: StackConfig, tenant: Tenant, known: Lock): Promise<Placed> => {
     const resolved =
       stack.follow === "tags" ? await resolveRelease(tenant, known, reader) : await resolveBranch(tenant, reader);
@@ -255,23 +255,28 @@ function removalNotes(removals: readonly Removal[], { before }: TenantPair): str
 }
 
 /** Versions that a person took back before, whoever decides them now. */
-async function takenBackNotes(config: StackConfig, pairs: readonly TenantPair[]): Promise<Map<string, string[]>> {
-  const notes = new Map<string, string[]>();
+async function takenBackNotes(
+  config: StackConfig,
+  pairs: readonly TenantPair[],
+  base: string,
+): Promise<Map<string, string[]>> {
   const decided = pairs.flatMap(({ before, after }) =>
     after?.tag !== undefined && after.tag !== before?.tag ? [after] : [],
   );
-  if (config.follow !== "tags" || decided.length === 0) return notes;
+  if (config.follow !== "tags") return new Map();
   try {
-    if (!(await hasCommits(config.root))) return notes;
-    const history = await decisionsOf(config);
-    for (const tenant of decided) {
-      const back = lastTakenBack(tenant, history);
-      if (back !== undefined)
-        notes.set(tenant.name, [`${String(tenant.tag)} was taken back in ${shownDecision(back)}`]);
-    }
+    const backs = await backsFrom(config, decided, base);
+    const noteOf = ({ name, tag }: Tenant, back: Decision) =>
+      [name, [`${String(tag)} was taken back in ${shownDecision(back)}`]] as const;
+    return new Map(
+      decided.flatMap((tenant) => {
+        const back = backs.get(tenant.name);
+        return back === undefined ? [] : [noteOf(tenant, back)];
+      }),
+    );
   } catch (error) {
     // The policy reports a history that cannot be read.
-    if (!(error instanceof GitError)) throw error;
+    if (error instanceof GitError) return new Map();
+    throw error;
   }
-  return notes;
 }
