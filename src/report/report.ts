@@ -259,7 +259,7 @@ async function takenBackNotes(
   config: StackConfig,
   pairs: readonly TenantPair[],
   base: string,
-): Promise<Map<string, string[]>> {
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const decided = pairs.flatMap(({ before, after }) =>
     after?.tag !== undefined && after.tag !== before?.tag ? [after] : [],
   );
