@@ -259,7 +259,7 @@ async function takenBackNotes(
   config: StackConfig,
   pairs: readonly TenantPair[],
   base: string,
-): Promise<Map<string, readonly string[]>> {
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const decided = pairs.flatMap(({ before, after }) =>
     after?.tag !== undefined && after.tag !== before?.tag ? [after] : [],
   );
@@ -268,7 +268,7 @@ async function takenBackNotes(
     const backs = await backsFrom(config, decided, base);
     const noteOf = ({ name, tag }: Tenant, back: Decision) =>
       [name, [`${String(tag)} was taken back in ${shownDecision(back)}`]] as const;
-    return new Map<string, readonly string[]>(
+    return new Map(
       decided.flatMap((tenant) => {
         const back = backs.get(tenant.name);
         return back === undefined ? [] : [noteOf(tenant, back)];

@@ -157,16 +157,14 @@ function deletedObjects({ before, after, configBefore, configAfter }: TenantFact
   );
 }
 
+/** The components that are named after their tenant. The others are named after the stack. */
+const tenantComponents: readonly string[] = ["Tenant", "ReleasePolicy", "HelmReleaseWithValues"];
+
 function titlesOf(config: StackConfig, { tenant, evidence, reasons }: Placed): string[] {
   const resolved = { tenant, source: "lock" as const, evidence, reasons };
   const objects = stackObjects({ config: { ...config, tenants: [tenant] }, tenants: [resolved] });
   return [...objects]
-    .filter(
-      ({ owner }) =>
-        owner.name === objectName(tenant) &&
-        owner.component !== "UpdateAutomation" &&
-        owner.component !== "ImageAdmission",
-    )
+    .filter(({ owner }) => owner.name === objectName(tenant) && tenantComponents.includes(owner.component))
     .map(
       ({ object: { kind, metadata } }) =>
         `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`,
