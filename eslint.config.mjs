@@ -6,6 +6,7 @@ const folders = [
   "src/version",
   "src/config",
   "src/release",
+  "src/git-host",
   "src/manifests",
   "src/components",
   "src/policy-pack",
