@@ -30,7 +30,7 @@ export async function serveGit(options: GitServerOptions): Promise<Listening> {
   const closing = new AbortController();
   const active = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    const answered = answer(request, response, options, closing.signal).catch(() => {
+    const answered = answerGit(request, response, options, closing.signal).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(500).end();
     });
@@ -63,10 +63,15 @@ function requireHttpBackend(): void {
   }
 }
 
-async function answer(
+/**
+ * Answers one request of a Git client.
+ *
+ * @param options with the name of the user, which hooks see as `REMOTE_USER`
+ */
+export async function answerGit(
   request: IncomingMessage,
   response: ServerResponse,
-  options: GitServerOptions,
+  options: GitServerOptions & { readonly user?: string },
   closing: AbortSignal,
 ): Promise<void> {
   const env = cgiEnvironment(request, options);
@@ -122,7 +127,10 @@ async function nameDefaultBranch({ url = "" }: IncomingMessage, root: string): P
 }
 
 /** The CGI variables (RFC 3875) for `git http-backend`, or `undefined` if the path is malformed. */
-function cgiEnvironment(request: IncomingMessage, options: GitServerOptions): NodeJS.ProcessEnv | undefined {
+function cgiEnvironment(
+  request: IncomingMessage,
+  options: GitServerOptions & { readonly user?: string },
+): NodeJS.ProcessEnv | undefined {
   const { headers, url = "" } = request;
   const [pathname = "", query = ""] = url.split("?", 2);
   const path = decodePath(pathname);
@@ -146,6 +154,7 @@ function cgiEnvironment(request: IncomingMessage, options: GitServerOptions): No
     PATH_INFO: path,
     QUERY_STRING: query,
     REMOTE_ADDR: request.socket.remoteAddress,
+    ...(options.user !== undefined && { REMOTE_USER: options.user }),
     CONTENT_TYPE: headers["content-type"] ?? "",
     ...(headers["content-length"] !== undefined && { CONTENT_LENGTH: headers["content-length"] }),
     ...(headers["content-encoding"] !== undefined && { HTTP_CONTENT_ENCODING: headers["content-encoding"] }),
