@@ -86,6 +86,7 @@ export async function answerGitLab(call: ApiCall, host: StandInHost): Promise<Ap
     case "POST merge_requests/:iid/notes":
       requireThread(repository, thread, iid);
       return { status: 201, body: shapes.note(repository.comment(thread, iid, text(body, "body"), user)) };
+    case "PUT issues/:iid/notes/:id":
     case "PUT merge_requests/:iid/notes/:id": {
       const note = notes().find((one) => one.id === Number(more));
       if (note === undefined) throw new Refusal(404, "404 Note Not Found");

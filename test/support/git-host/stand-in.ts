@@ -2,6 +2,7 @@
  * A Git host for tests: a part of GitHub's or GitLab's REST API in front of real repositories, with tokens, a protected
  * main branch, pages, and faults that a test asks for. Events of a workflow's own token start no workflows.
  */
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { json } from "node:stream/consumers";
@@ -39,7 +40,7 @@ export interface Fault {
   readonly body?: string;
   /** Whether the request is carried out before. */
   readonly isCarriedOut?: boolean;
-  /** The milliseconds before the answer, which is then the right one. */
+  /** The milliseconds before the answer, which is then the right one if the client still waits. */
   readonly delayMs?: number;
 }
 
@@ -218,7 +219,10 @@ export class StandInHost {
     this.requests.push(line);
     const fault = this.#faults.find(({ left, on }) => left > 0 && (on === undefined || on.test(line)));
     if (fault !== undefined) fault.left -= 1;
-    if (fault?.delayMs !== undefined) await sleep(fault.delayMs);
+    if (fault?.delayMs !== undefined) {
+      await Promise.race([sleep(fault.delayMs, undefined, { ref: false }), once(response, "close")]);
+      if (response.destroyed) return;
+    }
     const isRefused = fault !== undefined && fault.delayMs === undefined;
     if (isRefused && fault.isCarriedOut !== true) {
       refuse(response, fault);
