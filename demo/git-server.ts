@@ -66,12 +66,12 @@ function requireHttpBackend(): void {
 /**
  * Answers one request of a Git client.
  *
- * @param options with the name of the user, which hooks see as `REMOTE_USER`
+ * @param options with the name of the user, which hooks see as `REMOTE_USER`, and what to do before the client has its answer
  */
 export async function answerGit(
   request: IncomingMessage,
   response: ServerResponse,
-  options: GitServerOptions & { readonly user?: string },
+  options: GitServerOptions & { readonly user?: string; readonly beforeAnswer?: () => Promise<void> },
   closing: AbortSignal,
 ): Promise<void> {
   const env = cgiEnvironment(request, options);
@@ -92,6 +92,7 @@ export async function answerGit(
     cancelSignal: AbortSignal.any([closing, gone.signal]),
   });
   if (options.allowPush) await nameDefaultBranch(request, options.root);
+  await options.beforeAnswer?.();
   const reply = Buffer.from(stdout);
   const end = reply.indexOf("\r\n\r\n");
   if (end < 0) throw new Error("Git ended without an answer.");

@@ -30,6 +30,8 @@ const maxBody = 60_000;
  */
 export class PromotionPullRequests {
   readonly #results: PromotionPullRequest[] = [];
+  /** Those that are closed for another version, by branch. */
+  readonly #superseded = new Map<string, PullRequest>();
 
   private constructor(
     private readonly host: GitHost,
@@ -64,6 +66,7 @@ export class PromotionPullRequests {
         if (!isSuperseded) continue;
         await this.#try({ tenant, branch }, pullRequest, async () => {
           await this.#close(pullRequest, "superseded");
+          this.#superseded.set(branch, pullRequest);
           return undefined;
         });
       } else {
@@ -90,6 +93,12 @@ export class PromotionPullRequests {
       await this.#try({ tenant, branch }, pullRequest, () =>
         pullRequest === undefined ? this.#open(promotion) : this.#update(pullRequest, promotion),
       );
+    }
+    for (const [branch, { number, url }] of this.#superseded) {
+      if (this.#results.some((one) => one.branch === branch)) continue;
+      const tenant = branch.slice(this.folder.length + 1);
+      const reason = "its version is superseded, and the branch of the next one is not pushed";
+      this.#results.push({ tenant, branch, state: "closed", number, url, reason });
     }
     return this.#results;
   }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { git } from "../../demo/git";
 import type { StackPromotions } from "../../src/cli/promotions";
 import { temporaryDirectory } from "../support/directory";
@@ -177,6 +179,18 @@ for (const [kind, sign] of [
       assert.deepEqual([await shared.git("rev-parse", shopBranch), pullRequest(1).state], [before, "open"]);
     });
 
+    it("says that it is closed when somebody moves the branch meanwhile", async () => {
+      await run();
+      await promotion.fluxFinds({ shop: "1.2.0" });
+      const hook = join(world().root, ".git", "hooks", "pre-push");
+      mkdirSync(dirname(hook), { recursive: true });
+      const move = `git -C '${shared.directory}' update-ref refs/heads/${shopBranch} main`;
+      writeFileSync(hook, `#!/bin/sh\nunset GIT_DIR\n${move}\n`, { mode: 0o755 });
+      const refused = await run(3);
+      assert.deepEqual([refused.promotions[0]?.pushed, states(refused)], [false, [[shopBranch, "closed", 1]]]);
+      assert.match(refused.pullRequests?.[0]?.reason ?? "", /superseded, and the branch of the next one is not pushed/);
+    });
+
     it("pushes nothing when the host does not let it read, and says what to set", async () => {
       setEnvironment({ GH_TOKEN: "wrong-token", GITLAB_TOKEN: "wrong-token" });
       const args = ["promotions", "--push", "--pull-requests"];
@@ -190,7 +204,7 @@ for (const [kind, sign] of [
       assert.equal(missing.code, 2);
       assert.match(missing.stderr, /environment variable (GH_TOKEN or GITHUB_TOKEN|GITLAB_TOKEN) is not set/);
       const alone = await authority(["promotions", "--pull-requests"], { cwd: world().root });
-      assert.deepEqual([alone.code, alone.stderr.includes('Add `--push`')], [2, true]);
+      assert.deepEqual([alone.code, alone.stderr.includes("Add `--push`")], [2, true]);
     });
 
     it("refuses pushes to main without the app's token, and takes a merge", async () => {

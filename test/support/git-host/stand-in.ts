@@ -207,8 +207,7 @@ export class StandInHost {
       return;
     }
     const before = await repository.refs();
-    await answerGit(request, response, options, closing);
-    await repository.pushed(before, user);
+    await answerGit(request, response, { ...options, beforeAnswer: () => repository.pushed(before, user) }, closing);
   }
 
   async #answerApi(url: URL, prefix: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
