@@ -27,6 +27,11 @@ export function readMarker({ body, branch }: Pick<PullRequest, "body" | "branch"
   return { text, tag, closed: closed === "closed" || closed === "superseded" ? closed : undefined };
 }
 
+/** The title of a pull request: the commit's subject, as far as GitLab takes it. */
+export function pullRequestTitle(subject: string): string {
+  return subject.length > 255 ? `${subject.slice(0, 252)}...` : subject;
+}
+
 /** The text of a promotion's pull request. The report of what changes is a comment. */
 export function promotionBody(promotion: TenantPromotion, maxLength: number): string {
   const { stack, tenant, branch, from, to, blocked } = promotion;

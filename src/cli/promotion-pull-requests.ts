@@ -2,7 +2,7 @@
 import { printable } from "../config/printable";
 import type { GitHost, PullRequest } from "../git-host/git-host";
 import { GitHostError } from "../git-host/host-error";
-import { promotionBody, promotionMarker, readMarker } from "./promotion-body";
+import { promotionBody, promotionMarker, pullRequestTitle, readMarker } from "./promotion-body";
 import type { TenantPromotion } from "./tenant-branches";
 import type { Terminal } from "./terminal";
 
@@ -104,8 +104,9 @@ export class PromotionPullRequests {
   }
 
   async #open(promotion: TenantPromotion): Promise<Done | undefined> {
-    const { branch, title, to } = promotion;
-    if (title === null) return undefined;
+    const { branch, to } = promotion;
+    if (promotion.title === null) return undefined;
+    const title = pullRequestTitle(promotion.title);
     const earlier = await this.host.pullRequestsFrom(branch, this.base);
     const same = earlier.find((one) => readMarker(one)?.tag === to);
     if (same?.state === "closed" && readMarker(same)?.closed === undefined) {
@@ -124,9 +125,9 @@ export class PromotionPullRequests {
   }
 
   async #update(pullRequest: PullRequest, promotion: TenantPromotion): Promise<Done> {
-    const { title } = promotion;
     // Somebody has changed the branch, or a fact of the release cannot be read now.
-    if (title === null) return { state: "unchanged" };
+    if (promotion.title === null) return { state: "unchanged" };
+    const title = pullRequestTitle(promotion.title);
     const body = promotionBody(promotion, maxBody);
     if (pullRequest.title === title && pullRequest.body.trimEnd() === body) return { state: "unchanged" };
     await this.host.changePullRequest(pullRequest.number, { title, body });
