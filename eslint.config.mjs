@@ -7,6 +7,7 @@ const folders = [
   "src/config",
   "src/release",
   "src/publish",
+  "src/git-host",
   "src/manifests",
   "src/components",
   "src/policy-pack",

@@ -30,7 +30,7 @@ export async function serveGit(options: GitServerOptions): Promise<Listening> {
   const closing = new AbortController();
   const active = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    const answered = answer(request, response, options, closing.signal).catch(() => {
+    const answered = answerGit(request, response, options, closing.signal).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(500).end();
     });
@@ -63,10 +63,15 @@ function requireHttpBackend(): void {
   }
 }
 
-async function answer(
+/**
+ * Answers one request of a Git client.
+ *
+ * @param options with the name of the user, which hooks see as `REMOTE_USER`, and what to do before the client has its answer
+ */
+export async function answerGit(
   request: IncomingMessage,
   response: ServerResponse,
-  options: GitServerOptions,
+  options: GitServerOptions & { readonly user?: string; readonly beforeAnswer?: () => Promise<void> },
   closing: AbortSignal,
 ): Promise<void> {
   const env = cgiEnvironment(request, options);
@@ -87,6 +92,7 @@ async function answer(
     cancelSignal: AbortSignal.any([closing, gone.signal]),
   });
   if (options.allowPush) await nameDefaultBranch(request, options.root);
+  await options.beforeAnswer?.();
   const reply = Buffer.from(stdout);
   const end = reply.indexOf("\r\n\r\n");
   if (end < 0) throw new Error("Git ended without an answer.");
@@ -122,7 +128,10 @@ async function nameDefaultBranch({ url = "" }: IncomingMessage, root: string): P
 }
 
 /** The CGI variables (RFC 3875) for `git http-backend`, or `undefined` if the path is malformed. */
-function cgiEnvironment(request: IncomingMessage, options: GitServerOptions): NodeJS.ProcessEnv | undefined {
+function cgiEnvironment(
+  request: IncomingMessage,
+  options: GitServerOptions & { readonly user?: string },
+): NodeJS.ProcessEnv | undefined {
   const { headers, url = "" } = request;
   const [pathname = "", query = ""] = url.split("?", 2);
   const path = decodePath(pathname);
@@ -146,6 +155,7 @@ function cgiEnvironment(request: IncomingMessage, options: GitServerOptions): No
     PATH_INFO: path,
     QUERY_STRING: query,
     REMOTE_ADDR: request.socket.remoteAddress,
+    ...(options.user !== undefined && { REMOTE_USER: options.user }),
     CONTENT_TYPE: headers["content-type"] ?? "",
     ...(headers["content-length"] !== undefined && { CONTENT_LENGTH: headers["content-length"] }),
     ...(headers["content-encoding"] !== undefined && { HTTP_CONTENT_ENCODING: headers["content-encoding"] }),

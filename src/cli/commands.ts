@@ -235,6 +235,35 @@ export function authorityProgram(
     .requiredOption("-s, --stack <stack>", "the stack of the interrupted `up`")
     .action(run(async () => (await import("./recover")).recover));
 
+  program.commandsGroup("Report:");
+  verb("comment", {
+    summary: "write one comment on a pull request",
+    description:
+      "Write a comment on a pull request of this repository, or edit the one that this command has written before. The " +
+      "environment names the Git host and has the token: GITHUB_REPOSITORY and GH_TOKEN, or CI_API_V4_URL, CI_PROJECT_ID and " +
+      "GITLAB_TOKEN.",
+    examples: ["comment --body-file report.md", "comment --body-file report.md --pull-request 12"],
+  })
+    .requiredOption("--body-file <file>", "the text, as Markdown")
+    .option("--pull-request <number>", "the pull request (default: the one that the pipeline runs for)")
+    .option("--name <name>", "tells several comments of one pipeline apart", "report")
+    .action(run(async () => (await import("./comment")).comment));
+
+  verb("issue", {
+    summary: "open, update or close one issue about a failure",
+    description:
+      "Open an issue with a log, or update the open one of the same title that this command has opened. With --close, close " +
+      "it. The environment names the Git host and has the token, as for `comment`.",
+    examples: [
+      'issue --title "Nightly verify fails" --log-file verify.log',
+      'issue --title "Nightly verify fails" --close',
+    ],
+  })
+    .requiredOption("--title <title>", "the title")
+    .option("--log-file <file>", "the text, shown as it is; only the end of a long one")
+    .option("--close", "close the issue, if it is open")
+    .action(run(async () => (await import("./issue")).issue));
+
   program.commandsGroup("Maintain:");
   verb("images", {
     summary: "list images that image admission would refuse",
@@ -360,6 +389,10 @@ export function authorityProgram(
   })
     .option(...stack)
     .option("--push", "push the branches (default: show what would be pushed)")
+    .option(
+      "--pull-requests",
+      "with --push: open, update and close their pull requests, with the token of the environment",
+    )
     .option(...json)
     .action(run(async () => (await import("./promotions")).promotions));
 
@@ -589,5 +622,5 @@ export function authorityProgram(
 }
 
 const programHelp = `
-Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a removal is not declared, or a decision is refused, declined, or not committed and pushed.
+Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a removal is not declared, a decision is refused, declined, or not committed and pushed, or the Git host refuses.
 Set NO_COLOR=1 to disable colours. \`authority help <verb>\` has examples.`;

@@ -8,7 +8,7 @@ export const exitCode = {
   badInput: 2,
   /**
    * A release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a decision is
-   * not committed and pushed, or a release failed and was rolled back.
+   * not committed and pushed, a release failed and was rolled back, or the Git host refuses.
    */
   blocked: 3,
 } as const;

@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { ProblemsError } from "../config/problem";
 import { printable, printableLines } from "../config/printable";
+import { GitHostError } from "../git-host/host-error";
 import { authorityProgram } from "./commands";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
@@ -62,6 +63,10 @@ function reportError(error: unknown, { env }: ProcessContext, terminal: Terminal
   if (error instanceof InputError || error instanceof PulumiError) {
     terminal.log(`${red("error:")} ${printableLines(error.message)}`);
     return error instanceof InputError ? exitCode.badInput : exitCode.internal;
+  }
+  if (error instanceof GitHostError) {
+    terminal.log(`${red("error:")} ${printable(error.message)}`);
+    return exitCode.blocked;
   }
   const { message, stack, syscall }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error));
   // A full disk or a folder that may not be written is no bug.

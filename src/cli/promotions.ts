@@ -5,12 +5,15 @@ import { parseStackFile, readConfigFiles, type StackFile } from "../config/stack
 import { lockFile, readLock } from "../release/lock";
 import { backsFrom } from "../release/taken-back";
 import { withScratchFolder } from "../release/scratch-folder";
+import type { GitHost } from "../git-host/git-host";
 import { countOf } from "./count";
 import { type ExitCode, exitCode } from "./exit-code";
+import { gitHostOf } from "./git-host";
 import { InputError } from "./input-error";
 import { readTagStacks } from "./lock";
 import { readStacks } from "./project";
 import * as branches from "./promotion-branch";
+import { type PromotionPullRequest, PromotionPullRequests } from "./promotion-pull-requests";
 import { PromotionRepository } from "./promotion-repository";
 import { Session } from "./session";
 import { table } from "./table";
@@ -20,6 +23,7 @@ import { type MainBranch, takenBackText, TenantBranches, type TenantPromotion, u
 export interface PromotionsOptions {
   readonly stack?: string;
   readonly push?: boolean;
+  readonly pullRequests?: boolean;
   readonly json?: boolean;
 }
 
@@ -38,6 +42,8 @@ export interface StackPromotions {
     readonly reason: string | null;
   };
   readonly promotions: readonly TenantPromotion[];
+  /** Only with `--pull-requests`. */
+  readonly pullRequests?: readonly PromotionPullRequest[];
 }
 
 /** Makes a branch for each tenant with a release that Flux has found, on the main branch. */
@@ -49,13 +55,20 @@ export async function promotions(options: PromotionsOptions, session: Session): 
       `The stack ${options.stack} has no promotion branches: it needs \`follow: tags\` and a \`configRepository\`.`,
     );
   }
+  if (options.pullRequests === true && options.push !== true) {
+    throw new InputError("`--pull-requests` opens pull requests of pushed branches. Add `--push`.");
+  }
+  const host = options.pullRequests === true ? gitHostOf(session) : undefined;
   const stacks: StackPromotions[] = [];
-  for (const config of configs) stacks.push(await stackPromotions(config, options, session));
+  for (const config of configs) stacks.push(await stackPromotions(config, options, host, session));
   terminal.done();
   const all = stacks.flatMap((stack) => stack.promotions);
   if (options.json === true) terminal.printJson({ stacks });
   else print(stacks, options, session);
-  const isRefused = options.push === true && all.some(({ pushed }) => !pushed);
+  const isRefused =
+    options.push === true &&
+    (all.some(({ pushed }) => !pushed) ||
+      stacks.some(({ pullRequests = [] }) => pullRequests.some(({ state }) => state === "failed")));
   return isRefused || all.some(({ blocked }) => blocked.length > 0) ? exitCode.blocked : exitCode.fine;
 }
 
@@ -68,6 +81,7 @@ function isProposing(config: StackConfig): config is ProposingConfig {
 async function stackPromotions(
   config: ProposingConfig,
   { push }: PromotionsOptions,
+  host: GitHost | undefined,
   session: Session,
 ): Promise<StackPromotions> {
   const { stack, configRepository } = config;
@@ -88,13 +102,21 @@ async function stackPromotions(
     const work = new TenantBranches(repository, main, { folder, tips, author, scratch }, session);
     const promotions = await work.all(fluxFile, (tenants) => backsFrom(config, tenants, base));
     const state = await fluxState(main, fluxCommit, fluxFile, author, repository);
+    const pullRequests = host && (await PromotionPullRequests.read(host, branch, folder, session.terminal));
+    // An approval of the version before must not count for the next one, so its pull request goes before the branch moves.
+    const unclosed = (await pullRequests?.closeOld(promotions)) ?? new Map<string, string>();
     const updates = [
-      ...promotions.flatMap((one) => updateOf(one, tips)),
+      ...promotions.filter((one) => !unclosed.has(one.branch)).flatMap((one) => updateOf(one, tips)),
       ...(state === "stale" ? [{ branch: promotionBranch, from: fluxCommit }] : []),
     ];
     if (push === true) session.terminal.step(`pushing ${countOf(updates.length, "branch", "branches")}`);
-    const refused = push === true ? await repository.push(updates) : new Map<string, string>();
-    return {
+    const refused = new Map([...unclosed, ...(push === true ? await repository.push(updates) : [])]);
+    const results = promotions.map((one) => ({
+      ...one,
+      pushed: !refused.has(one.branch) && (push === true || updateOf(one, tips).length === 0),
+      reason: refused.get(one.branch) ?? one.reason,
+    }));
+    const result = {
       stack,
       base: { branch, commit: base },
       flux: {
@@ -102,12 +124,9 @@ async function stackPromotions(
         deleted: push === true && state === "stale" && !refused.has(promotionBranch),
         reason: refused.get(promotionBranch) ?? null,
       },
-      promotions: promotions.map((one) => ({
-        ...one,
-        pushed: !refused.has(one.branch) && (push === true || updateOf(one, tips).length === 0),
-        reason: refused.get(one.branch) ?? one.reason,
-      })),
+      promotions: results,
     };
+    return pullRequests === undefined ? result : { ...result, pullRequests: await pullRequests.openNew(results) };
   });
 }
 
@@ -179,6 +198,11 @@ function print(stacks: readonly StackPromotions[], { push }: PromotionsOptions, 
       ? "Flux proposes no release."
       : table(["STACK", "TENANT", "FROM", "TO", "BRANCH", "STATE"], rows, terminal.colors),
   );
+  const opened = stacks.flatMap(({ pullRequests = [] }) => pullRequests);
+  if (opened.length > 0) {
+    const shown = opened.map(({ branch, state, url }) => [branch, state, url ?? "-"]);
+    terminal.print(`\n${table(["BRANCH", "PULL REQUEST", "ADDRESS"], shown, terminal.colors)}`);
+  }
   const messages = all.flatMap(({ branch, reason, blocked, to, takenBack }) => [
     ...(takenBack === null ? [] : [`${branch}: ${takenBackText(to, takenBack)}`]),
     ...blocked.flatMap(({ reasons }) => reasons),
@@ -191,6 +215,7 @@ function print(stacks: readonly StackPromotions[], { push }: PromotionsOptions, 
         `${flux.branch}: has an old stack file and commits of others; delete it, so that Flux makes it again`,
       );
   }
+  for (const { branch, reason } of opened) if (reason !== null) messages.push(`${branch}: pull request: ${reason}`);
   const isPending = all.some(({ pushed, state }) => !pushed && state !== "blocked");
   if (push !== true && isPending) messages.push("Nothing was pushed. `--push` pushes the branches.");
   if (messages.length > 0) terminal.log(messages.map(printable).join("\n"));

@@ -39,8 +39,8 @@ export function failureOf(error: unknown, proxy: URL | undefined, proxyVariable:
   if (plainHttp.test(code)) {
     return new HttpError(
       proxy?.protocol === "https:"
-        ? `the registry or the proxy ${proxy.host} does not speak TLS; most proxies have an address with http://`
-        : "the registry does not speak TLS; if it uses plain HTTP, set `insecureRegistry: true` for the application",
+        ? `the server or the proxy ${proxy.host} does not speak TLS; most proxies have an address with http://`
+        : "the server does not speak TLS; if it is a registry with plain HTTP, set `insecureRegistry: true` for the application",
     );
   }
   if (untrusted.test(code)) {

@@ -10,7 +10,7 @@ import { trustedCertificates } from "./trusted-certificates";
 /** One request. */
 export interface HttpRequest {
   readonly url: URL;
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   /** The longest body of an answer. */

@@ -1,108 +1,40 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { git } from "../../demo/git";
 import { type GitServer, serveGit } from "../../demo/git-server";
-import { createApplication, type ScratchApplication } from "../../demo/scratch-application";
 import type { StackPromotions } from "../../src/cli/promotions";
 import { temporaryDirectory } from "../support/directory";
 import { authority, type Outcome } from "./command-line";
-import { scratchWorld, tagsStack } from "./scratch-world";
+import { flux, fluxBranch, PromotionWorld, shopBranch, withTag } from "./promotion-world";
+import { scratchWorld } from "./scratch-world";
 
-const flux = { name: "Shared Authority", email: "shared-authority@localhost" };
 const ana = { name: "Ana", email: "ana@example.com" };
-const fluxBranch = "promotions/prod";
-const shopBranch = "promote/prod/shop";
 
-/** Two tenants run 1.0.0. The release 1.1.0 of shop may run; that of cart breaks the promise. */
 describe("authority promotions", () => {
   const world = scratchWorld();
   const directory = temporaryDirectory();
   let host: GitServer;
-  let cart: ScratchApplication;
   let remote: string;
+  let promotion: PromotionWorld;
 
   const run = (...args: string[]) => authority(["promotions", ...args], { cwd: world().root });
-  const ownGit = (...args: string[]) => git({ directory: world().root }, ...args);
-  const remoteGit = (...args: string[]) => git({ directory: remote }, ...args);
+  const ownGit = (...args: string[]) => promotion.ownGit(...args);
+  const remoteGit = (...args: string[]) => promotion.remoteGit(...args);
   const head = (branch: string) => remoteGit("rev-parse", branch);
   const show = (branch: string, file = "Pulumi.prod.yaml") => remoteGit("show", `${branch}:${file}`);
-
-  const entry = (name: "shop" | "cart", version: string, policy = "automation: pull-request") =>
-    world()
-      .tenant(
-        `tag: "${version}"${policy.includes("pull-request") ? ` # {"$imagepolicy": "flux-system:${name}:tag"}` : ""}`,
-        `policy: { range: ">=1.0.0 <2.0.0", ${policy} }`,
-      )
-      .replaceAll("shop", name);
-
-  const stackFile = (entries: readonly string[], ...settings: readonly string[]) =>
-    tagsStack(...entries).replace(
-      "config:\n",
-      `config:\n  shared-authority:configRepository: {url: "${host.url}/shared.git", branch: main}\n${settings.join("")}`,
-    );
+  const entry: PromotionWorld["entry"] = (...given) => promotion.entry(...given);
+  const stackFile: PromotionWorld["stackFile"] = (...given) => promotion.stackFile(...given);
+  const commitMain: PromotionWorld["commitMain"] = (...given) => promotion.commitMain(...given);
+  const commitTo: PromotionWorld["commitTo"] = (...given) => promotion.commitTo(...given);
+  const fluxFinds: PromotionWorld["fluxFinds"] = (tags) => promotion.fluxFinds(tags);
 
   beforeEach(async () => {
     host = await serveGit({ root: directory(), allowPush: true });
     remote = join(directory(), "shared.git");
-    const { application, write } = world();
-    const registry = `http://${application.image.split("/")[0] ?? ""}`;
-    cart = await createApplication({ directory: dirname(application.repository), name: "cart", registry });
-    for (const version of ["1.0.0", "1.1.0", "1.2.0"]) await application.publish({ version, message: version });
-    await cart.publish({ version: "1.0.0", message: "1.0.0" });
-    await cart.publish({ version: "1.1.0", appVersion: "1.0.0", message: "Forgotten" });
-    write({ "Pulumi.prod.yaml": stackFile([entry("cart", "1.0.0"), entry("shop", "1.0.0")]), "README.md": "ours\n" });
-    await ownGit("init", "--quiet", "--initial-branch=main");
-    await ownGit("remote", "add", "origin", `${host.url}/shared.git`);
-    assert.equal((await authority(["lock"], { cwd: world().root })).code, 0);
-    await commitMain("Begin", {});
+    promotion = await PromotionWorld.begin(world(), { url: `${host.url}/shared.git`, directory: remote }, directory());
   });
   afterEach(() => host.close());
-
-  /** Commits to the main branch, in the platform team's clone. */
-  async function commitMain(message: string, files: Readonly<Record<string, string>>): Promise<void> {
-    world().write(files);
-    await ownGit("add", "--all");
-    await ownGit("commit", "--quiet", "--allow-empty", "--message", message);
-    await ownGit("push", "--quiet", "origin", "main");
-  }
-
-  /** Commits to a branch of the Git host, in a clone of its own. A branch that does not exist begins at the main branch. */
-  async function commitTo(
-    branch: string,
-    files: Readonly<Record<string, (text: string) => string>>,
-    person = flux,
-    ...flags: string[]
-  ): Promise<void> {
-    const clone = join(directory(), `clone-${Math.random()}`);
-    await git({ directory: directory() }, "clone", "--quiet", "--branch=main", `${host.url}/shared.git`, clone);
-    const environment = {
-      GIT_AUTHOR_NAME: person.name,
-      GIT_AUTHOR_EMAIL: person.email,
-      GIT_COMMITTER_NAME: person.name,
-      GIT_COMMITTER_EMAIL: person.email,
-    };
-    const there = { directory: clone, environment };
-    const exists = (await git(there, "ls-remote", "origin", `refs/heads/${branch}`)) !== "";
-    await git(there, "checkout", "--quiet", ...(exists ? [branch] : ["-b", branch]));
-    for (const [path, change] of Object.entries(files)) {
-      const file = join(clone, path);
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, change(existsSync(file) ? readFileSync(file, "utf8") : ""));
-    }
-    await git(there, "add", "--all");
-    await git(there, "commit", "--quiet", "--allow-empty", "--message", "Changed", ...flags);
-    await git(there, "push", "--quiet", "--force", "origin", `HEAD:refs/heads/${branch}`);
-  }
-
-  const withTag = (name: string, tag: string) => (text: string) =>
-    text.replace(new RegExp(`(^ {4}${name}:[^]*?\\n {6}tag: )"[^"]+"`, "m"), `$1"${tag}"`);
-
-  /** Flux finds tags in the registry, and commits them to its branch. */
-  async function fluxFinds(tags: Readonly<Record<string, string>>): Promise<void> {
-    const change = (text: string) => Object.entries(tags).reduce((all, [name, tag]) => withTag(name, tag)(all), text);
-    await commitTo(fluxBranch, { "Pulumi.prod.yaml": change });
-  }
 
   const branches = async () => (await remoteGit("for-each-ref", "--format=%(refname:short)", "refs/heads")).split("\n");
 

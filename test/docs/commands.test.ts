@@ -57,6 +57,11 @@ const runByTests: Readonly<Record<string, string>> = {
     "test/report/report.test.ts",
   "npx authority promotions": "test/cli/promotions.test.ts",
   "npx authority promotions --stack prod --push": "test/cli/promotions.test.ts",
+  "npx authority promotions --push --pull-requests": "test/cli/promotion-pull-requests.test.ts",
+  "npx authority comment --body-file report.md": "test/cli/comment.test.ts",
+  "npx authority comment --body-file report.md --pull-request 12": "test/cli/comment.test.ts",
+  'npx authority issue --title "Nightly verify fails" --log-file verify.log': "test/cli/comment.test.ts",
+  'npx authority issue --title "Nightly verify fails" --close': "test/cli/comment.test.ts",
   "npx authority add-tenant podinfo --stack prod": "test/cli/tenant-verbs.test.ts",
   'npx authority remove-tenant search --stack prod --reason "replaced by find" --by Ada':
     "test/cli/tenant-verbs.test.ts",

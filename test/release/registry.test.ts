@@ -747,7 +747,7 @@ describe("a registry", () => {
     await withServer(answer, async (host) => {
       await assert.rejects(
         createRegistry(quick).readDigest(`${host}/app`, "1.0.0", false),
-        /the registry does not speak TLS; if it uses plain HTTP, set `insecureRegistry: true`/,
+        /the server does not speak TLS; if it is a registry with plain HTTP, set `insecureRegistry: true`/,
       );
     });
     assert.equal(requests, 0);
