@@ -17,6 +17,7 @@ const promotion: TenantPromotion = {
   reason: null,
   blocked: [],
   pushed: true,
+  takenBack: null,
 };
 
 describe("the text of a promotion's pull request", () => {
