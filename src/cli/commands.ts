@@ -207,6 +207,21 @@ export function authorityProgram(
     .option(...packConfig)
     .action(run(async () => (await import("./report")).report));
 
+  verb("preview", {
+    summary: "judge a pull request with the code of its base branch",
+    description:
+      "Judge a pull request: run `check` and `pulumi preview` with the policy pack over its data, with the code of the base " +
+      "branch, in a scratch folder without cluster and credentials, and write a report for its reviewers.",
+    examples: ["preview --base origin/main", "preview --base origin/main --output report.md --json"],
+  })
+    .requiredOption("--base <ref>", "the base branch, as Git names it in this clone")
+    .option("--head <ref>", "the last commit of the pull request", "HEAD")
+    .option("-o, --output <file>", "write the report into this file, as Markdown")
+    .option("--env <name...>", "variables that the judged project sees, such as read-only credentials (default: none)")
+    .option("--policy-pack-config <file>", "levels and settings of the policies, as JSON, in the base branch")
+    .option(...json)
+    .action(run(async () => (await import("./preview")).preview));
+
   program.commandsGroup("Deploy:");
   verb("up", {
     summary: "deploy a stack and skip its broken tenants",
