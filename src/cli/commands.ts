@@ -240,6 +240,17 @@ export function authorityProgram(
       })(options),
     );
 
+  verb("complete", {
+    summary: "add the lock and the render that Flux's commits lack",
+    description:
+      "Complete what Flux's automation has committed: add the evidence of each release to releases.lock.yaml, render each " +
+      "stack that delivers manifests, and commit. A blocked tenant keeps what it has; the others are completed.",
+    examples: ["complete", "complete --push"],
+  })
+    .option("--push", "push the commit")
+    .option(...packConfig)
+    .action(run(async () => (await import("./complete")).complete));
+
   verb("recover", {
     summary: "recover from an interrupted `up`",
     description:

@@ -44,14 +44,14 @@ export async function judgeProject(
   const raised = upgrade && (await raise(run, upgrade, stacks, options, terminal.step.bind(terminal)));
   const packConfig = packConfigFlags(root, options.policyPackConfig);
   terminal.step("checking the files, the promise and all policies");
-  const checked = await check(run, packConfig);
+  const checked = await check(run, packConfig, raised !== undefined);
   terminal.step("writing the report");
   const report = await writeReport(run, base, scratch);
   const readable = stacks.filter((stack) => checked.readable.has(stack));
   deliverToFolders(root, new Map(readable.map((stack) => [stack, readStackFile(root, stack).text])));
   const previewed: PreviewedStack[] = [];
   for (const stack of stacks) {
-    const blocks = checked.stacks.get(stack)?.filter((block) => !(raised !== undefined && isRenderedBlock(block))) ?? [];
+    const blocks = checked.stacks.get(stack) ?? [];
     if (!readable.includes(stack)) {
       previewed.push({ stack, blocks: ["the problems in the files keep it from being judged", ...blocks] });
       continue;
@@ -64,11 +64,6 @@ export async function judgeProject(
     result: { blocks: checked.blocks, stacks: previewed, upgrade: raised ?? null, notes },
     report: report.text,
   };
-}
-
-/** The new version of the package renders in another way; the pipeline renders again after the merge. */
-function isRenderedBlock(block: string): boolean {
-  return block.includes(" not as rendered from ");
 }
 
 function packConfigFlags(root: string, file: string | undefined): string[] {
@@ -147,13 +142,19 @@ interface Checked {
   readonly readable: ReadonlySet<string>;
 }
 
-async function check(run: ScratchRun, packConfig: readonly string[]): Promise<Checked> {
+/** @param isUpgrade the folders of rendered manifests are not compared: the pipeline renders after the merge */
+async function check(run: ScratchRun, packConfig: readonly string[], isUpgrade: boolean): Promise<Checked> {
   const { stdout, output } = await run.authority("check", "--json", ...packConfig);
   const result = jsonOf(stdout);
   if (result === undefined) return { blocks: [output.slice(-2000)], stacks: new Map(), readable: new Set() };
   return {
     blocks: [...result.problems.map(describeProblem), ...result.removedStacks],
-    stacks: new Map(result.stacks.map((checked) => [checked.stack, blocksOf(checked)])),
+    stacks: new Map(
+      result.stacks.map((checked) => [
+        checked.stack,
+        blocksOf(isUpgrade ? { ...checked, rendered: undefined } : checked),
+      ]),
+    ),
     readable: new Set(result.stacks.map(({ stack }) => stack)),
   };
 }
@@ -188,9 +189,9 @@ async function pulumiPreview(
   const flags = ["--policy-pack", "policy-pack", ...packConfig, "--suppress-outputs", "--suppress-progress"];
   const { code, output } = made.code === 0 ? await run.pulumi("preview", "--stack", stack, ...flags) : made;
   if (code === 0) return { blocks };
-  const said = output.split("\n").filter((line) => /\berror: |\[mandatory\]/.test(line));
+  const said = new Set(output.split("\n").filter((line) => /^ *(?:error: |- \[mandatory\])/.test(line)));
   // `check` names what the policies block. The engine is alone in running the program.
-  const own = blocks.length > 0 ? [] : ["`pulumi preview` fails", ...said.map((line) => line.trim())];
+  const own = blocks.length > 0 ? [] : ["`pulumi preview` fails", ...Array.from(said, (line) => line.trim())];
   return { blocks: [...blocks, ...own], output };
 }
 

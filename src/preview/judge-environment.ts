@@ -36,8 +36,6 @@ export function judgeEnvironment(
     USERPROFILE: home,
     // npm's cache holds what registries publish, each file by its hash.
     npm_config_cache: env.npm_config_cache ?? join(homedir(), ".npm"),
-    // A file that does not exist: not even the default one is read.
-    KUBECONFIG: join(home, "no-cluster"),
     PULUMI_HOME: pulumiHome,
     PULUMI_BACKEND_URL: pathToFileURL(state).href,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64url"),
