@@ -119,6 +119,10 @@ export function authorityProgram(
       "the address of the new repository, where Flux commits promotions (default: people promote)",
     )
     .option(
+      "--ci <github|gitlab|none>",
+      "whose pipelines to write (default: by the name of the repository's Git host; without an address, GitHub's)",
+    )
+    .option(
       "--package <spec>",
       "how npm gets this package: a version, a tarball or a URL (default: this version, or a tarball of it if it is not from a registry)",
     )
