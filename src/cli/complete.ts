@@ -120,7 +120,7 @@ async function commit(
   const author = configs.flatMap(({ configRepository }) => configRepository?.author ?? [])[0];
   const { name, email } = author ?? defaultConfigRepository.author;
   // A pipeline has no person. On a person's machine, it is theirs.
-  const isPerson = (await git.try("var", "GIT_COMMITTER_IDENT")).exitCode === 0;
+  const isPerson = (await git.try("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT")).exitCode === 0;
   const identity = isPerson ? [] : ["-c", `user.name=${name}`, "-c", `user.email=${email}`];
   const present = paths.filter((path) => existsSync(join(git.root, path)));
   await git.run("add", "--all", "--", ...present);

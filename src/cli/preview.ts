@@ -64,7 +64,7 @@ async function judge(options: PreviewOptions, scratch: string, session: Session)
     ...(noUpgrade === undefined ? [] : [`judged as a change of code, not as an upgrade: ${noUpgrade}`]),
   ];
   const changed = project.changesProject ? [...code, `${pullRequest.folder}Pulumi.yaml, beside config`].sort() : code;
-  const judged = await judgeProject(project, { ...pullRequest, ...options, scratch }, session);
+  const judged = await judgeProject(project, { ...options, ...pullRequest, scratch }, session);
   return {
     result: { ...known, ...judged.result, code: changed, notes: [...notes, ...judged.result.notes] },
     report: judged.report,
