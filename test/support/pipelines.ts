@@ -210,18 +210,19 @@ export class Pipelines {
         event: payload,
       },
       vars: { AUTHORITY_APP_CLIENT_ID: "Iv1", PULUMI_BACKEND_URL: this.session.environment.PULUMI_BACKEND_URL ?? "" },
-      secrets: (environment) => ({
-        // A fork gets none.
-        ...(!(isPull && event.isFork) && { AUTHORITY_APP_PRIVATE_KEY: "key" }),
-        ...(environment !== undefined && {
-          PULUMI_CONFIG_PASSPHRASE: this.session.environment.PULUMI_CONFIG_PASSPHRASE ?? "",
-          ...this.secrets,
-        }),
-      }),
+      secrets: (environment) => this.#secretsOf(environment),
       env: { ...this.environment, ...this.#hostVariables(), GITHUB_REF: ref },
       token: "workflow-token",
       actions: this.#actions(),
     });
+  }
+
+  /** Only a job that names an environment has secrets. */
+  #secretsOf(environment: string | undefined): Readonly<Record<string, string>> {
+    if (environment === undefined) return {};
+    if (environment === "authority") return { AUTHORITY_APP_PRIVATE_KEY: "key" };
+    const { PULUMI_CONFIG_PASSPHRASE = "" } = this.session.environment;
+    return { PULUMI_CONFIG_PASSPHRASE, ...this.secrets };
   }
 
   /** The runner's own. The token comes from the steps. */
