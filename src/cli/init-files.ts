@@ -74,7 +74,7 @@ export function repositoryFiles(template: Files, repository: NewRepository): Fil
       ...newStacks.map((stack) => edited(stackFilePath(stack), ...stackEdits.map((edit) => edit(repository, stack)))),
       edited("README.md", readmeTitle(repository), readmeDelivery(repository)),
       edited("package.json", packageSpec(repository)),
-      ...others.filter(isPipeline).map((path) => [path, pipeline(template[path] ?? "", repository)]),
+      ...others.filter(isPipeline).map((path): [string, string] => [path, pipeline(template[path] ?? "", repository)]),
     ]),
   };
 }

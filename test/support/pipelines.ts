@@ -227,8 +227,8 @@ export class Pipelines {
 
   /** The runner's own. The token comes from the steps. */
   #hostVariables(): Record<string, string> {
-    const { GH_TOKEN: _, ...variables } = this.host.environment(name, "");
-    return variables;
+    const variables = Object.entries(this.host.environment(name, ""));
+    return Object.fromEntries(variables.filter(([variable]) => variable !== "GH_TOKEN"));
   }
 
   #actions(): Readonly<Record<string, StandInAction>> {
