@@ -13,6 +13,7 @@ const folders = [
   "src/policy-pack",
   "src/program",
   "src/report",
+  "src/preview",
   "src/cli",
   "demo",
   "test",

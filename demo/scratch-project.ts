@@ -4,7 +4,7 @@ import packageManifest from "../package.json";
 import { git } from "./git";
 
 /** The files of a user's repository that are not the same in this project's folder. They are written here. */
-const ownFiles = [".gitignore", "README.md", "package.json"];
+const ownFiles = [".github", ".gitignore", ".gitlab-ci.yml", "README.md", "package.json"];
 
 const { name, version } = packageManifest;
 

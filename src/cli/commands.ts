@@ -119,6 +119,10 @@ export function authorityProgram(
       "the address of the new repository, where Flux commits promotions (default: people promote)",
     )
     .option(
+      "--ci <github|gitlab|none>",
+      "whose pipelines to write (default: by the name of the repository's Git host; without an address, GitHub's)",
+    )
+    .option(
       "--package <spec>",
       "how npm gets this package: a version, a tarball or a URL (default: this version, or a tarball of it if it is not from a registry)",
     )
@@ -207,6 +211,21 @@ export function authorityProgram(
     .option(...packConfig)
     .action(run(async () => (await import("./report")).report));
 
+  verb("preview", {
+    summary: "judge a pull request with the code of its base branch",
+    description:
+      "Judge a pull request: run `check` and `pulumi preview` with the policy pack over its data, with the code of the base " +
+      "branch, in a scratch folder without cluster and credentials, and write a report for its reviewers.",
+    examples: ["preview --base origin/main", "preview --base origin/main --output report.md --json"],
+  })
+    .requiredOption("--base <ref>", "the base branch, as Git names it in this clone")
+    .option("--head <ref>", "the last commit of the pull request", "HEAD")
+    .option("-o, --output <file>", "write the report into this file, as Markdown")
+    .option("--env <name...>", "variables that the judged project sees, such as read-only credentials (default: none)")
+    .option("--policy-pack-config <file>", "levels and settings of the policies, as JSON, in the base branch")
+    .option(...json)
+    .action(run(async () => (await import("./preview")).preview));
+
   program.commandsGroup("Deploy:");
   verb("up", {
     summary: "deploy a stack and skip its broken tenants",
@@ -224,6 +243,17 @@ export function authorityProgram(
         return (given, session) => up(given, flags, session);
       })(options),
     );
+
+  verb("complete", {
+    summary: "add the lock and the render that Flux's commits lack",
+    description:
+      "Complete what Flux's automation has committed: add the evidence of each release to releases.lock.yaml, render each " +
+      "stack that delivers manifests, and commit. A blocked tenant keeps what it has; the others are completed.",
+    examples: ["complete", "complete --push"],
+  })
+    .option("--push", "push the commit")
+    .option(...packConfig)
+    .action(run(async () => (await import("./complete")).complete));
 
   verb("recover", {
     summary: "recover from an interrupted `up`",

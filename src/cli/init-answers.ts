@@ -12,7 +12,7 @@ import {
   refuseApplicationFlags,
   refuseFlags,
 } from "./application-answers";
-import type { DeliveryKind } from "./init-files";
+import type { CiKind, DeliveryKind } from "./init-files";
 import { InputError } from "./input-error";
 import type { Ask, Question } from "./questions";
 
@@ -21,6 +21,7 @@ export interface InitOptions extends ApplicationOptions {
   readonly name?: string;
   readonly delivery?: string;
   readonly configRepository?: string;
+  readonly ci?: string;
   readonly package?: string;
   readonly yes?: boolean;
 }
@@ -29,6 +30,7 @@ export interface InitOptions extends ApplicationOptions {
 export interface Answers {
   readonly project: string;
   readonly delivery: DeliveryKind;
+  readonly ci: CiKind;
   /** The address of the new repository, where Flux commits promotions. Absent: people promote. */
   readonly configRepository?: string;
   readonly application?: AnsweredApplication;
@@ -40,6 +42,8 @@ export interface FolderFacts {
   readonly folder: string;
   /** The address of the clone's remote `origin`, if the folder is a clone. */
   readonly origin?: string;
+  /** Whether it is a folder of a repository. Its pipelines are those of the repository's top. */
+  readonly isInner?: boolean;
 }
 
 /**
@@ -61,9 +65,19 @@ export async function answersOf(options: InitOptions, facts: FolderFacts, ask: A
   return {
     project,
     delivery: delivery as DeliveryKind,
+    ci: (options.ci as CiKind | undefined) ?? ciOf(facts, configRepository),
     ...((configRepository ?? "") !== "" && { configRepository }),
     ...(application !== undefined && { application }),
   };
+}
+
+/** Whose pipelines the new repository gets, by the name of its Git host. Without an address, GitHub's. */
+function ciOf({ origin, isInner }: FolderFacts, configRepository = origin): CiKind {
+  if (isInner === true) return "none";
+  if (configRepository === undefined || configRepository === "") return "github";
+  const [, host = ""] = /^(?:\w+:\/\/)?(?:[^@/]*@)?([^/:]+)/.exec(configRepository) ?? [];
+  if (/gitlab/i.test(host)) return "gitlab";
+  return /github/i.test(host) ? "github" : "none";
 }
 
 function requireFlags(options: InitOptions, canAsk: boolean): void {
@@ -93,10 +107,14 @@ const checkProject: Check = (text) =>
 const checkDelivery: Check = (text) =>
   text === "manifests" || text === "cluster" ? undefined : "`manifests` or `cluster`";
 
+const checkCi: Check = (text) =>
+  text === "github" || text === "gitlab" || text === "none" ? undefined : "`github`, `gitlab` or `none`";
+
 function checkFlags(options: InitOptions): void {
   refuseFlags({
     "--name": [[options.name], checkProject],
     "--delivery": [[options.delivery], checkDelivery],
+    "--ci": [[options.ci], checkCi],
     "--config-repository": [[options.configRepository], checkRepository],
   });
   refuseApplicationFlags(options);

@@ -8,6 +8,9 @@ import type { AnsweredApplication } from "./application-answers";
 /** Who writes to the cluster: Flux, from a folder of YAML, or `pulumi up`. */
 export type DeliveryKind = "manifests" | "cluster";
 
+/** Whose pipelines the repository gets. */
+export type CiKind = "github" | "gitlab" | "none";
+
 /** The stacks of a new repository. Dev follows a branch, the others follow tags. */
 export const newStacks = ["dev", "staging", "prod"] as const;
 
@@ -15,6 +18,9 @@ export const newStacks = ["dev", "staging", "prod"] as const;
 export interface NewRepository {
   readonly project: string;
   readonly delivery: DeliveryKind;
+  readonly ci: CiKind;
+  /** The branch that decides. */
+  readonly branch: string;
   /** As npm has it in `dependencies`: a version, or `file:vendor/...`. */
   readonly packageSpec: string;
   /** Where Flux commits promotions. Absent: people promote. */
@@ -60,15 +66,28 @@ export function repositoryFiles(template: Files, repository: NewRepository): Fil
     return [path, text];
   };
   const stackEdits = [delivery, configRepository, tenants];
+  const others = Object.keys(template).filter((path) => !isPipeline(path) || pipelines[repository.ci].test(path));
   return {
-    ...template,
+    ...Object.fromEntries(others.map((path) => [path, template[path] ?? ""])),
     ...Object.fromEntries([
       edited("Pulumi.yaml", projectName(repository), applications(repository)),
       ...newStacks.map((stack) => edited(stackFilePath(stack), ...stackEdits.map((edit) => edit(repository, stack)))),
       edited("README.md", readmeTitle(repository), readmeDelivery(repository)),
       edited("package.json", packageSpec(repository)),
+      ...others.filter(isPipeline).map((path): [string, string] => [path, pipeline(template[path] ?? "", repository)]),
     ]),
   };
+}
+
+/** The paths of each host's pipelines. */
+const pipelines: Readonly<Record<CiKind, RegExp>> = {
+  github: /^\.github\//,
+  gitlab: /^\.gitlab-ci\.yml$/,
+  none: /(?!)/,
+};
+
+function isPipeline(path: string): boolean {
+  return Object.values(pipelines).some((paths) => paths.test(path));
 }
 
 /** A place in a file, and its new content by the groups of the place. No content: the place stays as it is. */
@@ -101,6 +120,17 @@ function readmeDelivery({ delivery: kind }: NewRepository): Edit {
     place: new RegExp(`${manifests}([^]*?)${cluster}([^]*?)${end}`),
     content: (ofManifests = "", ofCluster = "") => (kind === "manifests" ? ofManifests : ofCluster),
   };
+}
+
+/** A file of a pipeline. Without access to a cluster it deploys nothing. GitLab's variables name the branch themselves. */
+function pipeline(text: string, { branch, delivery: kind }: NewRepository): string {
+  return text
+    .replace(/^ *# delivery: cluster\n([^]*?)^ *# delivery: end\n\n?/gm, (_, cluster: string) =>
+      kind === "cluster" ? `${cluster}\n` : "",
+    )
+    .replace(/\n{3,}/g, "\n\n")
+    .replace(/^( {4}branches: \[)main(?=[\],])/m, (_, begin: string) => begin + JSON.stringify(branch))
+    .replace(/^( {4}branches: \[)"([\w-]+)"(?=[\],])/m, "$1$2");
 }
 
 function applications({ application }: NewRepository): Edit {

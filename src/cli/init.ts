@@ -32,11 +32,12 @@ export async function init(folder: string, options: InitOptions, session: Sessio
   refuseOccupied(target);
   const source = packageSource(options.package, (path) => session.path(path));
   const workTree = workTreeOf(target);
-  const answers = await ask(options, target, session);
+  const answers = await ask(options, target, pathIn(workTree, target).path !== undefined, session);
   const template = readTemplate();
   const branch = (workTree && (await gitLine(workTree, "symbolic-ref", "--short", "HEAD"))) ?? firstBranch;
   const newRepository = (application?: NewApplication): NewRepository => ({
-    ...{ project: answers.project, delivery: answers.delivery, packageSpec: source.spec, application },
+    ...{ project: answers.project, delivery: answers.delivery, ci: answers.ci, branch },
+    ...{ packageSpec: source.spec, application },
     ...(answers.configRepository !== undefined && {
       configRepository: { url: answers.configRepository, branch, ...pathIn(workTree, target) },
     }),
@@ -66,12 +67,12 @@ function pathIn(workTree: string | undefined, target: string): { path?: string }
   return path === "" ? {} : { path: path.replaceAll("\\", "/") };
 }
 
-async function ask(options: InitOptions, target: string, { terminal }: Session): Promise<Answers> {
+async function ask(options: InitOptions, target: string, isInner: boolean, { terminal }: Session): Promise<Answers> {
   const { input } = terminal;
   const questions = input === undefined || options.yes === true ? undefined : new Questions(terminal, input);
   try {
     const origin = existsSync(join(target, ".git")) && (await gitLine(target, "config", "--get", "remote.origin.url"));
-    const facts = { folder: target, ...(origin && { origin }) };
+    const facts = { folder: target, isInner, ...(origin && { origin }) };
     return await answersOf(options, facts, questions && ((question) => questions.ask(question)));
   } finally {
     questions?.close();

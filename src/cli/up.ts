@@ -179,7 +179,7 @@ function refuseOtherPackConfig(flags: readonly string[]): void {
 }
 
 /** The tenants that must not be deployed; `undefined` if a violation belongs to no tenant. */
-function skippedOf({ releases, violations }: CheckedStack): string[] | undefined {
+export function skippedOf({ releases, violations }: CheckedStack): string[] | undefined {
   const blocked = violations.filter(({ enforcement }) => enforcement === "mandatory").map(({ tenant }) => tenant);
   const tenants = [...releases.map(({ tenant }) => tenant), ...blocked];
   return tenants.includes(undefined) ? undefined : [...new Set(tenants as string[])].sort();

@@ -16,7 +16,10 @@ import { authority, authorityProcess, type Outcome } from "./command-line";
 /** Where the package comes from is not the subject here; test/engine/init.test.ts installs it. */
 const anyPackage = ["--package", "0.2.0"];
 
-const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as { readonly version: string };
+const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
+  readonly version: string;
+  readonly devDependencies: Readonly<Record<string, string>>;
+};
 
 /** The paths of all files below the folder, without Git's own. */
 function filesIn(folder: string): string[] {
@@ -50,6 +53,10 @@ describe("authority init", () => {
     assert.deepEqual([code, stderr], [0, ""]);
     assert.deepEqual(filesIn(target()), [
       ".gitattributes",
+      ".github/workflows/preview.yml",
+      ".github/workflows/promotion.yml",
+      ".github/workflows/up.yml",
+      ".github/workflows/verify.yml",
       ".gitignore",
       "CODEOWNERS",
       "Pulumi.dev.yaml",
@@ -59,6 +66,7 @@ describe("authority init", () => {
       "README.md",
       "index.ts",
       "package.json",
+      "policies.json",
       "policy-pack/PulumiPolicy.yaml",
       "policy-pack/index.ts",
       "policy-pack/package.json",
@@ -100,6 +108,57 @@ describe("authority init", () => {
     assert.equal((await authority(["format"], { cwd: target() })).stdout.includes("written"), false);
   });
 
+  describe("with pipelines", () => {
+    const pipelines = () => filesIn(target()).filter((path) => /^\.github\/|^\.gitlab-ci/.test(path));
+
+    for (const [address, expected] of [
+      ["https://github.example.com/acme/releases.git", /^\.github\/workflows\/preview\.yml,/],
+      ["ssh://git@gitlab.com/acme/releases.git", /^\.gitlab-ci\.yml$/],
+      ["ssh://git@git.example.com/acme/github.git", /^$/],
+    ] as const) {
+      it(`writes those of the host of ${address}`, async () => {
+        await init("--yes", "--config-repository", address);
+        assert.match(pipelines().join(), expected);
+      });
+    }
+
+    it("writes those that are asked for", async () => {
+      await init("--yes", "--ci", "gitlab");
+      assert.deepEqual(pipelines(), [".gitlab-ci.yml"]);
+    });
+
+    it("deploys only what is delivered to a cluster, from the branch of the clone", async () => {
+      await git({ directory: directory() }, "init", "--quiet", "--initial-branch=trunk", "shared-repository");
+      await init("--yes", "--delivery", "cluster");
+      const jobs = (path: string) => Object.keys((parse(read(path)) as { jobs: object }).jobs);
+      assert.deepEqual(jobs(".github/workflows/up.yml"), ["complete", "deploy", "report"]);
+      assert.deepEqual(jobs(".github/workflows/verify.yml"), ["releases", "drift"]);
+      for (const path of pipelines()) assert.doesNotMatch(read(path), /# delivery|\n\n\n|\bmain\]/, path);
+      assert.deepEqual((parse(read(".github/workflows/promotion.yml")) as { on: { push: object } }).on.push, {
+        branches: ["trunk", "promotions/**"],
+      });
+    });
+
+    it("deploys nothing where Flux reads manifests", async () => {
+      await init("--yes");
+      assert.deepEqual(Object.keys((parse(read(".github/workflows/up.yml")) as { jobs: object }).jobs), [
+        "complete",
+        "report",
+      ]);
+      for (const path of pipelines()) assert.doesNotMatch(read(path), /# delivery|kubeconfig|PULUMI_ACCESS/, path);
+    });
+
+    it("has an engine of the version that this project is tested with", () => {
+      const versions = Object.values(readTemplate()).flatMap((text) => [
+        ...text.matchAll(/(?:pulumi-version|PULUMI_VERSION): (\S+)/g),
+      ]);
+      assert.deepEqual(
+        [...new Set(versions.map(([, version]) => version))],
+        [manifest.devDependencies["@pulumi/pulumi"]],
+      );
+    });
+  });
+
   describe("in a folder that is there already", () => {
     it("keeps an empty clone, and promotes to its address if nobody says otherwise", async () => {
       await git({ directory: directory() }, "init", "--quiet", "--initial-branch=trunk", "shared-repository");
@@ -115,7 +174,7 @@ describe("authority init", () => {
       const { code, stdout } = await authority(["init", ".", "--yes", ...anyPackage], { cwd: target() });
       assert.equal(code, 0);
       assert.match(stdout, /Next:\n {2}npm install\n/);
-      assert.equal(filesIn(target()).length, 18);
+      assert.equal(filesIn(target()).length, 23);
     });
 
     it("starts no repository within another one", async () => {
@@ -189,6 +248,11 @@ describe("authority init", () => {
         ["--yes", "--delivery", "flux"],
         /`--delivery` has "flux"; expected `manifests` or/,
       ],
+      [
+        "refuses an unknown host of pipelines",
+        ["--yes", "--ci", "jenkins"],
+        /`--ci` has "jenkins"; expected `github`, /,
+      ],
       ["refuses a name that Pulumi refuses", ["--yes", "--name", "a b"], /`--name` has "a b"; expected the name of a /],
       [
         "refuses an address with credentials",
@@ -246,7 +310,7 @@ describe("authority init", () => {
     it("writes what this repository's own root has, for podinfo", async () => {
       const { code, stdout, stderr } = await init(
         ...["--name", "shared-authority", ...application(), "--team", "podinfo-developers"],
-        ...["--config-repository", "https://github.com/example/shared-authority.git"],
+        ...["--config-repository", "https://github.com/example/shared-authority.git", "--ci", "none"],
       );
       assert.equal(code, 0, stderr);
       assert.match(

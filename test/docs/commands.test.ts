@@ -77,6 +77,9 @@ const runByTests: Readonly<Record<string, string>> = {
     "test/cli/publish.test.ts",
   "npx shared-authority publish 1.4.0 --image ghcr.io/acme/app=images/app --released-from main":
     "test/cli/publish.test.ts",
+  "npx authority init ../new-repository --ci github --yes": "test/cli/init.test.ts",
+  "npx authority preview --base origin/main": "test/engine/preview.test.ts",
+  "npx authority complete --push": "test/cli/complete.test.ts",
   "npm install": "test/engine/init.test.ts",
   "npx authority check": "test/engine/init.test.ts",
   "npx authority images --stack prod": "test/e2e/story-images.test.ts",

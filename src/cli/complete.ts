@@ -1,0 +1,149 @@
+import { existsSync, rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { defaultConfigRepository } from "../config/built-in-defaults";
+import { printable, printableLines } from "../config/printable";
+import type { StackConfig } from "../config/stack-config";
+import type { PackConfig } from "../policy-pack/judge";
+import { lockFile, readLock } from "../release/lock";
+import { resolveStack } from "../release/resolve";
+import { checkStack, describeStack, readPackConfig } from "./check";
+import { type ExitCode, exitCode } from "./exit-code";
+import { InputError } from "./input-error";
+import { lock } from "./lock";
+import { OwnGit } from "./own-git";
+import { readStacks } from "./project";
+import { prepareRender } from "./render";
+import type { Session } from "./session";
+import { filesByTenant, renderOfTenant } from "./tenant-render";
+import { skippedOf } from "./up";
+
+/** Options of `authority complete`. */
+export interface CompleteOptions {
+  readonly push?: boolean;
+  readonly policyPackConfig?: string;
+}
+
+/**
+ * Adds what Flux's automation leaves out: the evidence of each release to the lock, and the render of each stack that
+ * delivers manifests, in one commit. A tenant that is blocked keeps what it has; the others are completed.
+ */
+export async function complete({ push, policyPackConfig }: CompleteOptions, session: Session): Promise<ExitCode> {
+  const { root, terminal } = session;
+  session.requireOneVersion();
+  const git = new OwnGit(root);
+  const configs = readStacks(root, undefined);
+  const packConfig = readPackConfig(policyPackConfig, session);
+  const folders = configs.flatMap(({ delivery }) => (delivery.kind === "manifests" ? [delivery.directory] : []));
+  const paths = [lockFile, ...folders];
+  const changed = await git.changed(paths);
+  if (changed.length > 0) {
+    throw new InputError(
+      `Changed since the last commit: ${changed.slice(0, 3).join(", ")}. Commit or take it back first.`,
+    );
+  }
+  let code = await lock({}, session);
+  for (const config of configs) {
+    if (
+      config.delivery.kind === "manifests" &&
+      !(await renderStack(config, config.delivery.directory, packConfig, session))
+    )
+      code = exitCode.blocked;
+  }
+  terminal.done();
+  const committed = await commit(git, configs, paths);
+  if (committed === undefined) {
+    terminal.print("Nothing to commit: lock and render are complete.");
+    return code;
+  }
+  terminal.print(`Committed ${committed}: ${title}`);
+  if (push !== true) return code;
+  return (await pushCommit(git, terminal.print.bind(terminal))) ? code : exitCode.blocked;
+}
+
+const title = "Add lock and render of what is decided";
+
+/** @returns whether nothing is blocked */
+async function renderStack(
+  config: StackConfig,
+  directory: string,
+  packConfig: PackConfig,
+  session: Session,
+): Promise<boolean> {
+  const { root, terminal } = session;
+  const [known, reader] = [readLock(root), session.reader()];
+  const checked = await checkStack(config, known, reader, packConfig);
+  const blocked = skippedOf(checked);
+  if (blocked === undefined || blocked.length > 0) {
+    for (const line of describeStack(checked, terminal.messageColors)) terminal.log(line);
+  }
+  if (blocked === undefined) return false;
+  const folder = join(root, directory);
+  if (blocked.length === 0) {
+    const prepared = await prepareRender(config, known, folder, session);
+    if ("reasons" in prepared) terminal.log(prepared.reasons.map(printable).join("\n"));
+    else await prepared.write();
+    return !("reasons" in prepared);
+  }
+  // What belongs to the whole stack is rendered when no tenant is blocked any more.
+  if (!existsSync(folder)) return false;
+  const { tenants } = await resolveStack(config, known, reader);
+  const before = filesByTenant(folder);
+  for (const resolved of tenants) {
+    if (blocked.includes(resolved.tenant.name)) continue;
+    await writeChanges(root, renderOfTenant(config, directory, resolved, before));
+  }
+  terminal.log(`${directory}: ${blocked.join(", ")} stays as it is`);
+  return false;
+}
+
+async function writeChanges(root: string, changes: ReadonlyMap<string, string | undefined>): Promise<void> {
+  const { default: writeFileAtomic } = await import("write-file-atomic");
+  for (const [path, content] of changes) {
+    const absolute = join(root, path);
+    if (content === undefined) rmSync(absolute, { force: true });
+    else {
+      await mkdir(dirname(absolute), { recursive: true });
+      await writeFileAtomic(absolute, content);
+    }
+  }
+}
+
+/** @returns the commit; nothing if nothing has changed */
+async function commit(
+  git: OwnGit,
+  configs: readonly StackConfig[],
+  paths: readonly string[],
+): Promise<string | undefined> {
+  const changed = await git.changed(paths);
+  if (changed.length === 0) return undefined;
+  const author = configs.flatMap(({ configRepository }) => configRepository?.author ?? [])[0];
+  const { name, email } = author ?? defaultConfigRepository.author;
+  // A pipeline has no person. On a person's machine, it is theirs.
+  const isPerson = (await git.try("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT")).exitCode === 0;
+  const identity = isPerson ? [] : ["-c", `user.name=${name}`, "-c", `user.email=${email}`];
+  const present = paths.filter((path) => existsSync(join(git.root, path)));
+  await git.run("add", "--all", "--", ...present);
+  const after = (await git.run("log", "-1", "--format=%h %s")).trim();
+  const message = `${title}\n\nAfter ${printable(after)}\n`;
+  await git.run(...identity, "commit", "--quiet", "--only", "--message", message, "--", ...present);
+  return (await git.run("rev-parse", "--short", "HEAD")).trim();
+}
+
+/** @returns whether the main branch is complete now, or another run completes it */
+async function pushCommit(git: OwnGit, print: (text: string) => void): Promise<boolean> {
+  const branch = (await git.run("symbolic-ref", "--short", "HEAD")).trim();
+  const before = (await git.run("rev-parse", "HEAD~")).trim();
+  const { exitCode: code, said } = await git.try("push", "--quiet", "origin", `HEAD:refs/heads/${branch}`);
+  if (code === 0) {
+    print("Pushed.");
+    return true;
+  }
+  const listed = await git.try("ls-remote", "--quiet", "--exit-code", "origin", `refs/heads/${branch}`);
+  if (listed.exitCode === 0 && !listed.stdout.startsWith(before)) {
+    print(`Not pushed: ${branch} has moved on. The run of its newest commit completes it.`);
+    return true;
+  }
+  print(printableLines(`The commit is made, but not pushed: ${said}`));
+  return false;
+}

@@ -1,0 +1,90 @@
+/** A pull request that only raises the version of this package, as Renovate makes it. */
+import { isDeepStrictEqual } from "node:util";
+import { isVersion } from "../version/version";
+
+/** The files that an upgrade changes. */
+export const upgradeFiles: readonly string[] = ["package.json", "package-lock.json"];
+
+/** A new version of the package. */
+export interface Upgrade {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The texts of `package.json` and `package-lock.json`. */
+export interface PackageFiles {
+  readonly manifest: string;
+  readonly lock: string;
+}
+
+const packageName = "shared-authority";
+
+/**
+ * Whether these files differ in the version of this package only.
+ *
+ * @returns the versions, or why it is no upgrade, as the end of a sentence
+ */
+export function upgradeOf(before: PackageFiles, after: PackageFiles): Upgrade | string {
+  const manifests = [jsonOf(before.manifest), jsonOf(after.manifest)].map(asManifest);
+  const [old, next] = manifests;
+  if (old === undefined || next === undefined) return "package.json is not valid";
+  const [from, to] = [old.dependencies?.[packageName], next.dependencies?.[packageName]];
+  if (!isVersion(from ?? "") || !isVersion(to ?? "")) return `package.json names no exact version of ${packageName}`;
+  if (from === to) return `package.json has ${packageName} ${String(to)} as before`;
+  const raised = { ...old, dependencies: { ...old.dependencies, [packageName]: to } };
+  if (!isDeepStrictEqual(raised, next)) return `package.json changes more than the version of ${packageName}`;
+  const fault = lockFault(asLock(jsonOf(before.lock)), asLock(jsonOf(after.lock)), to ?? "");
+  return fault ?? { from: from ?? "", to: to ?? "" };
+}
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+interface Locked {
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly link?: boolean;
+}
+
+type Packages = Readonly<Record<string, Locked>>;
+
+/** Each package must come, under its own name and with its hash, from a registry that the base branch uses. */
+function lockFault(before: Packages | undefined, after: Packages | undefined, to: string): string | undefined {
+  if (before === undefined || after === undefined) return "package-lock.json is missing or not valid";
+  const locked = after[`node_modules/${packageName}`]?.version;
+  if (locked !== to) return `package-lock.json has ${packageName} ${String(locked)}`;
+  const known = new Set(Object.values(before).map(originOf));
+  for (const [path, one] of Object.entries(after)) {
+    if (path === "" || isDeepStrictEqual(before[path], one)) continue;
+    const name = path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
+    if (one.link === true || !path.includes("node_modules/")) return `package-lock.json links to a folder: ${path}`;
+    if (one.integrity === undefined) return `package-lock.json has no hash of ${path}`;
+    if (one.resolved === undefined) continue;
+    if (!known.has(originOf(one))) return `package-lock.json gets ${path} from another place: ${one.resolved}`;
+    if (!one.resolved.includes(`/${name}/-/`)) return `package-lock.json has ${one.resolved} for ${path}`;
+  }
+  return undefined;
+}
+
+function originOf({ resolved = "" }: Locked): string | undefined {
+  return URL.canParse(resolved) ? new URL(resolved).origin : undefined;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function asManifest(value: unknown): Manifest | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+}
+
+function asLock(value: unknown): Packages | undefined {
+  const packages: unknown = asManifest(value) && Reflect.get(value as object, "packages");
+  return asManifest(packages) as Packages | undefined;
+}

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { git } from "../../demo/git";
+import { type GitServer, serveGit } from "../../demo/git-server";
+import { createApplication, type ScratchApplication } from "../../demo/scratch-application";
+import { temporaryDirectory } from "../support/directory";
+import { authority } from "./command-line";
+import { scratchWorld, tagsStack } from "./scratch-world";
+
+/** Two tenants of a stack that delivers manifests run 1.0.0. The release 1.1.0 of shop may run; that of cart breaks the promise. */
+describe("authority complete", () => {
+  const world = scratchWorld();
+  const directory = temporaryDirectory();
+  let host: GitServer;
+  let cart: ScratchApplication;
+
+  const run = (...args: string[]) => authority(["complete", ...args], { cwd: world().root });
+  const ownGit = (...args: string[]) => git({ directory: world().root }, ...args);
+  const remoteGit = (...args: string[]) => git({ directory: join(directory(), "shared.git") }, ...args);
+  const read = (path: string) => readFileSync(join(world().root, path), "utf8");
+  const release = (name: string) =>
+    read(`rendered/prod/1-manifest/helm.toolkit.fluxcd.io_v2-helmrelease-flux-system-${name}.yaml`);
+
+  const entry = (name: "shop" | "cart", version: string) =>
+    world()
+      .tenant(
+        `tag: "${version}" # {"$imagepolicy": "flux-system:${name}:tag"}`,
+        'policy: { range: ">=1.0.0 <2.0.0", automation: auto }',
+      )
+      .replaceAll("shop", name);
+
+  /** What Flux commits: the stack file alone. */
+  const promote = async (versions: Readonly<Record<"shop" | "cart", string>>) => {
+    const entries = [entry("cart", versions.cart), entry("shop", versions.shop)];
+    const settings = [
+      "  shared-authority:delivery: {manifests: rendered/prod}\n",
+      `  shared-authority:configRepository: {url: "${host.url}/shared.git", branch: main}\n`,
+    ];
+    world().write({ "Pulumi.prod.yaml": tagsStack(...entries).replace("config:\n", `config:\n${settings.join("")}`) });
+    await ownGit("add", "--all");
+    await ownGit("commit", "--quiet", "--message", "Promote");
+    await ownGit("push", "--quiet", "origin", "main");
+  };
+
+  beforeEach(async () => {
+    host = await serveGit({ root: directory(), allowPush: true });
+    const { application } = world();
+    const registry = `http://${application.image.split("/")[0] ?? ""}`;
+    cart = await createApplication({ directory: dirname(application.repository), name: "cart", registry });
+    for (const version of ["1.0.0", "1.1.0"]) await application.publish({ version, message: version });
+    await cart.publish({ version: "1.0.0", message: "1.0.0" });
+    await cart.publish({ version: "1.1.0", appVersion: "1.0.0", message: "Forgotten" });
+    await ownGit("init", "--quiet", "--initial-branch=main");
+    await ownGit("remote", "add", "origin", `${host.url}/shared.git`);
+    await promote({ shop: "1.0.0", cart: "1.0.0" });
+  });
+  afterEach(() => host.close());
+
+  it("locks and renders in a commit of its own, pushes it, and has nothing to do after that", async () => {
+    const first = await run("--push");
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stdout, /^Committed \w+: Add lock and render of what is decided\nPushed\.$/m);
+    assert.equal(await remoteGit("rev-parse", "main"), await ownGit("rev-parse", "HEAD"));
+    await promote({ shop: "1.1.0", cart: "1.0.0" });
+    assert.equal((await run("--push")).code, 0);
+    assert.match(read("releases.lock.yaml"), /^ {2}"1\.1\.0":$/m);
+    assert.match(release("shop"), /shop-1\.1\.0/);
+    const files = (await ownGit("show", "--name-only", "--format=", "HEAD")).split("\n");
+    assert.deepEqual(
+      files.filter((path) => !/^rendered\/prod\/1-manifest\/|^releases\.lock\.yaml$/.test(path)),
+      [],
+    );
+    const checked = await authority(["check"], { cwd: world().root });
+    assert.equal(checked.code, 0, checked.stdout);
+    const before = await ownGit("rev-parse", "HEAD");
+    const again = await run("--push");
+    assert.match(again.stdout, /^Nothing to commit/m);
+    assert.equal(await ownGit("rev-parse", "HEAD"), before);
+  });
+
+  it("completes the other tenants where one release breaks the promise, and says so by its exit code", async () => {
+    assert.equal((await run("--push")).code, 0);
+    const cartBefore = release("cart");
+    await promote({ shop: "1.1.0", cart: "1.1.0" });
+    const { code, stderr } = await run("--push");
+    assert.equal(code, 3, stderr);
+    assert.match(stderr, /appVersion of Chart\.yaml is "1\.0\.0", must be "1\.1\.0"/);
+    assert.match(stderr, /rendered\/prod: cart stays as it is/);
+    assert.match(release("shop"), /shop-1\.1\.0/);
+    assert.equal(release("cart"), cartBefore);
+    assert.equal(await remoteGit("rev-parse", "main"), await ownGit("rev-parse", "HEAD"));
+    assert.doesNotMatch(read("releases.lock.yaml").replace(/^shop:[^]*/m, ""), /1\.1\.0/);
+  });
+
+  it("leaves it to the next run if the main branch has moved on meanwhile", async () => {
+    const other = join(directory(), "other");
+    await git({ directory: directory() }, "clone", "--quiet", "--branch=main", `${host.url}/shared.git`, other);
+    await git({ directory: other }, "commit", "--quiet", "--allow-empty", "--message", "Meanwhile");
+    await git({ directory: other }, "push", "--quiet", "origin", "main");
+    const { code, stdout } = await run("--push");
+    assert.equal(code, 0);
+    assert.match(stdout, /^Not pushed: main has moved on\. The run of its newest commit completes it\.$/m);
+    assert.equal(await remoteGit("log", "-1", "--format=%s", "main"), "Meanwhile");
+  });
+
+  it("says why the Git host refuses the commit", async () => {
+    const hook = join(directory(), "shared.git/hooks/update");
+    mkdirSync(dirname(hook), { recursive: true });
+    writeFileSync(hook, "#!/bin/sh\necho 'GH006: Protected branch update failed' >&2\nexit 1\n", { mode: 0o755 });
+    const { code, stdout } = await run("--push");
+    assert.equal(code, 3);
+    assert.match(stdout, /The commit is made, but not pushed: [^]*Protected branch update failed/);
+  });
+
+  it("refuses changes that are not committed", async () => {
+    world().write({ "releases.lock.yaml": "shop: {}\n" });
+    const { code, stderr } = await run();
+    assert.equal(code, 2);
+    assert.match(stderr, /Changed since the last commit: releases\.lock\.yaml\./);
+    assert.equal(existsSync(join(world().root, "rendered")), false);
+  });
+});
