@@ -9,6 +9,7 @@ import { type BranchHistory, remoteBranch } from "../program/push-before-deploy"
 import { type DecisionHistory, readDecisions } from "../release/decision-history";
 import { GitError } from "../release/git-command";
 import { type Lock, lockedEvidence, lockFile, readLock } from "../release/lock";
+import { commitsOf, gitIn, type StackCommit } from "../release/stack-versions";
 import { isDenied } from "../version/range";
 import { compareVersions, versionOfTag } from "../version/version";
 import { exitCode } from "./exit-code";
@@ -16,6 +17,9 @@ import { InputError } from "./input-error";
 import { OwnGit } from "./own-git";
 import { rollback } from "./rollback";
 import type { Session } from "./session";
+
+/** Who decides such a rollback, as its commit says. */
+const self = "authority up";
 
 /** What an `up` knows of its failures. */
 export interface UpFailures {
@@ -47,9 +51,10 @@ export async function rollBackFailures(failures: UpFailures, yes: boolean, sessi
   if (found.length === 0) return false;
   let due = found;
   try {
-    const [history, lock] = [await readDecisions(config.root, config.stack), readLock(config.root)];
+    const { root, stack } = config;
+    const [history, lock, rollbacks] = [await readDecisions(root, stack), readLock(root), await ownRollbacks(config)];
     due = found.filter(({ tenant, failure, to }) => {
-      const reason = reasonAgainst(tenant, failure, { before: to, lock, history });
+      const reason = reasonAgainst(tenant, failure, { before: to, lock, history, rollbacks });
       if (reason !== undefined) tell(session, tenant, reason);
       return reason === undefined;
     });
@@ -77,6 +82,14 @@ interface Known {
   readonly before: string | undefined;
   readonly lock: Lock;
   readonly history: DecisionHistory;
+  /** What `up` has rolled back in this stack. The history does not show it where a `git pull` has merged it. */
+  readonly rollbacks: readonly StackCommit[];
+}
+
+/** The commits of an `up`, on whatever side of a merge. */
+async function ownRollbacks({ root, stack }: StackConfig): Promise<StackCommit[]> {
+  const commits = await commitsOf(gitIn(root), ["--fixed-strings", `--grep=By: ${self}`, "HEAD"]);
+  return commits.filter(({ trailers }) => trailers.By === self && trailers.Stack === stack);
 }
 
 /**
@@ -85,7 +98,7 @@ interface Known {
  */
 export function reasonAgainst(tenant: Tenant, failure: FailedRelease, known: Known): string | undefined {
   const { policy, prefix, tag = "" } = tenant;
-  const { before, lock, history } = known;
+  const { before, lock, history, rollbacks } = known;
   const version = versionOfTag(tag, prefix.image);
   const standstill = standstillOf(policy);
   if (failure.doubt !== undefined) return failure.doubt;
@@ -106,6 +119,9 @@ export function reasonAgainst(tenant: Tenant, failure: FailedRelease, known: Kno
   const decisions = history.decisions.get(objectName(tenant)) ?? [];
   if (decisions.some(({ entryBefore }) => isDenied(entryBefore?.deny ?? [], version))) {
     return `${version} was denied before, and a person has allowed it again`;
+  }
+  if (rollbacks.some(({ trailers }) => trailers.Tenant === tenant.name && trailers.Denied === version)) {
+    return `${version} was rolled back before, and a person has decided it again`;
   }
   if (history.isComplete) return undefined;
   return "this clone is shallow, so it cannot tell whether that was done before. `git fetch --unshallow` fetches the history (`fetch-depth: 0` in GitHub Actions)";
@@ -162,7 +178,7 @@ async function isRolledBack(
   const { name } = tenant;
   session.terminal.log(`${name} did not become ready: rolling back to ${to} (\`policy.onFailure\`).`);
   const cause = ["Flux reports:", ...failure.conditions.map((condition) => `- ${condition}`)];
-  const options = { stack, to, reason: "did not become ready", by: "authority up", cause, yes };
+  const options = { stack, to, reason: "did not become ready", by: self, cause, yes };
   try {
     if ((await rollback(name, options, session)) === exitCode.fine) return true;
     tell(session, tenant, "nothing was committed", command(config, tenant, to));

@@ -82,7 +82,8 @@ export async function unifiedDiff(path: string, before: string, after: string): 
     writeFileSync(join(folder, "after"), after);
     const form = ["--no-index", "--no-color", "--no-ext-diff", "--unified=1"];
     const { stdout } = await new OwnGit(folder).try("-c", "core.autocrlf=false", "diff", ...form, "before", "after");
-    const hunks = stdout.slice(Math.max(0, stdout.indexOf("\n@@") + 1));
+    // The line ends of a checkout on Windows are no news.
+    const hunks = stdout.slice(Math.max(0, stdout.indexOf("\n@@") + 1)).replace(/\r$/gm, "");
     return `--- ${path}\n+++ ${path}\n${hunks.trimEnd()}`;
   });
 }

@@ -174,6 +174,21 @@ describe("the verbs that decide", () => {
     assert.equal(stackFile(), before);
   });
 
+  it("show the lines of a checkout with Windows line ends as they read", async () => {
+    world().write({ "Pulumi.prod.yaml": stackText("1.0.0").replaceAll("\n", "\r\n") });
+    await commitAll();
+    const output = await decided("deny", "shop", "1.1.0", "--reason", "leaks memory");
+    assert.match(output, /^\+ {6}policy: .*deny: \["1\.1\.0"\] \} # by the platform$/m);
+    assert.doesNotMatch(output, /\\u000d/);
+    assert.equal(
+      stackFile()
+        .split("\n")
+        .slice(0, -1)
+        .every((line) => line.endsWith("\r")),
+      true,
+    );
+  });
+
   it("make commits that can each be reverted", async () => {
     const before = [stackFile()];
     for (const args of [

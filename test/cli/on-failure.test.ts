@@ -169,13 +169,24 @@ describe("policy.onFailure", () => {
     await isNotRolledBack(/1\.1\.0 was denied before, and a person has allowed it again/);
   });
 
+  it("is once for a version, although the merge of a pull hides the first time", async () => {
+    const promoted = await ownGit("rev-parse", "HEAD");
+    assert.equal((await afterUp()).isDue, true);
+    await ownGit("revert", "--no-edit", "HEAD");
+    await ownGit("checkout", "--quiet", "-b", "own", promoted);
+    await ownGit("commit", "--quiet", "--allow-empty", "--message", "Own");
+    await ownGit("merge", "--quiet", "--no-edit", "main");
+    await ownGit("push", "--quiet", "origin", "own:main");
+    await isNotRolledBack(/1\.1\.0 was rolled back before, and a person has decided it again/);
+  });
+
   it("needs the history", async () => {
     const { root } = world();
     const clone = join(directory(), "shallow");
     await git({ directory: directory() }, "clone", "--quiet", "--depth=1", `${host.url}/shared.git`, clone);
     const [tenant] = config().tenants;
     assert.ok(tenant);
-    const known = { before: "1.0.0", lock: readLock(root), history: await readDecisions(clone, "prod") };
+    const known = { before: "1.0.0", lock: readLock(root), history: await readDecisions(clone, "prod"), rollbacks: [] };
     assert.match(reasonAgainst(tenant, failed(), known) ?? "", /this clone is shallow.*fetch-depth: 0/);
   });
 
@@ -188,7 +199,8 @@ describe("policy.onFailure", () => {
       const [shop] = config().tenants;
       const tenant: Tenant = { ...shop!, policy: { ...shop!.policy, ...policy } };
       const history = await readDecisions(root, "prod");
-      return reasonAgainst(tenant, failure, { before: before ?? undefined, lock: readLock(root), history });
+      const known = { before: before ?? undefined, lock: readLock(root), history, rollbacks: [] };
+      return reasonAgainst(tenant, failure, known);
     };
     const doubtful = (more: Parameters<typeof notRunning>[1], isKnown = true) =>
       failedRelease("shop", notRunning("x", more), isKnown);

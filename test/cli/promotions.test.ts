@@ -301,6 +301,16 @@ describe("authority promotions", () => {
     assert.equal(await head(shopBranch), commit);
   });
 
+  it("says that the Git host does not answer", async () => {
+    await host.close();
+    const { code, stdout, stderr } = await run("--stack", "prod", "--push");
+    assert.match(
+      stderr,
+      /error: The promotion branches of prod cannot be made: git ls-remote: .*shared\.git.*\. Correct that, and run this again\.$/m,
+    );
+    assert.deepEqual([code, stdout], [2, ""]);
+  });
+
   it("renders the tenant's manifests, and no others", async () => {
     const delivery = "  shared-authority:delivery: {manifests: rendered/prod}\n";
     await commitMain("Manifests", {
