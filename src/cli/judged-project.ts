@@ -19,7 +19,7 @@ import { describeStack } from "./check";
 import { createColors } from "picocolors";
 
 /** What is judged, and how. */
-export interface JudgeOptions extends Pick<PullRequest, "base" | "upgrade"> {
+export interface JudgeOptions extends Pick<PullRequest, "upgrade"> {
   readonly scratch: string;
   readonly env?: readonly string[];
   readonly policyPackConfig?: string;
@@ -38,7 +38,7 @@ export async function judgeProject(
   { terminal }: Session,
 ): Promise<JudgedProject> {
   const { root, stacks } = project;
-  const { scratch, upgrade, base } = options;
+  const { scratch, upgrade } = options;
   const run = new ScratchRun(root, judgeEnvironment(scratch, process.env, options.env));
   await run.installBase(terminal.step.bind(terminal));
   const raised = upgrade && (await raise(run, upgrade, stacks, options, terminal.step.bind(terminal)));
@@ -46,7 +46,7 @@ export async function judgeProject(
   terminal.step("checking the files, the promise and all policies");
   const checked = await check(run, packConfig, raised !== undefined);
   terminal.step("writing the report");
-  const report = await writeReport(run, base, scratch);
+  const report = await writeReport(run, project.base, scratch);
   const readable = stacks.filter((stack) => checked.readable.has(stack));
   deliverToFolders(root, new Map(readable.map((stack) => [stack, readStackFile(root, stack).text])));
   const previewed: PreviewedStack[] = [];
@@ -192,7 +192,7 @@ async function pulumiPreview(
   const said = new Set(output.split("\n").filter((line) => /^ *(?:error: |- \[mandatory\])/.test(line)));
   // `check` names what the policies block. The engine is alone in running the program.
   const own = blocks.length > 0 ? [] : ["`pulumi preview` fails", ...Array.from(said, (line) => line.trim())];
-  return { blocks: [...blocks, ...own], output };
+  return { blocks: [...blocks, ...own], ...(own.length > 0 && { output }) };
 }
 
 async function writeReport(
@@ -201,7 +201,9 @@ async function writeReport(
   scratch: string,
 ): Promise<{ readonly text?: string; readonly fault?: string }> {
   const file = join(scratch, "report.md");
-  const { code, output } = await run.authority("report", "--base", base, "--format", "markdown", "--output", file);
+  // Of the commits, because the copies of the stack files lack what is encrypted.
+  const flags = ["--base", base, "--head", "HEAD", "--format", "markdown", "--output", file];
+  const { code, output } = await run.authority("report", ...flags);
   const text = textOf(file);
   if (text !== undefined) return { text };
   return { fault: `there is no report: \`authority report\` ended with ${code}: ${output.slice(-500)}` };

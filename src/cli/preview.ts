@@ -60,7 +60,11 @@ async function judge(options: PreviewOptions, scratch: string, session: Session)
   terminal.step("writing the base branch's code and the pull request's data into a scratch folder");
   const project = await writeScratchProject(root, pullRequest, branchName(options.base), scratch);
   const notes = [
-    ...[...project.removed].map(([path, keys]) => `${path}: judged without ${keys.join(", ")}`),
+    ...[...project.removed].flatMap(([path, keys]) => {
+      // What only opens other values is missed by nobody.
+      const values = keys.filter((key) => key.startsWith("config."));
+      return values.length === 0 ? [] : [`${path}: judged without the encrypted ${values.join(", ")}`];
+    }),
     ...(noUpgrade === undefined ? [] : [`judged as a change of code, not as an upgrade: ${noUpgrade}`]),
   ];
   const changed = project.changesProject ? [...code, `${pullRequest.folder}Pulumi.yaml, beside config`].sort() : code;

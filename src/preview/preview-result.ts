@@ -98,7 +98,8 @@ function folded(title: string, text: string, language = "text"): string {
 
 /** Text from outside in Markdown, where none of it means anything: no link, mention, heading or HTML. */
 function escaped(text: string): string {
-  const line = printable(text.slice(0, 500).replace(/\s*\n\s*/g, "; "));
+  const sentence = text.slice(0, 500).replace(/:\n\s*- /g, ": ");
+  const line = printable(sentence.replace(/\s*\n\s*(?:- )?/g, "; "));
   return line
     .replace(/[\\`*_{}[\]<>()#!|~]/g, "\\$&")
     .replace(/&/g, "&amp;")

@@ -14,6 +14,8 @@ export interface ScratchProject {
   /** The folder of `Pulumi.yaml`. */
   readonly root: string;
   readonly stacks: readonly string[];
+  /** The name of the base branch there. */
+  readonly base: string;
   /** What the copies of the stack files lack, by path of the file. */
   readonly removed: ReadonlyMap<string, readonly string[]>;
   /** Whether the pull request changes more of `Pulumi.yaml` than `config`. */
@@ -67,7 +69,7 @@ export async function writeScratchProject(
     { top, bare: join(scratch, "base.git") },
     { base, merged, baseBranch, branches, addresses },
   );
-  return { root, stacks, removed, changesProject: project.hasCode };
+  return { root, stacks, base: `origin/${baseBranch}`, removed, changesProject: project.hasCode };
 }
 
 /** Has the stacks that deploy to a cluster write their objects into a folder instead. Returns their texts until now. */
@@ -143,6 +145,7 @@ async function writeRepository(
   const [own, remote] = [gitIn(top), gitIn(bare)];
   for (const branch of branches) await remote(["update-ref", `refs/heads/${branch}`, base]);
   await own(["update-ref", "--no-deref", "HEAD", merged]);
+  await own(["update-ref", `refs/remotes/origin/${baseBranch}`, base]);
   await own(["read-tree", merged]);
   await own(["remote", "add", "origin", bare]);
   for (const address of addresses) await own(["config", "--add", `url.${bare}.insteadOf`, address]);

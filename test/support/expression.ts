@@ -43,7 +43,7 @@ export function evaluate(expression: string, context: ExpressionContext, { faile
 export function interpolate(text: string, context: ExpressionContext, state: RunState): string {
   return text.replace(/\$\{\{(.*?)\}\}/g, (_, expression: string) => {
     const value = evaluate(expression.trim(), context, state);
-    return value === undefined || value === null ? "" : String(value);
+    return typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
   });
 }
 
