@@ -18,6 +18,7 @@ import {
 } from "./decision-history";
 import { GitError } from "./git-command";
 import type { Git } from "./git-objects";
+import { pulledLines } from "./pulled-line";
 import { gitIn, listVersions, type StackVersions } from "./stack-versions";
 
 /** What the history says of a tenant's tag. */
@@ -50,30 +51,73 @@ export function takenBackReasons(config: StackConfig): Promise<ReadonlyMap<strin
 }
 
 async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, string>> {
-  const { root, stack, follow } = config;
+  const { root, follow } = config;
   const automated = follow === "tags" ? config.tenants.filter(isAutomated) : [];
   if (automated.length === 0 || !(await hasCommits(root))) return new Map();
   try {
     const history = await historyFor(config, automated);
-    if (history === undefined) return new Map();
-    const found = automated.map(async (tenant): Promise<[string, string][]> => {
-      const finding = takenBack(tenant, history);
-      if (finding === undefined) return [];
-      if (finding === "unknown") return [[tenant.name, unknownReason(tenant)]];
-      const { tag = "", byAutomation } = finding.again;
-      if (!byAutomation && !(await mergesAutomation(root, finding.again, history))) return [];
-      // Before a rename, a person promoted it by the name of that time.
-      const names = (history.decisions.get(objectName(tenant)) ?? []).map((decision) => decision.tenant);
-      const promoted = { stack, tenants: [tenant.name, ...names], tag };
-      if (await isPromotedSince(root, finding.back.commit, promoted, history)) return [];
-      return [[tenant.name, takenBackReason(stack, tenant, finding)]];
-    });
-    return new Map((await Promise.all(found)).flat());
+    const onBranch = history === undefined ? [] : automated.map((tenant) => reasonFor(config, tenant, history));
+    const reasons = new Map((await Promise.all(onBranch)).flat());
+    const others = automated.filter(({ name }) => !reasons.has(name));
+    return new Map([...reasons, ...(await pulledReasons(config, others, "HEAD"))]);
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
     const reason = `${unknown}cannot tell whether a person has taken back the version that automation has promoted: ${error.message}`;
     return new Map(automated.map(({ name }) => [name, reason]));
   }
+}
+
+/** @returns the reason by the tenant's name, or nothing */
+async function reasonFor(
+  { root, stack }: StackConfig,
+  tenant: Tenant,
+  history: DecisionHistory,
+  isNew: (commit: string) => boolean = () => true,
+): Promise<[string, string][]> {
+  const finding = takenBack(tenant, history);
+  if (finding === undefined) return [];
+  if (finding === "unknown") return [[tenant.name, unknownReason(tenant)]];
+  if (!isNew(finding.back.commit)) return [];
+  const { tag = "", byAutomation } = finding.again;
+  if (!byAutomation && !(await mergesAutomation(root, finding.again, history))) return [];
+  // Before a rename, a person promoted it by the name of that time.
+  const names = (history.decisions.get(objectName(tenant)) ?? []).map((decision) => decision.tenant);
+  const promoted = { stack, tenants: [tenant.name, ...names], tag };
+  if (await isPromotedSince(root, finding.back.commit, promoted, history)) return [];
+  return [[tenant.name, takenBackReason(stack, tenant, finding)]];
+}
+
+/** Looks also into what `git pull` has merged, as it hides the shared branch behind one merge. */
+async function pulledReasons(
+  config: StackConfig,
+  tenants: readonly Tenant[],
+  tip: string,
+): Promise<ReadonlyMap<string, string>> {
+  const { root, stack, configRepository } = config;
+  const { author } = configRepository ?? defaultConfigRepository;
+  const git = gitIn(root);
+  const lines = tenants.length === 0 ? [] : await pulledLines(git, stack, tip, (one) => isAutomation(one, [author]));
+  if (lines.length === 0) return new Map();
+  const all = async (last: string) =>
+    (await decisionsIn(git, await listVersions(git, stack, last), () => true)).history;
+  const { decisions } = await all(tip);
+  const reasons = new Map<string, string>();
+  for (const line of lines) {
+    const isDecidedSince = (tenant: Tenant) =>
+      tagDecisions(decisions.get(objectName(tenant))).some(
+        (decision) =>
+          line.since.has(decision.commit) && decision.tag === tenant.tag && !mayBeAutomations(tenant, decision),
+      );
+    const open = tenants.filter((tenant) => !reasons.has(tenant.name) && !isDecidedSince(tenant));
+    const history = await all(line.tip);
+    const undecided = open.filter((tenant) => history.current.get(objectName(tenant))?.tag === tenant.tag);
+    const isNew = (commit: string) => line.commits.has(commit);
+    const found = await Promise.all(undecided.map((tenant) => reasonFor(config, tenant, history, isNew)));
+    for (const [name, reason] of found.flat()) reasons.set(name, reason);
+    const rest = undecided.filter(({ name }) => !reasons.has(name));
+    for (const [name, reason] of await pulledReasons(config, rest, line.tip)) reasons.set(name, reason);
+  }
+  return reasons;
 }
 
 /**

@@ -23,6 +23,7 @@ describe("a version that a person has taken back", () => {
     );
   const emails: Readonly<Record<string, string>> = {
     Ana: "ana@example.com",
+    Bob: "bob@example.com",
     "Shared Authority": "shared-authority@localhost",
   };
 
@@ -135,6 +136,48 @@ describe("a version that a person has taken back", () => {
     assert.equal((await run("pin", "shop", "--stack", "prod", "--by", "ana", "--reason", "wait")).code, 0);
     assert.equal((await run("unpin", "shop", "--stack", "prod")).code, 0);
     assert.equal((await violations()).found.length, 1);
+  });
+
+  for (const automation of ["auto", "pull-request"]) {
+    for (const [start, commit] of [
+      ["Start", "HEAD~1"],
+      ["Promote 1.1.0", "HEAD"],
+    ] as const) {
+      it(`is found behind a pull onto own commits since "${start}", with ${automation}, until a person decides`, async () => {
+        for (const branch of ["bobs", "cleos"]) await ownGit("Ana", "branch", branch, commit);
+        const text = readFileSync(path(), "utf8").replace("automation: auto", `automation: ${automation}`);
+        writeFileSync(path(), text);
+        const back = await decide("Ana", "1.0.0", "Leaks memory");
+        await flux("1.1.0");
+        const pull = async (own: string, other: string) => {
+          await ownGit("Bob", "checkout", "--quiet", own);
+          await ownGit("Bob", "commit", "--quiet", "--allow-empty", "-m", `Notes of ${own}`);
+          await ownGit("Bob", "merge", "--quiet", "--no-edit", other);
+          const { found } = await violations();
+          assert.equal(found.length, 1, own);
+          assert.ok(found[0]!.message.includes(back), found[0]!.message);
+        };
+        await pull("bobs", "main");
+        // The first pull is hidden behind the second.
+        await pull("cleos", "bobs");
+        assert.equal((await run("promote", "shop", "1.1.0", "--stack", "prod", "--yes")).code, 0);
+        assert.equal((await check()).code, 0);
+      });
+    }
+  }
+
+  it("is not taken back by a branch that merges the main branch before it is merged itself", async () => {
+    await ownGit("Ana", "checkout", "--quiet", "-b", "own");
+    await ownGit("Ana", "commit", "--quiet", "--allow-empty", "-m", "Write notes");
+    await ownGit("Ana", "checkout", "--quiet", "main");
+    await decide("Ana", "1.0.0", "Back to 1.0.0");
+    await decide("Ana", "1.1.0", "It was fine");
+    await ownGit("Ana", "checkout", "--quiet", "own");
+    await ownGit("Ana", "merge", "--quiet", "--no-edit", "main");
+    assert.equal((await check()).code, 0);
+    await ownGit("Ana", "checkout", "--quiet", "main");
+    await ownGit("Ana", "merge", "--quiet", "--no-ff", "--no-edit", "own");
+    assert.equal((await check()).code, 0);
   });
 
   it("runs when a person merges what a person has decided", async () => {
