@@ -652,5 +652,5 @@ export function authorityProgram(
 }
 
 const programHelp = `
-Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a removal is not declared, a decision is refused, declined, or not committed and pushed, or the Git host refuses.
+Exit codes: ${exitCode.fine} success, ${exitCode.internal} internal error, ${exitCode.badInput} invalid input, ${exitCode.blocked} a release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a removal is not declared, a decision is refused, declined, or not committed and pushed, a release failed and was rolled back, or the Git host refuses.
 Set NO_COLOR=1 to disable colours. \`authority help <verb>\` has examples.`;

@@ -183,7 +183,7 @@ async function isRolledBack(
     if ((await rollback(name, options, session)) === exitCode.fine) return true;
     tell(session, tenant, "nothing was committed", command(config, tenant, to));
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
+    if (!(error instanceof GitError || error instanceof InputError)) throw error;
     tell(session, tenant, error.message, command(config, tenant, to));
   }
   return false;
