@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { upgradeOf } from "../../src/preview/upgrade";
 
 interface Locked {
+  name?: string;
   version?: string;
   resolved?: string;
   integrity?: string;
@@ -42,6 +43,10 @@ describe("an upgrade of the package", () => {
     assert.deepEqual(upgradeOf(before, after), { from: "0.2.0", to: "0.3.0" });
   });
 
+  /** npm takes what has no address from its registry. */
+  const withTypescript = (edit: Locked) =>
+    files("0.3.0", { packages: { "node_modules/typescript": { version: "6.0.3", integrity: "sha512-e", ...edit } } });
+
   const refused: [title: string, after: ReturnType<typeof files>, expected: RegExp][] = [
     ["the same version", files("0.2.0"), /has shared-authority 0\.2\.0 as before/],
     ["a tarball of its own", files("file:vendor/evil.tgz"), /no exact version/],
@@ -58,7 +63,7 @@ describe("an upgrade of the package", () => {
         packages: {
           "node_modules/typescript": {
             version: "6.0.3",
-            resolved: "https://evil.example/typescript/-/t.tgz",
+            resolved: "https://evil.example/typescript/-/typescript-6.0.3.tgz",
             integrity: "sha512-e",
           },
         },
@@ -78,6 +83,35 @@ describe("an upgrade of the package", () => {
       }),
       /evil-1\.tgz for node_modules\/typescript/,
     ],
+    [
+      "another package with its name behind a question mark",
+      withTypescript({ resolved: `${registry}/evil/-/evil-1.0.0.tgz?/typescript/-/typescript-6.0.3.tgz` }),
+      /evil-1\.0\.0\.tgz\?.* for node_modules\/typescript/,
+    ],
+    [
+      "another part of a host that many share",
+      withTypescript({ resolved: `${registry}/api/v4/projects/666/packages/npm/typescript/-/typescript-6.0.3.tgz` }),
+      /from another place: .*projects\/666/,
+    ],
+    [
+      "the archive of another version",
+      withTypescript({ resolved: `${registry}/typescript/-/typescript-1.0.0.tgz` }),
+      /typescript-1\.0\.0\.tgz for node_modules\/typescript/,
+    ],
+    ["an alias", withTypescript({ name: "evil" }), /has evil for node_modules\/typescript/],
+    [
+      "an address in the place of a version",
+      withTypescript({ version: "git+https://evil.example/typescript.git" }),
+      /no exact version of node_modules\/typescript/,
+    ],
+    [
+      "a folder outside of node_modules",
+      files("0.3.0", {
+        packages: { "node_modules/../policy-pack": { version: "1.0.0", integrity: "sha512-e" } },
+      }),
+      /links to a folder: node_modules\/\.\.\/policy-pack/,
+    ],
+    ["a lower version", files("0.1.0"), /lowers shared-authority from 0\.2\.0 to 0\.1\.0/],
     [
       "no hash",
       files("0.3.0", { packages: { "node_modules/typescript": { version: "6.0.4" } } }),
