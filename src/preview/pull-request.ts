@@ -68,7 +68,7 @@ export async function readPullRequest(root: string, baseRef: string, headRef: st
         'Actions, `GIT_DEPTH: "0"` in GitLab CI)',
     );
   }
-  const [base, head] = [await commitOf(git, baseRef), await commitOf(git, headRef)];
+  const [base, head] = [await commitOf(git, await branchOf(git, baseRef)), await commitOf(git, headRef)];
   const merged = await mergeOf(git, base, head);
   const folder = (await git(["rev-parse", "--show-prefix"])).toString("utf8").trim();
   const [baseAll, mergedAll] = [await filesOf(git, base), await filesOf(git, merged)];
@@ -107,10 +107,23 @@ export async function readPullRequest(root: string, baseRef: string, headRef: st
   };
 }
 
+/** The whole name of a branch: with a short one, Git would take a tag first, and tags are often not protected. */
+async function branchOf(git: Git, ref: string): Promise<string> {
+  if (/^refs\/|^[0-9a-f]{40,}$/.test(ref)) return ref;
+  for (const name of [`refs/remotes/${ref}`, `refs/heads/${ref}`]) {
+    if ((await findCommit(git, name)) !== undefined) return name;
+  }
+  return ref;
+}
+
+async function findCommit(git: Git, ref: string): Promise<string | undefined> {
+  const flags = ["--verify", "--quiet", "--end-of-options"];
+  const [id] = textLines(await git(["rev-parse", ...flags, `${ref}^{commit}`]).catch(none));
+  return id;
+}
+
 async function commitOf(git: Git, ref: string): Promise<string> {
-  const [id] = textLines(
-    await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`]).catch(none),
-  );
+  const id = await findCommit(git, ref);
   if (id === undefined) throw new GitError(`this clone has no commit ${JSON.stringify(ref.slice(0, 200))}`);
   return id;
 }
