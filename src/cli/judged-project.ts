@@ -1,5 +1,5 @@
 /** Runs `check`, `report` and `pulumi preview` over a pull request's scratch project, each without credentials. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, sep } from "node:path";
 import { execa } from "execa";
 import { describeProblem } from "../config/problem";
@@ -41,7 +41,7 @@ export async function judgeProject(
   const { scratch, upgrade } = options;
   const run = new ScratchRun(root, judgeEnvironment(scratch, process.env, options.env));
   await run.installBase(terminal.step.bind(terminal));
-  const raised = upgrade && (await raise(run, upgrade, stacks, options, terminal.step.bind(terminal)));
+  const raised = upgrade && (await raise(run, upgrade, project, options, terminal.step.bind(terminal)));
   const packConfig = packConfigFlags(root, options.policyPackConfig);
   terminal.step("checking the files, the promise and all policies");
   const checked = await check(run, packConfig, raised !== undefined);
@@ -213,7 +213,7 @@ async function writeReport(
 async function raise(
   run: ScratchRun,
   upgrade: Upgrade,
-  stacks: readonly string[],
+  { stacks, packages }: ScratchProject,
   { scratch }: JudgeOptions,
   step: (text: string) => void,
 ): Promise<NonNullable<PreviewResult["upgrade"]>> {
@@ -227,6 +227,7 @@ async function raise(
   };
   step("rendering with the packages of the base branch");
   await render("before");
+  for (const [path, text] of packages) writeFileSync(join(run.root, path), text);
   await run.install(step);
   step("rendering with the new packages");
   await render("after");

@@ -8,6 +8,7 @@ import { isBranchName } from "../config/address";
 import { type Git, streamObjects, textLines } from "../release/git-objects";
 import { type CommittedFile, fileText, gitIn, isRegular, type PullRequest } from "./pull-request";
 import { projectCopy, stackCopy, withDelivery } from "./stack-copy";
+import { upgradeFiles } from "./upgrade";
 
 /** The judged project, on this machine until the judgement ends. */
 export interface ScratchProject {
@@ -20,6 +21,8 @@ export interface ScratchProject {
   readonly removed: ReadonlyMap<string, readonly string[]>;
   /** Whether the pull request changes more of `Pulumi.yaml` than `config`. */
   readonly changesProject: boolean;
+  /** Of an upgrade: the files by which npm installs the new packages. They are not written yet. */
+  readonly packages: ReadonlyMap<string, string>;
 }
 
 const programMode = "100755";
@@ -69,7 +72,11 @@ export async function writeScratchProject(
     { top, bare: join(scratch, "base.git") },
     { base, merged, baseBranch, branches, addresses },
   );
-  return { root, stacks, base: `origin/${baseBranch}`, removed, changesProject: project.hasCode };
+  const packages = new Map<string, string>();
+  for (const path of pullRequest.upgrade === undefined ? [] : upgradeFiles) {
+    packages.set(path, (await fileText(git, mergedFiles, path)) ?? "");
+  }
+  return { root, stacks, base: `origin/${baseBranch}`, removed, changesProject: project.hasCode, packages };
 }
 
 /** Has the stacks that deploy to a cluster write their objects into a folder instead. Returns their texts until now. */

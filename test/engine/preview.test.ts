@@ -281,8 +281,12 @@ describe("authority preview, on the real engine", function () {
         edit(`dist/${bundle}.js`, /"pod-security\.kubernetes\.io\/audit": \w+,/, '$& "example.com/added": "yes",');
       }
       mkdirSync(file("../programs"));
-      const npm = `#!/bin/sh\n[ "$*" = "ci --ignore-scripts --no-audit --no-fund" ] || exit 9\nln -s ${installed} node_modules\n`;
-      writeFileSync(file("../programs/npm"), npm, { mode: 0o755 });
+      const npm = [
+        '[ "$*" = "ci --ignore-scripts --no-audit --no-fund" ] || exit 9',
+        `grep -q '"${next}"' package.json && grep -q '"${next}"' package-lock.json || exit 8`,
+        `ln -s ${installed} node_modules`,
+      ];
+      writeFileSync(file("../programs/npm"), `#!/bin/sh\n${npm.join("\n")}\n`, { mode: 0o755 });
     });
 
     const withNpm = () => ({
