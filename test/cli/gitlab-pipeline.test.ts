@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { parse } from "yaml";
@@ -11,7 +11,6 @@ interface Job {
   readonly script?: readonly string[];
 }
 
-/** Who may push no branch may often push tags, and for Git a tag comes before the branch of its name. */
 describe("a job of GitLab CI", () => {
   const directory = temporaryDirectory();
   const pipeline = parse(readFileSync(join(projectRoot, "template/.gitlab-ci.yml"), "utf8"), { merge: true }) as Record<
@@ -24,6 +23,7 @@ describe("a job of GitLab CI", () => {
     return lines.length === 0 ? [] : [{ name, lines }];
   });
 
+  // Who may push no branch may often push tags, and for Git a tag comes before the branch of its name.
   for (const { name, lines } of jobs) {
     it(`runs the code of the branch, not of a tag with its name: ${name}`, async () => {
       const [host, clone] = [join(directory(), "host"), join(directory(), "clone")];
@@ -46,6 +46,19 @@ describe("a job of GitLab CI", () => {
       });
       const place = lines.some((line) => line.includes("worktree")) ? join(directory(), "base") : clone;
       assert.equal(await git("-C", place, "log", "-1", "--format=%s"), "Decided");
+    });
+  }
+
+  for (const name of ["judge", "comment"]) {
+    it(`takes no report from the merge request, which may be a link to a secret: ${name}`, async () => {
+      await execa("git", ["init", "--quiet", directory()]);
+      const line = String(pipeline[name]?.before_script?.[0]);
+      const run = () => execa("bash", ["-euo", "pipefail", "-c", line], { cwd: directory(), reject: false });
+      assert.equal((await run()).exitCode, 0);
+      symlinkSync("/proc/self/environ", join(directory(), "report.md"));
+      await execa("git", ["-C", directory(), "add", "--all"]);
+      const { exitCode, stdout } = await run();
+      assert.deepEqual([exitCode, /Rename it/.test(stdout)], [1, true]);
     });
   }
 
