@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { parseStackFile, projectFilePath, stackFilePath, stacksOf } from "../config/stack-file";
 import { settingsOf } from "../config/structure";
 import { ProblemsError } from "../config/problem";
-import { isBranchName } from "../config/address";
+import { gitUrlError, isBranchName } from "../config/address";
 import { type Git, streamObjects, textLines } from "../release/git-objects";
 import { type CommittedFile, fileText, gitIn, isRegular, type PullRequest } from "./pull-request";
 import { projectCopy, stackCopy, withDelivery } from "./stack-copy";
@@ -61,7 +61,7 @@ export async function writeScratchProject(
     const copy = stackCopy(stack, content.toString("utf8"));
     if (copy.removed.length > 0) removed.set(path, copy.removed);
     const { url, branch } = configRepository(stack, copy.text);
-    if (url !== undefined) addresses.add(url);
+    if (url !== undefined && gitUrlError(url) === undefined) addresses.add(url);
     if (branch !== undefined && isBranchName(branch)) branches.add(branch);
     return copy.text;
   });
@@ -125,6 +125,8 @@ function configRepository(stack: string, text: string): { readonly url?: string;
   }
 }
 
+const none = () => undefined;
+
 interface History {
   readonly base: string;
   readonly merged: string;
@@ -150,7 +152,11 @@ async function writeRepository(
     writeFileSync(join(folder, "objects/info/alternates"), `${objects}\n`);
   }
   const [own, remote] = [gitIn(top), gitIn(bare)];
-  for (const branch of branches) await remote(["update-ref", `refs/heads/${branch}`, base]);
+  await remote(["update-ref", `refs/heads/${baseBranch}`, base]);
+  for (const branch of branches) {
+    // One that cannot be beside the base branch is missing, as on the Git host.
+    await remote(["update-ref", `refs/heads/${branch}`, base]).catch(none);
+  }
   await own(["update-ref", "--no-deref", "HEAD", merged]);
   await own(["update-ref", `refs/remotes/origin/${baseBranch}`, base]);
   await own(["read-tree", merged]);

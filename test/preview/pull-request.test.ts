@@ -44,4 +44,19 @@ describe("a pull request, read from a clone", () => {
     assert.deepEqual(code, ["index.ts"]);
     assert.equal((await readPullRequest(clone(), "main", "HEAD")).base, base);
   });
+
+  const repositories: [title: string, repository: string][] = [
+    ["an address that no program takes", '{ url: "https://git.example\\0/a", branch: main }'],
+    ["a branch that cannot be beside the base branch", "{ url: https://git.example/a, branch: main/a }"],
+    ["a branch with a name that no disk takes", `{ url: https://git.example/a, branch: ${"a".repeat(300)} }`],
+  ];
+  for (const [title, repository] of repositories) {
+    it(`is written for \`check\`, which refuses ${title}`, async () => {
+      await commit({ "Pulumi.prod.yaml": `${stackFile("rendered")}  shared-authority:configRepository: ${repository}\n` });
+      const pullRequest = await readPullRequest(clone(), "main", "HEAD");
+      const scratch = join(directory(), "scratch");
+      const { root } = await writeScratchProject(clone(), pullRequest, "main", scratch);
+      assert.match(readFileSync(join(root, "Pulumi.prod.yaml"), "utf8"), /configRepository/);
+    });
+  }
 });
