@@ -132,7 +132,8 @@ async function commit(
 
 /** @returns whether the main branch is complete now, or another run completes it */
 async function pushCommit(git: OwnGit, print: (text: string) => void): Promise<boolean> {
-  const branch = (await git.run("symbolic-ref", "--short", "HEAD")).trim();
+  // With `--short` and a tag of this name, Git would write `heads/main`.
+  const branch = (await git.run("symbolic-ref", "HEAD")).trim().replace("refs/heads/", "");
   const before = (await git.run("rev-parse", "HEAD~")).trim();
   const { exitCode: code, said } = await git.try("push", "--quiet", "origin", `HEAD:refs/heads/${branch}`);
   if (code === 0) {

@@ -93,6 +93,14 @@ describe("authority complete", () => {
     assert.doesNotMatch(read("releases.lock.yaml").replace(/^shop:[^]*/m, ""), /1\.1\.0/);
   });
 
+  it("pushes to the branch, also where somebody has pushed a tag with its name", async () => {
+    await ownGit("tag", "main");
+    const { code, stderr } = await run("--push");
+    assert.equal(code, 0, stderr);
+    assert.equal(await remoteGit("for-each-ref", "--format=%(refname)"), "refs/heads/main");
+    assert.equal(await remoteGit("rev-parse", "refs/heads/main"), await ownGit("rev-parse", "HEAD"));
+  });
+
   it("leaves it to the next run if the main branch has moved on meanwhile", async () => {
     const other = join(directory(), "other");
     await git({ directory: directory() }, "clone", "--quiet", "--branch=main", `${host.url}/shared.git`, other);
