@@ -29,7 +29,7 @@ export function lastPart(text: string, maxLength: number): string {
 export async function writeComment(host: GitHost, thread: Thread, name: string, text: string): Promise<Written> {
   const marker = hiddenMarker("comment", name);
   const body = `${text.trimEnd()}\n\n${marker}`;
-  const marked = (await host.comments(thread)).filter((one) => one.body.includes(marker));
+  const marked = (await host.comments(thread)).filter((one) => endsWith(one.body, marker));
   const self = marked.length === 0 ? "" : await host.self();
   const own = marked.find(({ author }) => author === self);
   if (own?.body.trimEnd() === body) return "unchanged";
@@ -63,9 +63,14 @@ export async function closeIssue(host: GitHost, title: string, comment: string):
   return own;
 }
 
+/** A marker before the end is quoted from elsewhere, such as from a log. */
+function endsWith(body: string, marker: string): boolean {
+  return body.trimEnd().endsWith(marker);
+}
+
 async function findIssue(host: GitHost, title: string): Promise<(OwnIssue & { readonly body: string }) | undefined> {
   const marker = hiddenMarker("issue", title);
-  const marked = (await host.openIssues()).filter(({ body }) => body.includes(marker));
+  const marked = (await host.openIssues()).filter(({ body }) => endsWith(body, marker));
   if (marked.length === 0) return undefined;
   const self = await host.self();
   return marked.find(({ author }) => author === self);

@@ -48,6 +48,12 @@ for (const kind of ["github", "gitlab"] as const) {
       assert.deepEqual(writes(), []);
     });
 
+    it("keeps to its own issue, also where another one of its own quotes the marker", async () => {
+      const other = await writeIssue(host, "Other", `log\n${hiddenMarker("issue", "Nightly")}\nend`);
+      assert.equal(await closeIssue(host, "Nightly", "fine"), undefined);
+      assert.notEqual((await writeIssue(host, "Nightly", "first")).number, other.number);
+    });
+
     it("has one issue for a title, closes it, and opens another one later", async () => {
       const title = "Nightly verify fails --> <b>";
       repository.openIssue("Quoted", hiddenMarker("issue", title), ana);
