@@ -15,15 +15,15 @@ const encrypted = ["encryptionsalt", "encryptedkey", "secure"];
 /** The settings that differ. Tenants have a part of their own, and removals are told with them. */
 export async function fileChanges(before: string, after: string, path: string): Promise<Change[]> {
   const [old, now] = [before, after].map((folder) => contentOf(folder, path));
-  const secrets = await secretsOf([]);
+  const secrets = await secretsOf([old, now]);
   return changesBetween(old, now, {
     ...secrets,
     isHidden: (keys, value) =>
-      keys.some((key) => encrypted.includes(String(key))) || (!isOurs(keys) && secrets.isHidden(keys, value)),
+      keys.some((key) => encrypted.includes(String(key))) || secrets.isHidden(isOurs(keys) ? [] : keys, value),
   });
 }
 
-/** The names of Secrets are settings of ours, and no secrets. */
+/** The names of Secrets are settings of ours, and no secrets: there, only what looks like one is. */
 function isOurs(keys: readonly (string | number)[]): boolean {
   return keys[0] === "config" && String(keys[1]).startsWith(`${projectPrefix}:`);
 }
