@@ -13,7 +13,7 @@ export interface PromotionMarker {
   readonly text: string;
 }
 
-const marker = /<!-- shared-authority:promotion (\S+) ([\w.+-]+)(?: (closed|superseded))? -->/;
+const marker = /<!-- shared-authority:promotion (\S+) ([\w.+-]+)(?: (closed|superseded))? -->/g;
 
 /** The hidden line. Branch and tag have no character that ends it. */
 export function promotionMarker(branch: string, tag: string, closed?: PromotionMarker["closed"]): string {
@@ -22,7 +22,8 @@ export function promotionMarker(branch: string, tag: string, closed?: PromotionM
 
 /** The hidden line of a pull request; nothing if it has none for its own branch. */
 export function readMarker({ body, branch }: Pick<PullRequest, "body" | "branch">): PromotionMarker | undefined {
-  const [text, own, tag, closed] = marker.exec(body) ?? [];
+  // One before the last is quoted from a release.
+  const [text, own, tag, closed] = [...body.matchAll(marker)].at(-1) ?? [];
   if (text === undefined || tag === undefined || own !== branch) return undefined;
   return { text, tag, closed: closed === "closed" || closed === "superseded" ? closed : undefined };
 }

@@ -45,6 +45,13 @@ describe("the text of a promotion's pull request", () => {
     assert.ok(promotionBody({ ...promotion, blocked: many }, 60_000).length < 60_000);
   });
 
+  it("keeps its version where a reason quotes the hidden line of another", () => {
+    const reasons = [`appVersion is ${JSON.stringify(promotionMarker(branch, "9.9.9", "closed"))}`];
+    const body = promotionBody({ ...promotion, blocked: [{ version: "2.0.0", reasons }] }, 60_000);
+    const { tag, closed } = readMarker({ body, branch }) ?? {};
+    assert.deepEqual([tag, closed], [promotion.to, undefined]);
+  });
+
   it("has a title that each host takes", () => {
     assert.equal(pullRequestTitle("Promote"), "Promote");
     const long = pullRequestTitle("x".repeat(400));
