@@ -1,5 +1,6 @@
 /** What a judged preview finds, and how people read it. Pure functions. */
 import { printable, printableLines } from "../config/printable";
+import { htmlText } from "../report/markdown-text";
 import type { Upgrade } from "./upgrade";
 
 /** The judgement of a pull request. */
@@ -93,7 +94,8 @@ function section(title: string, lines: readonly string[], quote: "`" | "" = ""):
 function folded(title: string, text: string, language = "text"): string {
   const fence = "`".repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length + 1)));
   const body = [`${fence}${language}`, printableLines(text.trimEnd()), fence].join("\n");
-  return `<details><summary>${escaped(title)}</summary>\n\n${body}\n\n</details>`;
+  // Markdown's own escapes mean nothing in a line of HTML.
+  return `<details><summary>${htmlText(title)}</summary>\n\n${body}\n\n</details>`;
 }
 
 /** Text from outside in Markdown, where none of it means anything: no link, mention, heading or HTML. */
