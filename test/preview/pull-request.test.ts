@@ -52,7 +52,9 @@ describe("a pull request, read from a clone", () => {
   ];
   for (const [title, repository] of repositories) {
     it(`is written for \`check\`, which refuses ${title}`, async () => {
-      await commit({ "Pulumi.prod.yaml": `${stackFile("rendered")}  shared-authority:configRepository: ${repository}\n` });
+      await commit({
+        "Pulumi.prod.yaml": `${stackFile("rendered")}  shared-authority:configRepository: ${repository}\n`,
+      });
       const pullRequest = await readPullRequest(clone(), "main", "HEAD");
       const scratch = join(directory(), "scratch");
       const { root } = await writeScratchProject(clone(), pullRequest, "main", scratch);
