@@ -125,7 +125,7 @@ describe("the platform team's verbs with rendered manifests", () => {
   });
 
   it("hold and resume: the same for what is held", async () => {
-    await decide(["hold", automated.name, "--reason", "holidays", "--by", "jane"]);
+    await decide(["hold", automated.name, "--reason", "holidays", "--by", "jane", "--accept-open"]);
     await automated.pushImage("6.14.1");
     await expectRunning(automated, "6.14.0", 2);
     await expectNoCommit();
