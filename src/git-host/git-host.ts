@@ -40,7 +40,10 @@ export interface TextChanges {
 }
 
 /** Pull requests and issues are numbered apart on GitLab. */
-export interface Thread { readonly kind: "pull-request" | "issue"; readonly number: number }
+export interface Thread {
+  readonly kind: "pull-request" | "issue";
+  readonly number: number;
+}
 
 /** The API of one repository on a Git host. Each method throws a GitHostError where the host refuses or does not answer. */
 export interface GitHost {

@@ -103,7 +103,7 @@ describe("authority comment and authority issue", () => {
       assert.match(stderr, /`--log-file <file>` opens or updates it, `--close` closes it/);
     }
     const { code, stderr } = await run("issue", "--title", "two\nlines", "--close");
-    assert.deepEqual([code, stderr.includes('`--title` must be one line')], [2, true]);
+    assert.deepEqual([code, stderr.includes("`--title` must be one line")], [2, true]);
     assert.deepEqual(host.requests, []);
   });
 
