@@ -93,7 +93,8 @@ function importText(steps: readonly Step[], automation: string): string {
 describe("what was taken back", () => {
   const directory = temporaryDirectory();
 
-  it("is found in the commits of people as in all of them, whatever the history", async () => {
+  it("is found in the commits of people as in all of them, whatever the history", async function () {
+    this.timeout(300_000);
     let run = 0;
     let found = 0;
     await fc.assert(
