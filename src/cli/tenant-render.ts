@@ -5,7 +5,7 @@ import { objectName } from "../config/object-name";
 import type { StackConfig } from "../config/stack-config";
 import { label } from "../manifests/annotation";
 import { renderedFile } from "../manifests/rendered-file";
-import { stackObjects } from "../manifests/stack-objects";
+import { isOfTenant, stackObjects } from "../manifests/stack-objects";
 import type { ResolvedTenant } from "../release/resolve";
 
 /** The files of each tenant in a folder of rendered manifests, by the name of its objects; relative to the folder. */
@@ -39,7 +39,7 @@ export function renderOfTenant(
   const changes = new Map<string, string | undefined>();
   for (const path of before.get(name) ?? []) changes.set(posix.join(directory, path), undefined);
   for (const { object, owner } of stackObjects({ config, tenants: [resolved] })) {
-    if (owner.component === "UpdateAutomation" || owner.component === "ImageAdmission") continue;
+    if (!isOfTenant(owner)) continue;
     const { path, content } = renderedFile(object);
     changes.set(posix.join(directory, path), content);
   }

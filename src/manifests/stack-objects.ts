@@ -33,6 +33,11 @@ export interface StackObject extends ComponentObject {
   readonly owner: Pick<StackComponent, "component" | "name">;
 }
 
+/** Whether a component is one of a tenant's, and not of the stack as a whole. */
+export function isOfTenant({ component }: StackObject["owner"]): boolean {
+  return component === "Tenant" || component === "ReleasePolicy" || component === "HelmReleaseWithValues";
+}
+
 /** What an `up` adds to what the files decide: from the `up` before, and from its environment. */
 export interface CarriedOver {
   /** The release that ran before, by tenant: its source stays for a rollback. Default: none. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { git } from "../../demo/git";
 import { type GitServer, serveGit } from "../../demo/git-server";
@@ -31,11 +31,12 @@ describe("authority complete", () => {
       .replaceAll("shop", name);
 
   /** What Flux commits: the stack file alone. */
-  const promote = async (versions: Readonly<Record<"shop" | "cart", string>>) => {
+  const promote = async (versions: Readonly<Record<"shop" | "cart", string>>, ...more: readonly string[]) => {
     const entries = [entry("cart", versions.cart), entry("shop", versions.shop)];
     const settings = [
       "  shared-authority:delivery: {manifests: rendered/prod}\n",
       `  shared-authority:configRepository: {url: "${host.url}/shared.git", branch: main}\n`,
+      ...more,
     ];
     world().write({ "Pulumi.prod.yaml": tagsStack(...entries).replace("config:\n", `config:\n${settings.join("")}`) });
     await ownGit("add", "--all");
@@ -91,6 +92,20 @@ describe("authority complete", () => {
     assert.equal(release("cart"), cartBefore);
     assert.equal(await remoteGit("rev-parse", "main"), await ownGit("rev-parse", "HEAD"));
     assert.doesNotMatch(read("releases.lock.yaml").replace(/^shop:[^]*/m, ""), /1\.1\.0/);
+  });
+
+  it("leaves what belongs to the whole stack until no tenant is blocked", async () => {
+    assert.equal((await run()).code, 0);
+    const alerts = "  shared-authority:alerts: {type: slack, secret: shared-authority-alerts}\n";
+    const alertFiles = () =>
+      readdirSync(join(world().root, "rendered/prod/1-manifest")).filter((name) => name.includes("-alert-"));
+    await promote({ shop: "1.1.0", cart: "1.1.0" }, alerts);
+    assert.equal((await run()).code, 3);
+    assert.match(release("shop"), /shop-1\.1\.0/);
+    assert.deepEqual(alertFiles(), []);
+    await promote({ shop: "1.1.0", cart: "1.0.0" }, alerts);
+    assert.equal((await run()).code, 0);
+    assert.equal(alertFiles().length, 1);
   });
 
   it("pushes to the branch, also where somebody has pushed a tag with its name", async () => {
