@@ -9,7 +9,7 @@ import { CredentialsError } from "../release/docker-credentials";
 import { GitError, isRemoteUrl } from "../release/git";
 import { RegistryError } from "../release/registry";
 import { type ExitCode, exitCode } from "./exit-code";
-import { countOf } from "./count";
+import { countOf } from "../config/count";
 import { InputError } from "./input-error";
 import type { Session } from "./session";
 import { table } from "./table";

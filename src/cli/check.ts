@@ -19,7 +19,7 @@ import {
   unlockedHint,
   unlockedReleases,
 } from "../release/resolve";
-import { countOf } from "./count";
+import { countOf } from "../config/count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { fluxNotice } from "./format";
 import { countProblems, requireAnyStack } from "./project";

@@ -6,7 +6,7 @@ import { type Audit, bestPrefix, validVersions } from "../release/audit";
 import { GitError, withRepository } from "../release/git";
 import type { AnsweredApplication } from "./application-answers";
 import { auditRepository } from "./audit";
-import { countOf } from "./count";
+import { countOf } from "../config/count";
 import type { NewApplication } from "./init-files";
 import { InputError } from "./input-error";
 import type { Session } from "./session";

@@ -6,7 +6,7 @@ import { type Lock, withEvidence, writeLock } from "../release/lock";
 import { GitError } from "../release/git";
 import { runGit } from "../release/git-command";
 import { packageFolder } from "../package-version";
-import { countOf } from "./count";
+import { countOf } from "../config/count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { type Answers, answersOf, type InitOptions } from "./init-answers";
 import { type ReadApplication, readApplication } from "./init-application";

@@ -4,7 +4,7 @@ import type { StackConfig } from "../config/stack-config";
 import type { Problem } from "../config/problem";
 import { listStacks, readAllStackConfigs, type ReadOptions, readStackConfig } from "../config/read-stack-config";
 import { readProjectFile } from "../config/stack-file";
-import { countOf } from "./count";
+import { countOf } from "../config/count";
 import { InputError } from "./input-error";
 import { setFullName } from "./pulumi-command";
 

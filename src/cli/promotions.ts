@@ -7,7 +7,7 @@ import { GitError } from "../release/git-command";
 import { backsFrom } from "../release/taken-back";
 import { withScratchFolder } from "../release/scratch-folder";
 import type { GitHost } from "../git-host/git-host";
-import { countOf } from "./count";
+import { countOf } from "../config/count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { gitHostOf } from "./git-host";
 import { InputError } from "./input-error";

@@ -6,7 +6,7 @@ import { stackObjects } from "../manifests/stack-objects";
 import { type Lock, readLock } from "../release/lock";
 import { type ResolvedStack, resolveStack, unlockedHint, unlockedReleases } from "../release/resolve";
 import { takenBackReasons } from "../release/taken-back";
-import { countOf } from "./count";
+import { countOf } from "../config/count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { renderedPlaces } from "./places";
 import { requireStack } from "./project";

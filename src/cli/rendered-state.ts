@@ -12,7 +12,7 @@ import { renderedFile, type RenderedFile } from "../manifests/rendered-file";
 import { stackObjects } from "../manifests/stack-objects";
 import type { EvidenceReader } from "../release/evidence-reader";
 import type { ResolvedStack } from "../release/resolve";
-import { countOf } from "./count";
+import { countOf } from "../config/count";
 import { findEarlierStack, lacksHistory, wasCommitted } from "./earlier-stacks";
 
 /** What the folder of a stack's rendered manifests holds, compared with what the stack's files yield. */

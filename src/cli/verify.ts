@@ -3,7 +3,7 @@ import type { StackConfig } from "../config/stack-config";
 import { lockFile, readLock } from "../release/lock";
 import { takenBackReasons } from "../release/taken-back";
 import { verifyLock } from "../release/verify";
-import { countOf } from "./count";
+import { countOf } from "../config/count";
 import { type ExitCode, exitCode } from "./exit-code";
 import { readStacks } from "./project";
 import type { Session } from "./session";

@@ -1,5 +1,5 @@
 /** Texts that `authority` writes on a Git host, and finds again by a hidden marker and their author. */
-import { printableLines } from "../config/printable";
+import { codeBlock } from "../config/markdown-text";
 import type { GitHost, Thread } from "./git-host";
 
 /** What was done with a comment or an issue. */
@@ -10,11 +10,9 @@ export function hiddenMarker(kind: string, name: string): string {
   return `<!-- shared-authority:${kind} ${encodeURIComponent(name)} -->`;
 }
 
-/** A plain text as a block of code, whatever is in it. */
+/** A plain text, such as a log, as a block of code. */
 export function fenced(text: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = "`".repeat(longest + 1);
-  return `${fence}text\n${printableLines(text.trimEnd().replaceAll("\r\n", "\n"))}\n${fence}`;
+  return codeBlock(text.trimEnd().replaceAll("\r\n", "\n"), "text");
 }
 
 /** The end of a text that is too long: what failed is there. */

@@ -1,6 +1,6 @@
 /** What a judged preview finds, and how people read it. Pure functions. */
 import { printable, printableLines } from "../config/printable";
-import { htmlText } from "../report/markdown-text";
+import { codeBlock, folded, htmlText } from "../config/markdown-text";
 import type { Upgrade } from "./upgrade";
 
 /** The judgement of a pull request. */
@@ -64,7 +64,7 @@ export function previewMarkdown(result: PreviewResult): string {
     ...(upgrade === null ? [] : upgradeParts(upgrade)),
     ...(notes.length > 0 ? [section("Notes", notes)] : []),
     ...blocked.flatMap(({ stack, output }) =>
-      output === undefined ? [] : [folded(`pulumi preview of ${stack}`, output.slice(-longestOutput))],
+      output === undefined ? [] : [foldedBlock(`pulumi preview of ${stack}`, output.slice(-longestOutput))],
     ),
   ];
   return bounded(parts);
@@ -78,7 +78,7 @@ function upgradeParts({ from, to, changes }: NonNullable<PreviewResult["upgrade"
     section(`${title}. It changes these objects of unchanged decisions`, files, "`"),
     ...changes
       .slice(0, 3)
-      .map(({ stack, file, diff }) => folded(`${stack}: ${file}`, diff.slice(0, longestDiff), "diff")),
+      .map(({ stack, file, diff }) => foldedBlock(`${stack}: ${file}`, diff.slice(0, longestDiff), "diff")),
   ];
 }
 
@@ -91,11 +91,9 @@ function section(title: string, lines: readonly string[], quote: "`" | "" = ""):
   return [title.startsWith("**") ? title : `**${title}**`, "", ...shown, ...more].join("\n");
 }
 
-function folded(title: string, text: string, language = "text"): string {
-  const fence = "`".repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length + 1)));
-  const body = [`${fence}${language}`, printableLines(text.trimEnd()), fence].join("\n");
+function foldedBlock(title: string, text: string, language = "text"): string {
   // Markdown's own escapes mean nothing in a line of HTML.
-  return `<details><summary>${htmlText(title)}</summary>\n\n${body}\n\n</details>`;
+  return folded(htmlText(title), codeBlock(text.trimEnd(), language));
 }
 
 /** Text from outside in Markdown, where none of it means anything: no link, mention, heading or HTML. */

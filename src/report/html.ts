@@ -1,10 +1,11 @@
 /** A report as one HTML file that loads nothing. */
 import type { Block, Change, Chart, Report, StackReport, TenantReport } from "./model";
-import { htmlText } from "./markdown-text";
+import { htmlText } from "../config/markdown-text";
+import { countOf } from "../config/count";
 import {
   changeWord,
+  chartTitle,
   commitsTitle,
-  count,
   evidenceOf,
   imageWords,
   isOldSource,
@@ -42,7 +43,7 @@ export function htmlReport(report: Report): string {
       : `<section><h2>${code("Pulumi.yaml")}</h2>${changes("setting", { shown: report.project, more: 0 })}</section>`,
     report.files.shown.length === 0
       ? ""
-      : `<section>${folded(`${count(report.files.shown.length + report.files.more, "other file")} changed`, list([...report.files.shown.map(code), ...more(report.files.more)]))}</section>`,
+      : `<section>${folded(`${countOf(report.files.shown.length + report.files.more, "other file")} changed`, list([...report.files.shown.map(code), ...more(report.files.more)]))}</section>`,
   ];
   return page(titleOf(report), body.filter((part) => part !== "").join("\n"));
 }
@@ -159,7 +160,7 @@ function lines(text: string): string {
 
 function changes(noun: string, { shown, more: others }: TenantReport["values"]): string {
   if (shown.length === 0) return "";
-  const title = `${count(shown.length + others, noun)} changed`;
+  const title = `${countOf(shown.length + others, noun)} changed`;
   const body = list([...shown.map(change), ...more(others)]);
   return shown.length > 8 ? folded(title, body) : `<h3>${title}</h3>${body}`;
 }
@@ -179,7 +180,7 @@ function images({ images: found }: TenantReport): string {
     const isGood = verdict === "release" || verdict === "also";
     return `${isGood ? "✓" : "⚠"} ${code(image)}: ${imageWords[verdict]}${isNew ? ", new" : ""}`;
   });
-  return `<h3>${count(found.length, "image")} in the chart</h3>${list(items)}`;
+  return `<h3>${countOf(found.length, "image")} in the chart</h3>${list(items)}`;
 }
 
 function commits({ commits: found, compare }: TenantReport): string {
@@ -206,20 +207,15 @@ function evidence(tenant: TenantReport): string {
   );
 }
 
-function chartPart({ objects, relabelled, unchanged, notes, unread }: Chart): string {
+function chartPart(chart: Chart): string {
+  const { objects, notes, unread } = chart;
   if (unread !== null) return `<p>The objects of the chart are not compared: ${code(unread)}</p>`;
-  const all = objects.shown.length + objects.more;
-  const others = [
-    ...(relabelled.length === 0 ? [] : [`${count(relabelled.length, "object")} with a new version label only`]),
-    ...(unchanged === 0 ? [] : [`${unchanged} unchanged`]),
-    ...(objects.more === 0 ? [] : [`${objects.more} changed objects more than are shown`]),
-  ];
-  const title = `${all === 0 ? "No object" : count(all, "object")} of the rendered chart ${all > 1 ? "change" : "changes"}`;
+  const { title, others } = chartTitle(chart);
   const diffs = objects.shown.map(({ object, change: what, diff, cut }) =>
     folded(
       `${what}: ${code(object)}`,
-      diffOf(diff) + (cut === 0 ? "" : `<p class="quiet">${count(cut, "more line")} not shown.</p>`),
-      all <= 3,
+      diffOf(diff) + (cut === 0 ? "" : `<p class="quiet">${countOf(cut, "more line")} not shown.</p>`),
+      objects.shown.length + objects.more <= 3,
     ),
   );
   return [

@@ -1,10 +1,11 @@
 /** A report as Markdown, for a comment of a pull request: bounded, and with the largest parts folded. */
 import type { Block, Change, Report, StackReport, TenantReport } from "./model";
-import { code, codeBlock, folded, htmlText } from "./markdown-text";
+import { code, codeBlock, folded, htmlText } from "../config/markdown-text";
+import { countOf } from "../config/count";
 import {
   changeWord,
+  chartTitle,
   commitsTitle,
-  count,
   evidenceOf,
   imageWords,
   isOldSource,
@@ -65,7 +66,7 @@ function summary(report: Report, rows: readonly Row[]): string {
   );
   return [
     ...(rows.length === 0 ? [] : [table]),
-    ...(rows.length > lines.length ? [`And ${count(rows.length - lines.length, "tenant")} more.`] : []),
+    ...(rows.length > lines.length ? [`And ${countOf(rows.length - lines.length, "tenant")} more.`] : []),
     ...(unchanged === undefined ? [] : [unchanged]),
   ].join("\n\n");
 }
@@ -123,7 +124,7 @@ function blockText({ policy, isAdvisory, message }: Block): string {
 function changesText(noun: string, { shown, more }: TenantReport["values"]): string {
   if (shown.length === 0) return "";
   const lines = [...shown.map(changeLine), ...(more === 0 ? [] : [`- and ${more} more`])].join("\n");
-  const title = `${count(shown.length + more, noun)} changed`;
+  const title = `${countOf(shown.length + more, noun)} changed`;
   return shown.length > 8 ? folded(title, lines) : `**${title}**\n\n${lines}`;
 }
 
@@ -150,7 +151,7 @@ function imagesText({ images }: TenantReport): string {
     const isGood = verdict === "release" || verdict === "also";
     return `- ${isGood ? "🟢" : "🟡"} ${code(image)}: ${imageWords[verdict]}${isNew ? ", new" : ""}`;
   });
-  const title = `${count(images.length, "image")} in the chart`;
+  const title = `${countOf(images.length, "image")} in the chart`;
   return images.length > 5 ? folded(title, lines.join("\n")) : `**${title}**\n\n${lines.join("\n")}`;
 }
 
@@ -181,26 +182,20 @@ function chartParts({ chart }: TenantReport, left: (what: string) => string): Pa
   if (chart.unread !== null) {
     return [{ text: `The objects of the chart are not compared: ${code(chart.unread)}`, instead: left("The chart") }];
   }
-  const { objects, relabelled, unchanged, notes } = chart;
-  const all = objects.shown.length + objects.more;
-  const others = [
-    ...(relabelled.length === 0 ? [] : [`${count(relabelled.length, "object")} with a new version label only`]),
-    ...(unchanged === 0 ? [] : [`${unchanged} unchanged`]),
-    ...(objects.more === 0 ? [] : [`${objects.more} changed objects more than are shown`]),
-  ];
-  const title = `**${all === 0 ? "No object" : count(all, "object")} of the rendered chart ${all > 1 ? "change" : "changes"}**`;
+  const { objects, notes } = chart;
+  const { title, others } = chartTitle(chart);
   const head = [
-    `${title}${others.length === 0 ? "" : ` (${others.join(", ")})`}`,
+    `**${title}**${others.length === 0 ? "" : ` (${others.join(", ")})`}`,
     ...notes.map((note) => `- ${code(note)}`),
   ].join("\n\n");
   return [
     { text: head, instead: left("The chart") },
     ...objects.shown.map(({ object, change, diff, cut }) => {
       const name = `${change}: <code>${htmlText(object.slice(0, 300))}</code>`;
-      const rest = cut === 0 ? "" : `\n\n${count(cut, "more line")} not shown.`;
+      const rest = cut === 0 ? "" : `\n\n${countOf(cut, "more line")} not shown.`;
       return {
         text: folded(name, `${codeBlock(diff, "diff")}${rest}`),
-        instead: `- ${change}: ${code(object)} (its ${count(diff.split("\n").length + cut, "line")} of difference are left out)`,
+        instead: `- ${change}: ${code(object)} (its ${countOf(diff.split("\n").length + cut, "line")} of difference are left out)`,
       };
     }),
   ];
@@ -235,7 +230,7 @@ function outside({ project, files }: Report): Part[] {
       : [
           {
             text: folded(
-              `${count(files.shown.length + files.more, "other file")} changed`,
+              `${countOf(files.shown.length + files.more, "other file")} changed`,
               [
                 ...files.shown.map((path) => `- ${code(path)}`),
                 ...(files.more > 0 ? [`- and ${files.more} more`] : []),
@@ -250,11 +245,11 @@ function outside({ project, files }: Report): Part[] {
 /** Leaves out the largest parts until the text is short enough, and says what is missing. */
 function fit(fixed: readonly string[], parts: readonly Part[], largest: number): string {
   const texts = parts.map(({ text }) => text);
-  const note = (count_: number) =>
-    count_ === 0
+  const note = (count: number) =>
+    count === 0
       ? []
       : [
-          `_${count(count_, "part")} left out: this text may have ${largest} characters. \`authority report --format html\` shows more._`,
+          `_${countOf(count, "part")} left out: this text may have ${largest} characters. \`authority report --format html\` shows more._`,
         ];
   let left = 0;
   const whole = () => [...fixed, ...texts, ...note(left)].filter((text) => text !== "").join("\n\n");

@@ -1,5 +1,6 @@
 /** What Markdown and HTML say in the same words. */
-import type { Change, Commits, Decided, Image, Report, StackReport, TenantReport, Verdict } from "./model";
+import { countOf } from "../config/count";
+import type { Change, Chart, Commits, Decided, Image, Report, StackReport, TenantReport, Verdict } from "./model";
 
 /** The sign and the word of a verdict. */
 export const verdictWords: Readonly<Record<Verdict, { readonly sign: string; readonly word: string }>> = {
@@ -26,7 +27,7 @@ export function titleOf(report: Report): string {
   const tenants = rowsOf(report).length;
   if (tenants > 0) {
     const stacks = report.stacks.filter((stack) => stack.tenants.length > 0).length;
-    return `${count(tenants, "tenant")} ${tenants === 1 ? "changes" : "change"} in ${count(stacks, "stack")}`;
+    return `${countOf(tenants, "tenant")} ${tenants === 1 ? "changes" : "change"} in ${countOf(stacks, "stack")}`;
   }
   if (report.problems.length > 0) return "the files have problems";
   if (report.stacks.length + report.project.length > 0) return "no tenant changes";
@@ -37,11 +38,7 @@ export function unchangedOf({ stacks }: Report): string | undefined {
   const unchanged = stacks.reduce((sum, stack) => sum + stack.unchanged, 0);
   return unchanged === 0
     ? undefined
-    : `${count(unchanged, "other tenant")} of these stacks ${unchanged === 1 ? "does" : "do"} not change.`;
-}
-
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+    : `${countOf(unchanged, "other tenant")} of these stacks ${unchanged === 1 ? "does" : "do"} not change.`;
 }
 
 /** From and to; a side that is missing says what that means. */
@@ -63,9 +60,9 @@ export function whatChanges({ values, settings, from, to, chart }: TenantReport)
   const objects = (chart?.objects.shown.length ?? 0) + (chart?.objects.more ?? 0);
   const changes = [
     ...(from?.shown === to?.shown ? [] : ["version"]),
-    ...(total(values) === 0 ? [] : [count(total(values), "value")]),
-    ...(total(settings) === 0 ? [] : [count(total(settings), "platform setting")]),
-    ...(objects === 0 ? [] : [`${count(objects, "object")} of the chart`]),
+    ...(total(values) === 0 ? [] : [countOf(total(values), "value")]),
+    ...(total(settings) === 0 ? [] : [countOf(total(settings), "platform setting")]),
+    ...(objects === 0 ? [] : [`${countOf(objects, "object")} of the chart`]),
   ];
   return changes.length === 0 ? "comments or order only" : changes.join(", ");
 }
@@ -108,7 +105,7 @@ export function evidenceOf({ from, to }: TenantReport): (readonly [what: string,
 }
 
 export function commitsTitle({ areTakenBack, shown, more }: Commits): string {
-  const all = count(shown.length + more, "commit");
+  const all = countOf(shown.length + more, "commit");
   return areTakenBack ? `${all} of the application that the older release does not have` : `${all} of the application`;
 }
 
@@ -122,4 +119,20 @@ export const imageWords: Readonly<Record<Image["verdict"], string>> = {
 /** What a change does, in a word, where one of its sides is missing. */
 export function changeWord({ before, after }: Change): "added" | "removed" | "changed" {
   return before === null ? "added" : after === null ? "removed" : "changed";
+}
+
+/** How many objects of a rendered chart change, and what of it is not shown one by one. */
+export function chartTitle({ objects, relabelled, unchanged }: Chart): {
+  readonly title: string;
+  readonly others: readonly string[];
+} {
+  const all = total(objects);
+  return {
+    title: `${all === 0 ? "No object" : countOf(all, "object")} of the rendered chart ${all > 1 ? "change" : "changes"}`,
+    others: [
+      ...(relabelled.length === 0 ? [] : [`${countOf(relabelled.length, "object")} with a new version label only`]),
+      ...(unchanged === 0 ? [] : [`${unchanged} unchanged`]),
+      ...(objects.more === 0 ? [] : [`${objects.more} changed objects more than are shown`]),
+    ],
+  };
 }

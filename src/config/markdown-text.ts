@@ -2,7 +2,7 @@
  * Text from outside in Markdown: always as code, where readers look for no link, no mention, no closing keyword and no
  * HTML, and in one line, so that it begins no block and is no command of a CI service.
  */
-import { printable } from "../config/printable";
+import { printable, printableLines } from "./printable";
 
 /** The longest text in a line. */
 const longest = 400;
@@ -18,9 +18,9 @@ export function code(text: string, most = longest): string {
   return `${fence}${space}${line}${space}${fence}`;
 }
 
-/** A block of code of several lines. */
+/** A block of code of several lines, whose fence is longer than each in the text. */
 export function codeBlock(text: string, language: string): string {
-  const lines = text.split("\n").map(printable).join("\n");
+  const lines = printableLines(text);
   const fence = "`".repeat(Math.max(3, longestRun(lines) + 1));
   return `${fence}${language}\n${lines}\n${fence}`;
 }
