@@ -1,6 +1,5 @@
-import { existsSync, rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { defaultConfigRepository } from "../config/built-in-defaults";
 import { printable, printableLines } from "../config/printable";
 import type { StackConfig } from "../config/stack-config";
@@ -8,6 +7,7 @@ import type { PackConfig } from "../policy-pack/judge";
 import { lockFile, readLock } from "../release/lock";
 import { resolveStack } from "../release/resolve";
 import { checkStack, describeStack, readPackConfig } from "./check";
+import { writeText } from "./decision";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { lock } from "./lock";
@@ -91,22 +91,11 @@ async function renderStack(
   const before = filesByTenant(folder);
   for (const resolved of tenants) {
     if (blocked.includes(resolved.tenant.name)) continue;
-    await writeChanges(root, renderOfTenant(config, directory, resolved, before));
+    const changes = renderOfTenant(config, directory, resolved, before);
+    for (const [path, content] of changes) await writeText(root, path, content);
   }
   terminal.log(`${directory}: ${blocked.join(", ")} stays as it is`);
   return false;
-}
-
-async function writeChanges(root: string, changes: ReadonlyMap<string, string | undefined>): Promise<void> {
-  const { default: writeFileAtomic } = await import("write-file-atomic");
-  for (const [path, content] of changes) {
-    const absolute = join(root, path);
-    if (content === undefined) rmSync(absolute, { force: true });
-    else {
-      await mkdir(dirname(absolute), { recursive: true });
-      await writeFileAtomic(absolute, content);
-    }
-  }
 }
 
 /** @returns the commit; nothing if nothing has changed */

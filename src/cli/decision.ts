@@ -259,7 +259,7 @@ function textOf(root: string, path: string): string | undefined {
 }
 
 /** Writes a file with its folder, or removes it, with its folder if that is empty then. */
-async function writeText(root: string, path: string, text: string | undefined): Promise<void> {
+export async function writeText(root: string, path: string, text: string | undefined): Promise<void> {
   const absolute = join(root, path);
   if (text !== undefined) {
     const { default: writeFileAtomic } = await import("write-file-atomic");

@@ -9,7 +9,8 @@ import { type BranchHistory, remoteBranch } from "../program/push-before-deploy"
 import { type DecisionHistory, readDecisions } from "../release/decision-history";
 import { GitError } from "../release/git-command";
 import { type Lock, lockedEvidence, lockFile, readLock } from "../release/lock";
-import { commitsOf, gitIn, type StackCommit } from "../release/stack-versions";
+import { gitIn } from "../release/git-objects";
+import { commitsOf, type StackCommit } from "../release/stack-versions";
 import { isDenied } from "../version/range";
 import { compareVersions, versionOfTag } from "../version/version";
 import { exitCode } from "./exit-code";

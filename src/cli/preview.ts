@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { isBranchName } from "../config/address";
 import { printableLines } from "../config/printable";
 import { isFine, previewLines, previewMarkdown, type PreviewResult } from "../preview/preview-result";
@@ -37,7 +36,8 @@ export async function preview(options: PreviewOptions, session: Session): Promis
   terminal.done();
   if (options.output !== undefined) {
     const text = [previewMarkdown(result), ...(report === undefined ? [] : [report])].join("\n");
-    writeFileSync(session.path(options.output), text);
+    const { default: writeFileAtomic } = await import("write-file-atomic");
+    await writeFileAtomic(session.path(options.output), text);
   }
   if (options.json === true) terminal.printJson(result);
   else terminal.print(previewLines(result).join("\n"));

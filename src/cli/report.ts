@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { printableLines } from "../config/printable";
 import type { StackConfig } from "../config/stack-config";
-import { BaseFolder, changedPaths, commitOf, gitIn } from "../report/base-folder";
+import { BaseFolder, changedPaths, commitOf } from "../report/base-folder";
 import { htmlReport } from "../report/html";
 import { markdownReport } from "../report/markdown";
 import type { Report, Revision } from "../report/model";
 import { type Judgement, makeReport } from "../report/report";
 import { createFactReader } from "../release/fact-reader";
 import { GitError } from "../release/git-command";
-import { textLines } from "../release/git-objects";
+import { gitIn, textLines, wholeTreeMs } from "../release/git-objects";
 import type { Lock } from "../release/lock";
 import { withScratchFolder } from "../release/scratch-folder";
 import { checkStack, isReportedBy, readPackConfig } from "./check";
@@ -83,7 +83,7 @@ async function revisions(options: ReportOptions, root: string) {
   const named = await commitNamed("base", options.base);
   const commit = options.head === undefined ? undefined : await commitNamed("head", options.head);
   const at = commit ?? (await commitNamed("head", "HEAD"));
-  const [base] = textLines(await gitIn(root)(["merge-base", named, at]).catch(() => Buffer.alloc(0)));
+  const [base] = textLines(await gitIn(root, wholeTreeMs)(["merge-base", named, at]).catch(() => Buffer.alloc(0)));
   if (base === undefined) {
     throw new InputError(
       `${options.base} and ${options.head ?? "HEAD"} have no commit in common in this clone. If it is shallow, ` +
@@ -100,10 +100,10 @@ async function revisions(options: ReportOptions, root: string) {
  * @returns the folder of `Pulumi.yaml` in it
  */
 async function checkOut(root: string, commit: string, folder: string): Promise<string> {
-  const git = gitIn(root);
+  const git = gitIn(root, wholeTreeMs);
   const [top = root] = textLines(await git(["rev-parse", "--show-toplevel"]));
   const [prefix = ""] = textLines(await git(["rev-parse", "--show-prefix"]));
   await git(["clone", "--quiet", "--shared", "--no-checkout", "--template=", "--", top, folder]);
-  await gitIn(folder)(["checkout", "--quiet", "--detach", commit]);
+  await gitIn(folder, wholeTreeMs)(["checkout", "--quiet", "--detach", commit]);
   return join(folder, prefix);
 }

@@ -1,7 +1,7 @@
 /** What a pull request changes, from Git: data, which is judged, and code, which is not run. */
 import { largestFile, projectFilePath, stacksOf } from "../config/stack-file";
-import { GitError, runGit } from "../release/git-command";
-import { type Git, isShallow, readObjects, textLines } from "../release/git-objects";
+import { GitError } from "../release/git-command";
+import { type Git, gitIn, isShallow, readObjects, textLines, wholeTreeMs } from "../release/git-objects";
 import { DataPaths } from "./data-path";
 import { renderedFolder } from "./stack-copy";
 import { type PackageFiles, type Upgrade, upgradeFiles, upgradeOf } from "./upgrade";
@@ -46,13 +46,6 @@ export interface PullRequest {
 const mostFiles = 300_000;
 const mostBytes = 512 * 1024 * 1024;
 
-const timeoutMs = 120_000;
-
-/** Git in a folder, without hooks. */
-export function gitIn(root: string): Git {
-  return (args, more) => runGit(["-C", root, ...args], { timeoutMs, ...more });
-}
-
 /**
  * Reads a pull request from a clone. If the base branch has moved on, both are merged; the clone gets the merge's objects
  * and keeps its branches.
@@ -61,7 +54,7 @@ export function gitIn(root: string): Git {
  * @throws GitError if a commit is not in the clone, the clone is shallow, or both branches change the same lines
  */
 export async function readPullRequest(root: string, baseRef: string, headRef: string): Promise<PullRequest> {
-  const git = gitIn(root);
+  const git = gitIn(root, wholeTreeMs);
   if (await isShallow(git)) {
     throw new GitError(
       "this clone is shallow, so nobody can tell what was decided before; fetch the whole history (`fetch-depth: 0` in GitHub " +

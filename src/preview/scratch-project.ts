@@ -5,8 +5,8 @@ import { parseStackFile, projectFilePath, stackFilePath, stacksOf } from "../con
 import { settingsOf } from "../config/structure";
 import { ProblemsError } from "../config/problem";
 import { gitUrlError, isBranchName } from "../config/address";
-import { type Git, streamObjects, textLines } from "../release/git-objects";
-import { type CommittedFile, fileText, gitIn, isRegular, type PullRequest } from "./pull-request";
+import { type Git, gitIn, streamObjects, textLines, wholeTreeMs } from "../release/git-objects";
+import { type CommittedFile, fileText, isRegular, type PullRequest } from "./pull-request";
 import { projectCopy, stackCopy, withDelivery } from "./stack-copy";
 import { upgradeFiles } from "./upgrade";
 
@@ -43,7 +43,7 @@ export async function writeScratchProject(
   scratch: string,
 ): Promise<ScratchProject> {
   const { data, baseFiles, mergedFiles, folder, base, merged } = pullRequest;
-  const git = gitIn(clone);
+  const git = gitIn(clone, wholeTreeMs);
   const top = join(scratch, "repository");
   const root = join(top, folder);
   mkdirSync(root, { recursive: true });
@@ -151,7 +151,7 @@ async function writeRepository(
     mkdirSync(join(folder, "objects/info"), { recursive: true });
     writeFileSync(join(folder, "objects/info/alternates"), `${objects}\n`);
   }
-  const [own, remote] = [gitIn(top), gitIn(bare)];
+  const [own, remote] = [gitIn(top, wholeTreeMs), gitIn(bare, wholeTreeMs)];
   await remote(["update-ref", `refs/heads/${baseBranch}`, base]);
   for (const branch of branches) {
     // One that cannot be beside the base branch is missing, as on the Git host.

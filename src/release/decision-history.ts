@@ -5,11 +5,10 @@ import type { StackConfig } from "../config/stack-config";
 import { entryAt, largestFile } from "../config/stack-file";
 import { type EntryChange, EntryReader } from "./entry-reader";
 import { GitError } from "./git-command";
-import { type Git, streamObjects } from "./git-objects";
+import { type Git, gitIn, streamObjects } from "./git-objects";
 import {
   type CommitAuthor,
   commitsOf,
-  gitIn,
   listVersions,
   type StackCommit,
   type StackVersion,

@@ -1,8 +1,16 @@
 /** Objects of a local Git repository, many with one `git cat-file` command. */
-import { type GitCommandOptions, GitError } from "./git-command";
+import { type GitCommandOptions, GitError, runGit } from "./git-command";
 
 /** Runs a `git` command with preset options. */
 export type Git = (args: readonly string[], more?: Partial<GitCommandOptions>) => Promise<Buffer>;
+
+/** Git in a folder of a clone. @param timeoutMs how long it may say nothing, in milliseconds */
+export function gitIn(root: string, timeoutMs = 60_000): Git {
+  return (args, more) => runGit(["-C", root, ...args], { timeoutMs, ...more });
+}
+
+/** How long Git may say nothing while it goes through whole trees, in milliseconds. */
+export const wholeTreeMs = 120_000;
 
 /** Larger files are not read: a `Chart.yaml` has some hundred bytes. */
 export const maxFileBytes = 1024 * 1024;

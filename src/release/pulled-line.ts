@@ -1,7 +1,6 @@
 /** What `git pull` merges on top of commits of one's own: the shared branch, which is then off the line of first parents. */
-import { stackFilePath } from "../config/stack-file";
 import { type Git, textLines } from "./git-objects";
-import { type CommitAuthor, commitsOf } from "./stack-versions";
+import { type CommitAuthor, commitsOf, pathInClone } from "./stack-versions";
 
 /** A line that a merge has brought onto a branch. */
 export interface PulledLine {
@@ -29,8 +28,7 @@ export async function pulledLines(
   isAutomation: (author: CommitAuthor) => boolean,
 ): Promise<PulledLine[]> {
   if ((await git(["rev-list", "--first-parent", "--merges", "--max-count=1", tip])).length === 0) return [];
-  const [prefix = ""] = textLines(await git(["rev-parse", "--show-prefix"]));
-  const path = `:(top,literal)${prefix}${stackFilePath(stack)}`;
+  const path = `:(top,literal)${await pathInClone(git, stack)}`;
   const changes = await commitsOf(git, ["--full-history", "--no-merges", tip, "--", path]);
   const byAutomation = new Map(changes.map(({ commit, author }) => [commit, isAutomation(author)]));
   const parents = await parentsOf(git, tip);

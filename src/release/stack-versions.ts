@@ -1,7 +1,6 @@
 /** The commits that changed a stack file, and the blobs that they left. */
 import { basename } from "node:path";
 import { stackFilePath, stacksOf } from "../config/stack-file";
-import { runGit } from "./git-command";
 import { checkObjects, type Git, isShallow, textLines } from "./git-objects";
 
 /** The author of a commit. */
@@ -30,13 +29,6 @@ export interface StackVersion extends StackCommit {
   readonly bytes: number;
 }
 
-const timeoutMs = 60_000;
-
-/** Git in a folder of a clone. */
-export function gitIn(root: string): Git {
-  return (args, more) => runGit(["-C", root, ...args], { timeoutMs, ...more });
-}
-
 /** All versions of a stack file on a branch, the newest first. */
 export interface StackVersions {
   readonly versions: readonly StackVersion[];
@@ -51,9 +43,14 @@ export interface StackVersions {
  * @throws GitError outside of a repository, or if the clone is damaged
  */
 export async function listVersions(git: Git, stack: string, tip = "HEAD"): Promise<StackVersions> {
-  const [prefix = ""] = textLines(await git(["rev-parse", "--show-prefix"]));
-  const versions = await versionsOf(git, prefix + stackFilePath(stack), tip);
+  const versions = await versionsOf(git, await pathInClone(git, stack), tip);
   return { versions, isComplete: !(await isShallow(git)) || (await endsAtFirstCommit(git, tip)) };
+}
+
+/** The path of a stack's file from the top of the clone. */
+export async function pathInClone(git: Git, stack: string): Promise<string> {
+  const [prefix = ""] = textLines(await git(["rev-parse", "--show-prefix"]));
+  return prefix + stackFilePath(stack);
 }
 
 /** Whether a shallow clone has all commits of this branch nevertheless. */

@@ -17,9 +17,9 @@ import {
   tagDecisions,
 } from "./decision-history";
 import { GitError } from "./git-command";
-import type { Git } from "./git-objects";
+import { type Git, gitIn } from "./git-objects";
 import { pulledLines } from "./pulled-line";
-import { gitIn, listVersions, type StackVersions } from "./stack-versions";
+import { listVersions, type StackVersions } from "./stack-versions";
 
 /** What the history says of a tenant's tag. */
 type Finding =

@@ -2,17 +2,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { projectFilePath, stacksOf } from "../config/stack-file";
-import { GitError, type GitCommandOptions, runGit } from "../release/git-command";
-import { readObjects, textLines } from "../release/git-objects";
+import { GitError } from "../release/git-command";
+import { gitIn, readObjects, textLines, wholeTreeMs } from "../release/git-objects";
 import { lockFile } from "../release/lock";
-
-const timeoutMs = 120_000;
-
-/** Git in a folder of the shared repository. It only reads. */
-export function gitIn(root: string) {
-  return (args: readonly string[], more?: Partial<GitCommandOptions>): Promise<Buffer> =>
-    runGit(["-C", root, ...args], { timeoutMs, ...more });
-}
 
 /** Files of a commit. Links and submodules are left out. */
 export class BaseFolder {
@@ -33,7 +25,7 @@ export class BaseFolder {
    * @param folder an empty folder
    */
   static async open(repository: string, commit: string, folder: string): Promise<BaseFolder> {
-    const git = gitIn(repository);
+    const git = gitIn(repository, wholeTreeMs);
     const [top, below] = await Promise.all([
       git(["ls-tree", "-z", commit]),
       git(["ls-tree", "-r", "-z", commit, "--", "tenants/"]),
@@ -60,7 +52,7 @@ export class BaseFolder {
   async write(paths: readonly string[]): Promise<void> {
     const wanted = [...new Set(paths)].filter((path) => this.files.has(path) && !this.#written.has(path));
     const ids = wanted.map((path) => this.files.get(path) ?? "");
-    const contents = await readObjects(gitIn(this.repository), ids);
+    const contents = await readObjects(gitIn(this.repository, wholeTreeMs), ids);
     for (const [index, path] of wanted.entries()) {
       const file = join(this.root, path);
       mkdirSync(dirname(file), { recursive: true });
@@ -76,7 +68,7 @@ export class BaseFolder {
  * @param head nothing for the work tree
  */
 export async function changedPaths(root: string, base: string, head?: string): Promise<string[]> {
-  const git = gitIn(root);
+  const git = gitIn(root, wholeTreeMs);
   const form = ["--name-only", "-z", "--relative", "--no-renames", "--no-ext-diff"];
   const changed = git(["diff", ...form, base, ...(head === undefined ? [] : [head]), "--"]);
   const added =
@@ -91,7 +83,9 @@ export async function changedPaths(root: string, base: string, head?: string): P
  * @throws GitError where there is none
  */
 export async function commitOf(root: string, name: string): Promise<string> {
-  const [commit] = textLines(await gitIn(root)(["rev-parse", "--verify", "--end-of-options", `${name}^{commit}`]));
+  const [commit] = textLines(
+    await gitIn(root, wholeTreeMs)(["rev-parse", "--verify", "--end-of-options", `${name}^{commit}`]),
+  );
   if (commit === undefined) throw new GitError(`there is no commit ${name}`);
   return commit;
 }
