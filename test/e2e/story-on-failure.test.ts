@@ -22,17 +22,11 @@ describe("authority up of a version that does not become ready", () => {
       intervals: "{ source: 1h0m0s, image: 1s, release: 1m0s, automation: 1s }",
       releaseTimeout: "20s",
     });
-    await lock();
+    await fixture().lock("prod");
     await up(0);
   });
 
   const git = (...args: string[]) => fixture().project.git(...args);
-
-  async function lock(): Promise<void> {
-    const locked = await fixture().authority("lock", "--stack", "prod");
-    assert.equal(locked.code, 0, said(locked));
-    await fixture().commit("Lock the releases", {});
-  }
 
   /** Runs `authority up` as a pipeline does: without a branch, on the newest commit. */
   async function up(code: number): Promise<string> {
@@ -61,7 +55,7 @@ describe("authority up of a version that does not become ready", () => {
     await application.pushImage("6.14.0");
     await fixture().waitForStackFile("prod", "Flux has promoted 6.14.0", (text) => text.includes('tag: "6.14.0"'));
     await fixture().pull();
-    await lock();
+    await fixture().lock("prod");
     const before = await git("rev-parse", "HEAD");
     const output = await up(3);
     await expectRunning("6.13.0");

@@ -65,9 +65,7 @@ describe("a rollback without the Git host and the registry", () => {
   }
 
   async function lockAndDeploy(): Promise<void> {
-    const locked = await fixture().authority("lock", "--stack", "prod");
-    assert.equal(locked.code, 0, said(locked));
-    await fixture().commit("Lock the releases", {});
+    await fixture().lock("prod");
     await fixture().up("prod");
   }
 

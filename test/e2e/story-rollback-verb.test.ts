@@ -31,9 +31,7 @@ describe("authority rollback", () => {
   const tag = (version: string) => (text: string) => text.includes(`tag: "${version}"`);
 
   async function lockAndDeploy(): Promise<void> {
-    const locked = await fixture().authority("lock", "--stack", "prod");
-    assert.equal(locked.code, 0, said(locked));
-    await fixture().commit("Lock the releases", {});
+    await fixture().lock("prod");
     await up();
   }
 

@@ -274,6 +274,13 @@ export class Fixture {
     return runNode([authorityProgram, ...parameters], this.project.directory, environment);
   }
 
+  /** Saves the evidence of a stack's releases in the lock, and commits it. */
+  async lock(stack: string): Promise<void> {
+    const locked = await this.authority("lock", "--stack", stack);
+    assert.equal(locked.code, 0, said(locked));
+    await this.commit("Lock the releases", {});
+  }
+
   /** `authority up` with the fixture's engine. It may fail. */
   authorityUp(stack: string, ...flags: readonly string[]): Promise<EngineResult> {
     const parameters = [authorityProgram, "up", "--stack", stack, "--", "--yes", "--skip-preview", ...flags];
