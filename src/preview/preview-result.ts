@@ -110,7 +110,7 @@ function code(text: string): string {
   return `\`${printable(text.slice(0, 300)).replaceAll("`", "'")}\``;
 }
 
-/** Whole parts only, so that no fence stays open. */
+/** Cuts only between parts, so that every code block is closed. */
 function bounded(parts: readonly string[]): string {
   const kept: string[] = [];
   let length = 0;

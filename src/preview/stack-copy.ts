@@ -93,7 +93,7 @@ interface Cut {
   readonly path: readonly string[];
   readonly start: number;
   readonly end: number;
-  /** What stands there afterwards. */
+  /** The text that replaces it. */
   readonly text: string;
 }
 

@@ -4,7 +4,7 @@ import { yamlText } from "../manifests/yaml-text";
 import { findCredentials } from "../policy-pack/credential";
 import { nameKind } from "../policy-pack/credential-name";
 
-/** What stands in the place of a value that is not shown. */
+/** The text that replaces a hidden value. */
 export const hidden = "(hidden)";
 const hiddenChange = "(hidden, changed)";
 

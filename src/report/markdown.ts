@@ -30,7 +30,7 @@ const mostProblems = 10;
 /** A part of the text. The larger ones are left out first. */
 interface Part {
   readonly text: string;
-  /** What stands in its place where it is left out. Absent: it stays. */
+  /** The text that replaces it if it is left out. Absent: it is never left out. */
   readonly instead?: string;
 }
 
