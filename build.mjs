@@ -1,15 +1,15 @@
 // Bundles each entry point of the package into one file, which loads faster than many. The packages that it depends on
-// stay outside, so that there is one copy of each in a user's repository. Two that load many files are bundled too: zod
-// and yaml are devDependencies, and their licenses are in `dist`.
+// stay outside, so that there is one copy of each in a user's repository. Three that load many files are bundled too: execa,
+// yaml and zod are devDependencies, and the licenses of all bundled packages are in `dist`.
 
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const folder = "dist";
 const { dependencies, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
 rmSync(folder, { recursive: true, force: true });
 
-await build({
+const { metafile } = await build({
   entryPoints: {
     index: "src/index.ts",
     components: "src/components/index.ts",
@@ -23,11 +23,18 @@ await build({
   format: "cjs",
   target: "node20",
   sourcemap: true,
+  metafile: true,
   logLevel: "warning",
 });
 
 // npm packs no file with this name, and `authority init` writes one.
 copyFileSync("template/.gitignore", `${folder}/gitignore`);
 
-const licenses = ["zod", "yaml"].map((name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8")}`);
+const folders = new Set(
+  Object.keys(metafile.inputs).flatMap((file) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []),
+);
+const licenses = [...folders].sort().map((one) => {
+  const file = readdirSync(one).find((name) => /^licen[cs]e/i.test(name));
+  return `${one.replace(/^.*node_modules\//, "")}\n\n${readFileSync(`${one}/${file}`, "utf8")}`;
+});
 writeFileSync(`${folder}/LICENSES.txt`, licenses.join("\n"));

@@ -108,9 +108,9 @@ describe("dev with an image for each commit of master", () => {
       metadata: { name: application.name, namespace: application.name },
     });
     assert.equal((spec as { replicas: number }).replicas, 3);
-    const planned = await fixture().authority("plan", "--stack", "dev", "--json");
-    assert.equal(planned.code, 0, said(planned));
-    const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [Record<string, unknown>] }] };
+    const status = await fixture().authority("status", "--stack", "dev", "--json");
+    assert.equal(status.code, 0, said(status));
+    const { stacks } = JSON.parse(status.stdout) as { stacks: [{ tenants: [Record<string, unknown>] }] };
     const { tag, commit, valid, automation, newestAllowed } = stacks[0].tenants[0];
     assert.deepEqual(
       { tag, commit, valid, automation, newestAllowed },

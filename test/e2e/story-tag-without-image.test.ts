@@ -28,8 +28,8 @@ describe("a Git tag without an image", () => {
       (await fixture().history(application)).map(({ chartVersion }) => chartVersion),
       ["6.14.0"],
     );
-    const planned = await fixture().authority("plan", "--stack", "prod", "--json");
-    const { stacks } = JSON.parse(planned.stdout) as { stacks: [{ tenants: [Record<string, unknown>] }] };
+    const status = await fixture().authority("status", "--stack", "prod", "--json");
+    const { stacks } = JSON.parse(status.stdout) as { stacks: [{ tenants: [Record<string, unknown>] }] };
     const { version, running, newestAllowed } = stacks[0].tenants[0];
     assert.deepEqual([version, running, newestAllowed], ["6.14.0", "6.14.0", "6.14.0"]);
   });
