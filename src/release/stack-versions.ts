@@ -43,8 +43,9 @@ export interface StackVersions {
  * @throws GitError outside of a repository, or if the clone is damaged
  */
 export async function listVersions(git: Git, stack: string, tip = "HEAD"): Promise<StackVersions> {
-  const versions = await versionsOf(git, await pathInClone(git, stack), tip);
-  return { versions, isComplete: !(await isShallow(git)) || (await endsAtFirstCommit(git, tip)) };
+  const [path, lacksCommits] = await Promise.all([pathInClone(git, stack), isShallow(git)]);
+  const versions = await versionsOf(git, path, tip);
+  return { versions, isComplete: !lacksCommits || (await endsAtFirstCommit(git, tip)) };
 }
 
 /** The path of a stack's file from the top of the clone. */

@@ -18,7 +18,7 @@ import {
 } from "./decision-history";
 import { GitError } from "./git-command";
 import { type Git, gitIn } from "./git-objects";
-import { pulledLines } from "./pulled-line";
+import { type PulledLine, pulledLines } from "./pulled-line";
 import { listVersions, type StackVersions } from "./stack-versions";
 
 /** What the history says of a tenant's tag. */
@@ -55,11 +55,11 @@ async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, str
   const automated = follow === "tags" ? config.tenants.filter(isAutomated) : [];
   if (automated.length === 0 || !(await hasCommits(root))) return new Map();
   try {
-    const history = await historyFor(config, automated);
+    const [history, lines] = await Promise.all([historyFor(config, automated), linesOf(config, "HEAD")]);
     const onBranch = history === undefined ? [] : automated.map((tenant) => reasonFor(config, tenant, history));
     const reasons = new Map((await Promise.all(onBranch)).flat());
     const others = automated.filter(({ name }) => !reasons.has(name));
-    return new Map([...reasons, ...(await pulledReasons(config, others, "HEAD"))]);
+    return new Map([...reasons, ...(await pulledReasons(config, others, "HEAD", lines))]);
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
     const reason = `${unknown}cannot tell whether a person has taken back the version that automation has promoted: ${error.message}`;
@@ -87,17 +87,21 @@ async function reasonFor(
   return [[tenant.name, takenBackReason(stack, tenant, finding)]];
 }
 
+function linesOf({ root, stack, configRepository }: StackConfig, tip: string): Promise<PulledLine[]> {
+  const { author } = configRepository ?? defaultConfigRepository;
+  return pulledLines(gitIn(root), stack, tip, (one) => isAutomation(one, [author]));
+}
+
 /** Looks also into what `git pull` has merged, as it hides the shared branch behind one merge. */
 async function pulledReasons(
   config: StackConfig,
   tenants: readonly Tenant[],
   tip: string,
+  lines: readonly PulledLine[],
 ): Promise<ReadonlyMap<string, string>> {
-  const { root, stack, configRepository } = config;
-  const { author } = configRepository ?? defaultConfigRepository;
+  if (tenants.length === 0 || lines.length === 0) return new Map();
+  const { root, stack } = config;
   const git = gitIn(root);
-  const lines = tenants.length === 0 ? [] : await pulledLines(git, stack, tip, (one) => isAutomation(one, [author]));
-  if (lines.length === 0) return new Map();
   const all = async (last: string) =>
     (await decisionsIn(git, await listVersions(git, stack, last), () => true)).history;
   const { decisions } = await all(tip);
@@ -115,7 +119,8 @@ async function pulledReasons(
     const found = await Promise.all(undecided.map((tenant) => reasonFor(config, tenant, history, isNew)));
     for (const [name, reason] of found.flat()) reasons.set(name, reason);
     const rest = undecided.filter(({ name }) => !reasons.has(name));
-    for (const [name, reason] of await pulledReasons(config, rest, line.tip)) reasons.set(name, reason);
+    const inner = rest.length === 0 ? [] : await linesOf(config, line.tip);
+    for (const [name, reason] of await pulledReasons(config, rest, line.tip, inner)) reasons.set(name, reason);
   }
   return reasons;
 }
