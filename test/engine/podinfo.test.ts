@@ -14,18 +14,11 @@ import { requireEngine } from "../support/pulumi";
 import { type RunningRegistry, startDistribution } from "../support/registry";
 import { requireTools } from "../support/tools";
 
-/** podinfo's tags that break the promise, with the reason that the message must give. */
+/** Some of podinfo's ten tags that break the promise, with the reason that the message must give; `audit` judges all. */
 const brokenTags: readonly (readonly [tag: string, fact: RegExp])[] = [
   ["0.2.2", /version of Chart\.yaml is "0\.1\.0", must be "0\.2\.2"/],
-  ["v0.4.0", /version of Chart\.yaml is "0\.1\.0", must be "0\.4\.0"/],
-  ["v0.5.0", /version of Chart\.yaml is "0\.2\.0", must be "0\.5\.0"/],
-  ["v1.1.1", /appVersion of Chart\.yaml is "1\.1\.0", must be "1\.1\.1"/],
   ["v1.4.0", /version of Chart\.yaml is "1\.3\.1", must be "1\.4\.0"/],
-  ["v1.4.1", /appVersion of Chart\.yaml is "1\.4\.0", must be "1\.4\.1"/],
-  ["v1.4.2", /appVersion of Chart\.yaml is "1\.4\.1", must be "1\.4\.2"/],
-  ["v1.6.0", /version of Chart\.yaml is "1\.5\.0", must be "1\.6\.0"/],
   ["v1.7.0", /appVersion of Chart\.yaml is "1\.6\.1", must be "1\.7\.0"/],
-  ["v1.8.0", /version of Chart\.yaml is "1\.7\.0", must be "1\.8\.0"/],
 ];
 
 describe("the program on the real engine, with podinfo's tags", function () {
