@@ -27,7 +27,9 @@ export interface ReceiverArgs<Text = string> {
 
 /** Objects that a webhook makes Flux look at: one by name, or all that have these labels. */
 export interface ReceiverResource {
+  /** As in `image.toolkit.fluxcd.io/v1`. */
   readonly apiVersion: string;
+  /** As in `ImageRepository`. */
   readonly kind: string;
   /** Default: all that have the labels. */
   readonly name?: string;
