@@ -1,6 +1,6 @@
 import { objectName } from "../config/object-name";
 import type { StackConfig } from "../config/stack-config";
-import { defaultValuesFiles } from "../config/values";
+import { specialConfigPaths } from "../config/values";
 import type { StackFile } from "../config/stack-file";
 import { withValue } from "../config/tenant-edit";
 import { type DecisionHistory, readDecisions, tagDecisions } from "../release/decision-history";
@@ -90,8 +90,7 @@ export function withRollback(
 export function standingVersions(versions: readonly string[]): string[] {
   const standing: string[] = [];
   for (const version of versions) {
-    const index = standing.findIndex((one) => compareVersions(one, version) === 0);
-    if (index >= 0) standing.splice(index);
+    while (standing.length > 0 && compareVersions(standing.at(-1) ?? "", version) >= 0) standing.pop();
     standing.push(version);
   }
   return standing;
@@ -187,10 +186,10 @@ async function valuesNotes(
 ): Promise<string[]> {
   const left = tagDecisions(history?.decisions.get(objectName(tenant))).find(({ previous }) => previous === to);
   if (left === undefined) return [];
-  const paths = [...tenant.values.map(({ path }) => path), ...defaultValuesFiles(tenant.name, config.stack)];
+  const paths = specialConfigPaths({ tenants: [tenant], stack: config.stack });
   const since = `${left.commit}^1`;
   const git = new OwnGit(config.root);
-  const { stdout } = await git.try("diff", "--name-only", "--relative", "-z", since, "HEAD", "--", ...new Set(paths));
+  const { stdout } = await git.try("diff", "--name-only", "--relative", "-z", since, "HEAD", "--", ...paths);
   const changed = stdout.split("\0").filter((path) => path !== "");
   if (changed.length === 0) return [];
   return [

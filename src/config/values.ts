@@ -6,7 +6,7 @@ import { dataKey } from "./kubernetes-name";
 import { LineEnds } from "./line-ends";
 import { ProblemsError, type Problem } from "./problem";
 import type { Report } from "./report";
-import type { ValuesFile } from "./stack-config";
+import type { StackConfig, ValuesFile } from "./stack-config";
 import { pinnedImageKey, valuesKey } from "./values-key";
 import { keyText, parseYaml, readError, readTextFile, reportDuplicateKeys, startOf, type YamlFile } from "./yaml-file";
 
@@ -19,6 +19,15 @@ const mostAliases = 1000;
 /** The files of a tenant's special config where its entry names none. Either may be missing. */
 export function defaultValuesFiles(tenant: string, stack: string): string[] {
   return ["values.yaml", `values.${stack}.yaml`].map((name) => `tenants/${tenant}/${name}`);
+}
+
+/** The files of tenants' special config: those that were read, and those that would be if they were there. */
+export function specialConfigPaths({ tenants, stack }: Pick<StackConfig, "tenants" | "stack">): string[] {
+  const paths = tenants.flatMap(({ name, values }) => [
+    ...values.map(({ path }) => path),
+    ...defaultValuesFiles(name, stack),
+  ]);
+  return [...new Set(paths)];
 }
 
 /** A declared values file, as a path from the project's folder. */

@@ -3,7 +3,7 @@ import { ProblemsError } from "../config/problem";
 import type { StackConfig } from "../config/stack-config";
 import { projectPrefix } from "../config/report";
 import { parseStackFile, projectFilePath } from "../config/stack-file";
-import { defaultValuesFiles } from "../config/values";
+import { specialConfigPaths } from "../config/values";
 import { type GitCommandOptions, GitError, runGit } from "../release/git-command";
 import { checkObjects, isShallow, textLines } from "../release/git-objects";
 import { lockedEvidence, lockFile, parseLockText } from "../release/lock";
@@ -76,11 +76,8 @@ async function newerDecision(
   head: string,
   tip: string,
 ): Promise<string[]> {
-  const values = config.tenants.flatMap((tenant) => [
-    ...tenant.values.map(({ path }) => path),
-    ...defaultValuesFiles(tenant.name, config.stack),
-  ]);
-  const changed = await history.changedFiles(head, tip, [config.file, projectFilePath, lockFile, ...new Set(values)]);
+  const paths = [config.file, projectFilePath, lockFile, ...specialConfigPaths(config)];
+  const changed = await history.changedFiles(head, tip, paths);
   const isUndecided: Readonly<Record<string, typeof runsOfLockAreSame>> = {
     [config.file]: onlyDeniedDiffers,
     [lockFile]: runsOfLockAreSame,

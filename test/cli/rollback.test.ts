@@ -211,6 +211,8 @@ describe("the versions that still stand", () => {
     assert.deepEqual(standingVersions(["1.0.0", "1.1.0", "1.0.0"]), ["1.0.0"]);
     assert.deepEqual(standingVersions(["1.0.0", "1.1.0", "1.0.0", "1.1.0"]), ["1.0.0", "1.1.0"]);
     assert.deepEqual(standingVersions(["1.0.0", "1.1.0", "1.2.0", "1.0.0", "1.3.0"]), ["1.0.0", "1.3.0"]);
+    assert.deepEqual(standingVersions(["1.1.0", "1.0.0", "1.1.0"]), ["1.0.0", "1.1.0"]);
+    assert.deepEqual(standingVersions(["1.1.0", "1.0.0", "1.0.1"]), ["1.0.0", "1.0.1"]);
   });
 });
 
