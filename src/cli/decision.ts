@@ -12,6 +12,7 @@ import {
   type StackFile,
 } from "../config/stack-file";
 import { suggestion } from "../config/suggestion";
+import { specialConfigPaths } from "../config/values";
 import { type Lock, lockFile, readLock, writeLock } from "../release/lock";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
@@ -170,7 +171,8 @@ async function unchangedHead(config: StackConfig, further: readonly string[] = [
         `Finish it, or end it with \`git ${unfinished} --abort\`.`,
     );
   }
-  const changed = await git.changed([...(await committedPaths(git, config)), ...further]);
+  const committed = await committedPaths(git, config);
+  const changed = await git.changed([...committed, ...further, ...renderedFrom(config, committed)]);
   if (changed.length === 0) return git.run("rev-parse", "HEAD");
   const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
   throw new InputError(
@@ -185,6 +187,13 @@ async function committedPaths(git: OwnGit, { file, delivery }: StackConfig): Pro
   if (delivery.kind !== "manifests") return paths;
   const ignored = await git.try("check-ignore", "--quiet", "--", delivery.directory);
   return ignored.exitCode === 0 ? paths : [...paths, delivery.directory];
+}
+
+/** What a committed render is made of besides. If it is not committed, the manifests deploy what no commit says. */
+function renderedFrom(config: StackConfig, committed: readonly string[]): string[] {
+  const { delivery } = config;
+  const isCommitted = delivery.kind === "manifests" && committed.includes(delivery.directory);
+  return isCommitted ? [projectFilePath, ...specialConfigPaths(config)] : [];
 }
 
 /**
@@ -208,7 +217,7 @@ export async function decide(
   const changes: readonly FileChange[] = [{ path: file.path, before: files.stack.text, after: file.text }, ...further];
   const furtherPaths = further.map(({ path }) => path);
   const next = stackConfigOf(decidedFiles(files, decision));
-  if (head !== undefined && further.length > 0) await unchangedHead(config, furtherPaths);
+  if (head !== undefined) await unchangedHead(next, furtherPaths);
   const lock = decision.lock ?? readLock(root);
   const { delivery } = next;
   let render: PreparedRender | undefined;
@@ -231,7 +240,7 @@ export async function decide(
   }
   // Resolving and the question take time, and somebody may pull or edit meanwhile.
   const isOutdated =
-    (head !== undefined && (await unchangedHead(config, furtherPaths)) !== head) ||
+    (head !== undefined && (await unchangedHead(next, furtherPaths)) !== head) ||
     changes.some(({ path, before }) => textOf(root, path) !== before);
   if (isOutdated) {
     throw new InputError("The repository was changed meanwhile. Nothing was written; run the command again.");
@@ -250,7 +259,9 @@ export async function decide(
   await commitOrRestore(git, config, furtherPaths, message, write);
   const id = (await git.run("rev-parse", "--short", "HEAD")).trim();
   terminal.print(`Committed ${id}: ${printable(decision.title)}`);
-  return options.push === true ? push(git, terminal) : exitCode.fine;
+  if (options.push === true) return push(git, terminal);
+  if ((await git.try("remote")).stdout !== "") terminal.log("Not pushed yet: run `git push`.");
+  return exitCode.fine;
 }
 
 function textOf(root: string, path: string): string | undefined {
@@ -314,12 +325,13 @@ async function commitOrRestore(
 
 async function push(git: OwnGit, terminal: Terminal): Promise<ExitCode> {
   terminal.step("pushing");
-  const { exitCode: code, said } = await git.try("push", "--quiet");
+  const { exitCode: code, said } = await git.try("-c", "advice.pushUpdateRejected=false", "push", "--quiet");
   if (code === 0) {
     terminal.print("Pushed.");
     return exitCode.fine;
   }
   terminal.log(printableLines(`The commit is made, but not pushed: ${said}`));
+  if (said.includes("[rejected]")) terminal.log("Others have pushed meanwhile. Run `git pull --rebase`, then `git push`.");
   return exitCode.blocked;
 }
 

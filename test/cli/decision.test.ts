@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { git } from "../../demo/git";
 import { readLock } from "../../src/release/lock";
@@ -279,6 +279,36 @@ describe("the verbs that decide", () => {
     const pushed = await deny("1.4.0");
     assert.equal(pushed.code, 0, pushed.stderr);
     assert.equal(await git({ directory: remote }, "rev-parse", "main"), await ownGit("rev-parse", "HEAD"));
+    assert.doesNotMatch(pushed.stderr, /ot pushed/);
+    await ownGit("reset", "--quiet", "--hard", "HEAD~1");
+    const rejected = await deny("1.5.0");
+    assert.equal(rejected.code, 3);
+    assert.match(
+      rejected.stderr,
+      /but not pushed: [^]*\[rejected\][^]*\nOthers have pushed meanwhile\. Run `git pull --rebase`, then `git push`\.\n$/,
+    );
+    assert.doesNotMatch(rejected.stderr, /^hint:/m);
+    await ownGit("remote", "add", "origin", remote);
+    const kept = await run(["deny", "shop", "1.6.0", "--reason", "r", "--stack", "prod"]);
+    assert.match(kept.stderr, /^Not pushed yet: run `git push`\.$/m);
+  });
+
+  it("commit no render of values, or of applications, that are not committed", async () => {
+    const { write, root } = world();
+    write({ "Pulumi.prod.yaml": stackText("1.0.0", "  shared-authority:delivery: {manifests: rendered/prod}\n") });
+    await commitAll();
+    const promote = ["promote", "shop", "1.1.0", "--stack", "prod"];
+    for (const path of ["tenants/shop/values.yaml", "tenants/shop/values.prod.yaml"]) {
+      write({ [path]: "replicaCount: 3\n" });
+      await refused(promote, 2, new RegExp(`Changed since the last commit: ${path}\\. Commit the change or take it back`));
+      rmSync(join(root, path));
+    }
+    const project = readFileSync(join(root, "Pulumi.yaml"), "utf8");
+    write({ "Pulumi.yaml": `${project}# Not committed\n`, "tenants/shop/values.staging.yaml": "replicaCount: 3\n" });
+    await refused(promote, 2, /Changed since the last commit: Pulumi\.yaml\. /);
+    write({ "Pulumi.yaml": project });
+    await decided("promote", "shop", "1.1.0");
+    assert.equal(await ownGit("status", "--porcelain"), "?? tenants/");
   });
 
   it("commit the render too, and leave everything as it was if the commit fails", async () => {
