@@ -2,8 +2,10 @@
 import type { StackConfig, Tenant } from "../config/stack-config";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, withEvidence } from "../release/lock";
-import { newestRelease } from "../release/newest-release";
+import { CredentialsError } from "../release/docker-credentials";
+import { type NewestRelease, readNewestRelease } from "../release/newest-release";
 import type { Evidence } from "../release/evidence";
+import { RegistryError } from "../release/registry";
 import type { ResolvedTenant } from "../release/resolve";
 import { isVersion, versionOfTag } from "../version/version";
 import { InputError } from "./input-error";
@@ -15,9 +17,13 @@ export async function newestOf(
   lock: Lock,
   reader: EvidenceReader,
 ): Promise<{ version: string } | { reasons: string[] }> {
-  const found = await newestRelease(tenant, lock, reader);
-  if (found === undefined)
-    return { reasons: [`  - ${tenant.images[0]} does not answer, so its newest version is unknown`] };
+  let found: NewestRelease;
+  try {
+    found = await readNewestRelease(tenant, lock, reader);
+  } catch (error) {
+    if (!(error instanceof RegistryError || error instanceof CredentialsError)) throw error;
+    return { reasons: [`  - the versions of ${tenant.images[0]} cannot be read: ${error.message}`] };
+  }
   if (found.newest !== undefined) return { version: found.newest };
   const broken = found.broken.flatMap(({ version, reasons }) => [
     `  - ${version} is no release that may run`,

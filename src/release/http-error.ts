@@ -40,7 +40,7 @@ export function failureOf(error: unknown, proxy: URL | undefined, proxyVariable:
     return new HttpError(
       proxy?.protocol === "https:"
         ? `the server or the proxy ${proxy.host} does not speak TLS; most proxies have an address with http://`
-        : "the server does not speak TLS; if it is a registry with plain HTTP, set `insecureRegistry: true` for the application",
+        : "the server does not speak TLS; if it is a registry with plain HTTP, set `insecureRegistry: true` for the application (`--insecure-registry` where a command declares it)",
     );
   }
   if (untrusted.test(code)) {

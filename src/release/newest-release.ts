@@ -31,20 +31,25 @@ export async function newestRelease(
 ): Promise<NewestRelease | undefined> {
   if (tenant.tag === undefined) return undefined;
   try {
-    const allowed = await reader.readAllowed(tenant);
-    if (tenant.branchImage !== undefined) return { newest: allowed[0], broken: [] };
-    const broken: BrokenRelease[] = [];
-    for (const version of allowed) {
-      const tag = tenant.prefix.image + version;
-      const digest = tag === tenant.tag ? tenant.digest : undefined;
-      const { reasons } = await resolveRelease({ ...tenant, tag, digest }, lock, reader);
-      if (reasons.length === 0) return { newest: version, broken };
-      broken.push({ version, reasons });
-      if (broken.length === mostBroken) break;
-    }
-    return { broken };
+    return await readNewestRelease(tenant, lock, reader);
   } catch (error) {
     if (error instanceof RegistryError || error instanceof CredentialsError) return undefined;
     throw error;
   }
+}
+
+/** @throws RegistryError, CredentialsError if the registry's tags cannot be read */
+export async function readNewestRelease(tenant: Tenant, lock: Lock, reader: EvidenceReader): Promise<NewestRelease> {
+  const allowed = await reader.readAllowed(tenant);
+  if (tenant.branchImage !== undefined) return { newest: allowed[0], broken: [] };
+  const broken: BrokenRelease[] = [];
+  for (const version of allowed) {
+    const tag = tenant.prefix.image + version;
+    const digest = tag === tenant.tag ? tenant.digest : undefined;
+    const { reasons } = await resolveRelease({ ...tenant, tag, digest }, lock, reader);
+    if (reasons.length === 0) return { newest: version, broken };
+    broken.push({ version, reasons });
+    if (broken.length === mostBroken) break;
+  }
+  return { broken };
 }

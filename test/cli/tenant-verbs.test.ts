@@ -187,6 +187,11 @@ describe("the verbs for tenants", () => {
       await own.refused(add("kube-system", ...flags()), 2, /"kube-system" is no name of a tenant/);
       await own.refused(add("shop", ...flags(), "--range", "new"), 2, /`--range` has "new"; expected a SemVer range/);
       await own.refused(add("shop", ...flags(), "--automation", "auto"), 2, /`configRepository` is missing/);
+      await own.refused(
+        add("shop", ...flags().filter((flag) => flag !== "--insecure-registry")),
+        3,
+        /the versions of \S+\/shop cannot be read: .*does not speak TLS; .*\(`--insecure-registry` where/,
+      );
       world().write({ "Pulumi.yaml": `${project}# mine\n` });
       await own.refused(add("shop", ...flags()), 2, /Changed since the last commit: Pulumi\.yaml\./);
     });
