@@ -15,7 +15,7 @@ export interface TenantPaths {
 
 /** Every way that a tenant's config leaves. */
 export function holdPaths(config: StackConfig, tenant: Tenant): HoldPath[] {
-  return [automationPath(tenant), sourcePath(config, tenant), ...imagePaths(tenant), ...secretPaths(tenant)];
+  return [automationPath(tenant), sourcePath(config, tenant), ...imagePaths(config, tenant), ...secretPaths(tenant)];
 }
 
 /** One sentence for each path in this state, with the tenants that have it. */
@@ -57,12 +57,15 @@ function sourcePath({ follow }: StackConfig, { chart, branch, branchImage }: Ten
 }
 
 /** The kubelet pulls what the registry has. */
-function imagePaths({ pinDigest, branchImage }: Tenant): HoldPath[] {
+function imagePaths({ follow }: StackConfig, { pinDigest, branchImage }: Tenant): HoldPath[] {
   if (pinDigest !== undefined || branchImage !== undefined) {
     return [{ state: "closed", text: "closed: the image, fixed by digest" }];
   }
-  const text =
-    "open: pods run what the registry has under the image tag when they start. Set `pinDigest`, which fixes the image";
+  const fix =
+    follow === "tags"
+      ? "Set `pinDigest: true` for the tenant or its application, which fixes the image"
+      : "Where a stack follows a branch, only `branchImage` fixes the image";
+  const text = `open: pods run what the registry has under the image tag when they start. ${fix}`;
   return [{ state: "open", text }];
 }
 

@@ -21,7 +21,7 @@ describe("authority hold and resume", () => {
     await refused(
       [...strict("shop"), "--stack", "prod"],
       3,
-      /Set `pinDigest`[^]*the Secret shop-values[^]*`--accept-open`/,
+      /Set `pinDigest: true` for the tenant or its application[^]*the Secret shop-values[^]*`--accept-open`/,
     );
     await decided(...hold("shop"));
     assert.match(
@@ -49,7 +49,7 @@ describe("authority hold and resume", () => {
     assert.match(output, /^shop: closed: the chart, fixed by commit or digest$/m);
     assert.match(
       output,
-      /^shop: open: pods run what the registry has under the image tag when they start\. Set `pinDigest`/m,
+      /^shop: open: pods run what the registry has under the image tag when they start\. Set `pinDigest: true`/m,
     );
     assert.doesNotMatch(stackFile(), /"\$imagepolicy"/);
     assert.match(stackFile(), /hold: \{reason: "holidays", by: "ana", until: "2099-01-03"\} \} # by the platform/);
@@ -60,7 +60,7 @@ describe("authority hold and resume", () => {
       By: "ana",
       Until: "2099-01-03",
       "Accepted-Open":
-        "shop: open: pods run what the registry has under the image tag when they start. Set `pinDigest`, which fixes the image",
+        "shop: open: pods run what the registry has under the image tag when they start. Set `pinDigest: true` for the tenant or its application, which fixes the image",
       Reason: "holidays",
     });
     assert.deepEqual(await files("HEAD"), ["Pulumi.prod.yaml"]);
@@ -119,6 +119,7 @@ describe("authority hold and resume", () => {
     const held = await run([...hold(), "--stack", "dev"]);
     assert.equal(held.code, 0, held.stderr);
     assert.match(held.stderr, /shop: closed: the branch master and its chart's dependencies, the source is suspended/);
+    assert.match(held.stderr, /shop: open: .* Where a stack follows a branch, only `branchImage` fixes the image$/m);
     assert.match(held.stderr, /This needs an `up`: `authority up --stack dev`\. Until then Flux does as before\./);
     const check = await run(["check", "--stack", "dev"]);
     assert.equal(check.code, 0, check.stdout);
