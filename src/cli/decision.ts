@@ -12,8 +12,7 @@ import {
   type StackFile,
 } from "../config/stack-file";
 import { suggestion } from "../config/suggestion";
-import { specialConfigPaths } from "../config/values";
-import { type Lock, lockFile, readLock, writeLock } from "../release/lock";
+import { type Lock, readLock, writeLock } from "../release/lock";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { OwnGit, unifiedDiff } from "./own-git";
@@ -23,6 +22,7 @@ import { refuseToWrite } from "./releases";
 import { type PreparedRender, prepareRender } from "./render";
 import type { Session } from "./session";
 import type { Terminal } from "./terminal";
+import { committedPaths, unchangedHead } from "./unchanged-head";
 
 /** Options of all verbs that decide. */
 export interface DecisionOptions {
@@ -151,50 +151,6 @@ export function refuseUnprintable(option: string, text: string | undefined): voi
 }
 
 const longest = 1000;
-
-/**
- * The last commit, if the files are as it has them: a decision's commit would hold another change under its own title.
- *
- * @throws InputError if they are not
- */
-async function unchangedHead(config: StackConfig, further: readonly string[] = []): Promise<string> {
-  const git = new OwnGit(config.root);
-  if (!(await git.isRepository())) {
-    throw new InputError(
-      `${config.root} is not in a Git repository, so nothing can be committed. Use \`--no-commit\`.`,
-    );
-  }
-  const unfinished = await git.unfinished();
-  if (unfinished !== undefined) {
-    throw new InputError(
-      `A \`git ${unfinished}\` is not finished in ${config.root}, and the commit of a decision would be a part of it. ` +
-        `Finish it, or end it with \`git ${unfinished} --abort\`.`,
-    );
-  }
-  const committed = await committedPaths(git, config);
-  const changed = await git.changed([...committed, ...further, ...renderedFrom(config, committed)]);
-  if (changed.length === 0) return git.run("rev-parse", "HEAD");
-  const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
-  throw new InputError(
-    `Changed since the last commit: ${changed.slice(0, 3).join(", ")}${more}. Commit the change or take it back first; ` +
-      "`--no-commit` adds the decision to it.",
-  );
-}
-
-/** What the commit of a decision may hold. A folder of manifests that Git ignores is not among it. */
-async function committedPaths(git: OwnGit, { file, delivery }: StackConfig): Promise<string[]> {
-  const paths = [file, lockFile];
-  if (delivery.kind !== "manifests") return paths;
-  const ignored = await git.try("check-ignore", "--quiet", "--", delivery.directory);
-  return ignored.exitCode === 0 ? paths : [...paths, delivery.directory];
-}
-
-/** What a committed render is made of besides. If it is not committed, the manifests deploy what no commit says. */
-function renderedFrom(config: StackConfig, committed: readonly string[]): string[] {
-  const { delivery } = config;
-  const isCommitted = delivery.kind === "manifests" && committed.includes(delivery.directory);
-  return isCommitted ? [projectFilePath, ...specialConfigPaths(config)] : [];
-}
 
 /**
  * Judges the changed files, shows them, asks, writes, commits and pushes. Nothing is written unless all of it may be.
@@ -331,7 +287,8 @@ async function push(git: OwnGit, terminal: Terminal): Promise<ExitCode> {
     return exitCode.fine;
   }
   terminal.log(printableLines(`The commit is made, but not pushed: ${said}`));
-  if (said.includes("[rejected]")) terminal.log("Others have pushed meanwhile. Run `git pull --rebase`, then `git push`.");
+  if (said.includes("[rejected]"))
+    terminal.log("Others have pushed meanwhile. Run `git pull --rebase`, then `git push`.");
   return exitCode.blocked;
 }
 

@@ -224,6 +224,12 @@ describe("the verbs that decide", () => {
     writeFileSync(join(root, "..", "outer.txt"), "b\n");
     await decided("promote", "shop", "1.1.0");
     assert.deepEqual(await files("HEAD"), ["project/Pulumi.prod.yaml", "project/releases.lock.yaml"]);
+    const manifests = "config:\n  shared-authority:delivery: {manifests: rendered/prod}\n";
+    world().write({ "Pulumi.prod.yaml": stackFile().replace("config:\n", manifests) });
+    await outer("commit", "--quiet", "--message", "Manifests", "project/Pulumi.prod.yaml");
+    world().write({ "tenants/shop/values.yaml": "replicaCount: 3\n" });
+    const back = ["promote", "shop", "1.0.0", "--stack", "prod"];
+    await refused(back, 2, /Changed since the last commit: project\/tenants\/shop\/values\.yaml\. /);
     rmSync(join(root, "..", ".git"), { recursive: true });
     const { code, stderr } = await run(["deny", "shop", "1.3.0", "--reason", "r", "--stack", "prod"]);
     assert.equal(code, 2);
@@ -300,7 +306,11 @@ describe("the verbs that decide", () => {
     const promote = ["promote", "shop", "1.1.0", "--stack", "prod"];
     for (const path of ["tenants/shop/values.yaml", "tenants/shop/values.prod.yaml"]) {
       write({ [path]: "replicaCount: 3\n" });
-      await refused(promote, 2, new RegExp(`Changed since the last commit: ${path}\\. Commit the change or take it back`));
+      await refused(
+        promote,
+        2,
+        new RegExp(`Changed since the last commit: ${path}\\. Commit the change or take it back`),
+      );
       rmSync(join(root, path));
     }
     const project = readFileSync(join(root, "Pulumi.yaml"), "utf8");

@@ -1,0 +1,57 @@
+/** What must be as the last commit has it before a decision is committed. */
+import type { StackConfig } from "../config/stack-config";
+import { projectFilePath } from "../config/stack-file";
+import { specialConfigPaths } from "../config/values";
+import { lockFile } from "../release/lock";
+import { InputError } from "./input-error";
+import { OwnGit } from "./own-git";
+
+/**
+ * The last commit, if the files are as it has them: a decision's commit would hold another change under its own title.
+ *
+ * @throws InputError if they are not
+ */
+export async function unchangedHead(config: StackConfig, further: readonly string[] = []): Promise<string> {
+  const git = new OwnGit(config.root);
+  if (!(await git.isRepository())) {
+    throw new InputError(
+      `${config.root} is not in a Git repository, so nothing can be committed. Use \`--no-commit\`.`,
+    );
+  }
+  const unfinished = await git.unfinished();
+  if (unfinished !== undefined) {
+    throw new InputError(
+      `A \`git ${unfinished}\` is not finished in ${config.root}, and the commit of a decision would be a part of it. ` +
+        `Finish it, or end it with \`git ${unfinished} --abort\`.`,
+    );
+  }
+  const committed = await committedPaths(git, config);
+  const ofCommit = await git.changed([...committed, ...further]);
+  const changed = [...new Set([...ofCommit, ...(await changedInputs(git, config, committed))])];
+  if (changed.length === 0) return git.run("rev-parse", "HEAD");
+  const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
+  throw new InputError(
+    `Changed since the last commit: ${changed.slice(0, 3).join(", ")}${more}. Commit the change or take it back first; ` +
+      "`--no-commit` adds the decision to it.",
+  );
+}
+
+/** What the commit of a decision may hold. A folder of manifests that Git ignores is not among it. */
+export async function committedPaths(git: OwnGit, { file, delivery }: StackConfig): Promise<string[]> {
+  const paths = [file, lockFile];
+  if (delivery.kind !== "manifests") return paths;
+  const ignored = await git.try("check-ignore", "--quiet", "--", delivery.directory);
+  return ignored.exitCode === 0 ? paths : [...paths, delivery.directory];
+}
+
+/** What else a render that is committed is made of, and is not committed: its manifests would deploy what no commit says. */
+async function changedInputs(git: OwnGit, config: StackConfig, committed: readonly string[]): Promise<string[]> {
+  const { delivery } = config;
+  if (delivery.kind !== "manifests" || !committed.includes(delivery.directory)) return [];
+  // Git takes seconds for a thousand paths.
+  const changed = await git.changed([projectFilePath, "tenants"]);
+  if (changed.length === 0) return [];
+  const prefix = (await git.run("rev-parse", "--show-prefix")).trimEnd();
+  const inputs = new Set([projectFilePath, ...specialConfigPaths(config)].map((path) => prefix + path));
+  return changed.filter((path) => inputs.has(path));
+}
