@@ -58,7 +58,11 @@ export async function readApplication(
     );
   }
   const { release, evidence, reasons } = await newestRelease(versions, (version) => tenantOf("prod", version), reader);
-  const title = (stacks: string) => `${name} is not in ${stacks}:`;
+  const missing = (stacks: string[], why: readonly string[]) => {
+    const files = stacks.map(stackFilePath).join(" and ");
+    const commands = stacks.map((stack) => `\`npx authority add-tenant ${name} --stack ${stack}\``).join(" and ");
+    return [`${name} is not in ${files}:`, ...why, `when that is corrected, run ${commands}`].join("\n  - ");
+  };
   return {
     application: {
       ...declared,
@@ -71,10 +75,8 @@ export async function readApplication(
       ...(release === undefined ? [] : reasons.map((reason) => `Passed over: ${reason}.`)),
     ],
     missing: [
-      ...(dev.reasons.length > 0 ? [[title("Pulumi.dev.yaml"), ...dev.reasons].join("\n  - ")] : []),
-      ...(release === undefined
-        ? [[title("Pulumi.staging.yaml and Pulumi.prod.yaml"), ...reasons].join("\n  - ")]
-        : []),
+      ...(dev.reasons.length > 0 ? [missing(["dev"], dev.reasons)] : []),
+      ...(release === undefined ? [missing(["staging", "prod"], reasons)] : []),
     ].map((text) => text.split("\n").map(printable).join("\n")),
   };
 }

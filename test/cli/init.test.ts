@@ -418,7 +418,7 @@ describe("authority init", () => {
       assert.equal(code, 3);
       assert.match(
         stderr,
-        /podinfo is not in Pulumi\.staging\.yaml and Pulumi\.prod\.yaml:\n {2}- 6\.15\.0: the image .*podinfo:6\.15\.0 cannot be read/,
+        /podinfo is not in Pulumi\.staging\.yaml and Pulumi\.prod\.yaml:\n {2}- 6\.15\.0: the image .*podinfo:6\.15\.0 cannot be read[^]*\n {2}- when that is corrected, run `npx authority add-tenant podinfo --stack staging` and `npx authority add-tenant podinfo --stack prod`$/m,
       );
       assert.match(stdout, /^podinfo in dev: the latest commit of master\.$/m);
       assert.doesNotMatch(stdout, /podinfo in staging/);
