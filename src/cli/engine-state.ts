@@ -1,3 +1,4 @@
+import { documentation } from "../config/documentation";
 import { askPulumi } from "./pulumi-command";
 import { PulumiError } from "./pulumi-error";
 
@@ -73,7 +74,7 @@ export async function exportState(root: string, stack: string, timeoutMs?: numbe
 /** The engine reports only `EOF`, which looks as if the state were lost. */
 const emptyFile = `
 An \`up\` that was killed, or that ran out of disk space, left an empty \`*.attrs\` file in the file backend. The state
-itself is complete. Delete the empty file as docs/recovery.md shows, then run this command again.`;
+itself is complete. Delete the empty file as ${documentation("recovery.md")} shows, then run this command again.`;
 
 /**
  * Replaces the state. The engine drops all pending operations.

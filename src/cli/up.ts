@@ -1,5 +1,6 @@
 import { join, relative, resolve } from "node:path";
 import { isInnerPath } from "../config/address";
+import { documentation } from "../config/documentation";
 import { emergencyReason } from "../config/emergency";
 import { decidedVerdict, decideFirst } from "../program/before-deploy";
 import { withFailedReleases } from "../program/failed-releases";
@@ -103,7 +104,8 @@ export async function up(
   const { result: code, failed } = await withFailedReleases((environment) =>
     showPulumi(root, parameters, { ...announced?.environment, ...environment }).finally(announced?.close),
   );
-  if (code !== 0) terminal.log("`pulumi up` failed. docs/recovery.md explains its messages and what to do.");
+  if (code !== 0)
+    terminal.log(`\`pulumi up\` failed. ${documentation("recovery.md")} explains its messages and what to do.`);
   const isRemoved = await removeLeft(removals, code === 0, flags, terminal);
   const isAllRemoved = isRemoved && (isPreview(flags) || remaining.length === 0);
   if (code !== 0 || !isAllRemoved) {

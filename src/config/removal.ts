@@ -1,5 +1,6 @@
 /** What an `up` would delete of tenants that were deployed before, and whether the stack file declares it. */
 import { stringify } from "yaml";
+import { documentation } from "./documentation";
 import { objectName } from "./object-name";
 import { projectPrefix } from "./report";
 import type { Removed, StackConfig } from "./stack-config";
@@ -76,7 +77,7 @@ function reinstallation({ file, authorityNamespace }: StackConfig, removals: rea
   const tenants = [...new Set(removals.map(({ tenant }) => tenant))].sort().join(", ");
   return [
     `${tenants}: ${file} has another authority namespace than before, ${authorityNamespace} instead of ${before}. This would delete the HelmReleases in ${before}, and Helm would uninstall the releases.`,
-    `  Write \`${projectPrefix}:authorityNamespace: ${scalar(before)}\`. docs/leaving.md says how a stack gets another one.`,
+    `  Write \`${projectPrefix}:authorityNamespace: ${scalar(before)}\`. ${documentation("leaving.md#another-authority-namespace")} says how a stack gets another one.`,
   ];
 }
 

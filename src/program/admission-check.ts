@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { documentation } from "../config/documentation";
 import type { StackConfig } from "../config/stack-config";
 import { imageAdmissionObjects } from "../manifests/image-admission";
 import { enforcedModes } from "../manifests/stack-objects";
@@ -100,6 +101,6 @@ function missingRight(lacking: readonly { readonly resource: string; readonly ve
   const verbs = list(lacking.map(({ verb }) => verb));
   return {
     problem: `these credentials may not ${verbs} ${list(lacking.map(({ resource }) => resource))}`,
-    fix: "Grant their user this right, which is for the whole cluster (docs/isolation.md)",
+    fix: `Grant their user this right, which is for the whole cluster (${documentation("isolation.md")})`,
   };
 }

@@ -147,8 +147,7 @@ export function explainNotRunning(
 }
 
 const correction =
-  "fix it with a commit: a better release, other values, or a revert of the promotion together with a `deny` of its " +
-  "version.";
+  "fix it with a commit: a better release, other values, or `authority rollback`, which denies this version.";
 
 function sentences(...texts: readonly (string | undefined)[]): string {
   return texts.filter((text) => text !== undefined).join(" ");

@@ -115,7 +115,7 @@ describe("undeclaredRemovals", () => {
     });
     assert.deepEqual(undeclaredRemovals(config, removalsOf(config, places)), [
       "cart, podinfo: Pulumi.prod.yaml has another authority namespace than before, flux-prod instead of flux-system. This would delete the HelmReleases in flux-system, and Helm would uninstall the releases.",
-      "  Write `shared-authority:authorityNamespace: flux-system`. docs/leaving.md says how a stack gets another one.",
+      "  Write `shared-authority:authorityNamespace: flux-system`. https://github.com/shared-authority/shared-authority/blob/main/docs/leaving.md#another-authority-namespace says how a stack gets another one.",
     ]);
   });
 

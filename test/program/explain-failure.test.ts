@@ -33,7 +33,7 @@ describe("the explanation of a failed operation", () => {
       "podinfo: HelmRelease flux-system/podinfo did not become ready in time. " +
         "Flux reports: UpgradeFailed: pods never got ready. No earlier release of it runs. " +
         "See `kubectl describe helmrelease/podinfo --namespace flux-system` for more, then fix it with a commit: a " +
-        "better release, other values, or a revert of the promotion together with a `deny` of its version.",
+        "better release, other values, or `authority rollback`, which denies this version.",
     );
   });
 
@@ -160,8 +160,8 @@ describe("the explanation of a failed operation", () => {
           "Flux reports: InstallFailed: exceeded quota. No earlier release of it runs. " +
           "See `kubectl describe helmrelease/podinfo --namespace flux-system` for more. " +
           "If the cause is outside of the release, such as a quota, a webhook or a registry, correct it and run `up` " +
-          "again, which has Flux try again. Otherwise fix it with a commit: a better release, other values, or a " +
-          "revert of the promotion together with a `deny` of its version.",
+          "again, which has Flux try again. Otherwise fix it with a commit: a better release, other values, or " +
+          "`authority rollback`, which denies this version.",
       );
     });
 
