@@ -12,6 +12,7 @@ import {
 import type { ExitCode } from "./exit-code";
 import { describePaths, holdPaths } from "./hold-paths";
 import { InputError } from "./input-error";
+import { promotionNotes } from "./pin";
 import { refuseToWrite } from "./releases";
 import type { Session } from "./session";
 import { refuseDay, type StandstillOptions, withOwnMarkers, withStandstill } from "./standstill";
@@ -65,7 +66,8 @@ export async function resume(names: readonly string[], options: DecisionOptions,
   if (tenants.length === 0) throw new InputError(`No tenant of the stack ${config.stack} is held.`);
   const file = tenants.reduce((current, tenant) => withoutHold(current, { config, tenant }), files.stack);
   const title = `Resume ${namesText(tenants)} in ${config.stack}`;
-  const notes = applyNotes(config, tenants);
+  const unpinned = tenants.filter(({ policy }) => policy.pin === undefined);
+  const notes = [...applyNotes(config, tenants), ...promotionNotes(config, unpinned)];
   return decide(subject, { title, tenants: tenants.map(({ name }) => name), file, notes }, options, session);
 }
 

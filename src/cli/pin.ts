@@ -50,7 +50,11 @@ export async function unpin(name: string, options: DecisionOptions, session: Ses
   const next = stackConfigOf({ ...files, stack: file }).tenants.find((one) => one.name === name) ?? tenant;
   const newest = await newestRelease(next, readLock(session.root), session.reader());
   const undenied = rolledBackFrom(tenant.policy.pin);
-  const notes = [nextVersionText(next, newest), ...(undenied === undefined ? [] : [rollbackNote(config, undenied)])];
+  const notes = [
+    nextVersionText(next, newest),
+    ...promotionNotes(config, [next]),
+    ...(undenied === undefined ? [] : [rollbackNote(config, undenied)]),
+  ];
   const title = `Unpin ${name} in ${config.stack}`;
   return decide(subject, { title, tenants: [name], trailers: { From: tenant.tag }, file, notes }, options, session);
 }
@@ -63,6 +67,13 @@ export function withPin(file: StackFile, tenant: string, pin: Parameters<typeof 
 /** The stack file without the pin, and with the tenant's markers if Flux writes its version. */
 export function withoutPin(file: StackFile, { config, tenant }: Pick<Subject, "config" | "tenant">): StackFile {
   return withOwnMarkers(withoutKey(file, ["tenants", tenant.name, "policy", "pin"]), { config, tenant });
+}
+
+/** When Flux promotes again. With `delivery: cluster`, it has learned of a pin or a hold from an `up`. */
+export function promotionNotes({ stack, delivery }: StackConfig, tenants: readonly Tenant[]): string[] {
+  if (tenants.every(({ policy }) => policy.automation === "manual")) return [];
+  const when = delivery.kind === "cluster" ? `next \`authority up --stack ${stack}\`` : "push";
+  return [`Flux promotes again after the ${when}.`];
 }
 
 /** Git alone does not say whether the cluster has the denial. */
@@ -80,7 +91,7 @@ function nextVersionText(
   if (newest === undefined) return `The registry has no release that the policy of ${name} would take.`;
   if (newest === tag || prefix.image + newest === tag) return `The policy keeps ${newest}: nothing newer may run.`;
   if (policy.automation === "manual") return `The newest that may run is ${newest}; \`authority promote\` takes it.`;
-  return `The policy takes ${newest}: Flux commits it after the push.`;
+  return `The policy takes ${newest}.`;
 }
 
 function pinText({ by, reason, until }: NonNullable<Tenant["policy"]["pin"]>): string {

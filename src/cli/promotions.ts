@@ -123,7 +123,8 @@ async function stackPromotions(
       ...promotions.filter((one) => !unclosed.has(one.branch)).flatMap((one) => updateOf(one, tips)),
       ...(state === "stale" ? [{ branch: promotionBranch, from: fluxCommit }] : []),
     ];
-    if (push === true) session.terminal.step(`pushing ${countOf(updates.length, "branch", "branches")}`);
+    if (push === true && updates.length > 0)
+      session.terminal.step(`pushing ${countOf(updates.length, "branch", "branches")}`);
     const refused = new Map([...unclosed, ...(push === true ? await repository.push(updates) : [])]);
     const results = promotions.map((one) => ({
       ...one,

@@ -135,10 +135,12 @@ async function ownName({ config: { root } }: Subject): Promise<string> {
 function pinNotes({ config, tenant }: Subject, current: string): string[] {
   const { name, policy } = tenant;
   if (isPinning({ tenant })) {
-    const applied = config.delivery.kind === "cluster" ? "an `up` has applied" : "Flux has applied the folder with";
+    const isCluster = config.delivery.kind === "cluster";
+    const applied = isCluster ? "an `up` has applied" : "Flux has applied the folder with";
+    const next = isCluster ? ", and the `up` after it, let" : " lets";
     return [
       `${name} is pinned, because Flux would write ${current} again until ${applied} the denial. Afterwards ` +
-        `\`authority unpin ${name} --stack ${config.stack}\` lets Flux promote again.`,
+        `\`authority unpin ${name} --stack ${config.stack}\`${next} Flux promote again.`,
     ];
   }
   const { pin } = policy;

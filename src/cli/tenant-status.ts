@@ -293,7 +293,7 @@ function outdated(facts: StatusFacts): Verdict | undefined {
 
 /** A newer release exists that is not decided. */
 function heldBack(facts: StatusFacts): Verdict | undefined {
-  const { config, planned, release, today } = facts;
+  const { planned, release, today } = facts;
   const { version, tag, automation } = planned;
   const newestAllowed = facts.newest?.newest;
   const isNewer = newestAllowed !== undefined && isNewerThan(release.tenant, newestAllowed, version ?? tag);
@@ -312,10 +312,7 @@ function heldBack(facts: StatusFacts): Verdict | undefined {
   if (isNewer) {
     const [who, action] = {
       manual: ["automation is off", command("promote", facts)],
-      "pull-request": [
-        `Flux proposes it on the branch ${config.configRepository?.promotionBranch ?? ""}: merge it`,
-        null,
-      ],
+      "pull-request": ["Flux proposes it, and `authority promotions` makes its branch: merge that", null],
       auto: ["Flux commits it at its next run", null],
     }[automation] as [string, string | null];
     return { state: "newer", why: [`${newestAllowed} may run; ${who}`, ...broken], command: action };

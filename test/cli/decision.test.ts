@@ -129,7 +129,10 @@ describe("the verbs that decide", () => {
     const pin = ["pin", "shop", "--stack", "prod", "--reason", "again", "--by", "ben"];
     await refused(pin, 2, /shop is pinned already: by ana until 2099-01-31: frozen: the audit\./);
     const output = await decided("unpin", "shop");
-    assert.match(output, /The policy takes 1\.1\.0: Flux commits it after the push\./);
+    assert.match(
+      output,
+      /^The policy takes 1\.1\.0\.\nFlux promotes again after the next `authority up --stack prod`\.$/m,
+    );
     assert.equal(stackFile(), before);
     await refused(["unpin", "shop", "--stack", "prod"], 2, /shop is not pinned in the stack prod\./);
     await refused([...pin, "--until", "2020-01-31"], 2, /The day 2020-01-31 of `--until` is over/);

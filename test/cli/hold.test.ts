@@ -28,7 +28,10 @@ describe("authority hold and resume", () => {
       (await trailers())["Accepted-Open"] ?? "",
       /^shop: open: pods run .*; shop: open: whoever changes the Secret shop-values/,
     );
-    await decided("resume", "shop");
+    assert.match(
+      await decided("resume", "shop"),
+      /^Flux promotes again after the next `authority up --stack prod`\.$/m,
+    );
     const closed = stackFile().replace(`${secret}\n`, "pinDigest: true\n");
     world().write({ "Pulumi.prod.yaml": closed });
     await commitAll();

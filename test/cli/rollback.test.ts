@@ -25,7 +25,7 @@ describe("authority rollback", () => {
     );
     assert.match(
       output,
-      /shop is pinned, because Flux would write 1\.1\.0 again until an `up` has applied the denial\. Afterwards `authority unpin shop --stack prod` lets Flux promote again\./,
+      /shop is pinned, because Flux would write 1\.1\.0 again until an `up` has applied the denial\. Afterwards `authority unpin shop --stack prod`, and the `up` after it, let Flux promote again\./,
     );
     const expected = stackText("1.0.0")
       .replaceAll(/#( *\{)"\$imagepolicy"/g, '# pinned:$1"imagepolicy"')
@@ -232,7 +232,7 @@ describe("the pin of a rollback", () => {
     ]);
 
   it("may end when the policy in the cluster denies the version", () => {
-    const offered = ["`authority unpin shop --stack prod` lets Flux promote again."];
+    const offered = ["`authority unpin shop --stack prod`, and the `up` after it, let Flux promote again."];
     assert.deepEqual(
       offers("rollback from 1.1.0: leaks", ">=1.0.0 <2.0.0 !=1.1.0").map((text) => text.slice(-offered[0]!.length)),
       offered,

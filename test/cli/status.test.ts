@@ -143,7 +143,7 @@ describe("authority status", () => {
       return (await verdict())[1];
     };
     assert.deepEqual(await automated("auto"), ["1.1.0 may run; Flux commits it at its next run"]);
-    const proposed = "1.1.0 may run; Flux proposes it on the branch promotions/prod: merge it";
+    const proposed = "1.1.0 may run; Flux proposes it, and `authority promotions` makes its branch: merge that";
     assert.deepEqual(await automated("pull-request"), [proposed]);
 
     prod("1.0.0", '{ range: "<2.0.0", pin: { by: ana, reason: audit, until: "2026-01-31" } }');
