@@ -68,6 +68,16 @@ interface Judged extends Artifact {
 export async function publish(tag: string, given: PublishOptions, session: Session): Promise<ExitCode> {
   const { terminal } = session;
   const options = withoutEmpty(given);
+  if (given.image === "") {
+    throw new InputError(
+      "`--image` is empty; expected the image that the platform watches, such as `ghcr.io/acme/app=images/app`.",
+    );
+  }
+  if (options.releasedFrom.length === 0) {
+    throw new InputError(
+      "`--released-from` is empty; expected the branches that releases are made from, such as `main`.",
+    );
+  }
   const chart = await ownChart(options.chart, session);
   const { release, reasons } = await judgeTag(tag, chart, options, session);
   if (release === undefined || reasons.length > 0)
@@ -128,6 +138,9 @@ async function judgeTag(
   );
   const found = audited.tags.find((one) => one.tag === tag);
   const version = versionOfTag(tag, prefix.git);
+  if (version !== undefined && found === undefined) {
+    throw new InputError(`This clone has no Git tag ${tag}: \`git fetch --tags\` fetches those of the remote.`);
+  }
   if (found?.commit == null || version === undefined) {
     const hints = suggestPrefixes(audited).map((suggestion) => ` ${describeSuggestion(suggestion)}.`);
     throw new InputError(
@@ -307,6 +320,11 @@ function insecureFlag(insecure: boolean | undefined): string[] {
   return insecure === true ? ["--insecure"] : [];
 }
 
+const sources: Readonly<Record<string, string>> = {
+  crane: "https://github.com/google/go-containerregistry",
+  helm: "https://helm.sh/docs/intro/install",
+};
+
 async function runProgram(
   program: string,
   args: readonly string[],
@@ -326,6 +344,10 @@ async function tryProgram(
 ): Promise<{ code?: number; stdout: string; said: string }> {
   const { execa } = await import("execa");
   const result = await execa(program, args, { stdin: "ignore", reject: false, env });
-  if (result.code === "ENOENT") throw new InputError(`The program \`${program}\` is not on PATH.`);
+  if (result.code === "ENOENT") {
+    throw new InputError(
+      `The program \`${program}\` is not on PATH. Install it: ${sources[program] ?? "your system has it"}`,
+    );
+  }
   return { code: result.exitCode, stdout: result.stdout, said: (result.stderr || result.stdout).trim().slice(-2000) };
 }

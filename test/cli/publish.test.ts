@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { execa } from "execa";
+import { findExecutable } from "../../demo/executable";
 import { listenOnLoopback } from "../../demo/loopback";
 import { pushImage } from "../../demo/push";
 import { createRegistry } from "../../src/release/registry";
@@ -11,7 +12,7 @@ import { type Labels, writeImage } from "../support/image-layout";
 import { type RunningRegistry, startDistribution } from "../support/registry";
 import { requireTools } from "../support/tools";
 import { chartYaml, makeApplication, type ScratchApplication } from "./application";
-import { authority, type Outcome } from "./command-line";
+import { authority, authorityProcess, type Outcome } from "./command-line";
 
 const chart = "charts/app/Chart.yaml";
 
@@ -198,6 +199,13 @@ describe("authority publish", () => {
     assert.match(wrongCheckout.stderr, /Check out the tag/);
     const noVersion = await check("latest");
     assert.match(noVersion.stderr, /"latest" is not a Git tag of a version with the prefix ""/);
+    const noTag = await check("9.9.9");
+    assert.match(noTag.stderr, /This clone has no Git tag 9\.9\.9: `git fetch --tags`/);
+    const anyBranch = await authority(["publish", "1.3.0", "--check", "--image", "a/b", "--released-from", ""], {
+      cwd: app.clone,
+    });
+    assert.equal(anyBranch.code, 2, "a tag of any branch could be published");
+    assert.match(anyBranch.stderr, /`--released-from` is empty/);
   });
 
   it("refuses an image that does not say which commit it was built from", async () => {
@@ -220,9 +228,18 @@ describe("authority publish", () => {
       assert.match(outcome.stderr, message);
     };
     await wrong(2, /Say where the image is that was built/, "--image", `${host}/acme/app`);
+    await wrong(2, /`--image` is empty; expected .* such as `ghcr\.io\/acme\/app=images\/app`/, "--image", "");
     await wrong(2, /is not an image without a tag/, "--image", "ghcr.io/acme/app:1.3.0=images/app");
     await wrong(2, /Expected `--chart-to oci:/, "--image", `${host}/a=images/app`, "--chart-to", `${host}/charts/app`);
     await wrong(3, /images\/none\/index\.json is missing; expected the OCI layout/, "--image", `${host}/a=images/none`);
+    const bin = directory();
+    symlinkSync(findExecutable("git")!, join(bin, "git"));
+    const withoutCrane = await authorityProcess(
+      ["publish", "1.3.0", "--insecure-registry", "--released-from", "main", "--image", `${host}/a=images/app`],
+      { cwd: app.clone, env: { PATH: bin } },
+    );
+    assert.equal(withoutCrane.code, 2);
+    assert.match(withoutCrane.stderr, /`crane` is not on PATH\. Install it: https:\/\//);
     mkdirSync(join(app.clone, "images", "two"));
     writeFileSync(join(app.clone, "images", "two", "index.json"), '{"manifests":[{},{}]}');
     await wrong(3, /lists 2 images, must list one/, "--image", `${host}/a=images/two`);
