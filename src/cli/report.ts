@@ -76,8 +76,11 @@ async function revisions(options: ReportOptions, root: string) {
       return await commitOf(root, name);
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
-      const fix = "Fetch it, or name another one; GitHub Actions need `fetch-depth: 0`.";
-      throw new InputError(`\`--${flag} ${name}\` names no commit of this clone. ${fix}`);
+      const isRemote = await commitOf(root, `origin/${name}`).then(Boolean, () => false);
+      const fix = isRemote
+        ? `did you mean \`origin/${name}\`?`
+        : "Fetch it, or name another one; GitHub Actions need `fetch-depth: 0`.";
+      throw new InputError(`\`--${flag} ${name}\` names no commit of this clone${isRemote ? ";" : "."} ${fix}`);
     }
   };
   const named = await commitNamed("base", options.base);

@@ -76,19 +76,20 @@ export function stacksOf(files: readonly string[]): string[] {
  */
 export function readConfigFiles(root: string, stack: string): ConfigFiles {
   const stacks = listStacks(root);
-  if (!stacks.includes(stack)) {
-    const name = stackFileName.exec(basename(stack))?.[1] ?? stack;
-    const expected = stackFilePath(name);
-    const inFolder = basename(expected) === expected && stackFileName.test(expected);
-    throw new ProblemsError([
-      {
-        file: inFolder ? expected : projectFilePath,
-        message: `There is no stack ${JSON.stringify(stack)} in this project; expected the name of a stack that has a file \`Pulumi.<stack>.yaml\`.`,
-        fix: suggestion(name, stacks),
-      },
-    ]);
-  }
+  if (!stacks.includes(stack)) throw new ProblemsError([unknownStack(stack, stacks)]);
   return { root, project: readProjectFile(root), stack: readStackFile(root, stack) };
+}
+
+/** The problem of a name that is none of the stacks. */
+export function unknownStack(stack: string, stacks: readonly string[]): Problem {
+  const name = stackFileName.exec(basename(stack))?.[1] ?? stack;
+  const expected = stackFilePath(name);
+  const inFolder = basename(expected) === expected && stackFileName.test(expected);
+  return {
+    file: inFolder ? expected : projectFilePath,
+    message: `There is no stack ${JSON.stringify(stack)} in this project; expected the name of a stack that has a file \`Pulumi.<stack>.yaml\`.`,
+    fix: suggestion(name, stacks),
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import { describeProblem, type Problem, ProblemsError } from "../config/problem"
 import { type Removal, removalsOf, undeclaredRemovals } from "../config/removal";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { settingsOfFiles } from "../config/read-stack-config";
-import { projectFilePath, stackFilePath, stacksOf } from "../config/stack-file";
+import { projectFilePath, stackFilePath, stacksOf, unknownStack } from "../config/stack-file";
 import type { Violation } from "../policy-pack/judge";
 import type { Decision } from "../release/decision-history";
 import type { EvidenceReader } from "../release/evidence-reader";
@@ -73,6 +73,9 @@ export async function makeReport(input: ReportInput): Promise<Report> {
     input.stack === undefined || file === stackFilePath(input.stack) || stacksOf([file]).length === 0;
   const problems = new Set(head.problems.filter(isAsked).map(describeProblem));
   const names = [...new Set([...head.names, ...base.names])].sort();
+  if (input.stack !== undefined && !names.includes(input.stack)) {
+    problems.add(describeProblem(unknownStack(input.stack, names)));
+  }
   const stacks: StackReport[] = [];
   for (const stack of names.filter((name) => input.stack === undefined || name === input.stack)) {
     try {

@@ -301,6 +301,16 @@ describe("authority report", () => {
     const missing = await own.run(["report", "--base", "origin/main"]);
     assert.equal(missing.code, 2);
     assert.match(missing.stderr, /`--base origin\/main` names no commit of this clone\. Fetch it/);
+    await own.git("update-ref", "refs/remotes/origin/promote/prod/shop", "HEAD");
+    const remote = await run(["--head", "promote/prod/shop"]);
+    assert.equal(remote.code, 2);
+    assert.match(
+      remote.stderr,
+      /`--head promote\/prod\/shop` names no commit .* did you mean `origin\/promote\/prod\/shop`\?/,
+    );
+    const typo = await run(["--stack", "pord"]);
+    assert.equal(typo.code, 2, "a stack that is not there has no changes to review");
+    assert.match(typo.stdout, /There is no stack "pord" in this project/);
     await own.git("checkout", "--quiet", "--orphan", "other");
     // With the same files, it could be the same commit.
     world().write({ "README.md": "unrelated\n" });
