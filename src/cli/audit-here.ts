@@ -48,7 +48,7 @@ export async function auditHere(options: AuditHereOptions, session: Session): Pr
       .join("\n"),
   );
   terminal.log(
-    "`authority release <version>` sets version, appVersion and image.tag. `--prefix` says which prefixes they have.",
+    "`npx shared-authority release <version>` sets version, appVersion and image.tag. `--prefix` says which prefixes they have.",
   );
   return exitCode.blocked;
 }

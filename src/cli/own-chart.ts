@@ -44,7 +44,7 @@ export async function ownChart(option: string | undefined, session: Session): Pr
     );
   }
   const [folder, ...others] = folders;
-  if (folder === undefined) throw new InputError(`${git.root} has no chart. ${noChart}`);
+  if (folder === undefined) throw new InputError(`${git.root} has no chart that Git knows. ${noChart}`);
   if (others.length === 0) return { git, folder };
   const named = folders.slice(0, mostNamed).map((one) => (one === "" ? "." : one));
   const more = folders.length > mostNamed ? ` and ${folders.length - mostNamed} more` : "";
@@ -52,7 +52,7 @@ export async function ownChart(option: string | undefined, session: Session): Pr
 }
 
 const mostNamed = 5;
-const noChart = "Expected a committed `Chart.yaml`, such as charts/podinfo/Chart.yaml.";
+const noChart = "Expected a `Chart.yaml`, such as charts/podinfo/Chart.yaml; `git add` makes it known.";
 
 function inRepository(path: string): string {
   try {

@@ -81,10 +81,13 @@ export async function refuseTag(
   git: OwnGit,
   remote: OwnRemote,
   tag: string,
-  { push, prepare: onlyPrepares }: ReleaseOptions,
+  { push, prepare: onlyPrepares, tag: onlyTags }: ReleaseOptions,
   head: string,
 ): Promise<boolean> {
-  const next = "A published tag never moves: release a new version.";
+  const next =
+    onlyTags === true
+      ? "Merge the pull request of a new version first, then `git pull`."
+      : "A published tag never moves: release a new version.";
   if (remote.tags.has(tag)) throw new InputError(`The tag ${tag} is in ${remote.name} already. ${next}`);
   const mine = (await ownTags(git)).get(tag);
   if (mine === undefined) return false;

@@ -68,7 +68,7 @@ export async function release(given: string | undefined, options: ReleaseOptions
   const head = await upToDateHead(chart, remote, branch, options);
   const { prefix, tag: prefixTag } = await requirePrefix(options, chart);
   const version = given ?? (options.tag === true ? (await judgeChart(chart, prefix)).version : undefined);
-  if (version === undefined) throw new InputError("Name the version: `authority release <version>`.");
+  if (version === undefined) throw new InputError("Name the version: `npx shared-authority release <version>`.");
   refuseVersion(version, prefix);
   const tag = prefix.git + version;
   const target = options.tag === true ? await releaseCommit(chart, head) : head;
@@ -83,7 +83,7 @@ export async function release(given: string | undefined, options: ReleaseOptions
   if ((options.tag === true || isTagged) && changes.length > 0) {
     throw new InputError(
       `${changes.map(({ path }) => path).join(" and ")} of the branch ${branch} ${changes.length === 1 ? "is" : "are"} not at ${version}. ` +
-        `Merge the pull request of \`authority release ${version} --prepare\` first, then \`git pull\`.`,
+        `Merge the pull request of \`npx shared-authority release ${version} --prepare\` first, then \`git pull\`.`,
     );
   }
   terminal.done();
@@ -157,7 +157,7 @@ async function releaseCommit({ git, folder }: OwnChart, head: string): Promise<s
 async function prepare(plan: Plan, { push }: ReleaseOptions, { terminal }: Session): Promise<ExitCode> {
   const { chart, remote, version, tag, branch, changes } = plan;
   const { git } = chart;
-  const rest = `\`git switch ${branch}\`, \`git pull\`, \`authority release ${version} --tag --push\``;
+  const rest = `\`git switch ${branch}\`, \`git pull\`, \`npx shared-authority release ${version} --tag --push\``;
   if (changes.length === 0) {
     throw new InputError(`The branch ${branch} is at ${version} already. Tag it: ${rest}.`);
   }
@@ -167,7 +167,7 @@ async function prepare(plan: Plan, { push }: ReleaseOptions, { terminal }: Sessi
     remote.branches.has(name) || (await git.try("rev-parse", "--verify", `refs/heads/${name}`)).exitCode === 0;
   if (exists) {
     throw new InputError(
-      `The branch ${name} exists already, here or in ${remote.name}. Merge it, or delete it in both places.`,
+      `The branch ${name} exists already, here or in ${remote.name}. Push and merge it, or delete it in both places.`,
     );
   }
   await git.run("switch", "--quiet", "--create", name);
@@ -210,10 +210,11 @@ async function tagRelease(plan: Plan, options: ReleaseOptions, { terminal }: Ses
     terminal,
     `\`git push --atomic ${remote.name} ${branch} ${tag}\``,
   );
-  if (code !== exitCode.fine && options.tag !== true && changes.length > 0) {
+  const isPushed = remote.branches.get(branch) === (await git.run("rev-parse", "HEAD")).trim();
+  if (code !== exitCode.fine && options.tag !== true && !isPushed) {
     terminal.log(
       `If the branch ${branch} is protected: \`git tag --delete ${tag}\`, \`git reset --keep ${remote.name}/${branch}\`, ` +
-        `\`authority release ${version} --prepare --push\`.`,
+        `\`npx shared-authority release ${version} --prepare --push\`.`,
     );
   }
   return code;
@@ -257,6 +258,6 @@ async function pushOrExplain(
     terminal.print("Pushed.");
     return exitCode.fine;
   }
-  terminal.log(printableLines(`Not pushed: ${said}\nThe same command pushes it again, if the cause is gone.`));
+  terminal.log(printableLines(`Not pushed: ${said}\nWhen the cause is gone: ${next}`));
   return exitCode.blocked;
 }

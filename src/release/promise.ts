@@ -100,7 +100,7 @@ function branchChartReasons(evidence: BranchEvidence, { prefix, branchChart }: B
   if (chartVersion === undefined || version === undefined) {
     return [...reasons, ...chartFieldReasons(evidence, "version", undefined, versionWith(prefix.chart))];
   }
-  const meaning = `the same as version "${chartVersion}", with the image prefix`;
+  const meaning = `the same as version "${chartVersion}"${prefix.image === prefix.chart ? "" : ", with the image prefix"}`;
   return [...reasons, ...chartFieldReasons(evidence, "appVersion", prefix.image + version, meaning)];
 }
 

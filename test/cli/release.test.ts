@@ -85,6 +85,7 @@ describe("authority release", () => {
       ["1.4.0", "--tag"],
       /Chart\.yaml of the branch main is not at 1\.4\.0\. Merge the pull request/,
     );
+    await assertRefused(app, ["--tag"], /The tag 1\.3\.0 is in origin already\. Merge the pull request .*`git pull`/);
     await app.run("merge", "--quiet", "--no-ff", "--message", "Merge", "prepare-1.4.0");
     await assertRefused(app, ["--tag"], /The last commit is not on the branch main of origin/);
     await app.run("push", "--quiet");
@@ -102,12 +103,33 @@ describe("authority release", () => {
     chmodSync(hook, 0o755);
     const refused = await run(app, "release", "1.4.0", "--push");
     assert.equal(refused.code, 3);
-    assert.match(refused.stderr, /the branch is protected[^]*authority release 1\.4\.0 --prepare --push/);
+    assert.match(refused.stderr, /the branch is protected[^]*`npx shared-authority release 1\.4\.0 --prepare --push`/);
     assert.equal(await app.run("ls-remote", "--tags", "origin", "1.4.0"), "");
     rmSync(hook);
     await assertRefused(app, ["1.4.0"], /The tag 1\.4\.0 is here already, on this commit\. `--push` pushes it/);
     assert.equal((await run(app, "release", "1.4.0", "--push")).code, 0);
     assert.equal(await remoteTag(app, "1.4.0"), await app.run("rev-parse", "HEAD"));
+  });
+
+  it("says how to push what a refused push leaves here", async () => {
+    const app = await makeApplication(directory());
+    const hook = join(app.remote, "hooks", "pre-receive");
+    app.write({ "../remote.git/hooks/pre-receive": "#!/bin/sh\nexit 1\n" });
+    chmodSync(hook, 0o755);
+    const prepared = await run(app, "release", "1.4.0", "--prepare", "--push");
+    assert.equal(prepared.code, 3);
+    assert.match(prepared.stderr, /When the cause is gone: `git push --set-upstream origin prepare-1\.4\.0`/);
+    await app.run("switch", "--quiet", "main");
+    await assertRefused(
+      app,
+      ["1.4.0", "--prepare"],
+      /prepare-1\.4\.0 exists already.* Push and merge it, or delete it/,
+    );
+    for (const attempt of ["first", "again"]) {
+      const { stderr } = await run(app, "release", "1.5.0", "--push");
+      assert.match(stderr, /When the cause is gone: `git push --atomic origin main 1\.5\.0`/, attempt);
+      assert.match(stderr, /If the branch main is protected: `git tag --delete 1\.5\.0`/, attempt);
+    }
   });
 
   it("asks at a terminal, and does nothing without a yes", async () => {
@@ -185,6 +207,9 @@ describe("authority release", () => {
     });
     await assertRefused(app, ["1.4.0", "--chart", "chart/app"], /There is no chart at chart\/app .*charts\/app/);
     await app.commit({ "other/Chart.yaml": chartYaml });
+    await app.run("rm", "--quiet", "-r", "--cached", "charts", "other");
+    await assertRefused(app, ["1.4.0"], /has no chart that Git knows\. Expected .*`git add`/);
+    await app.run("add", "--all");
     await assertRefused(app, ["1.4.0"], /has the charts charts\/app, other\. Name one with `--chart`/);
     assert.equal((await run(app, "release", "1.4.0", "--chart", "charts/app")).code, 0);
   });
@@ -241,10 +266,7 @@ describe("authority audit --here", () => {
     });
     assert.equal(reasons.length, 3);
     assert.match(reasons[0]!, /depends on redis/);
-    assert.equal(
-      reasons[1],
-      'appVersion of Chart.yaml is "1.2.0", must be "1.3.0", the same as version "1.3.0", with the image prefix',
-    );
+    assert.equal(reasons[1], 'appVersion of Chart.yaml is "1.2.0", must be "1.3.0", the same as version "1.3.0"');
     assert.match(reasons[2]!, /^image\.tag of values\.yaml is "1\.1\.0", must be empty, .* or "1\.2\.0"$/);
   });
 

@@ -325,7 +325,7 @@ describe("releases on a Git server and in a registry", () => {
     assert.equal((await makeReader().readAllowed(tenant({ branchImage })))[0], tagOf(second, 1000));
 
     assert.deepEqual((await resolve(tagOf(second, 1000))).reasons, [
-      'appVersion of Chart.yaml is "1.0.0", must be "1.1.0", the same as version "1.1.0", with the image prefix',
+      'appVersion of Chart.yaml is "1.0.0", must be "1.1.0", the same as version "1.1.0"',
     ]);
     assert.match((await resolve(tagOf(first, 901))).reasons.join(), /^the image .*-901 is not in the registry$/);
     const elsewhere = await resolve(tagOf(feature, 800));

@@ -182,7 +182,7 @@ describe("the head of a followed branch", () => {
       [],
     );
     assert.deepEqual(branchReasons({ ...head, appVersion: "1.2.2" }, none), [
-      'appVersion of Chart.yaml is "1.2.2", must be "1.2.3", the same as version "1.2.3", with the image prefix',
+      'appVersion of Chart.yaml is "1.2.2", must be "1.2.3", the same as version "1.2.3"',
     ]);
   });
 
