@@ -76,7 +76,8 @@ async function revisions(options: ReportOptions, root: string) {
       return await commitOf(root, name);
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
-      const isRemote = await commitOf(root, `origin/${name}`).then(Boolean, () => false);
+      const remote = ["rev-parse", "--verify", "--quiet", `refs/remotes/origin/${name}`];
+      const isRemote = await gitIn(root, wholeTreeMs)(remote).then(Boolean, () => false);
       const fix = isRemote
         ? `did you mean \`origin/${name}\`?`
         : "Fetch it, or name another one; GitHub Actions need `fetch-depth: 0`.";

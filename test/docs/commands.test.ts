@@ -53,7 +53,7 @@ const runByTests: Readonly<Record<string, string>> = {
   "npx authority resume --stack prod": "test/cli/hold.test.ts",
   "git pull --ff-only": "test/e2e/story-rollback-verb.test.ts",
   "npx authority report --base origin/main": "test/report/report.test.ts",
-  "npx authority report --base origin/main --head promote/prod/podinfo --format html --output report.html":
+  "npx authority report --base origin/main --head origin/promote/prod/podinfo --format html --output report.html":
     "test/report/report.test.ts",
   "npx authority promotions": "test/cli/promotions.test.ts",
   "npx authority promotions --stack prod --push": "test/cli/promotions.test.ts",
@@ -71,7 +71,7 @@ const runByTests: Readonly<Record<string, string>> = {
   "npx authority init ../shared-repository": "test/cli/init.test.ts",
   "npx shared-authority release 1.4.0 --push": "test/cli/release.test.ts",
   "npx shared-authority release 1.4.0 --prepare --push": "test/cli/release.test.ts",
-  "git pull && npx shared-authority release --tag --push": "test/cli/release.test.ts",
+  "git switch main && git pull && npx shared-authority release --tag --push": "test/cli/release.test.ts",
   "npx shared-authority audit --here": "test/cli/release.test.ts",
   "npx shared-authority publish 1.4.0 --check --image ghcr.io/acme/app --released-from main":
     "test/cli/publish.test.ts",
