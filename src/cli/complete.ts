@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { defaultConfigRepository } from "../config/built-in-defaults";
 import { printable, printableLines } from "../config/printable";
 import type { StackConfig } from "../config/stack-config";
+import { projectFilePath } from "../config/stack-file";
 import type { PackConfig } from "../policy-pack/judge";
 import { lockFile, readLock } from "../release/lock";
 import { resolveStack } from "../release/resolve";
@@ -36,7 +37,9 @@ export async function complete({ push, policyPackConfig }: CompleteOptions, sess
   const packConfig = readPackConfig(policyPackConfig, session);
   const folders = configs.flatMap(({ delivery }) => (delivery.kind === "manifests" ? [delivery.directory] : []));
   const paths = [lockFile, ...folders];
-  const changed = await git.changed(paths);
+  const branch = push === true ? await pushedBranch(git) : undefined;
+  const decided = [projectFilePath, ...configs.map(({ file }) => file), "tenants"];
+  const changed = await git.changed([...decided, ...paths]);
   if (changed.length > 0) {
     throw new InputError(
       `Changed since the last commit: ${changed.slice(0, 3).join(", ")}. Commit or take it back first.`,
@@ -57,11 +60,21 @@ export async function complete({ push, policyPackConfig }: CompleteOptions, sess
     return code;
   }
   terminal.print(`Committed ${committed}: ${title}`);
-  if (push !== true) return code;
-  return (await pushCommit(git, terminal.print.bind(terminal))) ? code : exitCode.blocked;
+  if (branch === undefined) return code;
+  return (await pushCommit(git, branch, terminal.print.bind(terminal))) ? code : exitCode.blocked;
 }
 
 const title = "Add lock and render of what is decided";
+
+/** @throws InputError on a commit without a branch, as some CI services check it out */
+async function pushedBranch(git: OwnGit): Promise<string> {
+  // With `--short` and a tag of this name, Git would write `heads/main`.
+  const { exitCode: code, stdout } = await git.try("symbolic-ref", "--quiet", "HEAD");
+  if (code === 0) return stdout.trim().replace("refs/heads/", "");
+  throw new InputError(
+    "This is a commit without a branch, and `--push` needs one: `git checkout -B <branch>` with the branch of that name at `origin`.",
+  );
+}
 
 /** @returns whether nothing is blocked */
 async function renderStack(
@@ -120,9 +133,7 @@ async function commit(
 }
 
 /** @returns whether the main branch is complete now, or another run completes it */
-async function pushCommit(git: OwnGit, print: (text: string) => void): Promise<boolean> {
-  // With `--short` and a tag of this name, Git would write `heads/main`.
-  const branch = (await git.run("symbolic-ref", "HEAD")).trim().replace("refs/heads/", "");
+async function pushCommit(git: OwnGit, branch: string, print: (text: string) => void): Promise<boolean> {
   const before = (await git.run("rev-parse", "HEAD~")).trim();
   const { exitCode: code, said } = await git.try("push", "--quiet", "origin", `HEAD:refs/heads/${branch}`);
   if (code === 0) {

@@ -143,4 +143,25 @@ describe("authority complete", () => {
     assert.match(stderr, /Changed since the last commit: releases\.lock\.yaml\./);
     assert.equal(existsSync(join(world().root, "rendered")), false);
   });
+
+  it("publishes no decision that is not committed", async () => {
+    for (const path of ["Pulumi.prod.yaml", "tenants/shop/values.yaml"]) {
+      world().write({ [path]: existsSync(join(world().root, path)) ? `${read(path)}# changed\n` : "replicas: 2\n" });
+      const { code, stderr } = await run("--push");
+      assert.equal(code, 2, path);
+      assert.match(stderr, new RegExp(`Changed since the last commit: ${path}\\.`));
+      await ownGit("stash", "--quiet", "--include-untracked");
+    }
+    assert.equal(await remoteGit("log", "-1", "--format=%s", "main"), "Promote");
+  });
+
+  it("makes no commit that it has no branch to push to", async () => {
+    await ownGit("switch", "--quiet", "--detach");
+    const before = await ownGit("rev-parse", "HEAD");
+    const { code, stderr } = await run("--push");
+    assert.equal(code, 2);
+    assert.match(stderr, /This is a commit without a branch[^]*`git checkout -B <branch>`/);
+    assert.equal(await ownGit("rev-parse", "HEAD"), before);
+    assert.equal(existsSync(join(world().root, "rendered")), false);
+  });
 });
