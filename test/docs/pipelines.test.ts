@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { execa } from "execa";
 import { parse } from "yaml";
 import { git } from "../../demo/git";
 import { temporaryDirectory } from "../support/directory";
@@ -70,6 +71,30 @@ describe("this repository's pipelines", () => {
     assert.match(check(version), /is not on refs\/remotes\/origin\/main/);
   });
 
+  it("install no package that an application's repository names", async () => {
+    // In the checkout, npx would take the registry of `.npmrc` or a package in `node_modules`, with the registry's credentials.
+    const checkout = join(directory(), "checkout");
+    const bin = join(directory(), "bin");
+    for (const folder of [checkout, bin]) mkdirSync(folder);
+    writeFileSync(join(bin, "npx"), '#!/bin/sh\necho "$PWD"\nprintf "%s\\n" "$@"\n', { mode: 0o755 });
+    const read = (...path: string[]) => parse(readFileSync(join(projectRoot, ...path), "utf8")) as unknown;
+    const { jobs } = read(".github", "workflows", "release-application.yml") as Workflow;
+    const gitlab = read("gitlab", "release-application.yml") as Readonly<
+      Record<string, { script?: readonly string[] }>
+    >;
+    const runs = Object.values(jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => run ?? []));
+    const scripts = [...runs, ...Object.values(gitlab).flatMap(({ script }) => script ?? [])];
+    const calls = scripts.filter((script) => script.includes("npx"));
+    assert.equal(calls.length, 4);
+    for (const call of calls) {
+      const env = { PATH: `${bin}:${process.env.PATH ?? ""}`, AUTHORITY: "authority", RELEASE_AUTHORITY: "authority" };
+      const { stdout } = await execa("sh", ["-c", call], { cwd: checkout, env, extendEnv: false });
+      const [folder = "", ...args] = stdout.split("\n");
+      assert.ok(!`${folder}/`.startsWith(`${checkout}/`), call);
+      assert.deepEqual(args.slice(0, 5), ["--yes", "authority", "-C", checkout, "publish"]);
+    }
+  });
+
   it("are called in the documentation with inputs and variables that they have", () => {
     const text = readFileSync(join(projectRoot, "docs", "application-team.md"), "utf8");
     const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = ""]) => parse(yaml) as Example);
@@ -106,6 +131,10 @@ describe("this repository's pipelines", () => {
     assert.equal(Object.keys(included?.variables ?? {}).length, 3);
   });
 });
+
+interface Workflow {
+  readonly jobs: Readonly<Record<string, { readonly steps: readonly { readonly run?: string }[] }>>;
+}
 
 /** What a YAML example of the documentation may hold. */
 interface Example {
