@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { printableLines } from "../config/printable";
 import type { StackConfig } from "../config/stack-config";
-import { BaseFolder, changedPaths, commitOf } from "../report/base-folder";
+import { BaseFolder, changedPaths } from "../report/base-folder";
 import { htmlReport } from "../report/html";
 import { markdownReport } from "../report/markdown";
 import type { Report, Revision } from "../report/model";
@@ -10,6 +10,7 @@ import { createFactReader } from "../release/fact-reader";
 import { GitError } from "../release/git-command";
 import { gitIn, textLines, wholeTreeMs } from "../release/git-objects";
 import type { Lock } from "../release/lock";
+import { branchOf, commitOf } from "../release/named-commit";
 import { withScratchFolder } from "../release/scratch-folder";
 import { checkStack, isReportedBy, readPackConfig } from "./check";
 import { type ExitCode, exitCode } from "./exit-code";
@@ -71,9 +72,10 @@ async function reportOf(options: ReportOptions, session: Session, root: string, 
 
 /** @throws InputError where there is no such commit, or the two have none in common */
 async function revisions(options: ReportOptions, root: string) {
+  const git = gitIn(root, wholeTreeMs);
   const commitNamed = async (flag: string, name: string): Promise<string> => {
     try {
-      return await commitOf(root, name);
+      return await commitOf(git, await branchOf(git, name));
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
       const remote = ["rev-parse", "--verify", "--quiet", `refs/remotes/origin/${name}`];
@@ -87,7 +89,7 @@ async function revisions(options: ReportOptions, root: string) {
   const named = await commitNamed("base", options.base);
   const commit = options.head === undefined ? undefined : await commitNamed("head", options.head);
   const at = commit ?? (await commitNamed("head", "HEAD"));
-  const [base] = textLines(await gitIn(root, wholeTreeMs)(["merge-base", named, at]).catch(() => Buffer.alloc(0)));
+  const [base] = textLines(await git(["merge-base", named, at]).catch(() => Buffer.alloc(0)));
   if (base === undefined) {
     throw new InputError(
       `${options.base} and ${options.head ?? "HEAD"} have no commit in common in this clone. If it is shallow, ` +

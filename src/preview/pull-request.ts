@@ -1,6 +1,7 @@
 /** What a pull request changes, from Git: data, which is judged, and code, which is not run. */
 import { largestFile, projectFilePath, stacksOf } from "../config/stack-file";
 import { GitError } from "../release/git-command";
+import { branchOf, commitOf } from "../release/named-commit";
 import { type Git, gitIn, isShallow, readObjects, textLines, wholeTreeMs } from "../release/git-objects";
 import { DataPaths } from "./data-path";
 import { renderedFolder } from "./stack-copy";
@@ -98,27 +99,6 @@ export async function readPullRequest(root: string, baseRef: string, headRef: st
         : []),
     ],
   };
-}
-
-/** The whole name of a branch: with a short one, Git would take a tag first, and tags are often not protected. */
-async function branchOf(git: Git, ref: string): Promise<string> {
-  if (/^refs\/|^[0-9a-f]{40,}$/.test(ref)) return ref;
-  for (const name of [`refs/remotes/${ref}`, `refs/heads/${ref}`]) {
-    if ((await findCommit(git, name)) !== undefined) return name;
-  }
-  return ref;
-}
-
-async function findCommit(git: Git, ref: string): Promise<string | undefined> {
-  const flags = ["--verify", "--quiet", "--end-of-options"];
-  const [id] = textLines(await git(["rev-parse", ...flags, `${ref}^{commit}`]).catch(none));
-  return id;
-}
-
-async function commitOf(git: Git, ref: string): Promise<string> {
-  const id = await findCommit(git, ref);
-  if (id === undefined) throw new GitError(`this clone has no commit ${JSON.stringify(ref.slice(0, 200))}`);
-  return id;
 }
 
 const none = () => Buffer.alloc(0);

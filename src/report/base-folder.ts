@@ -2,7 +2,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { projectFilePath, stacksOf } from "../config/stack-file";
-import { GitError } from "../release/git-command";
 import { gitIn, readObjects, textLines, wholeTreeMs } from "../release/git-objects";
 import { lockFile } from "../release/lock";
 
@@ -75,17 +74,4 @@ export async function changedPaths(root: string, base: string, head?: string): P
     head === undefined ? git(["ls-files", "--others", "--exclude-standard", "-z"]) : Promise.resolve(Buffer.alloc(0));
   const listed = await Promise.all([changed, added]);
   return [...new Set(listed.flatMap((output) => textLines(output, "\0")))].sort();
-}
-
-/**
- * The commit that a name stands for.
- *
- * @throws GitError where there is none
- */
-export async function commitOf(root: string, name: string): Promise<string> {
-  const [commit] = textLines(
-    await gitIn(root, wholeTreeMs)(["rev-parse", "--verify", "--end-of-options", `${name}^{commit}`]),
-  );
-  if (commit === undefined) throw new GitError(`there is no commit ${name}`);
-  return commit;
 }

@@ -210,6 +210,20 @@ describe("authority report", () => {
     assert.deepEqual(report.files.shown, ["index.ts"]);
   });
 
+  it("compares with the branch, not with a tag of its name", async () => {
+    const base = (await own.git("rev-parse", "HEAD")).trim();
+    await own.git("update-ref", "refs/remotes/origin/main", base);
+    await own.git("switch", "--quiet", "--create", "change");
+    world().write({ "Pulumi.prod.yaml": stack("1.1.0") });
+    await own.commitAll();
+    for (const tag of ["origin/main", "main"]) await own.git("tag", tag);
+    for (const name of ["origin/main", "main"]) {
+      const { stdout } = await own.run(["report", "--base", name, "--format", "json"]);
+      const { base: compared } = JSON.parse(stdout) as Report;
+      assert.deepEqual(compared, { name, commit: base });
+    }
+  });
+
   it("names a version that a person had taken back", async () => {
     for (const version of ["1.1.0", "1.0.0"]) {
       world().write({ "Pulumi.prod.yaml": stack(version) });
