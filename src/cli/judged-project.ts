@@ -10,6 +10,7 @@ import type { PreviewedStack, PreviewResult, UpgradeChange } from "../preview/pr
 import type { PullRequest } from "../preview/pull-request";
 import { deliverToFolders, type ScratchProject } from "../preview/scratch-project";
 import type { Upgrade } from "../preview/upgrade";
+import { plainHttpVariable } from "../release/registry-client";
 import type { CheckedStack, CheckResult } from "./check";
 import { InputError } from "./input-error";
 import { unifiedDiff } from "./own-git";
@@ -21,6 +22,8 @@ import { createColors } from "picocolors";
 /** What is judged, and how. */
 export interface JudgeOptions extends Pick<PullRequest, "upgrade"> {
   readonly scratch: string;
+  /** The registries that may get credentials over plain HTTP. */
+  readonly plainHttp: readonly string[];
   readonly env?: readonly string[];
   readonly policyPackConfig?: string;
 }
@@ -39,7 +42,8 @@ export async function judgeProject(
 ): Promise<JudgedProject> {
   const { root, stacks } = project;
   const { scratch, upgrade } = options;
-  const run = new ScratchRun(root, judgeEnvironment(scratch, process.env, options.env));
+  const environment = judgeEnvironment(scratch, process.env, options.env);
+  const run = new ScratchRun(root, { ...environment, [plainHttpVariable]: options.plainHttp.join() });
   await run.installBase(terminal.step.bind(terminal));
   const raised = upgrade && (await raise(run, upgrade, project, options, terminal.step.bind(terminal)));
   const packConfig = packConfigFlags(root, options.policyPackConfig);

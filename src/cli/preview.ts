@@ -1,5 +1,6 @@
 import { isBranchName } from "../config/address";
 import { printableLines } from "../config/printable";
+import { plainHttpRegistries } from "../preview/plain-http";
 import { isFine, previewLines, previewMarkdown, type PreviewResult } from "../preview/preview-result";
 import { type PullRequest, readPullRequest } from "../preview/pull-request";
 import { writeScratchProject } from "../preview/scratch-project";
@@ -68,7 +69,9 @@ async function judge(options: PreviewOptions, scratch: string, session: Session)
     ...(noUpgrade === undefined ? [] : [`judged as a change of code, not as an upgrade: ${noUpgrade}`]),
   ];
   const changed = project.changesProject ? [...code, `${pullRequest.folder}Pulumi.yaml, beside config`].sort() : code;
-  const judged = await judgeProject(project, { ...options, ...pullRequest, scratch }, session);
+  // Without variables of the pipeline there are no credentials.
+  const plainHttp = options.env === undefined ? [] : await plainHttpRegistries(root, base, scratch);
+  const judged = await judgeProject(project, { ...options, ...pullRequest, scratch, plainHttp }, session);
   return {
     result: { ...known, ...judged.result, code: changed, notes: [...notes, ...judged.result.notes] },
     report: judged.report,

@@ -53,6 +53,17 @@ class TransientError extends RegistryError {
 
 const maxWaitMs = 10_000;
 
+/**
+ * The registries that may get credentials over plain HTTP, separated by commas; any, if it is not set. A preview sets it: who
+ * changes a stack file could read the credentials of a registry that they name insecure.
+ */
+export const plainHttpVariable = "SHARED_AUTHORITY_PLAIN_HTTP";
+
+function getsCredentials({ address, insecure }: RegistryRequest): boolean {
+  const { [plainHttpVariable]: hosts } = process.env;
+  return !insecure || hosts === undefined || hosts.split(",").includes(address.registry);
+}
+
 /** A client that signs in once per repository. */
 export function createRegistryClient(
   options: RegistryOptions = {},
@@ -78,9 +89,10 @@ export function createRegistryClient(
     }
   }
 
-  async function signIn({ address, insecure }: RegistryRequest, challenges: readonly string[]): Promise<SignIn> {
+  async function signIn(request: RegistryRequest, challenges: readonly string[]): Promise<SignIn> {
+    const { address, insecure } = request;
     const { registry, host, name } = address;
-    const credentials = await findCredentials(address, timeoutMs);
+    const credentials = getsCredentials(request) ? await findCredentials(address, timeoutMs) : undefined;
     const offered = challenges.flatMap(parseChallenges);
     const bearers = offered.filter(({ scheme, realm }) => scheme === "bearer" && realm !== undefined);
     const bearer = bearers.find((one) => realmOf(one, host, insecure) !== undefined);
@@ -99,7 +111,7 @@ export function createRegistryClient(
     const what = `the sign-in at ${realm.host} for ${registry}/${name}`;
     const answer = await send(what, tokenRequest(realm, { scope: `repository:${name}:pull`, ...bearer }, credentials));
     throwIfTransient(answer, what);
-    if (answer.status !== 200) throw new RegistryError(`${what}: ${refusal(answer.status, address, credentials)}`);
+    if (answer.status !== 200) throw new RegistryError(`${what}: ${refusal(answer.status, request, credentials)}`);
     const { token, access_token } = parseObject(answer.body, what);
     const found = token === "" ? access_token : (token ?? access_token);
     // The characters of RFC 6750.
@@ -135,7 +147,7 @@ export function createRegistryClient(
       if (authorization !== undefined) answer = await ask(authorization);
       if (answer.status === 401 && !answer.isRedirected) {
         signIns.delete(key);
-        throw new RegistryError(`${what}: ${refusal(answer.status, address, credentials)}`);
+        throw new RegistryError(`${what}: ${refusal(answer.status, request, credentials)}`);
       }
     }
     throwIfTransient(answer, what);
@@ -146,7 +158,7 @@ export function createRegistryClient(
     if (isUnknown) return { found: false, headers: answer.headers, body: answer.body };
     const signedIn = answer.isRedirected ? undefined : await signIns.get(key);
     throw new RegistryError(
-      `${what}: ${signedIn === undefined ? `refused with HTTP ${answer.status}` : refusal(answer.status, address, signedIn.credentials)}`,
+      `${what}: ${signedIn === undefined ? `refused with HTTP ${answer.status}` : refusal(answer.status, request, signedIn.credentials)}`,
     );
   }
 
@@ -166,8 +178,15 @@ export function createRegistryClient(
 }
 
 /** Why a request was refused, and what to do about it. */
-function refusal(status: number, { registry, name }: ImageAddress, credentials: Credentials | undefined): string {
+function refusal(status: number, request: RegistryRequest, credentials: Credentials | undefined): string {
+  const { registry, name } = request.address;
   if (status !== 401 && status !== 403) return `refused with HTTP ${status}`;
+  if (!getsCredentials(request)) {
+    return (
+      `the registry asks for credentials, and the base branch does not declare ${registry} with \`insecureRegistry\`: they are not ` +
+      "sent over plain HTTP. Use HTTPS; or somebody who may pass over this check merges the declaration"
+    );
+  }
   return credentials === undefined
     ? `the registry asks for credentials, and the Docker config has none for ${registry}: run \`docker login ${registry}\``
     : `the registry refuses the credentials that the Docker config has for ${registry}: they are wrong or may not read ${name}`;

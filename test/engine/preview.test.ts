@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { delimiter, dirname, join } from "node:path";
 import { execa } from "execa";
 import { stringify } from "yaml";
 import packageManifest from "../../package.json";
+import { listenOnLoopback } from "../../demo/loopback";
 import { authorityProgram } from "../../demo/scratch-project";
 import type { PreviewResult } from "../../src/preview/preview-result";
 import { engineProject } from "../support/engine-project";
@@ -161,6 +163,42 @@ describe("authority preview, on the real engine", function () {
     const environment = readFileSync(seen, "utf8");
     assert.doesNotMatch(environment, /s3cret|\/secret\/|awskms|AAABADJ7nothing/);
     assert.match(environment, /^GIT_CONFIG_GLOBAL=\/dev\/null$/m);
+  });
+
+  it("sends credentials over plain HTTP only to registries that the base branch declares so", async () => {
+    const sent: string[] = [];
+    const server = await listenOnLoopback(
+      createServer(({ headers }, response) => {
+        sent.push(headers.authorization ?? "none");
+        response.writeHead(401, { "www-authenticate": 'Basic realm="app"' }).end();
+      }),
+    );
+    const [host, before] = [new URL(server.url).host, await git("rev-parse", "main")];
+    const docker = file(".git/docker");
+    mkdirSync(docker);
+    const auth = Buffer.from("reader:s3cret").toString("base64");
+    writeFileSync(join(docker, "config.json"), JSON.stringify({ auths: { [host]: { auth } } }));
+    try {
+      const entry = await opened().project.read("Pulumi.prod.yaml");
+      const image = `image: ${String(opened().applications.get("shop")?.image)}`;
+      assert.ok(entry.includes(image));
+      const text = entry.replace(image, `image: ${host}/team/shop`);
+      await opened().project.commit("From elsewhere", { "Pulumi.prod.yaml": text });
+      const judged = await preview({ DOCKER_CONFIG: docker }, "--env", "DOCKER_CONFIG");
+      assert.equal(judged.code, 3, judged.output);
+      assert.match(
+        blocksOf(judged),
+        /base branch does not declare .* with `insecureRegistry`: they are not sent over plain/,
+      );
+      assert.deepEqual([...new Set(sent)], ["none"]);
+      await git("branch", "--force", "main", "change");
+      await opened().project.commit("Scale", { "tenants/shop/values.yaml": "replicaCount: 2\n" });
+      await preview({ DOCKER_CONFIG: docker }, "--env", "DOCKER_CONFIG");
+      assert.ok(sent.includes(`Basic ${auth}`));
+    } finally {
+      await git("branch", "--force", "main", before);
+      await server.close();
+    }
   });
 
   it("previews a stack of a cluster without the cluster", async () => {
