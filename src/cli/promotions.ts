@@ -14,11 +14,19 @@ import { InputError } from "./input-error";
 import { readTagStacks } from "./lock";
 import { readStacks } from "./project";
 import * as branches from "./promotion-branch";
+import { type PromotionIssue, tellBroken } from "./promotion-issue";
 import { type PromotionPullRequest, PromotionPullRequests } from "./promotion-pull-requests";
 import { PromotionRepository } from "./promotion-repository";
 import { Session } from "./session";
 import { table } from "./table";
-import { type MainBranch, takenBackText, TenantBranches, type TenantPromotion, updateOf } from "./tenant-branches";
+import {
+  type BlockedVersion,
+  type MainBranch,
+  takenBackText,
+  TenantBranches,
+  type TenantPromotion,
+  updateOf,
+} from "./tenant-branches";
 
 /** Options of `authority promotions`. */
 export interface PromotionsOptions {
@@ -45,6 +53,8 @@ export interface StackPromotions {
   readonly promotions: readonly TenantPromotion[];
   /** Only with `--pull-requests`. */
   readonly pullRequests?: readonly PromotionPullRequest[];
+  /** The issue about releases that break the promise. `null`: there is none. Only with `--pull-requests`. */
+  readonly issue?: PromotionIssue | null;
 }
 
 /** Makes a branch for each tenant with a release that Flux has found, on the main branch. */
@@ -68,9 +78,14 @@ export async function promotions(options: PromotionsOptions, session: Session): 
   else print(stacks, options, session);
   const isRefused =
     options.push === true &&
-    (all.some(({ pushed }) => !pushed) ||
-      stacks.some(({ pullRequests = [] }) => pullRequests.some(({ state }) => state === "failed")));
-  return isRefused || all.some(({ blocked }) => blocked.length > 0) ? exitCode.blocked : exitCode.fine;
+    (all.some(({ pushed, state }) => !pushed && state !== "blocked") || stacks.some((stack) => isHostRefusing(stack)));
+  // What the Git host shows of a release is no failure of the run. That nobody can judge a release is.
+  const isUntold = ({ cause }: BlockedVersion) => host === undefined || cause === "unread";
+  return isRefused || all.some(({ blocked }) => blocked.some(isUntold)) ? exitCode.blocked : exitCode.fine;
+}
+
+function isHostRefusing({ pullRequests = [], issue }: StackPromotions): boolean {
+  return issue?.state === "failed" || pullRequests.some(({ state }) => state === "failed");
 }
 
 type ProposingConfig = StackConfig & { readonly configRepository: ConfigRepository };
@@ -141,7 +156,9 @@ async function stackPromotions(
       },
       promotions: results,
     };
-    return pullRequests === undefined ? result : { ...result, pullRequests: await pullRequests.openNew(results) };
+    if (host === undefined || pullRequests === undefined) return result;
+    const opened = await pullRequests.openNew(results);
+    return { ...result, pullRequests: opened, issue: (await tellBroken(host, stack, results)) ?? null };
   });
 }
 
@@ -232,6 +249,11 @@ function print(stacks: readonly StackPromotions[], { push }: PromotionsOptions, 
   }
   for (const { branch, reason } of opened) if (reason !== null) messages.push(`${branch}: pull request: ${reason}`);
   const isPending = all.some(({ pushed, state }) => !pushed && state !== "blocked");
+  for (const { stack, issue } of stacks) {
+    if (issue?.state === "failed")
+      messages.push(`the issue about broken releases for ${stack}: ${String(issue.reason)}`);
+    else if (issue?.url) messages.push(`broken releases for ${stack}: ${issue.url} (${issue.state})`);
+  }
   if (push !== true && isPending) messages.push("Nothing was pushed. `--push` pushes the branches.");
   if (messages.length > 0) terminal.log(messages.map(printable).join("\n"));
 }

@@ -33,11 +33,19 @@ export interface TenantPromotion {
   /** Why the branch is deleted, or left as it is. */
   readonly reason: string | null;
   /** What Flux or the branch proposes, and may not run. */
-  readonly blocked: readonly { readonly version: string; readonly reasons: readonly string[] }[];
+  readonly blocked: readonly BlockedVersion[];
   /** The commit by which a person has taken the proposed version back. */
   readonly takenBack: TakenBack | null;
   /** Whether the Git host has the branch in this state. */
   readonly pushed: boolean;
+}
+
+/** A version that may not run. */
+export interface BlockedVersion {
+  readonly version: string;
+  /** `broken`: the release breaks the promise. `not-allowed`: the tenant's policy excludes it. `unread`: nobody can tell now. */
+  readonly cause: "broken" | "not-allowed" | "unread";
+  readonly reasons: readonly string[];
 }
 
 /** A commit that took a version back. */
@@ -123,22 +131,21 @@ export class TenantBranches {
 
   /** The newest of what Flux and the tenant's branch propose that may run. */
   async #judge(tenant: Tenant, fluxTag: string | undefined): Promise<Judged> {
-    if (notProposed(tenant) !== undefined) return { blocked: [], isUnread: false };
+    if (notProposed(tenant) !== undefined) return { blocked: [] };
     const ownTag = this.#ownTip(`${this.place.folder}/${tenant.name}`)?.trailers.To;
-    const blocked: Judged["blocked"] = [];
+    const blocked: BlockedVersion[] = [];
     if (fluxTag !== undefined && versionOfTag(fluxTag, tenant.prefix.image) === undefined) {
       const place = `${this.main.config.stack}/${tenant.name}`;
       const reason = `${place}: Flux's branch has the tag ${JSON.stringify(fluxTag.slice(0, 128))}, which is no version`;
-      blocked.push({ version: fluxTag.slice(0, 128), reasons: [reason] });
+      blocked.push({ version: fluxTag.slice(0, 128), cause: "broken", reasons: [reason] });
     }
-    let isUnread = false;
     for (const version of candidates(tenant, [fluxTag, ownTag])) {
       const { config, sources } = this.main;
       const tag = tenant.prefix.image + version;
       const fault = notAllowed(tenant.policy, version);
       if (fault !== undefined) {
         const reasons = [`${config.stack}/${tenant.name}: not allowed`, `  - the version ${version} ${fault}`];
-        blocked.push({ version, reasons });
+        blocked.push({ version, cause: "not-allowed", reasons });
         continue;
       }
       const judged = await judgeReleaseBy({ ...this.main, tenant }, tag, sources);
@@ -147,17 +154,16 @@ export class TenantBranches {
         const trailers = { From: tenant.tag, To: tag };
         // Texts only: parsed stack files of many tenants would fill the memory.
         const proposal = { tag, title, trailers, evidence: judged.release.evidence, changes: this.#changes(judged) };
-        return { proposal, blocked, isUnread };
+        return { proposal, blocked };
       }
-      blocked.push({ version, reasons: judged.reasons });
-      isUnread ||= judged.isUnread;
+      blocked.push({ version, cause: judged.isUnread ? "unread" : "broken", reasons: judged.reasons });
     }
-    return { blocked, isUnread };
+    return { blocked };
   }
 
   async #promotion(
     tenant: Tenant,
-    { proposal, blocked, isUnread }: Judged,
+    { proposal, blocked }: Judged,
     back: Back | undefined,
   ): Promise<TenantPromotion | undefined> {
     const { folder, tips, author, scratch } = this.place;
@@ -169,7 +175,7 @@ export class TenantBranches {
     if (tip !== undefined && own === undefined) return { ...nothing, ...edited, commit: tip.id };
     if (proposal === undefined) {
       if (own === undefined) return blocked.length === 0 ? undefined : { ...nothing, state: "blocked" };
-      if (isUnread) {
+      if (blocked.some(({ cause }) => cause === "unread")) {
         const reason = "a fact of its release cannot be read now";
         return { ...nothing, state: "unchanged", to: ownTag, commit: own.id, reason };
       }
@@ -233,9 +239,7 @@ interface Proposal {
 interface Judged {
   /** Absent: nothing that is proposed may run. */
   readonly proposal?: Proposal;
-  readonly blocked: { readonly version: string; readonly reasons: readonly string[] }[];
-  /** Whether a version may be blocked only because a fact cannot be read. */
-  readonly isUnread: boolean;
+  readonly blocked: readonly BlockedVersion[];
 }
 
 /** The decision by which a person took a version back. */

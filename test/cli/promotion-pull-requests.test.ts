@@ -163,6 +163,47 @@ for (const [kind, sign] of [
       );
     });
 
+    it("has one issue about releases that break the promise, and succeeds with all others", async () => {
+      const issues = () => shared.issues.map(({ number, state, title }) => [number, state, title]);
+      const title = "Releases for prod break the promise";
+      await promotion.fluxFinds({ cart: "1.1.0" });
+      const first = await run();
+      assert.deepEqual(states(first), [[shopBranch, "opened", 1]]);
+      assert.equal(first.issue?.state, "created");
+      const { number } = shared.issues[0]!;
+      assert.deepEqual(issues(), [[number, "open", title]]);
+      assert.match(
+        shared.issues[0]?.body ?? "",
+        /prod\/cart[^]*appVersion of Chart\.yaml is "1\.0\.0", must be "1\.1\.0"/,
+      );
+      assert.equal((await run()).issue?.state, "unchanged");
+      await promotion.fluxFinds({ cart: "1.0.0" });
+      assert.equal((await run()).issue?.state, "closed");
+      assert.deepEqual(issues(), [[number, "closed", title]]);
+      assert.equal((await run()).issue, null);
+    });
+
+    it("fails when nobody can judge a release, and leaves the issue as it is", async () => {
+      await promotion.fluxFinds({ cart: "1.1.0" });
+      await run();
+      await promotion.commitMain("Elsewhere", {
+        "Pulumi.prod.yaml": promotion
+          .stackFile([promotion.entry("cart", "1.0.0"), promotion.entry("shop", "1.0.0")])
+          .replace(/repository: .*cart.*/, "repository: http://127.0.0.1:9/cart.git"),
+      });
+      const unread = await run(3);
+      assert.equal(unread.promotions.find(({ tenant }) => tenant === "cart")?.blocked[0]?.cause, "unread");
+      assert.deepEqual([unread.issue, shared.issues[0]?.state], [null, "open"]);
+    });
+
+    it("fails when the host refuses the issue", async () => {
+      await promotion.fluxFinds({ cart: "1.1.0" });
+      host.fail({ on: /^POST .*\/issues$/, status: 403, body: '{"message": "issues are off"}', times: 9 });
+      const refused = await run(3);
+      assert.deepEqual([refused.issue?.state, states(refused)], ["failed", [[shopBranch, "opened", 1]]]);
+      assert.match(refused.issue?.reason ?? "", /issues are off/);
+    });
+
     it("does not move the branch while the pull request before cannot be closed", async () => {
       await run();
       const before = await shared.git("rev-parse", shopBranch);
