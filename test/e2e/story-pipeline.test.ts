@@ -40,7 +40,9 @@ for (const delivery of ["cluster", "manifests"] as const) {
       application = await fixture().application("6.11.1");
       const kubeconfig = readFileSync(opened().lab.kubeconfigPath, "utf8");
       const flags = ["--delivery", delivery];
-      pipelines = await Pipelines.start(directory, fixture().session, flags, { KUBECONFIG: kubeconfig });
+      pipelines = await Pipelines.start(directory, fixture().session, flags, {
+        secrets: { KUBECONFIG: kubeconfig },
+      });
       undo.push(() => pipelines.close());
       undo.push(() => remove());
       const { "current-context": context } = parse(kubeconfig) as { "current-context": string };

@@ -20,6 +20,14 @@ export interface WorkflowRun {
   readonly jobs: readonly JobResult[];
 }
 
+/** What the repository has in its environments. */
+export interface PipelineSettings {
+  /** Of the environment of each stack. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** The environments that have the app's key. Default: `authority` alone. */
+  readonly withApp?: readonly string[];
+}
+
 /** The tokens: of the GitHub App, of each workflow, of Flux and of a person. */
 const users = [
   { login: "authority[bot]", token: "app-token", pushesToMain: true, isApp: true },
@@ -35,12 +43,11 @@ export class Pipelines {
     private readonly directory: string,
     readonly host: StandInHost,
     readonly repository: HostedRepository,
-    private readonly session: EngineSession,
+    private readonly session: Pick<EngineSession, "environment">,
     /** The clone of a person. */
     readonly clone: string,
     private readonly environment: Readonly<Record<string, string>>,
-    /** Those of the environment of each stack. */
-    private readonly secrets: Readonly<Record<string, string>>,
+    private readonly settings: PipelineSettings,
   ) {}
 
   /**
@@ -49,9 +56,9 @@ export class Pipelines {
    */
   static async start(
     directory: string,
-    session: EngineSession,
+    session: Pick<EngineSession, "environment">,
     init: readonly string[],
-    secrets: Readonly<Record<string, string>> = {},
+    settings: PipelineSettings = {},
   ): Promise<Pipelines> {
     const folders = ["host", "jobs", "home", "programs", "installed"].map((one) => join(directory, one));
     for (const folder of folders) mkdirSync(folder, { recursive: true });
@@ -71,7 +78,7 @@ export class Pipelines {
       ...(PULUMI_HOME !== undefined && { PULUMI_HOME }),
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     };
-    const pipelines = new Pipelines(directory, host, repository, session, clone, environment, secrets);
+    const pipelines = new Pipelines(directory, host, repository, session, clone, environment, settings);
     pipelines.#events = events;
     await pipelines.#init(init);
     return pipelines;
@@ -209,7 +216,7 @@ export class Pipelines {
         base_ref: isPull ? event.base : "",
         event: payload,
       },
-      vars: { AUTHORITY_APP_CLIENT_ID: "Iv1", PULUMI_BACKEND_URL: this.session.environment.PULUMI_BACKEND_URL ?? "" },
+      vars: (environment) => this.#varsOf(environment),
       secrets: (environment) => this.#secretsOf(environment),
       env: { ...this.environment, ...this.#hostVariables(), GITHUB_REF: ref },
       token: "workflow-token",
@@ -217,12 +224,22 @@ export class Pipelines {
     });
   }
 
+  #hasApp(environment: string | undefined): boolean {
+    return (this.settings.withApp ?? ["authority"]).some((one) => one === environment);
+  }
+
+  #varsOf(environment: string | undefined): Readonly<Record<string, string>> {
+    const { PULUMI_BACKEND_URL = "" } = this.session.environment;
+    return { PULUMI_BACKEND_URL, ...(this.#hasApp(environment) && { AUTHORITY_APP_CLIENT_ID: "Iv1" }) };
+  }
+
   /** Only a job that names an environment has secrets. */
   #secretsOf(environment: string | undefined): Readonly<Record<string, string>> {
     if (environment === undefined) return {};
-    if (environment === "authority") return { AUTHORITY_APP_PRIVATE_KEY: "key" };
+    const app: Readonly<Record<string, string>> = this.#hasApp(environment) ? { AUTHORITY_APP_PRIVATE_KEY: "key" } : {};
+    if (environment === "authority") return app;
     const { PULUMI_CONFIG_PASSPHRASE = "" } = this.session.environment;
-    return { PULUMI_CONFIG_PASSPHRASE, ...this.secrets };
+    return { PULUMI_CONFIG_PASSPHRASE, ...this.settings.secrets, ...app };
   }
 
   /** The runner's own. The token comes from the steps. */

@@ -24,8 +24,9 @@ export interface WorkflowOptions {
   readonly directory: string;
   /** `github` in expressions. */
   readonly github: Readonly<Record<string, unknown>>;
-  readonly vars?: Readonly<Record<string, string>>;
   /** Those of a job with this environment. */
+  readonly vars?: (environment: string | undefined) => Readonly<Record<string, string>>;
+  /** The same. */
   readonly secrets?: (environment: string | undefined) => Readonly<Record<string, string>>;
   /** Variables of every step. */
   readonly env: Readonly<Record<string, string>>;
@@ -87,7 +88,7 @@ export async function runWorkflow(options: WorkflowOptions): Promise<JobResult[]
       found.includes("failure") ? "failure" : found.includes("skipped") ? "skipped" : "success";
     const needed = Object.fromEntries(needs.map((one) => [one, { result: stateOf(before(one)) }]));
     const failed = Object.values(needed).some(({ result }) => result !== "success");
-    const context = { github: options.github, vars: options.vars ?? {}, needs: needed };
+    const context = { github: options.github, needs: needed };
     if (!isToRun(job.if, context, { failed })) {
       results.push({ job: name, result: "skipped", output: "", steps: [] });
       continue;
@@ -115,7 +116,13 @@ async function runJob(
     job.environment === undefined ? undefined : interpolate(job.environment, given, { failed: false });
   const secrets = options.secrets?.(environment) ?? {};
   const steps: Record<string, { outputs: Readonly<Record<string, string>> }> = {};
-  const context = { ...given, secrets, steps, github: { ...options.github, token: options.token } };
+  const context = {
+    ...given,
+    secrets,
+    vars: options.vars?.(environment) ?? {},
+    steps,
+    github: { ...options.github, token: options.token },
+  };
   const ran: string[] = [];
   let output = "";
   let failed = false;
