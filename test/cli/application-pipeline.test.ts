@@ -1,129 +1,21 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { execa } from "execa";
-import { parse } from "yaml";
-import { git } from "../../demo/git";
 import { createRegistry } from "../../src/release/registry";
+import {
+  type ApplicationSettings,
+  githubRelease,
+  gitlabRelease,
+  runApplicationPipeline,
+} from "../support/application-pipeline";
 import { temporaryDirectory } from "../support/directory";
 import { writeImage } from "../support/image-layout";
-import { projectRoot } from "../support/project";
 import { type RunningRegistry, startDistribution } from "../support/registry";
 import { requireTools } from "../support/tools";
 import { chartYaml, makeApplication, type ScratchApplication } from "./application";
 import { authority } from "./command-line";
 
-/** What a pipeline gets from the application's repository. */
-interface Settings {
-  readonly image: string;
-  readonly otherImages: string;
-  readonly chartTo: string;
-  readonly test: string;
-  readonly build: string;
-}
-
-/** Runs a pipeline's scripts as they stand, in a fresh checkout of the tag. */
-interface Pipeline {
-  readonly name: string;
-  /** @throws the failure of the first script that fails */
-  readonly run: (checkout: Checkout, settings: Settings) => Promise<void>;
-}
-
-interface Checkout {
-  readonly folder: string;
-  readonly tag: string;
-  /** Runs a script with these variables. */
-  readonly script: (text: string, environment: Readonly<Record<string, string>>) => Promise<void>;
-}
-
-interface Job {
-  readonly steps: readonly { readonly run?: string; readonly env?: Readonly<Record<string, string>> }[];
-  readonly outputs?: Readonly<Record<string, string>>;
-}
-
-function readYaml(...path: readonly string[]): unknown {
-  return parse(readFileSync(join(projectRoot, ...path), "utf8"));
-}
-
-const github: Pipeline = {
-  name: ".github/workflows/release-application.yml",
-  run: async ({ folder, tag, script }, { image, otherImages, chartTo, test, build }) => {
-    const { jobs, on } = readYaml(".github", "workflows", "release-application.yml") as {
-      readonly jobs: Readonly<Record<"check" | "build" | "publish", Job>>;
-      readonly on: {
-        readonly workflow_call: { readonly inputs: Readonly<Record<string, { readonly default?: string }>> };
-      };
-    };
-    const given: Readonly<Record<string, string>> = {
-      image,
-      test,
-      build,
-      "other-images": otherImages,
-      "chart-to": chartTo,
-    };
-    const values: Record<string, string> = { "github.ref_name": tag, "github.event.repository.default_branch": "main" };
-    for (const [name, input] of Object.entries(on.workflow_call.inputs)) {
-      values[`inputs.${name}`] = given[name] ?? input.default ?? "";
-    }
-    const evaluate = (text: string) =>
-      text.replace(/\$\{\{ (.*?) \}\}/g, (_, expression: string) => {
-        const names = expression.split(" || ");
-        for (const name of names) assert.ok(name in values, `the test does not know ${name}`);
-        return names.map((name) => values[name]).find((value) => value !== "") ?? "";
-      });
-    const [output, path] = ["output", "path"].map((name) => join(folder, "..", `github-${name}`)) as [string, string];
-    for (const { steps, outputs = {} } of [jobs.check, jobs.build, jobs.publish]) {
-      writeFileSync(output, "");
-      for (const { run, env = {} } of steps) {
-        if (run === undefined) continue;
-        const environment = Object.entries(env).map(([name, value]) => [name, evaluate(value)] as const);
-        await script(run, { ...Object.fromEntries(environment), GITHUB_OUTPUT: output, GITHUB_PATH: path });
-      }
-      for (const [, name = "", value = ""] of readFileSync(output, "utf8").matchAll(/^(\w+)=(.*)$/gm)) {
-        values[`steps.check.outputs.${name}`] = value;
-      }
-      for (const [name, value] of Object.entries(outputs)) values[`needs.check.outputs.${name}`] = evaluate(value);
-    }
-  },
-};
-
-const gitlab: Pipeline = {
-  name: "gitlab/release-application.yml",
-  run: async ({ folder, tag, script }, { image, otherImages, chartTo, test, build }) => {
-    type Script = readonly string[];
-    const template = readYaml("gitlab", "release-application.yml") as {
-      readonly variables: Readonly<Record<string, string>>;
-      readonly ".release-programs": { readonly before_script: Script };
-      readonly "release-check": { readonly script: Script };
-      readonly "release-build": { readonly script: Script };
-      readonly "release-publish": { readonly script: Script };
-    };
-    const variables = {
-      ...template.variables,
-      ...{ RELEASE_IMAGE: image, RELEASE_OTHER_IMAGES: otherImages, RELEASE_CHART_TO: chartTo },
-      ...{ RELEASE_TEST: test, RELEASE_BUILD: build, RELEASE_FROM: "main" },
-      ...{
-        CI_COMMIT_TAG: tag,
-        CI_REGISTRY: image.split("/")[0] ?? "",
-        CI_REGISTRY_USER: "u",
-        CI_REGISTRY_PASSWORD: "p",
-      },
-    };
-    assert.equal(template.variables.RELEASE_FROM, "$CI_DEFAULT_BRANCH");
-    const programs = template[".release-programs"].before_script;
-    const run = (lines: Script, more: Readonly<Record<string, string>> = {}) =>
-      script(lines.join("\n"), { ...variables, ...more });
-    await run([...programs, ...template["release-check"].script]);
-    const facts = readFileSync(join(folder, "release.env"), "utf8").matchAll(/^(\w+)=(.*)$/gm);
-    await run(
-      template["release-build"].script,
-      Object.fromEntries([...facts].map(([, name = "", value = ""]) => [name, value] as const)),
-    );
-    await run([...programs, ...template["release-publish"].script]);
-  },
-};
-
-for (const pipeline of [github, gitlab]) {
+for (const pipeline of [githubRelease, gitlabRelease]) {
   describe(`the application's pipeline ${pipeline.name}`, () => {
     const directory = temporaryDirectory();
     let registry: RunningRegistry;
@@ -138,50 +30,10 @@ for (const pipeline of [github, gitlab]) {
     });
     afterEach(() => registry.close());
 
-    /** Runs the pipeline of a tag. `npx` runs this project's program, for a registry without TLS. */
-    async function runPipeline(
-      { remote }: ScratchApplication,
-      tag: string,
-      more: Partial<Settings> = {},
-    ): Promise<void> {
-      const folder = join(directory(), `checkout-${tag}`);
-      const bin = join(directory(), "bin");
-      mkdirSync(folder);
-      mkdirSync(bin, { recursive: true });
-      const shim = (name: string, text: string) => {
-        writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
-        chmodSync(join(bin, name), 0o755);
-      };
-      const program = join(projectRoot, "bin", "authority.js");
-      shim("npx", `[ "$1" = --yes ] && shift 2 && exec "${process.execPath}" "${program}" "$@" --insecure-registry`);
-      shim("apk", "exit 0");
-      shim("go", "exit 0");
-      // As the hosts' runners make it: the refs of the remote, and the tag's commit without a branch.
-      await git({ directory: folder }, "init", "--quiet");
-      await git({ directory: folder }, "remote", "add", "origin", remote);
-      const refs = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
-      await git({ directory: folder }, "fetch", "--quiet", "--no-tags", "origin", ...refs);
-      await git({ directory: folder }, "checkout", "--quiet", "--detach", `refs/tags/${tag}`);
-      await pipeline.run(
-        {
-          folder,
-          tag,
-          script: async (text, environment) => {
-            const { PATH = "" } = process.env;
-            const env = {
-              ...environment,
-              PATH: `${bin}:${PATH}`,
-              HOME: directory(),
-              BUILT: join(directory(), "built"),
-            };
-            await execa("bash", ["--noprofile", "--norc", "-eo", "pipefail", "-c", text], {
-              cwd: folder,
-              env,
-              extendEnv: false,
-            });
-          },
-        },
-        {
+    const runPipeline = ({ remote }: ScratchApplication, tag: string, more: Partial<ApplicationSettings> = {}) =>
+      runApplicationPipeline(pipeline, {
+        ...{ directory: directory(), remote, tag, insecure: true },
+        settings: {
           image: `${host}/acme/app=images/app`,
           otherImages: `${host}/acme/worker=images/worker`,
           chartTo: `oci://${host}/charts/app`,
@@ -189,8 +41,7 @@ for (const pipeline of [github, gitlab]) {
           build: 'echo "$VERSION $IMAGE_TAG $REVISION" > "$BUILT/facts"; cp -R "$BUILT/images/." images',
           ...more,
         },
-      );
-    }
+      });
 
     /** What a build of this commit gives. */
     function build(revision: string, version: string): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { serveRegistry } from "../../demo/embedded-registry";
 import { git } from "../../demo/git";
 import { serveGit } from "../../demo/git-server";
@@ -133,10 +133,6 @@ describe("the pipeline of a stack with `policy.onFailure: rollback`", function (
     writeFileSync(join(clone, "Pulumi.prod.yaml"), stackFile("1.1.0", url));
     await pipelines.commit("On GitLab");
     await git({ directory: clone }, "push", "--quiet", host.cloneUrl("acme/releases", "ada-token"), "main");
-    const programs = join(folder, "programs");
-    mkdirSync(programs);
-    // The engine is there.
-    writeFileSync(join(programs, "curl"), "#!/bin/sh\n", { mode: 0o755 });
     const address = (user: string) => [`https://${user}gitlab.example.com/`, `${host.url.replace("//", `//${user}`)}/`];
     const rewrites = [address("authority:push-token@"), address("gitlab-ci-token:job-token@"), address("")];
     const { code, output } = await runGitLabJob({
@@ -146,9 +142,7 @@ describe("the pipeline of a stack with `policy.onFailure: rollback`", function (
       url: host.cloneUrl("acme/releases", "job-token"),
       commit: await repository.git("rev-parse", "main"),
       env: {
-        HOME: folder,
-        PATH: [programs, join(directory, "gitlab/programs"), process.env.PATH ?? ""].join(delimiter),
-        PULUMI: join(directory, "pulumi"),
+        ...pipelines.environment,
         AUTHORITY_PUSH_TOKEN: "push-token",
         CI_DEFAULT_BRANCH: "main",
         CI_SERVER_HOST: "gitlab.example.com",

@@ -36,18 +36,18 @@ describe("the text of a promotion's pull request", () => {
 
   it("shows what else is proposed and why it may not run, whatever stands in the reasons", () => {
     const reasons = ['prod/shop: not allowed\n  - appVersion is "```\n@everyone <img>"'];
-    const body = promotionBody({ ...promotion, blocked: [{ version: "1.2.0", reasons }] }, 60_000);
+    const body = promotionBody({ ...promotion, blocked: [{ version: "1.2.0", cause: "broken", reasons }] }, 60_000);
     assert.match(
       body,
       /may not run:\n\n````text\nprod\/shop: not allowed\n {2}- appVersion is "```\n@everyone <img>"\n````\n/,
     );
-    const many = Array.from({ length: 9000 }, () => ({ version: "1.2.0", reasons }));
+    const many = Array.from({ length: 9000 }, () => ({ version: "1.2.0", cause: "broken", reasons }));
     assert.ok(promotionBody({ ...promotion, blocked: many }, 60_000).length < 60_000);
   });
 
   it("keeps its version where a reason quotes the hidden line of another", () => {
     const reasons = [`appVersion is ${JSON.stringify(promotionMarker(branch, "9.9.9", "closed"))}`];
-    const body = promotionBody({ ...promotion, blocked: [{ version: "2.0.0", reasons }] }, 60_000);
+    const body = promotionBody({ ...promotion, blocked: [{ version: "2.0.0", cause: "broken", reasons }] }, 60_000);
     const { tag, closed } = readMarker({ body, branch }) ?? {};
     assert.deepEqual([tag, closed], [promotion.to, undefined]);
   });

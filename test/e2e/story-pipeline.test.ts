@@ -1,223 +1,173 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse, parseAllDocuments } from "yaml";
-import type { KubernetesObject } from "../../src/manifests/object";
-import { waitFor, waitForGone } from "../lab/wait";
-import { Pipelines, type WorkflowRun } from "../support/pipelines";
+import { waitFor, waitForCondition } from "../lab/wait";
+import { StandInHost } from "../support/git-host/stand-in";
+import { runGitLabJob } from "../support/gitlab-job";
+import type { WorkflowRun } from "../support/pipelines";
 import { projectRoot } from "../support/project";
-import type { Application } from "./support/application";
-import { said, useFixture } from "./support/fixture";
-import { freshName, useLab } from "./support/lab";
+import { useLab } from "./support/lab";
+import { usePipelines } from "./support/pipelines";
 
 /**
  * From the repository that `init` writes, on a stand-in Git host whose events start its workflows: a release becomes a pull
- * request, and after the merge it runs. Nothing is done by hand but pull requests and merges.
+ * request, and after the merge it runs. Nothing is done by hand but pull requests, merges, and the application team's release.
  */
 for (const delivery of ["cluster", "manifests"] as const) {
   describe(`a repository's own pipelines, with delivery ${delivery}`, function () {
     this.timeout(900_000);
     const opened = useLab();
-    const rootName = freshName("root");
-    const undo: (() => unknown)[] = [];
-    let root: readonly KubernetesObject[] = [];
-    let application: Application;
-    let pipelines: Pipelines;
+    const story = usePipelines(opened, { delivery, automation: "pull-request" });
+    const { results, outputs } = story;
+    const pipelines = () => story.pipelines();
+    const application = () => story.application();
 
-    // Declared before the fixture, which removes the namespace with the accounts that Flux needs to uninstall.
-    after(async () => {
-      const { cluster } = opened();
-      for (const object of [...root].reverse()) if (await cluster.find(object)) await cluster.delete(object);
-      for (const step of undo.reverse()) await step();
-    });
-
-    const fixture = useFixture(opened);
-
-    before(async () => {
-      const directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-pipeline-")));
-      undo.push(() => rmSync(directory, { recursive: true, force: true }));
-      application = await fixture().application("6.11.1");
-      const kubeconfig = readFileSync(opened().lab.kubeconfigPath, "utf8");
-      const flags = ["--delivery", delivery];
-      pipelines = await Pipelines.start(directory, fixture().session, flags, {
-        secrets: { KUBECONFIG: kubeconfig },
-      });
-      undo.push(() => pipelines.close());
-      undo.push(() => remove());
-      const { "current-context": context } = parse(kubeconfig) as { "current-context": string };
-      const example = await fixture().project.read("tenants/podinfo/values.yaml");
-      mkdirSync(join(pipelines.clone, "tenants", application.name), { recursive: true });
-      writeFileSync(
-        join(pipelines.clone, "tenants", application.name, "values.yaml"),
-        `${example}\nimage:\n  repository: ${application.image}\n`,
-      );
-      writeFileSync(join(pipelines.clone, "Pulumi.prod.yaml"), stackFile(context));
-      for (const stack of ["dev", "staging"]) rmSync(join(pipelines.clone, `Pulumi.${stack}.yaml`));
-      for (const name of ["up", "verify"]) {
-        const file = join(pipelines.clone, `.github/workflows/${name}.yml`);
-        writeFileSync(file, readFileSync(file, "utf8").replaceAll("stack: [dev, staging, prod]", "stack: [prod]"));
-      }
-      await opened().cluster.create(pushSecret());
-      if (delivery === "manifests") root = await rootObjects();
-      else {
-        const made = await fixture().session.run(["stack", "init", "prod"], { directory: pipelines.clone });
-        assert.equal(made.code, 0, said(made));
-      }
-    });
-
-    const stackFile = (context: string): string =>
-      [
-        "config:",
-        ...(delivery === "cluster" ? [`  kubernetes:context: ${context}`] : []),
-        "  shared-authority:follow: tags",
-        `  shared-authority:delivery: ${delivery === "cluster" ? "cluster" : "{ manifests: rendered/prod }"}`,
-        `  shared-authority:authorityNamespace: ${fixture().authorityNamespace}`,
-        `  shared-authority:configRepository: { url: "${pipelines.url}", branch: main, secret: shared-authority-push }`,
-        "  shared-authority:intervals: { source: 1h0m0s, image: 2s, release: 1m0s, automation: 3s }",
-        "  shared-authority:timeouts: { source: 30s, release: 2m0s }",
-        "  shared-authority:tenants:",
-        `    ${application.name}:`,
-        `      repository: ${application.repository.url}`,
-        "      chart: ./charts/podinfo",
-        `      image: ${application.image}`,
-        `      insecureRegistry: ${opened().lab.registryUrl.startsWith("http:")}`,
-        `      tag: "6.11.1" # {"$imagepolicy": "${fixture().authorityNamespace}:${application.name}:tag"}`,
-        "      policy:",
-        '        range: ">=6.0.0 <7.0.0"',
-        "        automation: pull-request",
-        "",
-      ].join("\n");
-
-    /** What Flux pushes with. */
-    const pushSecret = () => ({
-      ...{ apiVersion: "v1", kind: "Secret", type: "Opaque" },
-      metadata: { name: "shared-authority-push", namespace: fixture().authorityNamespace },
-      stringData: { username: "flux", password: "flux-token" },
-    });
-
-    /** docs/root-kustomization.yaml with the names of this test, which looks often. */
-    const rootObjects = async (): Promise<KubernetesObject[]> => {
-      const text = readFileSync(join(projectRoot, "docs/root-kustomization.yaml"), "utf8")
-        .replaceAll("https://github.com/example/shared-authority.git", pipelines.url)
-        .replaceAll("shared-authority-root", rootName)
-        .replaceAll("flux-system", fixture().authorityNamespace)
-        .replaceAll(/interval: 1m0s|retryInterval: 30s/gi, (found) => found.replace(/\d.*/, "3s"));
-      const objects = parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
-      for (const object of objects) await opened().cluster.apply(object);
-      return objects;
-    };
-
-    const remove = async (): Promise<void> => {
-      const { cluster, own } = opened();
-      if (own) return;
-      if (delivery === "cluster") {
-        symlinkSync(join(fixture().project.directory, "node_modules"), join(pipelines.clone, "node_modules"));
-        const flags = ["--stack", "prod", "--yes", "--ignore-protect"];
-        const environment = { KUBECONFIG: opened().lab.kubeconfigPath };
-        const directory = pipelines.clone;
-        const result = await fixture().session.run(["destroy", ...flags], { directory, environment });
-        assert.equal(result.code, 0, said(result));
-        return;
-      }
-      const release = fixture().flux("HelmRelease", application.name);
-      const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: application.name } };
-      for (const object of [release, namespace]) {
-        if (await cluster.find(object)) await cluster.delete(object);
-        await waitForGone(cluster, object);
-      }
-    };
-
-    const results = (runs: readonly WorkflowRun[], workflow: string) =>
-      runs.flatMap((run) => (run.workflow === workflow ? run.jobs.map(({ job, result }) => `${job} ${result}`) : []));
-    const outputs = (runs: readonly WorkflowRun[]) =>
-      runs.flatMap(({ workflow, jobs }) => jobs.map((one) => `== ${workflow} ${one.job}\n${one.output}`)).join("\n");
     const commentsOn = (number: number) =>
-      pipelines.repository.comments.filter(({ on }) => on === number).map(({ body }) => body);
-
-    const runs = (version: string) =>
-      waitFor(
-        `${application.name} runs ${version}`,
-        async (see) => {
-          const image = await fixture()
-            .runningImage(application)
-            .catch(() => undefined);
-          see(image);
-          return image?.endsWith(`:${version}`) === true ? image : undefined;
-        },
-        { lab: opened().lab, logs: ["kustomize-controller", "helm-controller"], pauseMs: 500 },
-      );
+      pipelines()
+        .repository.comments.filter(({ on }) => on === number)
+        .map(({ body }) => body);
 
     /** Merges a pull request as a person, and runs what that starts. */
     const merge = async (number: number): Promise<WorkflowRun[]> => {
-      const found = pipelines.repository.pullRequests.find((one) => one.number === number);
+      const found = pipelines().repository.pullRequests.find((one) => one.number === number);
       assert.ok(found);
-      await pipelines.repository.merge(found, false, found.sha, pipelines.host.user("ada"));
-      return pipelines.settle();
+      await pipelines().repository.merge(found, false, found.sha, pipelines().host.user("ada"));
+      return pipelines().settle();
     };
 
     /** Commits on a branch from main become a pull request, which is judged. */
     const propose = async (branch: string, change: () => Promise<unknown>) => {
-      await pipelines.git("fetch", "--quiet", "origin");
-      await pipelines.git("switch", "--quiet", "--create", branch, "origin/main");
+      await pipelines().git("fetch", "--quiet", "origin");
+      await pipelines().git("switch", "--quiet", "--create", branch, "origin/main");
       await change();
-      await pipelines.git("push", "--quiet", "origin", branch);
+      await pipelines().git("push", "--quiet", "origin", branch);
       const texts = { head: branch, base: "main", title: branch, body: "" };
-      const { number } = await pipelines.repository.open(texts, pipelines.host.user("ada"));
-      return { number, judged: await pipelines.settle() };
+      const { number } = await pipelines().repository.open(texts, pipelines().host.user("ada"));
+      return { number, judged: await pipelines().settle() };
     };
 
     it("deploys what the first commit decides", async () => {
-      await pipelines.commit("Decide here which releases run");
-      await pipelines.git("push", "--quiet", "--set-upstream", "origin", "main");
-      const first = await pipelines.settle();
+      await pipelines().commit("Decide here which releases run");
+      await pipelines().git("push", "--quiet", "--set-upstream", "origin", "main");
+      const first = await pipelines().settle();
       assert.ok(
         results(first, "up").every((line) => line.endsWith("success")),
         outputs(first),
       );
-      await runs("6.11.1");
+      await story.runs("6.11.1");
     });
 
     it("makes a release that Flux finds a judged pull request, and deploys it after the merge", async () => {
-      await application.pushImage("6.13.0");
+      await story.release("6.16.0");
       const proposed = await waitFor(
-        "a pull request for 6.13.0",
+        "a pull request for 6.16.0",
         async (see) => {
-          const found = await pipelines.settle();
+          const found = await pipelines().settle();
           see(outputs(found));
-          return pipelines.repository.pullRequests.length > 0 ? found : undefined;
+          return pipelines().repository.pullRequests.length > 0 ? found : undefined;
         },
         { lab: opened().lab, logs: ["image-reflector-controller", "image-automation-controller"], pauseMs: 1000 },
       );
-      const [opened_] = pipelines.repository.pullRequests;
+      const [opened_] = pipelines().repository.pullRequests;
       assert.ok(opened_);
       assert.deepEqual(results(proposed, "preview"), ["judge success", "comment success"], outputs(proposed));
-      assert.match(commentsOn(opened_.number).join(), /Nothing blocks this change[^]*6\.11\.1[^]*6\.13\.0/);
+      assert.match(commentsOn(opened_.number).join(), /Nothing blocks this change[^]*6\.11\.1[^]*6\.16\.0/);
       const merged = await merge(opened_.number);
       assert.ok(
         results(merged, "up").every((line) => line.endsWith("success")),
         outputs(merged),
       );
-      await runs("6.13.0");
+      await story.runs("6.16.0");
     });
 
-    it("blocks a release that breaks the promise, with the fact in the comment", async () => {
-      await application.commitVersion("6.15.0", { appVersion: "6.14.1" });
-      await application.tag("6.15.0");
-      await application.pushImage("6.15.0");
-      const file = join(pipelines.clone, "Pulumi.prod.yaml");
+    if (delivery === "cluster") {
+      it("finds each night what somebody has changed in the cluster, on both Git hosts", async () => {
+        const { cluster, lab } = opened();
+        const { environment, repository, host } = pipelines();
+        const folder = join(story.directory(), "gitlab");
+        mkdirSync(folder);
+        const users = [{ login: "authority", token: "push-token" }];
+        const gitlab = await StandInHost.start({ kind: "gitlab", directory: folder, users });
+        const project = await gitlab.createRepository("acme/releases");
+        const { PULUMI_BACKEND_URL = "", PULUMI_CONFIG_PASSPHRASE = "" } = story.fixture().session.environment;
+        const title = "The stack prod has drifted";
+        /** Both nightly jobs, and the issues that are there afterwards. */
+        const compare = async () => {
+          const jobs = await pipelines().run("verify");
+          const { code, output } = await runGitLabJob({
+            file: join(projectRoot, "template/.gitlab-ci.yml"),
+            job: "drift",
+            directory: folder,
+            url: host.cloneUrl("acme/releases", "workflow-token"),
+            commit: await repository.git("rev-parse", "main"),
+            env: {
+              ...environment,
+              ...gitlab.environment("acme/releases", ""),
+              ...{ STACK: "prod", KUBECONFIG: lab.kubeconfigPath, AUTHORITY_PUSH_TOKEN: "push-token" },
+              ...{ PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE },
+            },
+          });
+          const issues = [repository, project].map(
+            ({ issues: all }) => all.find((issue) => issue.title === title)?.state ?? "none",
+          );
+          const outcome = [...jobs.map(({ job, result }) => `${job} ${result}`), `drift ${code}`, ...issues];
+          return { outcome, said: [...jobs.map((job) => job.output), output].join("\n") };
+        };
+        try {
+          const same = await compare();
+          assert.deepEqual(same.outcome, ["releases success", "drift success", "drift 0", "none", "none"], same.said);
+          const release = story.fixture().flux("HelmRelease", application().name);
+          await cluster.patch(release, { spec: { interval: "59m" } });
+          await waitForCondition(cluster, release, { lab });
+          const changed = await compare();
+          assert.deepEqual(
+            changed.outcome,
+            ["releases success", "drift failure", "drift 1", "open", "open"],
+            changed.said,
+          );
+          for (const { issues } of [repository, project]) {
+            assert.match(issues.find((issue) => issue.title === title)?.body ?? "", /HelmRelease/);
+          }
+          await story.authorityOnMain("up", "--stack", "prod", "--", "--refresh", "--yes", "--skip-preview");
+          const restored = await compare();
+          assert.deepEqual(
+            restored.outcome,
+            ["releases success", "drift success", "drift 0", "closed", "closed"],
+            restored.said,
+          );
+        } finally {
+          await gitlab.close();
+        }
+      });
+    }
+
+    it("blocks a release that breaks the promise, with the fact in an issue and in the comment", async () => {
+      await story.breakPromise("6.17.0");
+      const seen: WorkflowRun[] = [];
+      const issue = await waitFor(
+        "an issue about 6.17.0",
+        async (see) => {
+          seen.push(...(await pipelines().settle()));
+          see(outputs(seen));
+          return pipelines().repository.issues.find(({ title }) => title === "Releases for prod break the promise");
+        },
+        { lab: opened().lab, logs: ["image-reflector-controller", "image-automation-controller"], pauseMs: 1000 },
+      );
+      assert.match(issue.body, /appVersion of .* is "6\.14\.1", must be "6\.17\.0"/);
+      assert.deepEqual(new Set(results(seen, "promotion")), new Set(["promotions success"]), outputs(seen));
+      const file = join(pipelines().clone, "Pulumi.prod.yaml");
       const { number, judged } = await propose("broken", async () => {
-        writeFileSync(file, readFileSync(file, "utf8").replace('tag: "6.13.0"', 'tag: "6.15.0"'));
-        await pipelines.commit("Promote it by hand");
+        writeFileSync(file, readFileSync(file, "utf8").replace('tag: "6.16.0"', 'tag: "6.17.0"'));
+        await pipelines().commit("Promote it by hand");
       });
       assert.deepEqual(results(judged, "preview"), ["judge failure", "comment success"], outputs(judged));
-      assert.match(commentsOn(number).join(), /This change is blocked[^]*appVersion of Chart\.yaml is/);
+      assert.match(commentsOn(number).join(), /This change is blocked[^]*appVersion of .* is/);
     });
 
     it("takes a release back in the same way", async () => {
       const { number, judged } = await propose("rollback", () =>
-        pipelines.authority([
-          ...["rollback", application.name, "--stack", "prod", "--reason", "leaks memory", "--by", "ada"],
+        pipelines().authority([
+          ...["rollback", application().name, "--stack", "prod", "--reason", "leaks memory", "--by", "ada"],
           ...["--to", "6.11.1"],
         ]),
       );
@@ -227,7 +177,7 @@ for (const delivery of ["cluster", "manifests"] as const) {
         results(merged, "up").every((line) => line.endsWith("success")),
         outputs(merged),
       );
-      await runs("6.11.1");
+      await story.runs("6.11.1");
     });
   });
 }

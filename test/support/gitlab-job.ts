@@ -1,6 +1,6 @@
 /** Runs a job of GitLab CI on this machine: its scripts as they stand, in a fresh clone at a commit. */
-import { mkdtempSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { execa } from "execa";
 import { parse } from "yaml";
 import { git } from "../../demo/git";
@@ -37,10 +37,14 @@ export async function runGitLabJob(
   await git({ directory: clone }, "remote", "add", "origin", url);
   await git({ directory: clone }, "fetch", "--quiet", "origin", "+refs/heads/*:refs/remotes/origin/*");
   await git({ directory: clone }, "checkout", "--quiet", "--detach", commit);
+  // The engine is there already.
+  const programs = mkdtempSync(join(directory, "programs-"));
+  writeFileSync(join(programs, "curl"), "#!/bin/sh\n", { mode: 0o755 });
+  const PATH = `${programs}${delimiter}${env.PATH ?? ""}`;
   const common = pipeline.variables as unknown as Readonly<Record<string, string>>;
   const { exitCode = 1, all } = await execa("bash", ["-eo", "pipefail", "-c", [...before, ...script].join("\n")], {
     cwd: clone,
-    env: { ...common, ...env, ...variables, CI: "true", GITLAB_CI: "true" },
+    env: { ...common, ...env, ...variables, PATH, CI: "true", GITLAB_CI: "true" },
     ...{ extendEnv: false, stdin: "ignore", reject: false, all: true },
   });
   return { code: exitCode, output: all };

@@ -46,7 +46,8 @@ export class Pipelines {
     private readonly session: Pick<EngineSession, "environment">,
     /** The clone of a person. */
     readonly clone: string,
-    private readonly environment: Readonly<Record<string, string>>,
+    /** What each job's machine has. */
+    readonly environment: Readonly<Record<string, string>>,
     private readonly settings: PipelineSettings,
   ) {}
 
