@@ -41,7 +41,7 @@ describe("the text of a promotion's pull request", () => {
       body,
       /may not run:\n\n````text\nprod\/shop: not allowed\n {2}- appVersion is "```\n@everyone <img>"\n````\n/,
     );
-    const many = Array.from({ length: 9000 }, () => ({ version: "1.2.0", cause: "broken", reasons }));
+    const many = Array.from({ length: 9000 }, () => ({ version: "1.2.0", cause: "broken" as const, reasons }));
     assert.ok(promotionBody({ ...promotion, blocked: many }, 60_000).length < 60_000);
   });
 
