@@ -224,7 +224,8 @@ export function usePipelines(opened: () => OpenedLab, { delivery, automation }: 
     authorityOnMain: async (...args: readonly string[]): Promise<string> => {
       await pipelines.git("fetch", "--quiet", "origin");
       await pipelines.git("switch", "--quiet", "--force-create", "main", "origin/main");
-      const env = { ...fixture().session.environment, KUBECONFIG: opened().lab.kubeconfigPath };
+      // The engine would record a path in KUBECONFIG.
+      const env = { ...fixture().session.environment, HOME: pipelines.environment.HOME };
       const options = { cwd: withPackages(), env, extendEnv: false, reject: false, all: true } as const;
       const result = await execa(process.execPath, [authorityProgram, ...args], options);
       rmSync(join(pipelines.clone, "node_modules"));
