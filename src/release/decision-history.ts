@@ -1,21 +1,21 @@
 /** Who decided what: the history of a stack file on the branch of a clone's HEAD. */
-import { defaultConfigRepository } from "../config/built-in-defaults";
 import type { DecidedEntry } from "../config/decided-entry";
 import type { StackConfig } from "../config/stack-config";
-import { entryAt, largestFile } from "../config/stack-file";
-import { type EntryChange, EntryReader } from "./entry-reader";
+import { largestFile } from "../config/stack-file";
+import { changesBetween, type CommitAuthor, type EntryChange, EntryReader } from "./entry-reader";
 import { GitError } from "./git-command";
 import { type Git, gitIn, streamObjects } from "./git-objects";
 import {
-  type CommitAuthor,
   commitsOf,
+  type FileVersion,
+  isAutomation,
   listVersions,
   type StackCommit,
   type StackVersion,
   type StackVersions,
 } from "./stack-versions";
 
-/** The commit of a decision. Of a merged branch, it is the merge: that brought the decision onto the branch. */
+/** The commit of a decision. Of a merged branch, it is the merge: that brought the decision onto the branch. Not so of a pull. */
 export interface DecidingCommit extends Omit<StackCommit, "hasParent"> {
   /** Whether Flux's automation is its author, by `configRepository.author` of any version of the stack file. */
   readonly byAutomation: boolean;
@@ -109,7 +109,7 @@ export function readDecisionsOf(config: StackConfig): Promise<DecisionHistory> |
 }
 
 /**
- * Reads the decisions of a stack from the history of HEAD, along first parents. A version of the file that is no YAML
+ * Reads the decisions of a stack from the history of HEAD, as `listVersions` lists it. A version of the file that is no YAML
  * decides nothing. A file that was moved or renamed is followed.
  *
  * @param root the folder of `Pulumi.yaml`
@@ -144,18 +144,24 @@ export async function decisionsIn(
   const known = [...authors];
   const found: { readonly version: StackVersion; readonly changes: readonly EntryChange[] }[] = [];
   let isExact = true;
-  const onStep = ({ version, isRead }: Step, content: Buffer | undefined): void => {
-    const changes = reader.next(content);
-    const author = authorOf(reader);
-    if (!isAutomation(author, known)) known.push(author);
-    if (changes === undefined) isExact &&= isRead;
-    else if (isRead) found.push({ version, changes });
+  const decided = new Map<string, DecidedEntry>();
+  const onStep = ({ version, isRead, isReturn }: Step, content: Buffer | undefined): void => {
+    const changed = reader.next(content);
+    if (!isAutomation(reader.author, known)) known.push(reader.author);
+    if (changed === undefined) isExact &&= isRead;
+    if (changed === undefined || isReturn) return;
+    const changes = version.isPull === true ? changesBetween(decided, reader.entries) : changed;
+    for (const { object, entry } of changes) {
+      if (entry === undefined) decided.delete(object);
+      else decided.set(object, entry);
+    }
+    if (isRead) found.push({ version, changes });
   };
   const steps = stepsOf(versions, isWanted);
-  const ids = steps.flatMap(({ version: { blob } }) => blob ?? []);
+  const ids = steps.flatMap(({ file: { blob } }) => blob ?? []);
   let at = 0;
   const removals = (): void => {
-    for (let one = steps[at]; one !== undefined && one.version.blob === undefined; one = steps[at]) {
+    for (let one = steps[at]; one !== undefined && one.file.blob === undefined; one = steps[at]) {
       onStep(one, undefined);
       at += 1;
     }
@@ -169,22 +175,31 @@ export async function decisionsIn(
   removals();
   // What a shallow clone's oldest commit has, it did not decide.
   const [first] = found;
-  const decided = isComplete || first?.version.commit !== versions.at(-1)?.commit ? found : found.slice(1);
-  const history = { decisions: byObject(decided, known), current: reader.entries, isComplete, authors: known };
+  const own = isComplete || first?.version.commit !== versions.at(-1)?.commit ? found : found.slice(1);
+  const history = { decisions: byObject(own, known), current: reader.entries, isComplete, authors: known };
   return { history, isExact };
 }
 
 interface Step {
   readonly version: StackVersion;
+  readonly file: FileVersion;
   /** False: it is only what the next one changes, or what HEAD has. */
   readonly isRead: boolean;
+  /** Whether the file is only the one that the version changed, on another side of a pull. */
+  readonly isReturn: boolean;
 }
 
-/** The versions to read, the oldest first. */
+/** The versions to read, the oldest first. On both sides of a pull, all of them. */
 function stepsOf(versions: readonly StackVersion[], isWanted: (version: StackVersion) => boolean): Step[] {
   const readable = versions.filter(({ bytes }) => bytes <= largestFile).reverse();
   const all = readable.map((version) => ({ version, isRead: isWanted(version) }));
-  return all.filter(({ isRead }, index) => isRead || all[index + 1]?.isRead !== false);
+  const isAtPull = ({ before, isPull }: StackVersion) => before !== undefined || isPull === true;
+  const isNeeded = (one: (typeof all)[number] | undefined) => one?.isRead !== false || isAtPull(one.version);
+  const needed = all.filter((one, index) => isNeeded(one) || isNeeded(all[index + 1]));
+  return needed.flatMap(({ version, isRead }) => [
+    ...(version.before === undefined ? [] : [{ version, file: version.before, isRead: false, isReturn: true }]),
+    { version, file: version, isRead, isReturn: false },
+  ]);
 }
 
 function byObject(
@@ -210,19 +225,4 @@ function byObject(
     }
   }
   return decisions;
-}
-
-/** As the file names it; each part has a default. */
-function authorOf({ rest }: EntryReader): CommitAuthor {
-  const part = (key: keyof CommitAuthor): string => {
-    const node = rest && entryAt(rest, ["configRepository", "author", key])?.value;
-    const value = (node as { readonly value?: unknown } | undefined)?.value;
-    return typeof value === "string" ? value : defaultConfigRepository.author[key];
-  };
-  return { name: part("name"), email: part("email") };
-}
-
-/** Whether the author of a commit is one of automation. */
-export function isAutomation({ name, email }: CommitAuthor, authors: readonly CommitAuthor[]): boolean {
-  return authors.some((one) => one.name === name && one.email === email);
 }

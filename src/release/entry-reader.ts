@@ -1,10 +1,17 @@
 import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
 import { isScalar } from "yaml";
+import { defaultConfigRepository } from "../config/built-in-defaults";
 import { type DecidedEntry, decidedEntries } from "../config/decided-entry";
 import { ProblemsError } from "../config/problem";
 import { projectPrefix } from "../config/report";
 import { entryAt, parseStackFile, type StackFile } from "../config/stack-file";
+
+/** The author of a commit. */
+export interface CommitAuthor {
+  readonly name: string;
+  readonly email: string;
+}
 
 /** How a tenant's entry differs from the version of the file before. */
 export interface EntryChange {
@@ -34,9 +41,14 @@ export class EntryReader {
   readonly #parsed = new Map<string, DecidedEntry | undefined>();
   readonly #templates = new Map<string, Template | undefined>();
 
-  /** The last version that could be read, without its tenants if these were read one by one. */
-  get rest(): StackFile | undefined {
-    return this.#rest;
+  /** The author of automation, as the last version names it that could be read; each part has a default. */
+  get author(): CommitAuthor {
+    const part = (key: keyof CommitAuthor): string => {
+      const node = this.#rest && entryAt(this.#rest, ["configRepository", "author", key])?.value;
+      const value = (node as { readonly value?: unknown } | undefined)?.value;
+      return typeof value === "string" ? value : defaultConfigRepository.author[key];
+    };
+    return { name: part("name"), email: part("email") };
   }
 
   /** Those of the last version that could be read, by the name of the tenant's objects. */
@@ -252,7 +264,8 @@ function areDistinct(entries: readonly DecidedEntry[]): boolean {
   return isSized(entries.map(({ object }) => object)) && isSized(entries.map(({ tenant }) => tenant));
 }
 
-function changesBetween(
+/** What differs between the entries of two versions. */
+export function changesBetween(
   before: ReadonlyMap<string, DecidedEntry>,
   after: ReadonlyMap<string, DecidedEntry>,
 ): EntryChange[] {

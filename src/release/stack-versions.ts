@@ -1,13 +1,9 @@
 /** The commits that changed a stack file, and the blobs that they left. */
 import { basename } from "node:path";
-import { stackFilePath, stacksOf } from "../config/stack-file";
-import { checkObjects, type Git, isShallow, textLines } from "./git-objects";
-
-/** The author of a commit. */
-export interface CommitAuthor {
-  readonly name: string;
-  readonly email: string;
-}
+import { largestFile, stackFilePath, stacksOf } from "../config/stack-file";
+import { type CommitAuthor, EntryReader } from "./entry-reader";
+import { checkObjects, type Git, isShallow, streamObjects, textLines } from "./git-objects";
+import { sharedLine } from "./shared-line";
 
 /** A commit on the branch of HEAD. */
 export interface StackCommit {
@@ -22,11 +18,19 @@ export interface StackCommit {
   readonly hasParent: boolean;
 }
 
-/** A commit that changed the stack file. */
-export interface StackVersion extends StackCommit {
-  /** Absent: the commit removed the file. */
+/** The stack file at a commit. */
+export interface FileVersion {
+  /** Absent: the commit does not have the file. */
   readonly blob?: string;
   readonly bytes: number;
+}
+
+/** A commit that changed the stack file. */
+export interface StackVersion extends StackCommit, FileVersion {
+  /** The file that it changed, unless that is the version listed next. */
+  readonly before?: FileVersion;
+  /** A pull decides only what no commit of its two sides has decided. */
+  readonly isPull?: boolean;
 }
 
 /** All versions of a stack file on a branch, the newest first. */
@@ -37,7 +41,8 @@ export interface StackVersions {
 }
 
 /**
- * Lists the versions of a stack file, along first parents. A file that was moved or renamed is followed.
+ * Lists the versions of a stack file, along first parents, and through pulls (see `sharedLine`): what was decided on either
+ * side of one is listed, one's own below what came with it. A file that was moved or renamed is followed.
  *
  * @param tip the last commit
  * @throws GitError outside of a repository, or if the clone is damaged
@@ -81,15 +86,85 @@ async function versionsOf(git: Git, file: string, last: string): Promise<StackVe
 }
 
 async function versionsAt(git: Git, tip: string, path: string): Promise<StackVersion[]> {
-  const read = await commitsOf(git, ["--first-parent", tip, "--", `:(top,literal)${path}`]);
+  const pulled = await pulledVersions(git, tip, path);
+  if (pulled !== undefined) return pulled;
+  const commits = await commitsOf(git, ["--first-parent", tip, "--", `:(top,literal)${path}`]);
+  const files = await filesIn(
+    git,
+    commits.map(({ commit }) => commit),
+    path,
+  );
+  return commits.map((one) => ({ ...one, ...(files.get(one.commit) ?? noFile) }));
+}
+
+/** The versions on the line that leads through the pulls of a branch; nothing if it has no pull. */
+async function pulledVersions(git: Git, tip: string, path: string): Promise<StackVersion[] | undefined> {
+  const merges = ["--first-parent", "--merges", "--max-count=1"];
+  if ((await git(["rev-list", ...merges, tip])).length === 0) return undefined;
+  const [changes, graph, authors] = await Promise.all([
+    commitsOf(git, ["--full-history", "--no-merges", tip, "--", `:(top,literal)${path}`]),
+    git(["rev-list", "--parents", tip]),
+    authorsAt(git, tip, path),
+  ]);
+  const ids = textLines(graph).map((line) => line.split(" "));
+  const parents = new Map(ids.map(([commit = "", ...others]) => [commit, others]));
+  const byAutomation = new Map(changes.map((one) => [one.commit, isAutomation(one.author, authors)]));
+  const { line, pulls } = sharedLine(ids[0]?.[0] ?? "", parents, byAutomation);
+  if (pulls.length === 0) return undefined;
+  const known = new Map([...changes, ...(await commitsOf(git, ["--merges", tip]))].map((one) => [one.commit, one]));
+  const own = pulls.flatMap((pull) => pull.own).filter((commit) => known.has(commit));
+  const shared = line.filter((commit) => known.has(commit));
+  const files = await filesIn(git, [...shared, ...own, ...own.map((commit) => `${commit}^1`)], path);
+  const versionsOf = (commits: readonly string[], isOwn: boolean) =>
+    commits.flatMap((commit): StackVersion[] => {
+      const one = known.get(commit);
+      const before = isOwn ? files.get(`${commit}^1`) : undefined;
+      return one === undefined ? [] : [{ ...one, ...(files.get(commit) ?? noFile), before }];
+    });
+  const versions = versionsOf(shared, false);
+  for (const pull of [...pulls].reverse()) {
+    const isPulled = ({ commit }: StackVersion) => commit === pull.merge || pull.pulled.has(commit);
+    const index = versions.findLastIndex(isPulled);
+    const [last, next = noFile] = versions.slice(index);
+    if (last !== undefined) versions[index] = { ...last, before: last.before ?? next };
+    versions.splice(index + 1, 0, ...versionsOf(pull.own, true));
+  }
+  const isPull = new Set(pulls.map(({ merge }) => merge));
+  return versions.flatMap((one, index) => {
+    if (isPull.has(one.commit)) return { ...one, before: undefined, isPull: true };
+    return one.isMerge && one.blob === (one.before ?? versions[index + 1])?.blob ? [] : one;
+  });
+}
+
+const noFile: FileVersion = { bytes: 0 };
+
+/** The file in each commit. */
+async function filesIn(git: Git, commits: readonly string[], path: string): Promise<ReadonlyMap<string, FileVersion>> {
   const facts = await checkObjects(
     git,
-    read.map(({ commit }) => `${commit}:${path}`),
+    commits.map((commit) => `${commit}:${path}`),
   );
-  return read.map((version, index) => {
-    const fact = facts[index];
-    return { ...version, blob: fact?.type === "blob" ? fact.id : undefined, bytes: fact?.size ?? 0 };
-  });
+  return new Map(
+    commits.map((commit, index) => {
+      const fact = facts[index];
+      return [commit, fact?.type === "blob" ? { blob: fact.id, bytes: fact.size } : noFile];
+    }),
+  );
+}
+
+/** The author of automation, as the file names it. */
+async function authorsAt(git: Git, tip: string, path: string): Promise<readonly CommitAuthor[]> {
+  const { blob, bytes } = (await filesIn(git, [tip], path)).get(tip) ?? noFile;
+  const reader = new EntryReader();
+  if (blob !== undefined && bytes <= largestFile) {
+    await streamObjects(git, [blob], (content) => void reader.next(content));
+  }
+  return [reader.author];
+}
+
+/** Whether the author of a commit is one of automation. */
+export function isAutomation({ name, email }: CommitAuthor, authors: readonly CommitAuthor[]): boolean {
+  return authors.some((one) => one.name === name && one.email === email);
 }
 
 /** The commits that `git rev-list` lists. */

@@ -10,7 +10,6 @@ import {
   decisionsIn,
   decisionsOf,
   hasCommits,
-  isAutomation,
   isPromotedSince,
   mergesAutomation,
   readDecisionsOf,
@@ -18,8 +17,7 @@ import {
 } from "./decision-history";
 import { GitError } from "./git-command";
 import { type Git, gitIn } from "./git-objects";
-import { type PulledLine, pulledLines } from "./pulled-line";
-import { listVersions, type StackVersions } from "./stack-versions";
+import { isAutomation, listVersions, type StackVersions } from "./stack-versions";
 
 /** What the history says of a tenant's tag. */
 type Finding =
@@ -55,11 +53,9 @@ async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, str
   const automated = follow === "tags" ? config.tenants.filter(isAutomated) : [];
   if (automated.length === 0 || !(await hasCommits(root))) return new Map();
   try {
-    const [history, lines] = await Promise.all([historyFor(config, automated), linesOf(config, "HEAD")]);
-    const onBranch = history === undefined ? [] : automated.map((tenant) => reasonFor(config, tenant, history));
-    const reasons = new Map((await Promise.all(onBranch)).flat());
-    const others = automated.filter(({ name }) => !reasons.has(name));
-    return new Map([...reasons, ...(await pulledReasons(config, others, "HEAD", lines))]);
+    const history = await historyFor(config, automated);
+    const found = history === undefined ? [] : automated.map((tenant) => reasonFor(config, tenant, history));
+    return new Map((await Promise.all(found)).flat());
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
     const reason = `${unknown}cannot tell whether a person has taken back the version that automation has promoted: ${error.message}`;
@@ -72,12 +68,10 @@ async function reasonFor(
   { root, stack }: StackConfig,
   tenant: Tenant,
   history: DecisionHistory,
-  isNew: (commit: string) => boolean = () => true,
 ): Promise<[string, string][]> {
   const finding = takenBack(tenant, history);
   if (finding === undefined) return [];
   if (finding === "unknown") return [[tenant.name, unknownReason(tenant)]];
-  if (!isNew(finding.back.commit)) return [];
   const { tag = "", byAutomation } = finding.again;
   if (!byAutomation && !(await mergesAutomation(root, finding.again, history))) return [];
   // Before a rename, a person promoted it by the name of that time.
@@ -85,44 +79,6 @@ async function reasonFor(
   const promoted = { stack, tenants: [tenant.name, ...names], tag };
   if (await isPromotedSince(root, finding.back.commit, promoted, history)) return [];
   return [[tenant.name, takenBackReason(stack, tenant, finding)]];
-}
-
-function linesOf({ root, stack, configRepository }: StackConfig, tip: string): Promise<PulledLine[]> {
-  const { author } = configRepository ?? defaultConfigRepository;
-  return pulledLines(gitIn(root), stack, tip, (one) => isAutomation(one, [author]));
-}
-
-/** Looks also into what `git pull` has merged, as it hides the shared branch behind one merge. */
-async function pulledReasons(
-  config: StackConfig,
-  tenants: readonly Tenant[],
-  tip: string,
-  lines: readonly PulledLine[],
-): Promise<ReadonlyMap<string, string>> {
-  if (tenants.length === 0 || lines.length === 0) return new Map();
-  const { root, stack } = config;
-  const git = gitIn(root);
-  const all = async (last: string) =>
-    (await decisionsIn(git, await listVersions(git, stack, last), () => true)).history;
-  const { decisions } = await all(tip);
-  const reasons = new Map<string, string>();
-  for (const line of lines) {
-    const isDecidedSince = (tenant: Tenant) =>
-      tagDecisions(decisions.get(objectName(tenant))).some(
-        (decision) =>
-          line.since.has(decision.commit) && decision.tag === tenant.tag && !mayBeAutomations(tenant, decision),
-      );
-    const open = tenants.filter((tenant) => !reasons.has(tenant.name) && !isDecidedSince(tenant));
-    const history = await all(line.tip);
-    const undecided = open.filter((tenant) => history.current.get(objectName(tenant))?.tag === tenant.tag);
-    const isNew = (commit: string) => line.commits.has(commit);
-    const found = await Promise.all(undecided.map((tenant) => reasonFor(config, tenant, history, isNew)));
-    for (const [name, reason] of found.flat()) reasons.set(name, reason);
-    const rest = undecided.filter(({ name }) => !reasons.has(name));
-    const inner = rest.length === 0 ? [] : await linesOf(config, line.tip);
-    for (const [name, reason] of await pulledReasons(config, rest, line.tip, inner)) reasons.set(name, reason);
-  }
-  return reasons;
 }
 
 /**

@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { git } from "../../demo/git";
+import { readStackConfig } from "../../src/config/read-stack-config";
+import { backsFrom } from "../../src/release/taken-back";
 import { authority } from "./command-line";
 import { scratchWorld, tagsStack } from "./scratch-world";
 
@@ -156,6 +158,9 @@ describe("a version that a person has taken back", () => {
           const { found } = await violations();
           assert.equal(found.length, 1, own);
           assert.ok(found[0]!.message.includes(back), found[0]!.message);
+          const config = readStackConfig({ root: world().root, stack: "prod" });
+          const backs = await backsFrom(config, config.tenants, "HEAD");
+          assert.equal(backs.get("shop")?.commit.slice(0, 10), back);
         };
         await pull("bobs", "main");
         // The first pull is hidden behind the second.
@@ -165,6 +170,34 @@ describe("a version that a person has taken back", () => {
       });
     }
   }
+
+  it("is told apart from what stands, in all that was decided behind a pull onto own commits", async () => {
+    await ownGit("Ana", "checkout", "--quiet", "-b", "own", "HEAD~1");
+    await ownGit("Ana", "commit", "--quiet", "--allow-empty", "-m", "Write notes");
+    await ownGit("Ana", "checkout", "--quiet", "main");
+    await decide("Ana", "1.0.0", "Leaks memory");
+    await decide("Bob", "1.1.0", "It was fine");
+    const newest = await flux("1.2.0");
+    await ownGit("Ana", "checkout", "--quiet", "own");
+    await ownGit("Ana", "merge", "--quiet", "--no-edit", "main");
+    const { stdout } = await run("history", "shop", "--stack", "prod", "--json");
+    const { decisions } = JSON.parse(stdout) as { decisions: { changes: string[]; author: { name: string } }[] };
+    assert.deepEqual(
+      decisions.map(({ changes, author }) => `${changes.join()} by ${author.name}`),
+      [
+        "1.1.0 -> 1.2.0 by Shared Authority",
+        "1.0.0 -> 1.1.0 by Bob",
+        "1.1.0 -> 1.0.0 by Ana",
+        "1.0.0 -> 1.1.0 by Shared Authority",
+        "added at 1.0.0 by Ana",
+      ],
+    );
+    const status = await run("status", "shop", "--offline");
+    assert.match(status.stdout, new RegExp(`commit ${newest}, Promote 1\\.2\\.0, by Flux's automation`));
+    const rolledBack = await run("rollback", "shop", "--stack", "prod", "--reason", "leaks", "--no-commit");
+    assert.equal(rolledBack.code, 0, rolledBack.stderr);
+    assert.match(readFileSync(path(), "utf8"), /tag: "1\.1\.0"/);
+  });
 
   it("is not taken back by a branch that merges the main branch before it is merged itself", async () => {
     await ownGit("Ana", "checkout", "--quiet", "-b", "own");

@@ -156,6 +156,73 @@ describe("the decisions of a stack", () => {
     ]);
   });
 
+  describe("where somebody has pulled the shared branch onto own commits", () => {
+    const bob = { name: "Bob", email: "bob@example.com" };
+    const versions = (shop: string, cart: string) => stack({ shop: `tag: "${shop}"`, cart: `tag: "${cart}"` });
+
+    /** Merges a branch as `git pull` does. */
+    async function pull(branch: string, content: string, author = bob): Promise<void> {
+      await git("merge", "--quiet", "--no-ff", "--no-commit", "--strategy=ours", branch);
+      await commit(content, author, `Merge branch '${branch}'`);
+    }
+
+    beforeEach(async () => {
+      await commit(versions("1.0.0", "2.0.0"));
+      await git("branch", "own");
+      await commit(versions("1.1.0", "2.0.0"), automation);
+      await commit(versions("1.0.0", "2.0.0"), ana, "Leaks memory");
+      await git("checkout", "--quiet", "own");
+      await commit(versions("1.0.0", "2.1.0"), bob, "Try cart");
+    });
+
+    it("are those of both, and the merge's are what neither has decided", async () => {
+      await pull("main", versions("1.0.0", "2.1.0"));
+      const history = await readDecisions(root(), "prod");
+      const shop = ["1.1.0 -> 1.0.0 Ana", "1.0.0 -> 1.1.0 automation", "- -> 1.0.0 Ana"];
+      assert.deepEqual(story(history, "shop"), shop);
+      assert.deepEqual(story(history, "cart"), ["2.0.0 -> 2.1.0 Bob", "- -> 2.0.0 Ana"]);
+      assert.equal(history.decisions.get("cart")?.[0]?.subject, "Try cart");
+
+      // A second pull finds only what is new, and what the conflict was resolved to is the merge's.
+      await commit(versions("1.0.0", "2.2.0"), bob);
+      await git("checkout", "--quiet", "main");
+      await commit(versions("1.2.0", "2.0.0"), automation);
+      await commit(versions("1.2.0", "2.9.0"), ana);
+      await git("checkout", "--quiet", "own");
+      await pull("main", versions("1.2.0", "2.3.0"));
+      await commit(versions("1.3.0", "2.3.0"), bob);
+      const again = await readDecisions(root(), "prod");
+      assert.deepEqual(story(again, "shop"), ["1.2.0 -> 1.3.0 Bob", "1.0.0 -> 1.2.0 automation", ...shop]);
+      assert.deepEqual(story(again, "cart"), [
+        "2.9.0 -> 2.3.0 Bob",
+        "2.0.0 -> 2.9.0 Ana",
+        "2.1.0 -> 2.2.0 Bob",
+        "2.0.0 -> 2.1.0 Bob",
+        "- -> 2.0.0 Ana",
+      ]);
+    });
+
+    it("are found behind a pull of a pull, and behind the merge of somebody else's branch", async () => {
+      await pull("main", versions("1.0.0", "2.1.0"));
+      await git("checkout", "--quiet", "-b", "cleos", "main~2");
+      const cleo = { name: "Cleo", email: "cleo@example.com" };
+      await commit(versions("1.0.0", "2.0.0"), cleo, "Write notes");
+      await pull("own", versions("1.0.0", "2.1.0"), cleo);
+      await git("checkout", "--quiet", "-b", "topic");
+      await commit(versions("1.5.0", "2.1.0"), bob);
+      await git("checkout", "--quiet", "cleos");
+      await pull("topic", versions("1.5.0", "2.1.0"), cleo);
+      const history = await readDecisions(root(), "prod");
+      assert.deepEqual(story(history, "shop"), [
+        "1.0.0 -> 1.5.0 Cleo",
+        "1.1.0 -> 1.0.0 Ana",
+        "1.0.0 -> 1.1.0 automation",
+        "- -> 1.0.0 Ana",
+      ]);
+      assert.deepEqual(story(history, "cart"), ["2.0.0 -> 2.1.0 Bob", "- -> 2.0.0 Ana"]);
+    });
+  });
+
   it("are not known of what a shallow clone lacks", async () => {
     await commit(stack({ shop: 'tag: "1.0.0"' }));
     await commit(stack({ shop: 'tag: "1.1.0"' }), automation);

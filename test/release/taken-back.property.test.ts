@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { git } from "../../demo/git";
 import { readStackConfig } from "../../src/config/read-stack-config";
-import { readDecisions } from "../../src/release/decision-history";
+import { readDecisions, tagDecisions } from "../../src/release/decision-history";
 import { historyFor, takenBack } from "../../src/release/taken-back";
 import { temporaryDirectory } from "../support/directory";
 
@@ -18,15 +18,18 @@ const people = [
 interface Step {
   readonly author: number;
   readonly tags: readonly number[];
-  /** Whether it is a merge of a commit of automation, no YAML, without the file, or with another author of automation. */
-  readonly kind: "commit" | "merge" | "broken" | "removed" | "bot";
+  /**
+   * Whether it is a merge of a commit of automation, a pull onto an own commit, no YAML, without the file, or with another
+   * author of automation.
+   */
+  readonly kind: "commit" | "merge" | "pull" | "broken" | "removed" | "bot";
 }
 
 const step = fc
   .record<Step>({
     author: fc.constantFrom(0, 0, 1, 1, 1, 2),
     tags: fc.tuple(fc.nat(1), fc.nat(1)),
-    kind: fc.constantFrom(...Array<"commit">(6).fill("commit"), "merge", "broken", "removed", "bot"),
+    kind: fc.constantFrom(...Array<"commit">(6).fill("commit"), "merge", "pull", "broken", "removed", "bot"),
   })
   // Automation changes no settings.
   .map((one) => (one.kind === "bot" ? { ...one, author: 0 } : one));
@@ -82,8 +85,15 @@ function importText(steps: readonly Step[], automation: string): string {
       const author = people[one.author] ?? "";
       const from = last === 0 ? [] : [`from :${last}`];
       const side = one.kind === "merge" && last > 0 ? [commit(one, people[1], "side", from)] : [];
+      const isPull = one.kind === "pull" && last > 0;
+      if (isPull) {
+        // On one side a person goes back and automation promotes, on the other the person who pulls decides.
+        const back = { ...one, tags: one.tags.map((tag) => 1 - tag) };
+        side.push(commit(back, people[0], "side", from), commit(one, people[1], "side", []));
+      }
       const merged = side.length === 0 ? [] : [`merge :${mark}`];
-      const main = commit(one, author, "main", [...from, ...merged]);
+      if (isPull) side.push(commit({ ...one, tags: [...one.tags].reverse() }, people[0], "main", from));
+      const main = commit(one, author, "main", isPull ? merged : [...from, ...merged]);
       last = mark;
       return [...side, main];
     })
@@ -126,6 +136,9 @@ describe("what was taken back", () => {
               return typeof finding === "object" ? [finding.back.commit, finding.again.commit] : finding;
             });
           assert.deepEqual(commits(some), commits(all));
+          for (const [object, { tag }] of all.current) {
+            assert.equal(tagDecisions(all.decisions.get(object))[0]?.tag, tag);
+          }
           found += commits(all).filter((one) => one !== undefined).length;
         },
       ),
