@@ -53,7 +53,8 @@ export async function rollBackFailures(failures: UpFailures, yes: boolean, sessi
   let due = found;
   try {
     const { root, stack } = config;
-    const [history, lock, rollbacks] = [await readDecisions(root, stack), readLock(root), await ownRollbacks(config)];
+    const history = await readDecisions(root, stack);
+    const [lock, rollbacks] = [readLock(root), await ownRollbacks(config, history)];
     due = found.filter(({ tenant, failure, to }) => {
       const reason = reasonAgainst(tenant, failure, { before: to, lock, history, rollbacks });
       if (reason !== undefined) tell(session, tenant, reason);
@@ -88,9 +89,9 @@ interface Known {
 }
 
 /** The commits of an `up`, on whatever side of a merge. */
-async function ownRollbacks({ root, stack }: StackConfig): Promise<StackCommit[]> {
+async function ownRollbacks({ root }: StackConfig, { stacks }: DecisionHistory): Promise<StackCommit[]> {
   const commits = await commitsOf(gitIn(root), ["--fixed-strings", `--grep=By: ${self}`, "HEAD"]);
-  return commits.filter(({ trailers }) => trailers.By === self && trailers.Stack === stack);
+  return commits.filter(({ trailers }) => trailers.By === self && stacks.includes(trailers.Stack ?? ""));
 }
 
 /**

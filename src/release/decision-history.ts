@@ -44,6 +44,8 @@ export interface DecisionHistory {
   readonly isComplete: boolean;
   /** The authors of automation: each that a version of the stack file names. */
   readonly authors: readonly CommitAuthor[];
+  /** The names that the stack has had. */
+  readonly stacks: readonly string[];
 }
 
 /** The decisions that changed the tag, such as those of one tenant. */
@@ -58,14 +60,14 @@ export function tagDecisions(decisions: readonly Decision[] = []): Decision[] {
 export async function isPromotedSince(
   root: string,
   commit: string,
-  promoted: { readonly stack: string; readonly tenants: readonly string[]; readonly tag: string },
-  { authors }: Pick<DecisionHistory, "authors">,
+  promoted: { readonly tenants: readonly string[]; readonly tag: string },
+  { authors, stacks }: Pick<DecisionHistory, "authors" | "stacks">,
 ): Promise<boolean> {
   const since = await commitsOf(gitIn(root), [`${commit}..HEAD`]);
   return since.some(
     ({ author, trailers }) =>
       promoted.tenants.includes(trailers.Tenant ?? "") &&
-      trailers.Stack === promoted.stack &&
+      stacks.includes(trailers.Stack ?? "") &&
       trailers.To === promoted.tag &&
       // A pin keeps a version, and does not promote it.
       trailers.From !== undefined &&
@@ -136,7 +138,7 @@ export interface SomeDecisions {
  */
 export async function decisionsIn(
   git: Git,
-  { versions, isComplete }: StackVersions,
+  { versions, stacks, isComplete }: StackVersions,
   isWanted: (version: StackVersion) => boolean,
   authors: readonly CommitAuthor[] = [],
 ): Promise<SomeDecisions> {
@@ -176,7 +178,7 @@ export async function decisionsIn(
   // What a shallow clone's oldest commit has, it did not decide.
   const [first] = found;
   const own = isComplete || first?.version.commit !== versions.at(-1)?.commit ? found : found.slice(1);
-  const history = { decisions: byObject(own, known), current: reader.entries, isComplete, authors: known };
+  const history = { decisions: byObject(own, known), current: reader.entries, isComplete, authors: known, stacks };
   return { history, isExact };
 }
 

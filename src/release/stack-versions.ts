@@ -36,6 +36,8 @@ export interface StackVersion extends StackCommit, FileVersion {
 /** All versions of a stack file on a branch, the newest first. */
 export interface StackVersions {
   readonly versions: readonly StackVersion[];
+  /** The names that the stack has had. */
+  readonly stacks: readonly string[];
   /** False in a shallow clone that lacks commits of the branch. */
   readonly isComplete: boolean;
 }
@@ -49,8 +51,12 @@ export interface StackVersions {
  */
 export async function listVersions(git: Git, stack: string, tip = "HEAD"): Promise<StackVersions> {
   const [path, lacksCommits] = await Promise.all([pathInClone(git, stack), isShallow(git)]);
-  const versions = await versionsOf(git, path, tip);
-  return { versions, isComplete: !lacksCommits || (await endsAtFirstCommit(git, tip)) };
+  const { versions, paths } = await versionsOf(git, path, tip);
+  return {
+    versions,
+    stacks: stacksOf(paths.map((one) => basename(one))),
+    isComplete: !lacksCommits || (await endsAtFirstCommit(git, tip)),
+  };
 }
 
 /** The path of a stack's file from the top of the clone. */
@@ -67,10 +73,12 @@ async function endsAtFirstCommit(git: Git, tip: string): Promise<boolean> {
   return !/^parent /m.test(head);
 }
 
-/** The versions of a file, the newest first. */
-async function versionsOf(git: Git, file: string, last: string): Promise<StackVersion[]> {
+/** The versions of a file, and the paths that it has had, the newest first. */
+async function versionsOf(git: Git, file: string, last: string) {
   const versions: StackVersion[] = [];
+  const paths: string[] = [];
   for (let path: string | undefined = file, tip = last; path !== undefined;) {
+    paths.push(path);
     const listed = await versionsAt(git, tip, path);
     let moved: string | undefined;
     for (const [index, version] of listed.entries()) {
@@ -82,7 +90,7 @@ async function versionsOf(git: Git, file: string, last: string): Promise<StackVe
     }
     path = moved;
   }
-  return versions;
+  return { versions, paths };
 }
 
 async function versionsAt(git: Git, tip: string, path: string): Promise<StackVersion[]> {

@@ -76,7 +76,7 @@ async function reasonFor(
   if (!byAutomation && !(await mergesAutomation(root, finding.again, history))) return [];
   // Before a rename, a person promoted it by the name of that time.
   const names = (history.decisions.get(objectName(tenant)) ?? []).map((decision) => decision.tenant);
-  const promoted = { stack, tenants: [tenant.name, ...names], tag };
+  const promoted = { tenants: [tenant.name, ...names], tag };
   if (await isPromotedSince(root, finding.back.commit, promoted, history)) return [];
   return [[tenant.name, takenBackReason(stack, tenant, finding)]];
 }

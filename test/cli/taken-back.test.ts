@@ -58,9 +58,9 @@ describe("a version that a person has taken back", () => {
     await flux("1.1.0");
   });
 
-  const check = () => run("check", "--stack", "prod", "--json");
-  const violations = async () => {
-    const { stdout, code } = await check();
+  const check = (stack = "prod") => run("check", "--stack", stack, "--json");
+  const violations = async (stack?: string) => {
+    const { stdout, code } = await check(stack);
     const { stacks } = JSON.parse(stdout) as {
       stacks: { violations: { policy: string; tenant: string; message: string }[] }[];
     };
@@ -110,7 +110,7 @@ describe("a version that a person has taken back", () => {
     assert.equal((await check()).code, 0);
   });
 
-  it("stays accepted when the tenant is renamed, and when automation returns to it from a newer one", async () => {
+  it("stays accepted when tenant or stack is renamed, and when automation returns to it from a newer one", async () => {
     await ownGit("Ana", "revert", "--no-edit", "HEAD");
     await flux("1.1.0");
     const { stderr, code } = await run("promote", "shop", "1.1.0", "--stack", "prod");
@@ -121,6 +121,9 @@ describe("a version that a person has taken back", () => {
     assert.deepEqual((await violations()).found, []);
     assert.equal((await run("rename-tenant", "shop", "store", "--stack", "prod")).code, 0);
     assert.deepEqual((await violations()).found, []);
+    await ownGit("Ana", "mv", "Pulumi.prod.yaml", "Pulumi.live.yaml");
+    await ownGit("Ana", "commit", "--quiet", "-m", "Rename the stack");
+    assert.deepEqual((await violations("live")).found, []);
   });
 
   it("is refused when a person only merges what automation has committed, as `git pull` does", async () => {
