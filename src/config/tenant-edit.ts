@@ -45,11 +45,12 @@ export function withValue<File extends ConfigFile>(file: File, path: ConfigPath,
   if (!isSetting && parent === undefined) return withValue(file, parentPath, { [key]: value });
   if (isSetting && parent === undefined) return withConfig(file, path, key, value);
   if (!isMap(parent)) throw refusal(file, path);
+  const written = inProject(file, path, value);
   const splice =
     parent.flow !== true
-      ? blockAddition(file, path, parent, (indent) => blockLines(key, inProject(file, path, value), indent))
-      : parent.items.length === 0 && path.length === entryLength
-        ? firstEntry(file, path, parent, value)
+      ? blockAddition(file, path, parent, (indent) => blockLines(key, written, indent))
+      : parent.items.length === 0 && path.length <= entryLength
+        ? firstEntry(file, path, parent, key, written)
         : flowAddition(file, path, parent, `${keyOf(key)}: ${flowText(value)}`);
   return replaced(file, path, value, splice);
 }
@@ -212,17 +213,18 @@ function isAlone(file: ConfigFile, parent: YAMLMap | YAMLSeq): boolean {
   return parent.items.length === 1 && !(parent.flow === true && file.text[endOf(item)] === ",");
 }
 
-/** The file with a `config:` at its end, which it does not have yet. */
+/** The file with a first setting under `config:`, which is empty or is not there yet. */
 function withConfig<File extends ConfigFile>(file: File, path: ConfigPath, key: string, value: NewValue): File {
-  const { text } = file;
-  const newline = text.includes("\r\n") ? "\r\n" : "\n";
-  const body = blockLines("config", { [key]: inProject(file, path, value) }, "").join(newline) + newline;
-  const by = text === "" || text.endsWith("\n") ? body : newline + body;
-  return replaced(file, path, value, { start: text.length, end: text.length, by });
+  const { text, document } = file;
+  const top = isMap(document.contents) ? document.contents.items : [];
+  const config = top.find((pair) => keyText(pair) === "config");
+  const at = config === undefined ? text.length : lineEnd(text, endOf(config.key));
+  const lines = blockLines(key, inProject(file, path, value), "  ");
+  return replaced(file, path, value, linesAt(text, at, config === undefined ? ["config:", ...lines] : lines));
 }
 
 /** The first entry of `{}`, in lines of its own, so that a marker can stand on one. */
-function firstEntry(file: ConfigFile, path: ConfigPath, parent: YAMLMap, value: NewValue): Splice {
+function firstEntry(file: ConfigFile, path: ConfigPath, parent: YAMLMap, key: string, value: NewValue): Splice {
   const { text } = file;
   const { start, end } = rangeOf(file, path, parent);
   const lineBegin = lineStart(text, start);
@@ -231,7 +233,7 @@ function firstEntry(file: ConfigFile, path: ConfigPath, parent: YAMLMap, value: 
   if (!/\S:[ \t]*$/.test(text.slice(lineBegin, start)) || /[^ \t\r\n}{]/.test(text.slice(start, end)))
     throw refusal(file, path);
   const newline = text.includes("\r\n") ? "\r\n" : "\n";
-  const lines = blockLines(String(path.at(-1)), value, `${indent}  `);
+  const lines = blockLines(key, value, `${indent}  `);
   // What follows the braces, such as a comment, stays on its line.
   const close = lineEnd(text, end);
   const rest = text.slice(end, close);
@@ -262,11 +264,14 @@ function blockAddition(
   const { start } = rangeOf(file, path, parent);
   const indent = text.slice(lineStart(text, start), start);
   if (/[^ ]/.test(indent)) throw refusal(file, path);
-  const lines = linesOf(indent);
   const end = endOf(parent);
-  const at = text[end - 1] === "\n" ? end : lineEnd(text, end);
+  return linesAt(text, text[end - 1] === "\n" ? end : lineEnd(text, end), linesOf(indent));
+}
+
+/** Lines at the beginning of a line. */
+function linesAt(text: string, at: number, lines: readonly string[]): Splice {
   const newline = text.includes("\r\n") ? "\r\n" : "\n";
-  const isLast = text[at - 1] !== "\n";
+  const isLast = text !== "" && text[at - 1] !== "\n";
   const body = lines.join(newline);
   return { start: at, end: at, by: isLast ? newline + body : body + newline };
 }

@@ -44,14 +44,21 @@ describe("the verbs for tenants", () => {
       await own.init();
     });
 
-    it("declares the first application of a project without config", async () => {
-      world().write({ "Pulumi.yaml": "name: shared-authority\nruntime: nodejs\n" });
-      await own.commitAll();
-      await own.decided("add-tenant", "shop", ...flags());
-      const declared =
-        "name: shared-authority\nruntime: nodejs\nconfig:\n  shared-authority:applications:\n    value:\n      shop:\n";
-      assert.ok(read("Pulumi.yaml").startsWith(declared), read("Pulumi.yaml"));
-    });
+    for (const [name, config, declared] of [
+      ["no config", "", "config:\n"],
+      ["an empty config", "config: # ours\n", "config: # ours\n"],
+      ["a config without keys", "config: {} # ours\n", "config: # ours\n"],
+    ] as const) {
+      it(`declares the first application of a project with ${name}`, async () => {
+        const start = `name: shared-authority\n${config}`;
+        world().write({ "Pulumi.yaml": `${start}runtime: nodejs\n` });
+        await own.commitAll();
+        await own.decided("add-tenant", "shop", ...flags());
+        const lines = `${declared}  shared-authority:applications:\n    value:\n      shop:\n`;
+        assert.ok(read("Pulumi.yaml").includes(lines), read("Pulumi.yaml"));
+        assert.equal(read("Pulumi.yaml").match(/^config:/gm)?.length, 1);
+      });
+    }
 
     it("declares a new application and its newest release, and can be reverted", async () => {
       const output = await own.decided("add-tenant", "shop", ...flags(), "--team", "shop-team", "--reason", "launch");
