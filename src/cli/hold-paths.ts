@@ -18,6 +18,11 @@ export function holdPaths(config: StackConfig, tenant: Tenant): HoldPath[] {
   return [automationPath(tenant), sourcePath(config, tenant), ...imagePaths(config, tenant), ...secretPaths(tenant)];
 }
 
+/** What a hold of the tenant leaves open. */
+export function openPaths(config: StackConfig, tenant: Tenant): string[] {
+  return holdPaths(config, tenant).flatMap(({ state, text }) => (state === "open" ? [text] : []));
+}
+
 /** One sentence for each path in this state, with the tenants that have it. */
 export function describePaths(all: readonly TenantPaths[], state: HoldPath["state"]): string[] {
   const names = new Map<string, string[]>();

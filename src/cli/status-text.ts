@@ -87,8 +87,19 @@ function sources({ stacks, silent }: Status): string[] {
 
 function facts({ runningFrom }: StackStatus, tenant: TenantStatus): string[] {
   const { state, why, command, running, runningCommit, runningSince, rendered, automation, range, denied } = tenant;
-  const { pinned, held, newestAllowed, newestKnown, newerBroken, newerNotAllowed, follows, evidence, valid, decision } =
-    tenant;
+  const {
+    pinned,
+    held,
+    openPaths,
+    newestAllowed,
+    newestKnown,
+    newerBroken,
+    newerNotAllowed,
+    follows,
+    evidence,
+    valid,
+    decision,
+  } = tenant;
   const runs = running ?? runningCommit ?? "unknown";
   const newest = newestAllowed ?? (newestKnown ? "none" : "unknown");
   const policy = [
@@ -114,6 +125,7 @@ function facts({ runningFrom }: StackStatus, tenant: TenantStatus): string[] {
     ...newerNotAllowed.map(({ version, reason }): [string, string] => ["", `${version} ${reason}`]),
     ["policy", policy.join(", ")],
     ["held", held === null ? undefined : keptText(held, automation)],
+    ...openPaths.map((path): [string, string] => ["", path]),
     ["pinned", pinned === null ? undefined : keptText(pinned, automation)],
     [
       "promise",

@@ -1,4 +1,5 @@
 /** How one tenant of one stack is: what is decided, what runs, what may run, and what is to be done about it. */
+import { countOf } from "../config/count";
 import { objectName } from "../config/object-name";
 import { printableSentence } from "../config/printable";
 import type { StackConfig, Tenant } from "../config/stack-config";
@@ -12,6 +13,7 @@ import { hint, type ResolvedTenant } from "../release/resolve";
 import { isUnknown } from "../release/taken-back";
 import { notAllowed } from "../version/range";
 import { compareVersions, versionOfTag } from "../version/version";
+import { openPaths } from "./hold-paths";
 import type { RunningStack } from "./running-stack";
 import type { PlannedTenant, Standstill } from "./tenant-plan";
 
@@ -77,6 +79,8 @@ export interface TenantStatus extends Omit<PlannedTenant, "pinned" | "held"> {
   readonly rendered: string | null;
   readonly pinned: KeptUntil | null;
   readonly held: KeptUntil | null;
+  /** What could still change a held tenant, one sentence each. */
+  readonly openPaths: readonly string[];
   readonly range: string;
   readonly denied: readonly string[];
   readonly newerNotAllowed: readonly NewerVersion[];
@@ -133,6 +137,7 @@ export function tenantStatus(facts: StatusFacts): TenantStatus {
     rendered: rendered ?? null,
     pinned: keptUntil(planned.pinned, today),
     held: keptUntil(planned.held, today),
+    openPaths: openPathsOf(facts),
     range,
     denied: deny,
     newerNotAllowed,
@@ -177,6 +182,10 @@ type Verdict = Pick<TenantStatus, "state" | "why" | "command">;
 
 function keptUntil(one: Standstill | null, today: string): KeptUntil | null {
   return one === null ? null : { ...one, isOver: one.until !== null && one.until < today };
+}
+
+function openPathsOf({ config, planned, release }: StatusFacts): readonly string[] {
+  return planned.held === null ? [] : openPaths(config, release.tenant);
 }
 
 function newerBroken({ newest, planned }: StatusFacts): readonly BrokenRelease[] {
@@ -305,7 +314,9 @@ function heldBack(facts: StatusFacts): Verdict | undefined {
   if (kept !== null) {
     const until = kept.until === null ? "" : ` until ${kept.until}`;
     const over = kept.isOver ? ", which is over" : "";
-    const why = [`by ${kept.by}${until}${over}: ${kept.reason}`, ...newer, ...broken];
+    const open = openPathsOf(facts).length;
+    const paths = open === 0 ? "" : `; ${countOf(open, "path stays", "paths stay")} open`;
+    const why = [`by ${kept.by}${until}${over}: ${kept.reason}${paths}`, ...newer, ...broken];
     const state = planned.held === null ? "pinned" : "held";
     return { state, why, command: command(endOfStandstill(planned), facts) };
   }

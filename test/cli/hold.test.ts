@@ -28,6 +28,12 @@ describe("authority hold and resume", () => {
       (await trailers())["Accepted-Open"] ?? "",
       /^shop: open: pods run .*; shop: open: whoever changes the Secret shop-values/,
     );
+    const open = await run(["status", "shop", "--stack", "prod"]);
+    assert.match(open.stdout, /^ {12}by ana: holidays; 2 paths stay open$/m);
+    assert.match(
+      open.stdout,
+      /^ {2}held +by ana: .*\n {12}open: pods run what .*\n {12}open: whoever changes the Secret/m,
+    );
     assert.match(
       await decided("resume", "shop"),
       /^Flux promotes again after the next `authority up --stack prod`\.$/m,
@@ -40,6 +46,7 @@ describe("authority hold and resume", () => {
     const status = await run(["status", "shop", "--stack", "prod"]);
     assert.match(status.stdout, /^ {2}state +held: npx authority resume shop --stack prod$/m);
     assert.match(status.stdout, /^ {2}held +by ana: holidays; Flux's markers are taken out$/m);
+    assert.doesNotMatch(status.stdout, /open/);
     const history = await run(["history", "shop", "--stack", "prod"]);
     assert.match(history.stdout, / held +- .* holidays$/m);
     assert.match(history.stdout, / resumed +- /);

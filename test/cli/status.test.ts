@@ -95,7 +95,15 @@ describe("authority status", () => {
     assert.equal(evidence?.commit, commit);
     assert.deepEqual(tenant, {
       ...{ tenant: "shop", version: "1.0.0", tag: "1.0.0", follows: null, source: "read", valid: true, reasons: [] },
-      ...{ allowed: true, running: null, runningAllowed: null, automation: "manual", pinned: null, held: null },
+      ...{
+        allowed: true,
+        running: null,
+        runningAllowed: null,
+        automation: "manual",
+        pinned: null,
+        held: null,
+        openPaths: [],
+      },
       ...{ newestAllowed: "1.0.0", newestKnown: true, newerBroken: [], state: "ok", why: [], command: null },
       ...{
         runningCommit: null,
