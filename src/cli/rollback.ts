@@ -42,7 +42,7 @@ export async function rollback(name: string, options: RollbackOptions, session: 
   const current = currentVersion(subject);
   const history = await historyOf(config);
   const wanted = options.to === undefined ? releaseBefore(subject, current, history) : versionFor(tenant, options.to);
-  refuseTarget(subject, current, wanted, options.to !== undefined);
+  refuseTarget(subject, current, wanted);
   const fault = notAllowed(tenant.policy, wanted);
   if (fault !== undefined) {
     return refuseToWrite(terminal, [
@@ -107,9 +107,9 @@ function currentVersion({ config, tenant }: Subject): string {
   );
 }
 
-function refuseTarget({ config, tenant: { name } }: Subject, current: string, wanted: string, isNamed: boolean): void {
+function refuseTarget({ config, tenant: { name } }: Subject, current: string, wanted: string): void {
   const order = compareVersions(wanted, current);
-  if (order > 0 && isNamed) {
+  if (order > 0) {
     throw new InputError(
       `${wanted} is newer than ${current}. \`authority promote ${name} ${wanted} --stack ${config.stack}\` decides it, and ` +
         `\`authority deny\` then denies ${current}.`,
