@@ -6,7 +6,7 @@ import type { Evidence } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, readLock } from "../release/lock";
 import { type ResolvedTenant, resolveRelease } from "../release/resolve";
-import { takenBackReasons } from "../release/taken-back";
+import { isUnknown, takenBackReasons } from "../release/taken-back";
 import { notAllowed } from "../version/range";
 import { compareVersions, versionOfTag } from "../version/version";
 import { lockedRelease, newestOf, versionFor } from "./chosen-release";
@@ -44,10 +44,12 @@ export async function promote(
   const found = wanted === undefined ? await newestOf(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
   if ("reasons" in found) return refuse(`${config.stack}/${name}: no release to promote`, ...found.reasons);
   const tag = tenant.prefix.image + found.version;
-  const accepts = tag === tenant.tag && (await takenBackReasons(config)).has(name);
+  const takenBack = tag === tenant.tag ? (await takenBackReasons(config)).get(name) : undefined;
+  const accepts = takenBack !== undefined && !isUnknown(takenBack);
   if (tag === tenant.tag && !accepts) {
     const which = wanted === undefined ? ", the newest that may run" : "";
-    throw new InputError(`${name} is at ${tag} in the stack ${config.stack} already${which}.`);
+    const doubt = takenBack === undefined ? "" : `, and ${takenBack}`;
+    throw new InputError(`${name} is at ${tag} in the stack ${config.stack} already${which}${doubt}.`);
   }
   const fault = notAllowed(tenant.policy, found.version);
   if (fault !== undefined)
@@ -158,5 +160,6 @@ function versionIn(from: string, name: string, session: Session): string {
 function regressionNote({ name, tag = "", prefix, policy }: Tenant, version: string): string[] {
   const current = versionOfTag(tag, prefix.image);
   if (policy.automation === "manual" || current === undefined || compareVersions(version, current) >= 0) return [];
-  return [`Flux promotes ${current} again at its next run, unless ${name} is pinned or ${current} is denied.`];
+  const action = policy.automation === "auto" ? "promotes" : "proposes";
+  return [`Flux ${action} ${current} again at its next run, unless ${name} is pinned or ${current} is denied.`];
 }

@@ -248,6 +248,12 @@ describe("a version that a person has taken back", () => {
     assert.equal(unknown.code, 3);
     assert.match(unknown.stdout, /shallow, so it cannot tell .* shop 1\.2\.0,.*`git fetch --unshallow`/);
     const directory = join(world().root, "..", "unknown");
+    const accepted = await authority(["promote", "shop", "1.2.0", "--stack", "prod", "--yes"], { cwd: directory });
+    assert.equal(accepted.code, 2, accepted.stdout);
+    assert.match(
+      accepted.stderr,
+      /shop is at 1\.2\.0 in the stack prod already, and this clone is shallow, .*--unshallow/,
+    );
     const status = await authority(["status", "--offline"], { cwd: directory });
     assert.match(status.stdout, /^prod\/shop: unverified, this clone is shallow, so it cannot tell /m);
     await decide("Ana", "1.1.0", "Back to 1.1.0");
