@@ -1,4 +1,4 @@
-import { watch as watchFolder } from "node:fs";
+import { type FSWatcher, watch as watchFolder } from "node:fs";
 import { ProblemsError } from "../config/problem";
 import { objectName } from "../config/object-name";
 import { printableLines } from "../config/printable";
@@ -212,14 +212,18 @@ function textOfProblem(error: unknown): string {
 
 function nextChange(root: string): Promise<void> {
   return new Promise((resolve) => {
-    const watcher = watchFolder(root, () => done());
-    const timer = setTimeout(() => done(), watchMs);
+    let watcher: FSWatcher | undefined;
+    const timer = setTimeout(done, watchMs);
     function done(): void {
       clearTimeout(timer);
-      watcher.close();
+      watcher?.close();
       resolve();
     }
-    // Without a watch, as on some network drives, the timer remains.
-    watcher.on("error", () => watcher.close());
+    // Without a watch, as on some network drives or with too many of them, the timer remains.
+    try {
+      watcher = watchFolder(root, done).on("error", () => watcher?.close());
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    }
   });
 }

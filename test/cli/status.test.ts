@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Status } from "../../src/cli/status";
 import type { TenantStatus } from "../../src/cli/tenant-status";
@@ -11,6 +11,8 @@ import { authority } from "./command-line";
 import { ScratchCluster, type ScratchRelease } from "./scratch-cluster";
 import { ScratchEngine } from "./scratch-engine";
 import { branchStack, running, scratchWorld, tagsStack } from "./scratch-world";
+
+const authorityProgram = join(projectRoot, "bin", "authority.js");
 
 describe("authority status", () => {
   const world = scratchWorld();
@@ -382,8 +384,7 @@ describe("authority status", () => {
   it("shows it again with --watch when a file changes, and ends on Ctrl-C", async () => {
     const { root } = world();
     prod("1.0.0", '{ range: "<2.0.0" }');
-    const program = join(projectRoot, "bin", "authority.js");
-    const child = spawn(process.execPath, [program, "status", "--offline", "--watch"], { cwd: root });
+    const child = spawn(process.execPath, [authorityProgram, "status", "--offline", "--watch"], { cwd: root });
     const closed = once(child, "close");
     let stdout = "";
     const until = async (text: string) => {
@@ -394,5 +395,20 @@ describe("authority status", () => {
     await until("1.1.0 unverified");
     child.kill("SIGINT");
     assert.deepEqual(await closed, [130, null]);
+  });
+
+  it("goes on with --watch when the folder cannot be watched, as while it is renamed", async () => {
+    const { root } = world();
+    prod("1.0.0", '{ range: "<2.0.0" }');
+    const child = spawn(process.execPath, [authorityProgram, "status", "--offline", "--watch"], { cwd: root });
+    const closed = once(child, "close");
+    let output = "";
+    child.stderr.on("data", (part) => (output += String(part)));
+    await once(child.stdout, "data");
+    const again = once(child.stdout, "data");
+    renameSync(root, `${root}-moved`);
+    assert.match(String(await again), /No Pulumi\.yaml found/);
+    child.kill("SIGINT");
+    assert.deepEqual([await closed, output], [[130, null], ""]);
   });
 });
