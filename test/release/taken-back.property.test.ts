@@ -29,7 +29,14 @@ const step = fc
   .record<Step>({
     author: fc.constantFrom(0, 0, 1, 1, 1, 2),
     tags: fc.tuple(fc.nat(1), fc.nat(1)),
-    kind: fc.constantFrom(...Array<"commit">(6).fill("commit"), "merge", "pull", "broken", "removed", "bot"),
+    kind: fc.constantFrom(
+      ...Array<"commit">(6).fill("commit"),
+      "merge",
+      ...Array<"pull">(4).fill("pull"),
+      "broken",
+      "removed",
+      "bot",
+    ),
   })
   // Automation changes no settings.
   .map((one) => (one.kind === "bot" ? { ...one, author: 0 } : one));
