@@ -50,8 +50,13 @@ export interface StackVersions {
  * @throws GitError outside of a repository, or if the clone is damaged
  */
 export async function listVersions(git: Git, stack: string, tip = "HEAD"): Promise<StackVersions> {
-  const [path, lacksCommits] = await Promise.all([pathInClone(git, stack), isShallow(git)]);
-  const { versions, paths } = await versionsOf(git, path, tip);
+  const merges = ["--first-parent", "--merges", "--max-count=1"];
+  const [path, lacksCommits, merge] = await Promise.all([
+    pathInClone(git, stack),
+    isShallow(git),
+    git(["rev-list", ...merges, tip]),
+  ]);
+  const { versions, paths } = await versionsOf(git, path, tip, merge.length > 0);
   return {
     versions,
     stacks: stacksOf(paths.map((one) => basename(one))),
@@ -74,12 +79,12 @@ async function endsAtFirstCommit(git: Git, tip: string): Promise<boolean> {
 }
 
 /** The versions of a file, and the paths that it has had, the newest first. */
-async function versionsOf(git: Git, file: string, last: string) {
+async function versionsOf(git: Git, file: string, last: string, hasMerges: boolean) {
   const versions: StackVersion[] = [];
   const paths: string[] = [];
   for (let path: string | undefined = file, tip = last; path !== undefined;) {
     paths.push(path);
-    const listed = await versionsAt(git, tip, path);
+    const listed = await versionsAt(git, tip, path, hasMerges);
     let moved: string | undefined;
     for (const [index, version] of listed.entries()) {
       versions.push(version);
@@ -93,8 +98,8 @@ async function versionsOf(git: Git, file: string, last: string) {
   return { versions, paths };
 }
 
-async function versionsAt(git: Git, tip: string, path: string): Promise<StackVersion[]> {
-  const pulled = await pulledVersions(git, tip, path);
+async function versionsAt(git: Git, tip: string, path: string, hasMerges: boolean): Promise<StackVersion[]> {
+  const pulled = hasMerges ? await pulledVersions(git, tip, path) : undefined;
   if (pulled !== undefined) return pulled;
   const commits = await commitsOf(git, ["--first-parent", tip, "--", `:(top,literal)${path}`]);
   const files = await filesIn(
@@ -107,8 +112,6 @@ async function versionsAt(git: Git, tip: string, path: string): Promise<StackVer
 
 /** The versions on the line that leads through the pulls of a branch; nothing if it has no pull. */
 async function pulledVersions(git: Git, tip: string, path: string): Promise<StackVersion[] | undefined> {
-  const merges = ["--first-parent", "--merges", "--max-count=1"];
-  if ((await git(["rev-list", ...merges, tip])).length === 0) return undefined;
   const [changes, graph, authors] = await Promise.all([
     commitsOf(git, ["--full-history", "--no-merges", tip, "--", `:(top,literal)${path}`]),
     git(["rev-list", "--parents", tip]),

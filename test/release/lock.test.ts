@@ -1,9 +1,20 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
+import { parse } from "yaml";
 import { ProblemsError } from "../../src/config/problem";
 import type { Evidence } from "../../src/release/evidence";
-import { lockedEvidence, lockFile, readLock, withEvidence, withoutEvidence, writeLock } from "../../src/release/lock";
+import {
+  lockedEvidence,
+  lockFile,
+  lockText,
+  parseLockText,
+  readLock,
+  withEvidence,
+  withoutEvidence,
+  writeLock,
+} from "../../src/release/lock";
 import { expectationsOf, promiseReasons } from "../../src/release/promise";
 import { temporaryDirectory } from "../support/directory";
 import { makeTenant } from "./tenants";
@@ -153,6 +164,61 @@ describe("the lock", () => {
     assert.throws(
       () => readLock(directory()),
       /releases\.lock\.yaml:2:1: the file is not valid YAML: Map keys must be unique/,
+    );
+  });
+
+  it("is read as YAML's own library reads it, however people edit it", () => {
+    const written = lockText("", withEvidence(parseLockText(""), "web", evidenceOf("1.10.0")));
+    const pieces = [
+      "web",
+      "0x10",
+      "1e3",
+      "~",
+      "null",
+      "true",
+      "'1.10.0'",
+      '"',
+      "'",
+      ": ",
+      "\n",
+      "\n  ",
+      " #",
+      "&a ",
+      "*a",
+      "<<",
+      "1.10.0:\n",
+      "{}",
+    ];
+    const edit = fc.record({ at: fc.nat(written.length), remove: fc.nat(6), insert: fc.constantFrom("", ...pieces) });
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), (edits) => {
+        const text = edits.reduce(
+          (all, { at, remove, insert }) => all.slice(0, at) + insert + all.slice(at + remove),
+          written,
+        );
+        let lock;
+        try {
+          lock = parseLockText(text);
+        } catch (error) {
+          assert.ok(error instanceof ProblemsError);
+          return;
+        }
+        const content = (parse(text, { stringKeys: true }) ?? {}) as Record<
+          string,
+          Record<string, { commit?: string }>
+        >;
+        assert.deepEqual([...lock.releases.keys()], Object.keys(content));
+        for (const [tenant, versions] of Object.entries(content)) {
+          for (const [version, { images = {}, ...facts }] of Object.entries(versions ?? {}) as [
+            string,
+            Record<string, object>,
+          ][]) {
+            const references = Object.entries(images ?? {}).map(([reference, digest]) => ({ reference, digest }));
+            assert.deepEqual(lock.releases.get(tenant)?.get(version), { version, ...facts, images: references });
+          }
+        }
+      }),
+      { numRuns: 2000, examples: [[[{ at: 0, remove: 0, insert: ": " }]]] },
     );
   });
 
