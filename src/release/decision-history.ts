@@ -175,9 +175,8 @@ export async function decisionsIn(
     at += 1;
   });
   removals();
-  // What a shallow clone's oldest commit has, it did not decide.
-  const [first] = found;
-  const own = isComplete || first?.version.commit !== versions.at(-1)?.commit ? found : found.slice(1);
+  // What a shallow clone's oldest commits have, they did not decide.
+  const own = isComplete ? found : found.filter(({ version }) => version.hasParent);
   const history = { decisions: byObject(own, known), current: reader.entries, isComplete, authors: known, stacks };
   return { history, isExact };
 }

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { largestFile, stackFilePath, stacksOf } from "../config/stack-file";
 import { type CommitAuthor, EntryReader } from "./entry-reader";
-import { checkObjects, type Git, isShallow, streamObjects, textLines } from "./git-objects";
+import { checkObjects, type Git, isShallow, readObjects, streamObjects, textLines } from "./git-objects";
 import { sharedLine } from "./shared-line";
 
 /** A commit on the branch of HEAD. */
@@ -60,7 +60,7 @@ export async function listVersions(git: Git, stack: string, tip = "HEAD"): Promi
   return {
     versions,
     stacks: stacksOf(paths.map((one) => basename(one))),
-    isComplete: !lacksCommits || (await endsAtFirstCommit(git, tip)),
+    isComplete: !lacksCommits || (await endsAtFirstCommits(git, tip)),
   };
 }
 
@@ -71,11 +71,11 @@ export async function pathInClone(git: Git, stack: string): Promise<string> {
 }
 
 /** Whether a shallow clone has all commits of this branch nevertheless. */
-async function endsAtFirstCommit(git: Git, tip: string): Promise<boolean> {
-  const [last = ""] = textLines(await git(["rev-list", "--first-parent", "--max-parents=0", tip]));
-  // Git does not list the parents that a clone lacks, but the commit names them.
-  const head = (await git(["cat-file", "commit", last])).toString("utf8").split("\n\n", 1)[0] ?? "";
-  return !/^parent /m.test(head);
+async function endsAtFirstCommits(git: Git, tip: string): Promise<boolean> {
+  const last = textLines(await git(["rev-list", "--max-parents=0", tip]));
+  // Git does not list the parents that a clone lacks, but the commits name them.
+  const commits = [...(await readObjects(git, last)).values()];
+  return !commits.some((commit) => /^parent /m.test(commit.toString("utf8").split("\n\n", 1)[0] ?? ""));
 }
 
 /** The versions of a file, and the paths that it has had, the newest first. */
@@ -84,7 +84,7 @@ async function versionsOf(git: Git, file: string, last: string, hasMerges: boole
   const paths: string[] = [];
   for (let path: string | undefined = file, tip = last; path !== undefined;) {
     paths.push(path);
-    const listed = await versionsAt(git, tip, path, hasMerges);
+    const listed = await versionsAt(git, tip, path);
     let moved: string | undefined;
     for (const [index, version] of listed.entries()) {
       versions.push(version);
@@ -95,82 +95,86 @@ async function versionsOf(git: Git, file: string, last: string, hasMerges: boole
     }
     path = moved;
   }
-  return { versions, paths };
+  const pulled = hasMerges ? await pulledVersions(git, last, paths) : undefined;
+  return { versions: pulled ?? versions, paths };
 }
 
-async function versionsAt(git: Git, tip: string, path: string, hasMerges: boolean): Promise<StackVersion[]> {
-  const pulled = hasMerges ? await pulledVersions(git, tip, path) : undefined;
-  if (pulled !== undefined) return pulled;
+async function versionsAt(git: Git, tip: string, path: string): Promise<StackVersion[]> {
   const commits = await commitsOf(git, ["--first-parent", tip, "--", `:(top,literal)${path}`]);
-  const files = await filesIn(
-    git,
-    commits.map(({ commit }) => commit),
-    path,
-  );
+  const ids = commits.map(({ commit }) => commit);
+  const files = await filesIn(git, ids, [path]);
   return commits.map((one) => ({ ...one, ...(files.get(one.commit) ?? noFile) }));
 }
 
-/** The versions on the line that leads through the pulls of a branch; nothing if it has no pull. */
-async function pulledVersions(git: Git, tip: string, path: string): Promise<StackVersion[] | undefined> {
-  const [changes, graph, authors] = await Promise.all([
-    commitsOf(git, ["--full-history", "--no-merges", tip, "--", `:(top,literal)${path}`]),
+/**
+ * The versions on the line that leads through the pulls of a branch; nothing if it has no pull. A pull is a merge of commits
+ * by which both people and automation have changed the stack file: a merged pull request usually has commits of one of them only.
+ *
+ * @param paths that the file has had
+ */
+async function pulledVersions(git: Git, tip: string, paths: readonly string[]): Promise<StackVersion[] | undefined> {
+  const [changes, graph] = await Promise.all([
+    commitsOf(git, ["--full-history", "--no-merges", tip, "--", ...paths.map((path) => `:(top,literal)${path}`)]),
     git(["rev-list", "--parents", tip]),
-    authorsAt(git, tip, path),
   ]);
   const ids = textLines(graph).map((line) => line.split(" "));
   const parents = new Map(ids.map(([commit = "", ...others]) => [commit, others]));
-  const byAutomation = new Map(changes.map((one) => [one.commit, isAutomation(one.author, authors)]));
-  const { line, pulls } = sharedLine(ids[0]?.[0] ?? "", parents, byAutomation);
-  if (pulls.length === 0) return undefined;
-  const known = new Map([...changes, ...(await commitsOf(git, ["--merges", tip]))].map((one) => [one.commit, one]));
-  const own = pulls.flatMap((pull) => pull.own).filter((commit) => known.has(commit));
-  const shared = line.filter((commit) => known.has(commit));
-  const files = await filesIn(git, [...shared, ...own, ...own.map((commit) => `${commit}^1`)], path);
-  const versionsOf = (commits: readonly string[], isOwn: boolean) =>
-    commits.flatMap((commit): StackVersion[] => {
-      const one = known.get(commit);
-      const before = isOwn ? files.get(`${commit}^1`) : undefined;
-      return one === undefined ? [] : [{ ...one, ...(files.get(commit) ?? noFile), before }];
+  const changed = new Map(changes.map((one) => [one.commit, one]));
+  const lineOf = (kindOf: (author: CommitAuthor) => unknown) =>
+    sharedLine(ids[0]?.[0] ?? "", parents, (brought) => {
+      const authors = [...brought].flatMap((commit) => changed.get(commit)?.author ?? []);
+      return new Set(authors.map(kindOf)).size > 1;
     });
-  const versions = versionsOf(shared, false);
-  for (const pull of [...pulls].reverse()) {
-    const isPulled = ({ commit }: StackVersion) => commit === pull.merge || pull.pulled.has(commit);
-    const index = versions.findLastIndex(isPulled);
-    const [last, next = noFile] = versions.slice(index);
-    if (last !== undefined) versions[index] = { ...last, before: last.before ?? next };
-    versions.splice(index + 1, 0, ...versionsOf(pull.own, true));
-  }
-  const isPull = new Set(pulls.map(({ merge }) => merge));
-  return versions.flatMap((one, index) => {
-    if (isPull.has(one.commit)) return { ...one, before: undefined, isPull: true };
-    return one.isMerge && one.blob === (one.before ?? versions[index + 1])?.blob ? [] : one;
+  const merges = [...lineOf(({ name, email }) => `${name} <${email}>`).pulls];
+  if (merges.length === 0) return undefined;
+  // Another author may be automation's on the two sides of a merge than at the tip.
+  const authors = await authorsAt(git, [tip, ...merges.flatMap((merge) => parents.get(merge) ?? [])], paths);
+  const { line, pulls } = lineOf((author) => isAutomation(author, authors));
+  if (pulls.size === 0) return undefined;
+  const known = new Map([...changes, ...(await commitsOf(git, ["--merges", tip]))].map((one) => [one.commit, one]));
+  const commits = line.flatMap((commit) => known.get(commit) ?? []);
+  const names = commits.flatMap(({ commit }) => [commit, `${commit}^1`]);
+  const files = await filesIn(git, names, paths);
+  const versions = commits.flatMap((one) => {
+    const [file, before] = [files.get(one.commit) ?? noFile, files.get(`${one.commit}^1`) ?? noFile];
+    const isPull = pulls.has(one.commit);
+    return isPull || file.blob !== before.blob ? { ...one, ...file, before: isPull ? undefined : before, isPull } : [];
+  });
+  return versions.map((one, index) => {
+    const isNext = one.before?.blob === versions[index + 1]?.blob;
+    return isNext ? { ...one, before: undefined } : one;
   });
 }
 
 const noFile: FileVersion = { bytes: 0 };
 
-/** The file in each commit. */
-async function filesIn(git: Git, commits: readonly string[], path: string): Promise<ReadonlyMap<string, FileVersion>> {
-  const facts = await checkObjects(
-    git,
-    commits.map((commit) => `${commit}:${path}`),
-  );
+/** The file in each commit, by the first of its names that is there. */
+async function filesIn(
+  git: Git,
+  commits: readonly string[],
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, FileVersion>> {
+  const names = commits.flatMap((commit) => paths.map((path) => `${commit}:${path}`));
+  const facts = await checkObjects(git, names);
   return new Map(
     commits.map((commit, index) => {
-      const fact = facts[index];
-      return [commit, fact?.type === "blob" ? { blob: fact.id, bytes: fact.size } : noFile];
+      const named = facts.slice(index * paths.length, (index + 1) * paths.length);
+      const fact = named.find((one) => one?.type === "blob");
+      return [commit, fact === undefined ? noFile : { blob: fact.id, bytes: fact.size }];
     }),
   );
 }
 
-/** The author of automation, as the file names it. */
-async function authorsAt(git: Git, tip: string, path: string): Promise<readonly CommitAuthor[]> {
-  const { blob, bytes } = (await filesIn(git, [tip], path)).get(tip) ?? noFile;
+/** The authors of automation, as the file names them in some commits. */
+async function authorsAt(git: Git, commits: readonly string[], paths: readonly string[]): Promise<CommitAuthor[]> {
+  const files = [...(await filesIn(git, commits, paths)).values()].filter(({ bytes }) => bytes <= largestFile);
   const reader = new EntryReader();
-  if (blob !== undefined && bytes <= largestFile) {
-    await streamObjects(git, [blob], (content) => void reader.next(content));
-  }
-  return [reader.author];
+  const authors: CommitAuthor[] = [];
+  await streamObjects(git, [...new Set(files.flatMap(({ blob }) => blob ?? []))], (content) => {
+    reader.next(content);
+    authors.push(reader.author);
+  });
+  return authors.length > 0 ? authors : [reader.author];
 }
 
 /** Whether the author of a commit is one of automation. */
