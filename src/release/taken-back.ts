@@ -19,14 +19,15 @@ import { GitError } from "./git-command";
 import { type Git, gitIn } from "./git-objects";
 import { isAutomation, listVersions, type StackVersions } from "./stack-versions";
 
-/** What the history says of a tenant's tag. */
-type Finding =
-  /** Automation promoted the tag in `again`, although a person had taken it back in `back`. */
-  | { readonly back: Decision; readonly again: Decision }
-  /** The clone lacks the commits that would tell. */
-  | "unknown"
-  /** Nothing against it. */
-  | undefined;
+/** What the history says against a tenant's tag. */
+interface Finding {
+  /** Where a person had taken it back. Absent: the clone lacks the commits that would tell. */
+  readonly back?: Decision;
+  /** Where automation promoted it after that. */
+  readonly again?: Decision;
+  /** Merges by people after that. If one brings no commit of automation, a person has decided the tag. */
+  readonly merges: readonly Decision[];
+}
 
 /** How a reason begins that says only that the clone lacks what would tell. */
 const unknown = "this clone ";
@@ -71,14 +72,14 @@ async function reasonFor(
 ): Promise<[string, string][]> {
   const finding = takenBack(tenant, history);
   if (finding === undefined) return [];
-  if (finding === "unknown") return [[tenant.name, unknownReason(tenant)]];
-  const { tag = "", byAutomation } = finding.again;
-  if (!byAutomation && !(await mergesAutomation(root, finding.again, history))) return [];
+  const { back, again, merges } = finding;
+  for (const merge of merges) if (!(await mergesAutomation(root, merge, history))) return [];
+  if (back === undefined || again === undefined) return [[tenant.name, unknownReason(tenant)]];
   // Before a rename, a person promoted it by the name of that time.
   const names = (history.decisions.get(objectName(tenant)) ?? []).map((decision) => decision.tenant);
-  const promoted = { tenants: [tenant.name, ...names], tag };
-  if (await isPromotedSince(root, finding.back.commit, promoted, history)) return [];
-  return [[tenant.name, takenBackReason(stack, tenant, finding)]];
+  const promoted = { tenants: [tenant.name, ...names], tag: again.tag ?? "" };
+  if (await isPromotedSince(root, back.commit, promoted, history)) return [];
+  return [[tenant.name, takenBackReason(stack, tenant, back, again)]];
 }
 
 /**
@@ -150,20 +151,23 @@ function isAutomated({ policy }: Tenant): boolean {
   return policy.automation !== "manual" && standstillOf(policy) === undefined;
 }
 
-/** Whether automation has promoted the tenant's tag again after a person had taken it back. */
-export function takenBack(tenant: Tenant, { decisions, current, isComplete }: DecisionHistory): Finding {
+/** Whether automation has promoted the tenant's tag again after a person had taken it back. Nothing: it has not. */
+export function takenBack(tenant: Tenant, { decisions, current, isComplete }: DecisionHistory): Finding | undefined {
   const object = objectName(tenant);
   // A change that is not committed is a person's.
   if (current.get(object)?.tag !== tenant.tag) return undefined;
-  const [again, ...earlier] = tagDecisions(decisions.get(object));
-  if (again === undefined) return isComplete ? undefined : "unknown";
-  if (!mayBeAutomations(tenant, again)) return undefined;
-  for (const decision of earlier) {
+  const decided = tagDecisions(decisions.get(object));
+  const [again] = decided;
+  const merges: Decision[] = [];
+  for (const decision of decided) {
     if (decision.byAutomation) continue;
-    if (decision.tag === tenant.tag) return undefined;
-    if (decision.previous === tenant.tag && isBack(tenant, decision)) return { back: decision, again };
+    if (decision.tag === tenant.tag) {
+      if (!mayBeAutomations(tenant, decision)) return undefined;
+      merges.push(decision);
+    }
+    if (decision.previous === tenant.tag && isBack(tenant, decision)) return { back: decision, again, merges };
   }
-  return isComplete || !again.byAutomation ? undefined : "unknown";
+  return isComplete ? undefined : { again, merges };
 }
 
 /** Where Flux commits to the main branch, a merge may only repeat what Flux has committed there. */
@@ -178,11 +182,7 @@ function isBack({ prefix }: Tenant, { tag, previous = "" }: Decision): boolean {
   return from === undefined || to === undefined || compareVersions(to, from) < 0;
 }
 
-function takenBackReason(
-  stack: string,
-  { name, prefix }: Tenant,
-  { back, again }: { readonly back: Decision; readonly again: Decision },
-): string {
+function takenBackReason(stack: string, { name, prefix }: Tenant, back: Decision, again: Decision): string {
   const { tag = "" } = again;
   const version = versionOfTag(tag, prefix.image) ?? tag;
   return (

@@ -140,7 +140,7 @@ describe("what was taken back", () => {
           const commits = (history: typeof some) =>
             config.tenants.map((tenant) => {
               const finding = history && takenBack(tenant, history);
-              return typeof finding === "object" ? [finding.back.commit, finding.again.commit] : finding;
+              return finding && [finding.back?.commit, finding.again?.commit];
             });
           assert.deepEqual(commits(some), commits(all));
           for (const [object, { tag }] of all.current) {
