@@ -17,6 +17,7 @@ import { readStacks } from "./project";
 import { prepareRender } from "./render";
 import type { Session } from "./session";
 import { filesByTenant, renderOfTenant } from "./tenant-render";
+import { committedFolders } from "./unchanged-head";
 import { skippedOf } from "./up";
 
 /** Options of `authority complete`. */
@@ -35,8 +36,8 @@ export async function complete({ push, policyPackConfig }: CompleteOptions, sess
   const git = new OwnGit(root);
   const configs = readStacks(root, undefined);
   const packConfig = readPackConfig(policyPackConfig, session);
-  const folders = configs.flatMap(({ delivery }) => (delivery.kind === "manifests" ? [delivery.directory] : []));
-  const paths = [lockFile, ...folders];
+  const folders = await Promise.all(configs.map((config) => committedFolders(git, config)));
+  const paths = [lockFile, ...folders.flat()];
   const branch = push === true ? await pushedBranch(git) : undefined;
   const decided = [projectFilePath, ...configs.map(({ file }) => file), "tenants"];
   const changed = await git.changed([...decided, ...paths]);

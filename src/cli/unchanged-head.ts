@@ -36,12 +36,18 @@ export async function unchangedHead(config: StackConfig, further: readonly strin
   );
 }
 
-/** What the commit of a decision may hold. A folder of manifests that Git ignores is not among it. */
-export async function committedPaths(git: OwnGit, { file, delivery }: StackConfig): Promise<string[]> {
-  const paths = [file, lockFile];
-  if (delivery.kind !== "manifests") return paths;
-  const ignored = await git.try("check-ignore", "--quiet", "--", delivery.directory);
-  return ignored.exitCode === 0 ? paths : [...paths, delivery.directory];
+/** What the commit of a decision may hold. */
+export async function committedPaths(git: OwnGit, config: StackConfig): Promise<string[]> {
+  return [config.file, lockFile, ...(await committedFolders(git, config))];
+}
+
+/** The folder of a stack's manifests, unless Git ignores it. */
+export async function committedFolders(git: OwnGit, { delivery }: StackConfig): Promise<string[]> {
+  if (delivery.kind !== "manifests") return [];
+  // Git knows no literal pathspecs here. With the slash it need not be there yet.
+  const question = ["--no-literal-pathspecs", "check-ignore", "--quiet", "--", `${delivery.directory}/`];
+  const ignored = await git.try(...question);
+  return ignored.exitCode === 0 ? [] : [delivery.directory];
 }
 
 /** What else a render that is committed is made of, and is not committed: its manifests would deploy what no commit says. */

@@ -108,6 +108,16 @@ describe("authority complete", () => {
     assert.equal(alertFiles().length, 1);
   });
 
+  it("commits the lock alone where Git ignores the folder of the manifests", async () => {
+    world().write({ ".gitignore": "rendered/\n" });
+    await ownGit("add", ".gitignore");
+    await ownGit("commit", "--quiet", "--message", "Ignore the manifests");
+    const { code, stderr } = await run();
+    assert.equal(code, 0, stderr);
+    assert.equal(await ownGit("show", "--name-only", "--format=", "HEAD"), "releases.lock.yaml");
+    assert.match(release("shop"), /shop-1\.0\.0/);
+  });
+
   it("pushes to the branch, also where somebody has pushed a tag with its name", async () => {
     await ownGit("tag", "main");
     const { code, stderr } = await run("--push");

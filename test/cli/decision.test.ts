@@ -324,6 +324,17 @@ describe("the verbs that decide", () => {
     assert.equal(await ownGit("status", "--porcelain"), "?? tenants/");
   });
 
+  it("commit no render that Git ignores, whatever it is made of", async () => {
+    const { write, root } = world();
+    write({ "Pulumi.prod.yaml": stackText("1.0.0", "  shared-authority:delivery: {manifests: rendered/prod}\n") });
+    write({ ".gitignore": "rendered/prod/\n" });
+    await commitAll();
+    write({ "tenants/shop/values.yaml": "replicaCount: 3\n" });
+    await decided("promote", "shop", "1.1.0");
+    assert.deepEqual(await files("HEAD"), ["Pulumi.prod.yaml", "releases.lock.yaml"]);
+    assert.ok(existsSync(join(root, "rendered", "prod")));
+  });
+
   it("commit the render too, and leave everything as it was if the commit fails", async () => {
     const delivered = stackText("1.0.0", "  shared-authority:delivery: {manifests: rendered/prod}\n");
     world().write({ "Pulumi.prod.yaml": delivered });
