@@ -203,16 +203,11 @@ describe("the lock", () => {
           assert.ok(error instanceof ProblemsError);
           return;
         }
-        const content = (parse(text, { stringKeys: true }) ?? {}) as Record<
-          string,
-          Record<string, { commit?: string }>
-        >;
+        type Entry = Record<string, unknown> & { images?: Record<string, string> | null };
+        const content = (parse(text, { stringKeys: true }) ?? {}) as Record<string, Record<string, Entry> | null>;
         assert.deepEqual([...lock.releases.keys()], Object.keys(content));
         for (const [tenant, versions] of Object.entries(content)) {
-          for (const [version, { images = {}, ...facts }] of Object.entries(versions ?? {}) as [
-            string,
-            Record<string, object>,
-          ][]) {
+          for (const [version, { images, ...facts }] of Object.entries(versions ?? {})) {
             const references = Object.entries(images ?? {}).map(([reference, digest]) => ({ reference, digest }));
             assert.deepEqual(lock.releases.get(tenant)?.get(version), { version, ...facts, images: references });
           }
