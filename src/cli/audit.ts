@@ -5,9 +5,8 @@ import type { Prefix } from "../config/stack-config";
 import { suggestion } from "../config/suggestion";
 import { gitPrefix, prefix as prefixSchema } from "../config/schema-kinds";
 import { audit as judgeTags, type Audit, describeSuggestion, suggestPrefixes } from "../release/audit";
-import { CredentialsError } from "../release/docker-credentials";
 import { GitError, isRemoteUrl } from "../release/git";
-import { RegistryError } from "../release/registry";
+import { isRegistryFailure } from "../release/registry";
 import { type ExitCode, exitCode } from "./exit-code";
 import { countOf } from "../config/count";
 import { InputError } from "./input-error";
@@ -67,7 +66,7 @@ export async function auditRepository(options: AuditOptions, session: Session): 
     });
     return { ...audited, repository: withoutCredentials(repository) };
   } catch (error) {
-    if (error instanceof RegistryError || error instanceof CredentialsError) {
+    if (isRegistryFailure(error)) {
       throw new InputError(`${chart}: ${error.message}`);
     }
     if (error instanceof GitError) throw new InputError(`${withoutCredentials(repository)}: ${error.message}`);

@@ -2,10 +2,9 @@
 import type { StackConfig, Tenant } from "../config/stack-config";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, withEvidence } from "../release/lock";
-import { CredentialsError } from "../release/docker-credentials";
 import { type NewestRelease, readNewestRelease } from "../release/newest-release";
 import type { Evidence } from "../release/evidence";
-import { RegistryError } from "../release/registry";
+import { isRegistryFailure } from "../release/registry";
 import type { ResolvedTenant } from "../release/resolve";
 import { isVersion, versionOfTag } from "../version/version";
 import { InputError } from "./input-error";
@@ -21,7 +20,7 @@ export async function newestOf(
   try {
     found = await readNewestRelease(tenant, lock, reader);
   } catch (error) {
-    if (!(error instanceof RegistryError || error instanceof CredentialsError)) throw error;
+    if (!isRegistryFailure(error)) throw error;
     return { reasons: [`  - the versions of ${tenant.images[0]} cannot be read: ${error.message}`] };
   }
   if (found.newest !== undefined) return { version: found.newest };

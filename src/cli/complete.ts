@@ -69,9 +69,8 @@ const title = "Add lock and render of what is decided";
 
 /** @throws InputError on a commit without a branch, as some CI services check it out */
 async function pushedBranch(git: OwnGit): Promise<string> {
-  // With `--short` and a tag of this name, Git would write `heads/main`.
-  const { exitCode: code, stdout } = await git.try("symbolic-ref", "--quiet", "HEAD");
-  if (code === 0) return stdout.trim().replace("refs/heads/", "");
+  const branch = await git.branch();
+  if (branch !== undefined) return branch;
   throw new InputError(
     "This is a commit without a branch, and `--push` needs one: `git checkout -B <branch>` with the branch of that name at `origin`.",
   );

@@ -43,6 +43,13 @@ export class OwnGit {
     return (await this.try("rev-parse", "--is-inside-work-tree")).stdout.trim() === "true";
   }
 
+  /** The branch that the work tree is on; nothing on a commit without one. */
+  async branch(): Promise<string | undefined> {
+    // With `--short` and a tag of this name, Git would write `heads/main`.
+    const { exitCode, stdout } = await this.try("symbolic-ref", "--quiet", "HEAD");
+    return exitCode === 0 ? stdout.trim().replace("refs/heads/", "") : undefined;
+  }
+
   /** What Git has begun and not finished, such as `merge`, during which it makes no commit of some files alone. */
   async unfinished(): Promise<string | undefined> {
     const names = Object.keys(operations);

@@ -5,10 +5,9 @@ import { printable, printableLines } from "../config/printable";
 import type { Prefix } from "../config/stack-config";
 import { describeSuggestion, suggestPrefixes } from "../release/audit";
 import { readDependencies } from "../release/chart-dependencies";
-import { CredentialsError } from "../release/docker-credentials";
 import { readHelmYaml } from "../release/helm-yaml";
 import { parseImageAddress } from "../release/image-address";
-import { createRegistry, RegistryError } from "../release/registry";
+import { createRegistry, isRegistryFailure } from "../release/registry";
 import { withScratchFolder } from "../release/scratch-folder";
 import { LayoutError, readLayout, writeChartLayout } from "../publish/image-layout";
 import { type ImageOrigin, imageOrigins, revisionLabel, versionLabel } from "../publish/image-labels";
@@ -289,7 +288,7 @@ async function readDigest(repository: string, tag: string, insecure: boolean): P
   try {
     return await createRegistry().readDigest(repository, tag, insecure);
   } catch (error) {
-    if (error instanceof RegistryError || error instanceof CredentialsError) {
+    if (isRegistryFailure(error)) {
       throw new InputError(`${repository}:${tag}: ${error.message}. Nothing was published.`);
     }
     throw error;
@@ -320,13 +319,15 @@ function insecureFlag(insecure: boolean | undefined): string[] {
   return insecure === true ? ["--insecure"] : [];
 }
 
-const sources: Readonly<Record<string, string>> = {
+/** Where the programs come from that a publishing run needs. */
+const sources = {
   crane: "https://github.com/google/go-containerregistry",
   helm: "https://helm.sh/docs/intro/install",
-};
+  tar: "https://www.gnu.org/software/tar",
+} as const;
 
 async function runProgram(
-  program: string,
+  program: keyof typeof sources,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<string> {
@@ -338,16 +339,14 @@ async function runProgram(
 }
 
 async function tryProgram(
-  program: string,
+  program: keyof typeof sources,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ code?: number; stdout: string; said: string }> {
   const { execa } = await import("execa");
   const result = await execa(program, args, { stdin: "ignore", reject: false, env });
   if (result.code === "ENOENT") {
-    throw new InputError(
-      `The program \`${program}\` is not on PATH. Install it: ${sources[program] ?? "your system has it"}`,
-    );
+    throw new InputError(`The program \`${program}\` is not on PATH. Install it: ${sources[program]}`);
   }
   return { code: result.exitCode, stdout: result.stdout, said: (result.stderr || result.stdout).trim().slice(-2000) };
 }

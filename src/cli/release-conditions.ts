@@ -15,10 +15,10 @@ export async function releaseBranch(git: OwnGit, remote: OwnRemote, options: Rel
     const fault = branch === undefined ? "does not say which branch is its main one" : `has no branch ${branch}`;
     throw new InputError(`The remote ${remote.name} ${fault}. Name the branch of the releases with \`--branch\`.`);
   }
-  const current = (await git.try("symbolic-ref", "--quiet", "HEAD")).stdout.trim().replace("refs/heads/", "");
+  const current = await git.branch();
   if (current === branch) return branch;
   throw new InputError(
-    `This is ${current === "" ? "a commit without a branch" : `the branch ${current}`}, and releases are made from ${branch}. ` +
+    `This is ${current === undefined ? "a commit without a branch" : `the branch ${current}`}, and releases are made from ${branch}. ` +
       `\`git switch ${branch}\` first, or name another branch with \`--branch\`.`,
   );
 }

@@ -78,8 +78,7 @@ async function revisions(options: ReportOptions, root: string) {
       return await commitOf(git, await branchOf(git, name));
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
-      const remote = ["rev-parse", "--verify", "--quiet", `refs/remotes/origin/${name}`];
-      const isRemote = await gitIn(root, wholeTreeMs)(remote).then(Boolean, () => false);
+      const isRemote = await commitOf(git, `refs/remotes/origin/${name}`).then(Boolean, () => false);
       const fix = isRemote
         ? `did you mean \`origin/${name}\`?`
         : "Fetch it, or name another one; GitHub Actions need `fetch-depth: 0`.";

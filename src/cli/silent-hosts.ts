@@ -1,8 +1,7 @@
 import { parseImageAddress } from "../release/image-address";
 import type { Tenant } from "../config/stack-config";
 import { createEvidenceReader, type EvidenceReader, type ReadResult } from "../release/evidence-reader";
-import { CredentialsError } from "../release/docker-credentials";
-import { RegistryError } from "../release/registry";
+import { isRegistryFailure } from "../release/registry";
 
 /** How long all hosts together have to answer. */
 const answerMs = 60_000;
@@ -35,7 +34,7 @@ export class BoundedReader {
         try {
           return await reader.readAllowed(tenant);
         } catch (error) {
-          if (error instanceof RegistryError || error instanceof CredentialsError) this.#note(tenant, error.message);
+          if (isRegistryFailure(error)) this.#note(tenant, error.message);
           throw error;
         }
       },

@@ -50,7 +50,7 @@ export async function committedFolders(git: OwnGit, { delivery }: StackConfig): 
   return ignored.exitCode === 0 ? [] : [delivery.directory];
 }
 
-/** What else a render that is committed is made of, and is not committed: its manifests would deploy what no commit says. */
+/** Uncommitted changes of the files from which a committed render comes: its manifests would deploy what no commit has. */
 async function changedInputs(git: OwnGit, config: StackConfig, committed: readonly string[]): Promise<string[]> {
   const { delivery } = config;
   if (delivery.kind !== "manifests" || !committed.includes(delivery.directory)) return [];

@@ -1,9 +1,8 @@
 /** The newest release that a tenant may run: allowed by its policy, and keeping the promise. */
 import type { Tenant } from "../config/stack-config";
-import { CredentialsError } from "./docker-credentials";
 import type { EvidenceReader } from "./evidence-reader";
 import type { Lock } from "./lock";
-import { RegistryError } from "./registry";
+import { isRegistryFailure } from "./registry";
 import { resolveRelease } from "./resolve";
 
 /** What the registry has for a tenant. */
@@ -33,7 +32,7 @@ export async function newestRelease(
   try {
     return await readNewestRelease(tenant, lock, reader);
   } catch (error) {
-    if (error instanceof RegistryError || error instanceof CredentialsError) return undefined;
+    if (isRegistryFailure(error)) return undefined;
     throw error;
   }
 }

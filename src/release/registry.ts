@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { valueAt } from "../config/report";
 import { isDigest } from "./digest";
+import { CredentialsError } from "./docker-credentials";
 import { parseImageAddress, type ImageAddress } from "./image-address";
 import {
   createRegistryClient,
@@ -15,6 +16,11 @@ import {
 } from "./registry-client";
 
 export { RegistryError, type RegistryOptions } from "./registry-client";
+
+/** Whether a registry could not be read, or the Docker config that has its credentials. */
+export function isRegistryFailure(error: unknown): error is RegistryError | CredentialsError {
+  return error instanceof RegistryError || error instanceof CredentialsError;
+}
 
 /** Reads registries. */
 export interface Registry {

@@ -65,7 +65,7 @@ export async function listVersions(git: Git, stack: string, tip = "HEAD"): Promi
 }
 
 /** The path of a stack's file from the top of the clone. */
-export async function pathInClone(git: Git, stack: string): Promise<string> {
+async function pathInClone(git: Git, stack: string): Promise<string> {
   const [prefix = ""] = textLines(await git(["rev-parse", "--show-prefix"]));
   return prefix + stackFilePath(stack);
 }

@@ -324,7 +324,7 @@ describe("the verbs that decide", () => {
     assert.equal(await ownGit("status", "--porcelain"), "?? tenants/");
   });
 
-  it("commit no render that Git ignores, whatever it is made of", async () => {
+  it("commit no render that Git ignores, also with uncommitted values", async () => {
     const { write, root } = world();
     write({ "Pulumi.prod.yaml": stackText("1.0.0", "  shared-authority:delivery: {manifests: rendered/prod}\n") });
     write({ ".gitignore": "rendered/prod/\n" });
