@@ -42,25 +42,13 @@ for (const delivery of ["cluster", "manifests"] as const) {
       );
     };
 
-    it("deploys what the first commit decides", async () => {
-      await pipelines().commit("Decide here which releases run");
-      await pipelines().git("push", "--quiet", "--set-upstream", "origin", "main");
-      const first = await pipelines().settle();
-      assert.ok(
-        results(first, "up").every((line) => line.endsWith("success")),
-        outputs(first),
-      );
-      await story.runs("6.11.1");
-    });
+    it("deploys what the first commit decides", () => story.deployFirst());
 
     it("runs a new release after Flux's commit, with its lock and render in a commit of their own", async () => {
       const before = await onMain("rev-parse", "main");
       await story.release("6.16.0");
       const runs = await carriedOut("6.16.0", (seen) => results(seen, "up").length > 0);
-      assert.ok(
-        results(runs, "up").every((line) => line.endsWith("success")),
-        outputs(runs),
-      );
+      story.assertDeployed(runs);
       assert.match(await pipelines().show("releases.lock.yaml"), /"6\.16\.0":/);
       await story.runs("6.16.0");
       const [flux, completed = { subject: "", files: [] }, ...more] = await commitsSince(before);

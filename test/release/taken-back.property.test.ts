@@ -7,6 +7,7 @@ import { readStackConfig } from "../../src/config/read-stack-config";
 import { readDecisions, tagDecisions } from "../../src/release/decision-history";
 import { historyFor, takenBack } from "../../src/release/taken-back";
 import { temporaryDirectory } from "../support/directory";
+import { taggedTenants } from "./tagged-tenants";
 
 const tenants = ["app", "shop"] as const;
 const people = [
@@ -46,25 +47,9 @@ const start: Step = { author: 1, tags: [1, 1], kind: "commit" };
 const story: readonly Step[] = [start, { ...start, author: 0, tags: [0, 0] }, start];
 
 function stackFile({ tags, kind }: Step, automation: string): string {
-  const bot = kind === "bot" ? ", author: {name: Bot, email: bot@example.com}" : "";
-  return [
-    "config:",
-    "  shared-authority:follow: tags",
-    `  shared-authority:configRepository: {url: https://git.example.com/shared, branch: main${bot}}`,
-    "  shared-authority:tenants:",
-    ...tenants.flatMap((name, index) => [
-      `    ${name}:`,
-      `      repository: https://git.example.com/${name}`,
-      "      chart: ./chart",
-      `      image: registry.example.com/${name}`,
-      "      branch: main",
-      "      releasedFrom: [main]",
-      `      tag: "1.${String(tags[index])}.0" # {"$imagepolicy": "flux-system:${name}:tag"}`,
-      `      policy: {range: ">=1.0.0", automation: ${automation}}`,
-    ]),
-    ...(kind === "broken" ? ["<<<<<<<"] : []),
-    "",
-  ].join("\n");
+  const versions = Object.fromEntries(tenants.map((name, index) => [name, `1.${String(tags[index])}.0`]));
+  const lines = taggedTenants(versions, { automation, bot: kind === "bot" });
+  return [...lines, ...(kind === "broken" ? ["<<<<<<<"] : []), ""].join("\n");
 }
 
 /** The commits as `git fast-import` reads them. */

@@ -5,6 +5,7 @@ import { git } from "../../demo/git";
 import { readStackConfig } from "../../src/config/read-stack-config";
 import { takenBackReasons } from "../../src/release/taken-back";
 import { temporaryDirectory } from "../support/directory";
+import { taggedTenants } from "./tagged-tenants";
 
 const flux = "Shared Authority <shared-authority@localhost>";
 
@@ -41,24 +42,7 @@ const pull: Commits = {
 const others: Commits = { other: { by: "Ana", from: ["first"], cart: "1.0.1" }, auto: { by: flux, cart: "1.0.2" } };
 
 function stackFile({ app = "", cart = "", bot = false }: Commit, automation: string): string {
-  const author = bot ? ", author: {name: Bot, email: bot@example.com}" : "";
-  return [
-    "config:",
-    "  shared-authority:follow: tags",
-    `  shared-authority:configRepository: {url: https://git.example.com/shared, branch: main${author}}`,
-    "  shared-authority:tenants:",
-    ...Object.entries({ app, cart }).flatMap(([name, tag]) => [
-      `    ${name}:`,
-      `      repository: https://git.example.com/${name}`,
-      "      chart: ./chart",
-      `      image: registry.example.com/${name}`,
-      "      branch: main",
-      "      releasedFrom: [main]",
-      `      tag: "${tag}" # {"$imagepolicy": "flux-system:${name}:tag"}`,
-      `      policy: {range: ">=1.0.0", automation: ${automation}}`,
-    ]),
-    "",
-  ].join("\n");
+  return [...taggedTenants({ app, cart }, { automation, bot }), ""].join("\n");
 }
 
 /** The commits as `git fast-import` reads them, and the last one. */

@@ -152,31 +152,47 @@ export function usePipelines(opened: () => OpenedLab, { delivery, automation }: 
     }
   };
 
+  const results = (runs: readonly WorkflowRun[], workflow: string) =>
+    runs.flatMap((run) => (run.workflow === workflow ? run.jobs.map(({ job, result }) => `${job} ${result}`) : []));
+
+  const outputs = (runs: readonly WorkflowRun[]) =>
+    runs.flatMap(({ workflow, jobs }) => jobs.map((one) => `== ${workflow} ${one.job}\n${one.output}`)).join("\n");
+
+  /** Waits until the cluster runs a version. */
+  const runs = (version: string) =>
+    waitFor(
+      `${application.name} runs ${version}`,
+      async (see) => {
+        const image = await fixture()
+          .runningImage(application)
+          .catch(() => undefined);
+        see(image);
+        return image?.endsWith(`:${version}`) === true ? image : undefined;
+      },
+      { lab: opened().lab, logs: ["kustomize-controller", "helm-controller"], pauseMs: 500 },
+    );
+
+  const assertDeployed = (found: readonly WorkflowRun[]): void => {
+    assert.ok(
+      results(found, "up").every((line) => line.endsWith("success")),
+      outputs(found),
+    );
+  };
+
   return {
     fixture,
     application: () => application,
     pipelines: () => pipelines,
     directory: () => directory,
+    ...{ results, outputs, runs, assertDeployed },
 
-    results: (runs: readonly WorkflowRun[], workflow: string) =>
-      runs.flatMap((run) => (run.workflow === workflow ? run.jobs.map(({ job, result }) => `${job} ${result}`) : [])),
-
-    outputs: (runs: readonly WorkflowRun[]) =>
-      runs.flatMap(({ workflow, jobs }) => jobs.map((one) => `== ${workflow} ${one.job}\n${one.output}`)).join("\n"),
-
-    /** Waits until the cluster runs a version. */
-    runs: (version: string) =>
-      waitFor(
-        `${application.name} runs ${version}`,
-        async (see) => {
-          const image = await fixture()
-            .runningImage(application)
-            .catch(() => undefined);
-          see(image);
-          return image?.endsWith(`:${version}`) === true ? image : undefined;
-        },
-        { lab: opened().lab, logs: ["kustomize-controller", "helm-controller"], pauseMs: 500 },
-      ),
+    /** Pushes the first commit, and waits until the tenant runs what it decides. */
+    deployFirst: async (): Promise<void> => {
+      await pipelines.commit("Decide here which releases run");
+      await pipelines.git("push", "--quiet", "--set-upstream", "origin", "main");
+      assertDeployed(await pipelines.settle());
+      await runs("6.11.1");
+    },
 
     /**
      * The application team's release: `authority release`, and what its tag starts, the steps of the application's own workflow.
