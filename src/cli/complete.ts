@@ -56,12 +56,10 @@ export async function complete({ push, policyPackConfig }: CompleteOptions, sess
   }
   terminal.done();
   const committed = await commit(git, configs, paths);
-  if (committed === undefined) {
-    terminal.print("Nothing to commit: lock and render are complete.");
-    return code;
-  }
-  terminal.print(`Committed ${committed}: ${title}`);
-  if (branch === undefined) return code;
+  terminal.print(
+    committed === undefined ? "Nothing to commit: lock and render are complete." : `Committed ${committed}: ${title}`,
+  );
+  if (branch === undefined || (committed === undefined && !(await isUnpushed(git, branch)))) return code;
   return (await pushCommit(git, branch, terminal.print.bind(terminal))) ? code : exitCode.blocked;
 }
 
@@ -74,6 +72,13 @@ async function pushedBranch(git: OwnGit): Promise<string> {
   throw new InputError(
     "This is a commit without a branch, and `--push` needs one: `git checkout -B <branch>` with the branch of that name at `origin`.",
   );
+}
+
+/** Whether an earlier run has made the last commit and could not push it. */
+async function isUnpushed(git: OwnGit, branch: string): Promise<boolean> {
+  if ((await git.run("log", "-1", "--format=%s")).trim() !== title) return false;
+  const pushed = await git.try("merge-base", "--is-ancestor", "HEAD", `refs/remotes/origin/${branch}`);
+  return pushed.exitCode === 1;
 }
 
 /** @returns whether nothing is blocked */

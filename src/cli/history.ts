@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { shortSubject } from "../config/printable";
 import { textAt } from "../config/report";
+import { listStacks } from "../config/stack-file";
 import { suggestion } from "../config/suggestion";
 import { type Decision, type DecisionHistory, readDecisions } from "../release/decision-history";
 import { GitError } from "../release/git-command";
@@ -52,6 +53,7 @@ export async function history(
     terminal.count(`reading the history of the stack ${stack}`);
     const found = await historyOf(root, stack);
     if (!found.isComplete) incomplete.push(stack);
+    else if (found.decisions.size === 0) requireStack(root, stack);
     for (const [object, all] of found.decisions) {
       const known = [object, ...all.map((decision) => decision.tenant)];
       names.push(...known);
@@ -73,6 +75,13 @@ export async function history(
     );
   }
   return exitCode.fine;
+}
+
+/** @throws InputError if there is no such stack. One whose file is removed still has a history. */
+function requireStack(root: string, stack: string): void {
+  const all = listStacks(root);
+  if (all.includes(stack)) return;
+  throw new InputError(`The history has no stack ${JSON.stringify(stack)}. ${suggestion(stack, all)}`);
 }
 
 async function historyOf(root: string, stack: string): Promise<DecisionHistory> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { git } from "../../demo/git";
 import { type GitServer, serveGit } from "../../demo/git-server";
@@ -144,6 +144,11 @@ describe("authority complete", () => {
     const { code, stdout } = await run("--push");
     assert.equal(code, 3);
     assert.match(stdout, /The commit is made, but not pushed: [^]*Protected branch update failed/);
+    assert.equal((await run("--push")).code, 3);
+    rmSync(hook);
+    const again = await run("--push");
+    assert.deepEqual([again.code, /^Pushed\.$/m.test(again.stdout)], [0, true], again.stdout);
+    assert.equal(await remoteGit("rev-parse", "main"), await ownGit("rev-parse", "HEAD"));
   });
 
   it("refuses changes that are not committed", async () => {

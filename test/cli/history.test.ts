@@ -80,6 +80,9 @@ describe("authority history", () => {
     const unknown = await run("sotre");
     assert.equal(unknown.code, 2);
     assert.match(unknown.stderr, /The history of prod has no tenant "sotre"\. Did you mean `store`\?/);
+    const noStack = await run("--stack", "pord");
+    assert.deepEqual([noStack.code, noStack.stdout], [2, ""]);
+    assert.match(noStack.stderr, /The history has no stack "pord"\. Did you mean `prod`\?/);
     const clone = join(directory(), "clone");
     await git({ directory: root() }, "clone", "--quiet", "--depth", "2", pathToFileURL(root()).href, clone);
     const shallow = await authority(["history"], { cwd: clone });
@@ -95,6 +98,6 @@ describe("authority history", () => {
     writeFileSync(join(outside, "Pulumi.prod.yaml"), "config: {}\n");
     const none = await authority(["history"], { cwd: outside });
     assert.deepEqual([none.code, none.stdout], [2, ""]);
-    assert.match(none.stderr, /The history cannot be read: git rev-parse: .*not a git repository/);
+    assert.match(none.stderr, /The history cannot be read: git rev-[a-z]+: .*not a git repository/);
   });
 });
