@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { StackConfig } from "../config/stack-config";
 import type { Problem } from "../config/problem";
-import { listStacks, readAllStackConfigs, type ReadOptions, readStackConfig } from "../config/read-stack-config";
+import { listStacks, eachStackConfig, type ReadOptions, readStackConfig } from "../config/read-stack-config";
 import { readProjectFile } from "../config/stack-file";
 import { countOf } from "../config/count";
 import { InputError } from "./input-error";
@@ -50,9 +50,18 @@ export function stackName(root: string, given: string): string {
  * @throws InputError if the project has no stack
  */
 export function readStacks(root: string, stack: string | undefined, options?: ReadOptions): StackConfig[] {
-  if (stack !== undefined) return [readStackConfig({ root, stack }, options)];
+  return [...eachStack(root, stack, options)];
+}
+
+/** The same, one after the other. It throws at the end. */
+export function* eachStack(
+  root: string,
+  stack: string | undefined,
+  options?: ReadOptions,
+): Generator<StackConfig, void> {
+  if (stack !== undefined) return yield readStackConfig({ root, stack }, options);
   requireAnyStack(root);
-  return readAllStackConfigs(root, options);
+  yield* eachStackConfig(root, options);
 }
 
 /**

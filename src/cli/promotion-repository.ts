@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { StackConfig } from "../config/stack-config";
 import { remoteBranch } from "../program/push-before-deploy";
 import { type GitCommandOptions, runGit } from "../release/git-command";
-import { checkObjects, isShallow, textLines } from "../release/git-objects";
+import { checkObjects, folderInClone, gitIn, isShallow, textLines } from "../release/git-objects";
 import { trailersIn } from "../release/stack-versions";
 import { InputError } from "./input-error";
 import { OwnGit } from "./own-git";
@@ -54,7 +54,7 @@ export class PromotionRepository {
     const git = new OwnGit(config.root);
     if (!(await git.isRepository())) throw new InputError(`${config.root} is not in a Git repository.`);
     const history = await remoteBranch(config);
-    const folder = (await git.run("rev-parse", "--show-prefix")).trim();
+    const folder = await folderInClone(gitIn(config.root));
     return new PromotionRepository(config.root, history?.remote ?? "origin", folder);
   }
 

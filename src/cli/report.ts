@@ -8,7 +8,7 @@ import type { Report, Revision } from "../report/model";
 import { type Judgement, makeReport } from "../report/report";
 import { createFactReader } from "../release/fact-reader";
 import { GitError } from "../release/git-command";
-import { gitIn, textLines, wholeTreeMs } from "../release/git-objects";
+import { folderInClone, gitIn, textLines, wholeTreeMs } from "../release/git-objects";
 import type { Lock } from "../release/lock";
 import { branchOf, commitOf } from "../release/named-commit";
 import { withScratchFolder } from "../release/scratch-folder";
@@ -107,8 +107,7 @@ async function revisions(options: ReportOptions, root: string) {
 async function checkOut(root: string, commit: string, folder: string): Promise<string> {
   const git = gitIn(root, wholeTreeMs);
   const [top = root] = textLines(await git(["rev-parse", "--show-toplevel"]));
-  const [prefix = ""] = textLines(await git(["rev-parse", "--show-prefix"]));
   await git(["clone", "--quiet", "--shared", "--no-checkout", "--template=", "--", top, folder]);
   await gitIn(folder, wholeTreeMs)(["checkout", "--quiet", "--detach", commit]);
-  return join(folder, prefix);
+  return join(folder, await folderInClone(git));
 }

@@ -1,4 +1,5 @@
 import { type FSWatcher, watch as watchFolder } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { ProblemsError } from "../config/problem";
 import { objectName } from "../config/object-name";
 import { printableLines } from "../config/printable";
@@ -16,7 +17,7 @@ import { compareVersions, isPrerelease, versionOfTag } from "../version/version"
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { offlineReader } from "./offline-reader";
-import { readStacks } from "./project";
+import { eachStack } from "./project";
 import { renderedVersion } from "./rendered-version";
 import { readRunningStack, type RunningStack } from "./running-stack";
 import type { Session } from "./session";
@@ -80,12 +81,19 @@ export async function status(tenant: string | undefined, options: StatusOptions,
 async function readStatus(tenant: string | undefined, options: StatusOptions, session: Session): Promise<Status> {
   const { root, terminal } = session;
   const offline = options.offline === true;
-  const configs = ofTenant(readStacks(root, options.stack, { values: false }), tenant).sort(byPromotion);
+  const withHistory = tenant !== undefined || options.history === true;
+  const all: StackConfig[] = [];
+  for (const config of eachStack(root, options.stack, { values: false })) {
+    all.push(config);
+    // Git lists the commits of one stack while the files of the next one are parsed.
+    if (!withHistory) takenBackReasons(config).catch(() => undefined);
+    await setImmediate();
+  }
+  const configs = ofTenant(all, tenant).sort(byPromotion);
   const lock = readLock(root);
   const bounded = offline ? undefined : new BoundedReader((reader) => watchedReader(reader, terminal));
   const reader = bounded?.reader ?? offlineReader;
   const today = new Date().toISOString().slice(0, 10);
-  const withHistory = tenant !== undefined || options.history === true;
   const local = configs.map(async (config) => ({
     config,
     running: offline ? ({ source: "unknown" } satisfies RunningStack) : await readRunningStack(config),

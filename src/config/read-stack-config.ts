@@ -90,20 +90,28 @@ export function settingsOfFiles({ stack, project }: ConfigFiles): Readonly<Recor
  * @throws ProblemsError with everything that is wrong with any of them, at once
  */
 export function readAllStackConfigs(root: string, options?: ReadOptions): StackConfig[] {
+  return [...eachStackConfig(root, options)];
+}
+
+/** The same, one after the other. It throws at the end. */
+export function* eachStackConfig(root: string, options?: ReadOptions): Generator<StackConfig, void> {
   const configs: StackConfig[] = [];
   const problems = new Map<string, Problem>();
   for (const stack of listStacks(root)) {
+    let config: StackConfig;
     try {
-      configs.push(readStackConfig({ root, stack }, options));
+      config = readStackConfig({ root, stack }, options);
     } catch (error) {
       if (!(error instanceof ProblemsError)) throw error;
       // All stacks share `Pulumi.yaml`: its problems count once.
       for (const problem of error.problems) problems.set(JSON.stringify(problem), problem);
+      continue;
     }
+    configs.push(config);
+    yield config;
   }
   const all = [...problems.values(), ...sharedFolders(root, configs), ...sharedObjects(root, configs)];
   if (all.length > 0) throw new ProblemsError(all);
-  return configs;
 }
 
 function sharedFolders(root: string, configs: readonly StackConfig[]): Problem[] {

@@ -2,7 +2,7 @@
 import { largestFile, projectFilePath, stacksOf } from "../config/stack-file";
 import { GitError } from "../release/git-command";
 import { branchOf, commitOf } from "../release/named-commit";
-import { type Git, gitIn, isShallow, readObjects, textLines, wholeTreeMs } from "../release/git-objects";
+import { folderInClone, type Git, gitIn, isShallow, readObjects, textLines, wholeTreeMs } from "../release/git-objects";
 import { DataPaths } from "./data-path";
 import { renderedFolder } from "./stack-copy";
 import { type PackageFiles, type Upgrade, upgradeFiles, upgradeOf } from "./upgrade";
@@ -64,7 +64,7 @@ export async function readPullRequest(root: string, baseRef: string, headRef: st
   }
   const [base, head] = [await commitOf(git, await branchOf(git, baseRef)), await commitOf(git, headRef)];
   const merged = await mergeOf(git, base, head);
-  const folder = (await git(["rev-parse", "--show-prefix"])).toString("utf8").trim();
+  const folder = await folderInClone(git);
   const [baseAll, mergedAll] = [await filesOf(git, base), await filesOf(git, merged)];
   const [baseFiles, mergedFiles] = [within(baseAll, folder), within(mergedAll, folder)];
   const data = new DataPaths([

@@ -37,6 +37,11 @@ export async function checkObjects(git: Git, names: readonly string[]): Promise<
   });
 }
 
+/** Where a folder is in the clone that holds it: the path from the top, with `/` at its end; empty for the top itself. */
+export async function folderInClone(git: Git): Promise<string> {
+  return textLines(await git(["rev-parse", "--show-prefix"]))[0] ?? "";
+}
+
 /** Whether commits are missing because the clone is shallow. */
 export async function isShallow(git: Git): Promise<boolean> {
   return textLines(await git(["rev-parse", "--is-shallow-repository"]))[0] === "true";

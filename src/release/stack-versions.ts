@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { largestFile, stackFilePath, stacksOf } from "../config/stack-file";
 import { type CommitAuthor, EntryReader } from "./entry-reader";
-import { checkObjects, type Git, isShallow, readObjects, streamObjects, textLines } from "./git-objects";
+import { checkObjects, folderInClone, type Git, isShallow, readObjects, streamObjects, textLines } from "./git-objects";
 import { sharedLine } from "./shared-line";
 
 /** A commit on the branch of HEAD. */
@@ -50,24 +50,20 @@ export interface StackVersions {
  * @throws GitError outside of a repository, or if the clone is damaged
  */
 export async function listVersions(git: Git, stack: string, tip = "HEAD"): Promise<StackVersions> {
-  const merges = ["--first-parent", "--merges", "--max-count=1"];
-  const [path, lacksCommits, merge] = await Promise.all([
-    pathInClone(git, stack),
+  const file = stackFilePath(stack);
+  const [folder, lacksCommits, merge, commits] = await Promise.all([
+    folderInClone(git),
     isShallow(git),
-    git(["rev-list", ...merges, tip]),
+    git(["rev-list", "--first-parent", "--merges", "--max-count=1", tip]),
+    commitsOf(git, ["--first-parent", tip, "--", `:(literal)${file}`]),
   ]);
-  const { versions, paths } = await versionsOf(git, path, tip, merge.length > 0);
+  const { versions, paths } = await versionsOf(git, folder + file, commits);
+  const pulled = merge.length > 0 ? await pulledVersions(git, tip, paths) : undefined;
   return {
-    versions,
+    versions: pulled ?? versions,
     stacks: stacksOf(paths.map((one) => basename(one))),
     isComplete: !lacksCommits || (await endsAtFirstCommits(git, tip)),
   };
-}
-
-/** The path of a stack's file from the top of the clone. */
-async function pathInClone(git: Git, stack: string): Promise<string> {
-  const [prefix = ""] = textLines(await git(["rev-parse", "--show-prefix"]));
-  return prefix + stackFilePath(stack);
 }
 
 /** Whether a shallow clone has all commits of this branch nevertheless. */
@@ -78,29 +74,32 @@ async function endsAtFirstCommits(git: Git, tip: string): Promise<boolean> {
   return !commits.some((commit) => /^parent /m.test(commit.toString("utf8").split("\n\n", 1)[0] ?? ""));
 }
 
-/** The versions of a file, and the paths that it has had, the newest first. */
-async function versionsOf(git: Git, file: string, last: string, hasMerges: boolean) {
+/**
+ * The versions of a file, and the paths that it has had, the newest first.
+ *
+ * @param last the commits that changed it at this path
+ */
+async function versionsOf(git: Git, file: string, last: readonly StackCommit[]) {
   const versions: StackVersion[] = [];
   const paths: string[] = [];
-  for (let path: string | undefined = file, tip = last; path !== undefined;) {
+  for (let path: string | undefined = file, commits = last; path !== undefined;) {
     paths.push(path);
-    const listed = await versionsAt(git, tip, path);
+    const listed = await versionsAt(git, commits, path);
     let moved: string | undefined;
     for (const [index, version] of listed.entries()) {
       versions.push(version);
       if (version.blob === undefined || listed[index + 1]?.blob !== undefined) continue;
       moved = await earlierPath(git, version, path);
-      tip = `${version.commit}^1`;
-      if (moved !== undefined) break;
+      if (moved === undefined) continue;
+      commits = await commitsOf(git, ["--first-parent", `${version.commit}^1`, "--", `:(top,literal)${moved}`]);
+      break;
     }
     path = moved;
   }
-  const pulled = hasMerges ? await pulledVersions(git, last, paths) : undefined;
-  return { versions: pulled ?? versions, paths };
+  return { versions, paths };
 }
 
-async function versionsAt(git: Git, tip: string, path: string): Promise<StackVersion[]> {
-  const commits = await commitsOf(git, ["--first-parent", tip, "--", `:(top,literal)${path}`]);
+async function versionsAt(git: Git, commits: readonly StackCommit[], path: string): Promise<StackVersion[]> {
   const ids = commits.map(({ commit }) => commit);
   const files = await filesIn(git, ids, [path]);
   return commits.map((one) => ({ ...one, ...(files.get(one.commit) ?? noFile) }));

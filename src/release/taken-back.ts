@@ -52,13 +52,14 @@ export function takenBackReasons(config: StackConfig): Promise<ReadonlyMap<strin
 async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, string>> {
   const { root, follow } = config;
   const automated = follow === "tags" ? config.tenants.filter(isAutomated) : [];
-  if (automated.length === 0 || !(await hasCommits(root))) return new Map();
+  if (automated.length === 0) return new Map();
   try {
     const history = await historyFor(config, automated);
     const found = history === undefined ? [] : automated.map((tenant) => reasonFor(config, tenant, history));
     return new Map((await Promise.all(found)).flat());
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
+    if (!(await hasCommits(root))) return new Map();
     const reason = `${unknown}cannot tell whether a person has taken back the version that automation has promoted: ${error.message}`;
     return new Map(automated.map(({ name }) => [name, reason]));
   }
