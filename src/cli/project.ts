@@ -59,7 +59,10 @@ export function* eachStack(
   stack: string | undefined,
   options?: ReadOptions,
 ): Generator<StackConfig, void> {
-  if (stack !== undefined) return yield readStackConfig({ root, stack }, options);
+  if (stack !== undefined) {
+    yield readStackConfig({ root, stack }, options);
+    return;
+  }
   requireAnyStack(root);
   yield* eachStackConfig(root, options);
 }
