@@ -53,7 +53,7 @@ export function readStacks(root: string, stack: string | undefined, options?: Re
   return [...eachStack(root, stack, options)];
 }
 
-/** The same, one after the other. It throws at the end. */
+/** The same, one after the other. The problems of all are thrown at the end. */
 export function* eachStack(
   root: string,
   stack: string | undefined,

@@ -93,7 +93,7 @@ export function readAllStackConfigs(root: string, options?: ReadOptions): StackC
   return [...eachStackConfig(root, options)];
 }
 
-/** The same, one after the other. It throws at the end. */
+/** The same, one after the other. The problems of all are thrown at the end. */
 export function* eachStackConfig(root: string, options?: ReadOptions): Generator<StackConfig, void> {
   const configs: StackConfig[] = [];
   const problems = new Map<string, Problem>();
