@@ -27,14 +27,6 @@ export function refuseOccupied(folder: string): void {
   );
 }
 
-/** The nearest folder, from this one upwards, that is the top of a Git work tree. The folder need not exist. */
-export function workTreeOf(folder: string): string | undefined {
-  for (let place = folder; ; place = dirname(place)) {
-    if (existsSync(join(place, ".git"))) return place;
-    if (place === dirname(place)) return undefined;
-  }
-}
-
 /**
  * Fills a temporary folder, and puts it or its contents in place when it is complete.
  *

@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { pathspecVariables } from "../release/git-command";
 import { withScratchFolder } from "../release/scratch-folder";
 import { InputError } from "./input-error";
 
@@ -27,6 +28,7 @@ export class OwnGit {
     const { execa } = await import("execa");
     const result = await execa("git", ["--literal-pathspecs", ...args], {
       cwd: this.root,
+      env: Object.fromEntries(pathspecVariables.map((name) => [name, undefined])),
       stdin: "ignore",
       reject: false,
       stripFinalNewline: false,

@@ -2,7 +2,6 @@
 import type { StackConfig } from "../config/stack-config";
 import { projectFilePath } from "../config/stack-file";
 import { specialConfigPaths } from "../config/values";
-import { folderInClone, gitIn } from "../release/git-objects";
 import { lockFile } from "../release/lock";
 import { InputError } from "./input-error";
 import { OwnGit } from "./own-git";
@@ -58,7 +57,7 @@ async function changedInputs(git: OwnGit, config: StackConfig, committed: readon
   // Git takes seconds for a thousand paths.
   const changed = await git.changed([projectFilePath, "tenants"]);
   if (changed.length === 0) return [];
-  const prefix = await folderInClone(gitIn(config.root));
+  const prefix = (await git.run("rev-parse", "--show-prefix")).replace(/\n$/, "");
   const inputs = new Set([projectFilePath, ...specialConfigPaths(config)].map((path) => prefix + path));
   return changed.filter((path) => inputs.has(path));
 }

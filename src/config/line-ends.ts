@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { workTreeOf } from "./work-tree";
 
 /** How Git would store the line ends of the text files of one folder. Git runs once, when the first text has a CRLF. */
 export class LineEnds {
@@ -24,13 +23,9 @@ export class LineEnds {
    */
   asCommitted(path: string, text: string): string {
     if (!text.includes("\r\n")) return text;
-    this.#converted ??= isInRepository(this.root) ? convertedFiles(this.root, this.folder) : new Set();
+    this.#converted ??= workTreeOf(this.root) !== undefined ? convertedFiles(this.root, this.folder) : new Set();
     return this.#converted.has(path) ? text.replaceAll("\r\n", "\n") : text;
   }
-}
-
-function isInRepository(folder: string): boolean {
-  return existsSync(join(folder, ".git")) || (folder !== dirname(folder) && isInRepository(dirname(folder)));
 }
 
 /** A line of `git ls-files --eol`: the line ends in the index and in the work tree, and the attributes. */

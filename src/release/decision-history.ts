@@ -1,6 +1,8 @@
 /** Who decided what: the history of a stack file on the branch of a clone's HEAD. */
+import { realpathSync } from "node:fs";
 import type { DecidedEntry } from "../config/decided-entry";
 import type { StackConfig } from "../config/stack-config";
+import { workTreeOf } from "../config/work-tree";
 import { largestFile } from "../config/stack-file";
 import { changesBetween, type CommitAuthor, type EntryChange, EntryReader } from "./entry-reader";
 import { GitError } from "./git-command";
@@ -63,7 +65,7 @@ export async function isPromotedSince(
   promoted: { readonly tenants: readonly string[]; readonly tag: string },
   { authors, stacks }: Pick<DecisionHistory, "authors" | "stacks">,
 ): Promise<boolean> {
-  const since = await commitsOf(gitIn(root), [`${commit}..HEAD`]);
+  const since = await commitsOf(gitIn(root), [`${commit}..HEAD`, "--"]);
   return since.some(
     ({ author, trailers }) =>
       promoted.tenants.includes(trailers.Tenant ?? "") &&
@@ -81,17 +83,18 @@ export async function mergesAutomation(
   { commit }: Pick<Decision, "commit">,
   { authors }: Pick<DecisionHistory, "authors">,
 ): Promise<boolean> {
-  const merged = await commitsOf(gitIn(root), [`${commit}^1..${commit}`]);
+  const merged = await commitsOf(gitIn(root), [`${commit}^1..${commit}`, "--"]);
   return merged.some(({ author }) => isAutomation(author, authors));
 }
 
-/** Whether the folder is in a repository that has a commit. */
-export async function hasCommits(root: string): Promise<boolean> {
+/** Whether the folder may be in a repository that has a commit: false only if that is sure. Git may refuse to open one. */
+export async function mayHaveCommits(root: string): Promise<boolean> {
+  if (workTreeOf(realpathSync(root)) === undefined) return false;
   try {
     await gitIn(root)(["rev-parse", "--verify", "--quiet", "HEAD"]);
     return true;
   } catch (error) {
-    if (error instanceof GitError) return false;
+    if (error instanceof GitError) return error.exitCode !== 1;
     throw error;
   }
 }

@@ -38,6 +38,8 @@ export class GitError extends Error {
     message: string,
     /** The last redirect that Git met, when it was told to trace. */
     readonly location?: string,
+    /** How Git has ended; nothing if it did not start, or was ended. */
+    readonly exitCode?: number,
   ) {
     super(message);
   }
@@ -71,6 +73,14 @@ const settings = [
 function timeouts({ timeoutMs }: GitCommandOptions): string[] {
   return ["http.lowSpeedLimit=1", `http.lowSpeedTime=${Math.ceil(timeoutMs / 1000) + 1}`];
 }
+
+/** They change what a path in a command means. */
+export const pathspecVariables = [
+  "GIT_GLOB_PATHSPECS",
+  "GIT_ICASE_PATHSPECS",
+  "GIT_LITERAL_PATHSPECS",
+  "GIT_NOGLOB_PATHSPECS",
+];
 
 /** Git sets these in a hook; they would direct our commands to the hook's repository. */
 const repositoryVariables = [
@@ -143,7 +153,8 @@ export async function runGit(args: readonly string[], options: GitCommandOptions
   }
   const command = args.find((arg, index) => !arg.startsWith("-") && !/^-c$/i.test(args[index - 1] ?? ""));
   const location = options.tracesHttp === true ? locationIn(asBuffer(result.stderr).toString("utf8")) : undefined;
-  throw new GitError(`git ${String(command)}: ${withoutCredentials(interruption ?? reasonOf(result))}`, location);
+  const message = `git ${String(command)}: ${withoutCredentials(interruption ?? reasonOf(result))}`;
+  throw new GitError(message, location, interruption === undefined ? result.exitCode : undefined);
 }
 
 function locationIn(trace: string): string | undefined {
@@ -208,7 +219,7 @@ function httpTraceOf({ tracesHttp }: GitCommandOptions): NodeJS.ProcessEnv {
 
 function environment({ folder, variables }: GitCommandOptions): NodeJS.ProcessEnv {
   const inherited = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !repositoryVariables.includes(name)),
+    Object.entries(process.env).filter(([name]) => ![...repositoryVariables, ...pathspecVariables].includes(name)),
   );
   return {
     ...inherited,

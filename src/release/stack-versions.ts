@@ -54,7 +54,7 @@ export async function listVersions(git: Git, stack: string, tip = "HEAD"): Promi
   const [folder, lacksCommits, merge, commits] = await Promise.all([
     folderInClone(git),
     isShallow(git),
-    git(["rev-list", "--first-parent", "--merges", "--max-count=1", tip]),
+    git(["rev-list", "--first-parent", "--merges", "--max-count=1", tip, "--"]),
     commitsOf(git, ["--first-parent", tip, "--", `:(literal)${file}`]),
   ]);
   const { versions, paths } = await versionsOf(git, folder + file, commits);
@@ -68,7 +68,7 @@ export async function listVersions(git: Git, stack: string, tip = "HEAD"): Promi
 
 /** Whether a shallow clone has all commits of this branch nevertheless. */
 async function endsAtFirstCommits(git: Git, tip: string): Promise<boolean> {
-  const last = textLines(await git(["rev-list", "--max-parents=0", tip]));
+  const last = textLines(await git(["rev-list", "--max-parents=0", tip, "--"]));
   // Git does not list the parents that a clone lacks, but the commits name them.
   const commits = [...(await readObjects(git, last)).values()];
   return !commits.some((commit) => /^parent /m.test(commit.toString("utf8").split("\n\n", 1)[0] ?? ""));
@@ -114,7 +114,7 @@ async function versionsAt(git: Git, commits: readonly StackCommit[], path: strin
 async function pulledVersions(git: Git, tip: string, paths: readonly string[]): Promise<StackVersion[] | undefined> {
   const [changes, graph] = await Promise.all([
     commitsOf(git, ["--full-history", "--no-merges", tip, "--", ...paths.map((path) => `:(top,literal)${path}`)]),
-    git(["rev-list", "--parents", tip]),
+    git(["rev-list", "--parents", tip, "--"]),
   ]);
   const ids = textLines(graph).map((line) => line.split(" "));
   const parents = new Map(ids.map(([commit = "", ...others]) => [commit, others]));
@@ -130,7 +130,9 @@ async function pulledVersions(git: Git, tip: string, paths: readonly string[]): 
   const authors = await authorsAt(git, [tip, ...merges.flatMap((merge) => parents.get(merge) ?? [])], paths);
   const { line, pulls } = lineOf((author) => isAutomation(author, authors));
   if (pulls.size === 0) return undefined;
-  const known = new Map([...changes, ...(await commitsOf(git, ["--merges", tip]))].map((one) => [one.commit, one]));
+  const known = new Map(
+    [...changes, ...(await commitsOf(git, ["--merges", tip, "--"]))].map((one) => [one.commit, one]),
+  );
   const commits = line.flatMap((commit) => known.get(commit) ?? []);
   const names = commits.flatMap(({ commit }) => [commit, `${commit}^1`]);
   const files = await filesIn(git, names, paths);

@@ -9,7 +9,7 @@ import {
   type DecisionHistory,
   decisionsIn,
   decisionsOf,
-  hasCommits,
+  mayHaveCommits,
   isPromotedSince,
   mergesAutomation,
   readDecisionsOf,
@@ -59,7 +59,7 @@ async function readReasons(config: StackConfig): Promise<ReadonlyMap<string, str
     return new Map((await Promise.all(found)).flat());
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
-    if (!(await hasCommits(root))) return new Map();
+    if (!(await mayHaveCommits(root))) return new Map();
     const reason = `${unknown}cannot tell whether a person has taken back the version that automation has promoted: ${error.message}`;
     return new Map(automated.map(({ name }) => [name, reason]));
   }

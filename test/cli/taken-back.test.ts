@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { git } from "../../demo/git";
 import { readStackConfig } from "../../src/config/read-stack-config";
 import { backsFrom } from "../../src/release/taken-back";
+import { temporaryEnvironment } from "../support/environment";
 import { authority } from "./command-line";
 import { scratchWorld, tagsStack } from "./scratch-world";
 
@@ -12,6 +13,7 @@ const settings = "config:\n  shared-authority:configRepository: {url: https://gi
 
 describe("a version that a person has taken back", () => {
   const world = scratchWorld();
+  const setEnvironment = temporaryEnvironment();
   const run = (...args: string[]) => authority(args, { cwd: world().root });
   const path = () => join(world().root, "Pulumi.prod.yaml");
 
@@ -261,8 +263,39 @@ describe("a version that a person has taken back", () => {
     assert.equal(person.code, 0, person.stdout);
   });
 
+  it("is found whatever Git makes of a path by its environment", async () => {
+    await ownGit("Ana", "revert", "--no-edit", "HEAD");
+    await flux("1.1.0");
+    for (const kind of ["LITERAL", "GLOB", "ICASE", "NOGLOB"]) {
+      const name = `GIT_${kind}_PATHSPECS`;
+      setEnvironment({ [name]: "1" });
+      assert.equal((await violations()).code, 3, name);
+      setEnvironment({ [name]: undefined });
+    }
+    setEnvironment({ GIT_GLOB_PATHSPECS: "1" });
+    const rolledBack = await run("rollback", "shop", "--stack", "prod", "--reason", "leaks memory");
+    assert.equal(rolledBack.code, 0, rolledBack.stderr);
+  });
+
+  it("cannot be told where Git refuses to open the repository", async () => {
+    const expectUnknown = async (why: RegExp) => {
+      const { code, found } = await violations();
+      assert.equal(code, 3);
+      assert.match(found[0]?.message ?? "", / this clone cannot tell whether a person has taken back the version/);
+      assert.match(found[0]?.message ?? "", why);
+      assert.match((await run("status", "--offline")).stdout, /^prod\/shop: unverified, this clone cannot tell /m);
+    };
+    setEnvironment({ GIT_TEST_ASSUME_DIFFERENT_OWNER: "1" });
+    await expectUnknown(/dubious ownership/);
+    setEnvironment({ GIT_TEST_ASSUME_DIFFERENT_OWNER: undefined });
+    writeFileSync(join(world().root, ".git/HEAD"), "garbled\n");
+    await expectUnknown(/not a git repository/);
+  });
+
   it("is not looked for outside of a repository, or before the first commit", async () => {
     await ownGit("Ana", "checkout", "--quiet", "--orphan", "new");
+    assert.equal((await check()).code, 0);
+    rmSync(join(world().root, ".git"), { recursive: true });
     assert.equal((await check()).code, 0);
   });
 });
