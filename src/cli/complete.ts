@@ -78,7 +78,7 @@ async function pushedBranch(git: OwnGit): Promise<string> {
 async function isUnpushed(git: OwnGit, branch: string): Promise<boolean> {
   if ((await git.run("log", "-1", "--format=%s")).trim() !== title) return false;
   const pushed = await git.try("merge-base", "--is-ancestor", "HEAD", `refs/remotes/origin/${branch}`);
-  return pushed.exitCode === 1;
+  return pushed.exitCode !== 0;
 }
 
 /** @returns whether nothing is blocked */
@@ -139,14 +139,14 @@ async function commit(
 
 /** @returns whether the main branch is complete now, or another run completes it */
 async function pushCommit(git: OwnGit, branch: string, print: (text: string) => void): Promise<boolean> {
-  const before = (await git.run("rev-parse", "HEAD~")).trim();
   const { exitCode: code, said } = await git.try("push", "--quiet", "origin", `HEAD:refs/heads/${branch}`);
   if (code === 0) {
     print("Pushed.");
     return true;
   }
   const listed = await git.try("ls-remote", "--quiet", "--exit-code", "origin", `refs/heads/${branch}`);
-  if (listed.exitCode === 0 && !listed.stdout.startsWith(before)) {
+  const [tip = ""] = listed.stdout.split("\t");
+  if (listed.exitCode === 0 && (await git.try("merge-base", "--is-ancestor", tip, "HEAD")).exitCode !== 0) {
     print(`Not pushed: ${branch} has moved on. The run of its newest commit completes it.`);
     return true;
   }

@@ -88,8 +88,11 @@ async function historyOf(root: string, stack: string): Promise<DecisionHistory> 
   try {
     return await readDecisions(root, stack);
   } catch (error) {
-    if (error instanceof GitError) throw new InputError(`The history cannot be read: ${error.message}`);
-    throw error;
+    if (!(error instanceof GitError)) throw error;
+    const isNew = error.message.endsWith("bad revision 'HEAD'");
+    throw new InputError(
+      isNew ? "There is no history yet. Commit the stack files first." : `The history cannot be read: ${error.message}`,
+    );
   }
 }
 

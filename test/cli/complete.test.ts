@@ -137,7 +137,7 @@ describe("authority complete", () => {
     assert.equal(await remoteGit("log", "-1", "--format=%s", "main"), "Meanwhile");
   });
 
-  it("says why the Git host refuses the commit", async () => {
+  it("says why the Git host refuses the commit, and pushes it when the host takes it", async () => {
     const hook = join(directory(), "shared.git/hooks/update");
     mkdirSync(dirname(hook), { recursive: true });
     writeFileSync(hook, "#!/bin/sh\necho 'GH006: Protected branch update failed' >&2\nexit 1\n", { mode: 0o755 });
@@ -145,10 +145,26 @@ describe("authority complete", () => {
     assert.equal(code, 3);
     assert.match(stdout, /The commit is made, but not pushed: [^]*Protected branch update failed/);
     assert.equal((await run("--push")).code, 3);
+    // A clone need not have a copy of the host's branch.
+    await ownGit("update-ref", "-d", "refs/remotes/origin/main");
+    const still = await run("--push");
+    assert.equal(still.code, 3);
+    assert.match(still.stdout, /Protected branch update failed/);
     rmSync(hook);
     const again = await run("--push");
     assert.deepEqual([again.code, /^Pushed\.$/m.test(again.stdout)], [0, true], again.stdout);
     assert.equal(await remoteGit("rev-parse", "main"), await ownGit("rev-parse", "HEAD"));
+    assert.doesNotMatch((await run("--push")).stdout, /Pushed/);
+  });
+
+  it("says why the Git host refuses it together with a commit of one's own", async () => {
+    const hook = join(directory(), "shared.git/hooks/update");
+    mkdirSync(dirname(hook), { recursive: true });
+    writeFileSync(hook, "#!/bin/sh\necho 'GH006: Protected branch update failed' >&2\nexit 1\n", { mode: 0o755 });
+    await ownGit("commit", "--quiet", "--allow-empty", "--message", "Write notes");
+    const { code, stdout } = await run("--push");
+    assert.equal(code, 3);
+    assert.match(stdout, /The commit is made, but not pushed: [^]*Protected branch update failed/);
   });
 
   it("refuses changes that are not committed", async () => {

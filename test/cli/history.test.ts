@@ -99,5 +99,9 @@ describe("authority history", () => {
     const none = await authority(["history"], { cwd: outside });
     assert.deepEqual([none.code, none.stdout], [2, ""]);
     assert.match(none.stderr, /The history cannot be read: git rev-[a-z]+: .*not a git repository/);
+    await git({ directory: outside }, "init", "--quiet");
+    const early = await authority(["history"], { cwd: outside });
+    assert.deepEqual([early.code, early.stdout], [2, ""]);
+    assert.match(early.stderr, /There is no history yet\. Commit the stack files first\./);
   });
 });
