@@ -1,5 +1,5 @@
 /** Who decided what: the history of a stack file on the branch of a clone's HEAD. */
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import type { DecidedEntry } from "../config/decided-entry";
 import type { StackConfig } from "../config/stack-config";
 import { workTreeOf } from "../config/work-tree";
@@ -89,7 +89,7 @@ export async function mergesAutomation(
 
 /** Whether the folder may be in a repository that has a commit: false only if that is sure. Git may refuse to open one. */
 export async function mayHaveCommits(root: string): Promise<boolean> {
-  if (workTreeOf(realpathSync(root)) === undefined) return false;
+  if (workTreeOf(existsSync(root) ? realpathSync(root) : root) === undefined) return false;
   try {
     await gitIn(root)(["rev-parse", "--verify", "--quiet", "HEAD"]);
     return true;
