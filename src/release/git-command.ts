@@ -268,6 +268,10 @@ const advice: readonly (readonly [fault: RegExp, advice: string])[] = [
     /could not resolve host: |failed to connect to |connection timed out/i,
     "if this network has a proxy, set `https_proxy` or Git's `http.proxy`",
   ],
+  [
+    /detected dubious ownership/i,
+    "another user owns the clone: if you trust it, `git config --global --add safe.directory <its folder>`",
+  ],
   [/permission denied \(/i, "the host accepts no SSH key of this machine"],
   [/host key verification failed/i, "connect once with `ssh` to accept the key of the host"],
 ];

@@ -286,7 +286,7 @@ describe("a version that a person has taken back", () => {
       assert.match((await run("status", "--offline")).stdout, /^prod\/shop: unverified, this clone cannot tell /m);
     };
     setEnvironment({ GIT_TEST_ASSUME_DIFFERENT_OWNER: "1" });
-    await expectUnknown(/dubious ownership/);
+    await expectUnknown(/dubious ownership.*`git config --global --add safe\.directory /);
     setEnvironment({ GIT_TEST_ASSUME_DIFFERENT_OWNER: undefined });
     writeFileSync(join(world().root, ".git/HEAD"), "garbled\n");
     await expectUnknown(/not a git repository/);
