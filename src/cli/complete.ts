@@ -77,8 +77,7 @@ async function pushedBranch(git: OwnGit): Promise<string> {
 /** Whether an earlier run has made the last commit and could not push it. */
 async function isUnpushed(git: OwnGit, branch: string): Promise<boolean> {
   if ((await git.run("log", "-1", "--format=%s")).trim() !== title) return false;
-  const pushed = await git.try("merge-base", "--is-ancestor", "HEAD", `refs/remotes/origin/${branch}`);
-  return pushed.exitCode !== 0;
+  return !(await git.isAncestor("HEAD", `refs/remotes/origin/${branch}`));
 }
 
 /** @returns whether nothing is blocked */
@@ -146,7 +145,7 @@ async function pushCommit(git: OwnGit, branch: string, print: (text: string) => 
   }
   const listed = await git.try("ls-remote", "--quiet", "--exit-code", "origin", `refs/heads/${branch}`);
   const [tip = ""] = listed.stdout.split("\t");
-  if (listed.exitCode === 0 && (await git.try("merge-base", "--is-ancestor", tip, "HEAD")).exitCode !== 0) {
+  if (listed.exitCode === 0 && !(await git.isAncestor(tip, "HEAD"))) {
     print(`Not pushed: ${branch} has moved on. The run of its newest commit completes it.`);
     return true;
   }

@@ -52,6 +52,11 @@ export class OwnGit {
     return exitCode === 0 ? stdout.trim().replace("refs/heads/", "") : undefined;
   }
 
+  /** Whether a commit is in the history of another one. False also if either is not here. */
+  async isAncestor(commit: string, of: string): Promise<boolean> {
+    return (await this.try("merge-base", "--is-ancestor", commit, of)).exitCode === 0;
+  }
+
   /** What Git has begun and not finished, such as `merge`, during which it makes no commit of some files alone. */
   async unfinished(): Promise<string | undefined> {
     const names = Object.keys(operations);

@@ -46,7 +46,7 @@ export async function upToDateHead(
   }
   const head = (await git.run("rev-parse", "HEAD")).trim();
   const theirs = remote.branches.get(branch) ?? "";
-  if (!(await isAncestor(git, theirs, head))) {
+  if (!(await git.isAncestor(theirs, head))) {
     throw new InputError(`The branch ${branch} of ${remote.name} has commits that are not here. \`git pull\` first.`);
   }
   if (options.tag === true && head !== theirs) {
@@ -55,11 +55,6 @@ export async function upToDateHead(
     );
   }
   return head;
-}
-
-/** False also if the commit is not here. */
-async function isAncestor(git: OwnGit, commit: string, of: string): Promise<boolean> {
-  return (await git.try("merge-base", "--is-ancestor", commit, of)).exitCode === 0;
 }
 
 /** @throws InputError if the text is not a version that a release can have */
@@ -119,7 +114,7 @@ export async function refuseOlder(
   for (const [other, commit] of known) {
     const released = versionOfTag(other, prefix.git);
     if (released === undefined || other === tag || compareVersions(released, version) < 0) continue;
-    if (!(await isAncestor(git, commit, head))) continue;
+    if (!(await git.isAncestor(commit, head))) continue;
     throw new InputError(
       `The branch ${branch} has the release ${other} already, and ${version} is not newer. ` +
         "For a fix of an old release, use a branch of its own, with `--branch`.",

@@ -82,8 +82,9 @@ export const pathspecVariables = [
   "GIT_NOGLOB_PATHSPECS",
 ];
 
-/** Git sets these in a hook; they would direct our commands to the hook's repository. */
-const repositoryVariables = [
+/** Further ones, which Git sets in a hook, would direct our commands to the hook's repository. */
+const droppedVariables = [
+  ...pathspecVariables,
   "GIT_ALTERNATE_OBJECT_DIRECTORIES",
   "GIT_COMMON_DIR",
   "GIT_DIR",
@@ -219,7 +220,7 @@ function httpTraceOf({ tracesHttp }: GitCommandOptions): NodeJS.ProcessEnv {
 
 function environment({ folder, variables }: GitCommandOptions): NodeJS.ProcessEnv {
   const inherited = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => ![...repositoryVariables, ...pathspecVariables].includes(name)),
+    Object.entries(process.env).filter(([name]) => !droppedVariables.includes(name)),
   );
   return {
     ...inherited,

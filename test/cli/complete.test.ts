@@ -58,6 +58,14 @@ describe("authority complete", () => {
   });
   afterEach(() => host.close());
 
+  /** @returns the hook of the Git host that refuses them */
+  function refusePushes(): string {
+    const hook = join(directory(), "shared.git/hooks/update");
+    mkdirSync(dirname(hook), { recursive: true });
+    writeFileSync(hook, "#!/bin/sh\necho 'GH006: Protected branch update failed' >&2\nexit 1\n", { mode: 0o755 });
+    return hook;
+  }
+
   it("locks and renders in a commit of its own, pushes it, and has nothing to do after that", async () => {
     const first = await run("--push");
     assert.equal(first.code, 0, first.stderr);
@@ -138,9 +146,7 @@ describe("authority complete", () => {
   });
 
   it("says why the Git host refuses the commit, and pushes it when the host takes it", async () => {
-    const hook = join(directory(), "shared.git/hooks/update");
-    mkdirSync(dirname(hook), { recursive: true });
-    writeFileSync(hook, "#!/bin/sh\necho 'GH006: Protected branch update failed' >&2\nexit 1\n", { mode: 0o755 });
+    const hook = refusePushes();
     const { code, stdout } = await run("--push");
     assert.equal(code, 3);
     assert.match(stdout, /The commit is made, but not pushed: [^]*Protected branch update failed/);
@@ -158,9 +164,7 @@ describe("authority complete", () => {
   });
 
   it("says why the Git host refuses it together with a commit of one's own", async () => {
-    const hook = join(directory(), "shared.git/hooks/update");
-    mkdirSync(dirname(hook), { recursive: true });
-    writeFileSync(hook, "#!/bin/sh\necho 'GH006: Protected branch update failed' >&2\nexit 1\n", { mode: 0o755 });
+    refusePushes();
     await ownGit("commit", "--quiet", "--allow-empty", "--message", "Write notes");
     const { code, stdout } = await run("--push");
     assert.equal(code, 3);
