@@ -5,10 +5,13 @@ import type { Selection } from "../../lab/cluster";
 import type { EngineResult } from "../../../demo/engine-session";
 import type { Fixture } from "./fixture";
 
+/** What the engine reports of an object. */
+type Work = "begun" | "ended" | "failed";
+
 /** The moment of a disturbance. */
 export type Moment =
-  /** The engine has reported that it started or finished this number of objects. */
-  | { readonly seen: "engine"; readonly work: "begun" | "ended"; readonly count: number }
+  /** The engine has reported that it started or finished this number of objects, or that so many failed. */
+  | { readonly seen: "engine"; readonly work: Work; readonly count: number }
   /** The API server has reported a change of such an object, before the engine knows of it. */
   | { readonly seen: "cluster"; readonly change: "ADDED" | "MODIFIED" | "DELETED"; readonly selection: Selection };
 
@@ -91,10 +94,15 @@ export function killProcesses(fixture: Fixture): void {
   }
 }
 
-/** The number of objects that the engine has started or finished, according to its output. */
-function countWork(output: string, work: "begun" | "ended"): number {
-  const verb = work === "begun" ? "(?:creating|updating|deleting)" : "(?:created|updated|deleted)";
-  const lines = output.matchAll(new RegExp(`^ *[-+~]+ +(kubernetes:\\S+ \\S+) ${verb} \\(`, "gm"));
+const reports: Readonly<Record<Work, string>> = {
+  begun: "(?:creating|updating|deleting) \\(",
+  ended: "(?:created|updated|deleted) \\(",
+  failed: "\\*\\*(?:creating|updating|deleting) failed\\*\\*",
+};
+
+/** The number of objects of which the engine reports this. */
+function countWork(output: string, work: Work): number {
+  const lines = output.matchAll(new RegExp(`^ *[-+~]+ +(kubernetes:\\S+ \\S+) ${reports[work]}`, "gm"));
   return new Set([...lines].map(([, object]) => object)).size;
 }
 

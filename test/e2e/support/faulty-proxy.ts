@@ -34,8 +34,8 @@ export interface ProxiedRequest {
 
 /** A proxy in front of the API server that makes some requests fail. */
 export class FaultyProxy {
-  /** Decides the fate of each request. */
-  decide: (request: ProxiedRequest) => Fate = () => "passed";
+  /** Decides the fate of each request. The request waits for a promise. */
+  decide: (request: ProxiedRequest) => Fate | Promise<Fate> = () => "passed";
   /** The number of requests by fate. */
   readonly counts: Record<Fate, number> = { passed: 0, "too many requests": 0, failed: 0, "answer lost": 0 };
   private index = 0;
@@ -54,7 +54,7 @@ export class FaultyProxy {
     await config.applyToHTTPSOptions(credentials);
     const server = createServer();
     const proxy = new FaultyProxy(server, new URL(config.getCurrentCluster()?.server ?? ""), credentials);
-    server.on("request", (request: IncomingMessage, response: ServerResponse) => proxy.answer(request, response));
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => void proxy.answer(request, response));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return proxy;
@@ -81,8 +81,8 @@ export class FaultyProxy {
     this.server.closeAllConnections();
   }
 
-  private answer(request: IncomingMessage, response: ServerResponse): void {
-    const fate = this.decide({ method: request.method ?? "", path: request.url ?? "", index: this.index++ });
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const fate = await this.decide({ method: request.method ?? "", path: request.url ?? "", index: this.index++ });
     this.counts[fate] += 1;
     if (fate === "too many requests") tooManyRequests(response);
     else if (fate === "failed") internalError(response);
