@@ -59,7 +59,7 @@ describe("image admission", () => {
       () => true,
     );
     // A new policy is enforced within a second; the API shows no sign of it.
-    await waitFor("the policy is enforced", async () => (await refusal(pod(denied, { image: foreign }))) || undefined);
+    await enforced("the policy is enforced", denied);
   });
 
   after(async () => {
@@ -76,6 +76,14 @@ describe("image admission", () => {
     return refusalOf(as.request({ method: "POST", path, body: object }));
   };
 
+  /** Not any refusal: a new ResourceQuota refuses pods as well, until its status is known. */
+  const enforced = (description: string, tenant: string) =>
+    waitFor(description, async (see) => {
+      const answer = await refusal(pod(tenant, { image: foreign }));
+      see(answer);
+      return answer.includes("may not run") || undefined;
+    });
+
   const create = (object: KubernetesObject) => opened().cluster.create(object);
 
   /** An object that was created before its tenant had to declare images. */
@@ -85,10 +93,7 @@ describe("image admission", () => {
       (await refusal(pod(denied, { image: foreign }))) === "" ? create(object) : undefined,
     );
     await opened().cluster.patch(namespaceOf(denied), marks("deny"));
-    await waitFor(
-      "the policy applies again",
-      async () => (await refusal(pod(denied, { image: foreign }))) || undefined,
-    );
+    await enforced("the policy applies again", denied);
     return created;
   };
 
@@ -209,7 +214,7 @@ describe("image admission", () => {
     const pods = { apiVersion: "v1", kind: "Pod", namespace: leaving };
     await waitFor("both have pods", async () => (await cluster.list(pods)).length >= 2 || undefined);
     await addTenant(leaving, "deny");
-    await waitFor("the policy applies", async () => (await refusal(pod(leaving, { image: foreign }))) || undefined);
+    await enforced("the policy applies", leaving);
     await cluster.delete(namespaceOf(leaving));
     await waitForGone(cluster, namespaceOf(leaving), { timeoutMs: 60_000 });
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { KubeConfig } from "@kubernetes/client-node";
 import { ProblemsError } from "../../src/config/problem";
 import { type ApiRequest, Cluster, type LiveObject } from "../lab/cluster";
+import { waitFor } from "../lab/wait";
 import { useLab } from "./support/lab";
 import { mayDo, refusalOf, type Right, rightsIn } from "./support/rights";
 import { authorityNamespace, type PairedTenant, TenantPair } from "./support/tenant-pair";
@@ -222,7 +223,7 @@ describe("a malicious application team", () => {
       })) as { status: { token: string } };
       const member = connectWithToken(lab.kubeconfigPath, status.token);
       const pods: ApiRequest = { method: "GET", path: `/api/v1/namespaces/${podinfo.name}/pods` };
-      await member.request(pods);
+      await waitFor("the account's rights count", () => member.request(pods));
       const others = [
         { user: "admin", groups: ["system:masters"] },
         { user: `system:serviceaccount:${authorityNamespace}:helm-controller` },

@@ -75,7 +75,7 @@ async function deploy(lab: Lab, apply: Apply, tenant: Tenant, version: string): 
     ...release,
     spec: {
       interval: "1m",
-      timeout: "20s",
+      timeout: "2m",
       releaseName: name,
       targetNamespace: name,
       storageNamespace: name,
@@ -276,6 +276,12 @@ describe("a lab with stopped components", () => {
     const { cluster, lab } = own();
     const control = requireControl(this, lab);
     await cluster.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "waiting" } });
+    await waitForObject(
+      cluster,
+      reference("v1", "ServiceAccount", "default", "waiting"),
+      "its pods have an account",
+      () => true,
+    );
     const pod = (name: string, image: string) => ({
       ...reference("v1", "Pod", name, "waiting"),
       spec: { containers: [{ name: "app", image }] },
@@ -324,13 +330,13 @@ describe("a lab with stopped components", () => {
   it("restarts a process that exited", async function () {
     const { directory } = requireControl(this, own().lab);
     const kwok = () => readRecord(directory)?.components.kwok;
-    const before = kwok()?.pid;
-    assert.ok(before);
-    process.kill(before, "SIGKILL");
-    await waitFor("kwok runs again", () => {
-      const { pid, restarts } = kwok() ?? {};
-      return pid !== undefined && pid !== before ? restarts : undefined;
+    const before = kwok();
+    assert.ok(before?.pid);
+    process.kill(before.pid, "SIGKILL");
+    const restarts = await waitFor("kwok runs again", () => {
+      const now = kwok();
+      return now?.pid !== undefined && now.pid !== before.pid ? now.restarts : undefined;
     });
-    assert.equal(kwok()?.restarts, 1);
+    assert.equal(restarts, before.restarts + 1);
   });
 });

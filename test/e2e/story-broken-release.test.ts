@@ -29,7 +29,7 @@ describe("a release that fails", () => {
         { application: inGit, tag: "6.14.1" },
         { application: inRegistry, tag: "6.14.1", chart: inRegistry.ociChart },
       ],
-      releaseTimeout: "20s",
+      releaseTimeout: "40s",
       sourceTimeout: "10s",
     });
     await fixture().commit("Two pods each, of which the chart lets one be away", {
@@ -91,7 +91,7 @@ describe("a release that fails", () => {
     const result = await fixture().tryUp("prod", "--skip-preview");
     const seconds = (Date.now() - started) / 1000;
     assert.notEqual(result.code, 0);
-    assert.ok(seconds < 180, `up took ${seconds} s`);
+    assert.ok(seconds < 240, `up took ${seconds} s`);
     for (const [index, application] of applications().entries()) {
       assertToldFailure(result, application, objectOf(application), why[index] ?? why[0]!);
     }

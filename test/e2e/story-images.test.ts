@@ -21,7 +21,6 @@ describe("a tenant whose images are declared", () => {
     const lines = ["images:", "  admission: deny"];
     await fixture().addStack("prod", {
       tenants: [application, other].map((one) => ({ application: one, tag: "6.14.1", lines })),
-      releaseTimeout: "20s",
     });
     await fixture().up("prod");
   });

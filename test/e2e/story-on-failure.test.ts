@@ -20,7 +20,7 @@ describe("authority up of a version that does not become ready", () => {
     await fixture().addStack("prod", {
       tenants: [{ application, tag: "6.13.0", digest, automation: "auto", lines }],
       intervals: "{ source: 1h0m0s, image: 1s, release: 1m0s, automation: 1s }",
-      releaseTimeout: "20s",
+      releaseTimeout: "40s",
     });
     await fixture().lock("prod");
     await up(0);

@@ -7,7 +7,7 @@ import { usePipelines } from "./support/pipelines";
 /** Flux commits what it finds to main, and the pipelines carry it out. Nobody is asked. */
 for (const delivery of ["cluster", "manifests"] as const) {
   describe(`a repository's own pipelines, with automation auto and delivery ${delivery}`, function () {
-    this.timeout(900_000);
+    this.timeout(1_800_000);
     const opened = useLab();
     const story = usePipelines(opened, { delivery, automation: "auto" });
     const { results, outputs } = story;

@@ -15,7 +15,7 @@ import { usePipelines } from "./support/pipelines";
  */
 for (const delivery of ["cluster", "manifests"] as const) {
   describe(`a repository's own pipelines, with delivery ${delivery}`, function () {
-    this.timeout(900_000);
+    this.timeout(1_800_000);
     const opened = useLab();
     const story = usePipelines(opened, { delivery, automation: "pull-request" });
     const { results, outputs } = story;

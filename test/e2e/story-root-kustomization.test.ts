@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ObjectReference } from "../lab/cluster";
+import type { LiveObject, ObjectReference } from "../lab/cluster";
 import type { Application } from "./support/application";
 import { useLab } from "./support/lab";
 import { said, type Fixture, useFixture, stackFile } from "./support/fixture";
@@ -66,11 +66,12 @@ describe("rendered manifests under a root Kustomization", () => {
   };
 
   /** Changes a HelmRelease, as `kubectl edit` or another client does. */
-  const editByHand = async (change: object, by = "kubectl-edit"): Promise<void> => {
+  const editByHand = async (change: object, by = "kubectl-edit"): Promise<LiveObject> => {
     const { cluster } = opened();
     const path = `/apis/helm.toolkit.fluxcd.io/v2/namespaces/${fixture().authorityNamespace}/helmreleases/${application.name}`;
     const contentType = "application/merge-patch+json";
-    await cluster.request({ method: "PATCH", path: `${path}?fieldManager=${by}`, body: change, contentType });
+    const request = { method: "PATCH", path: `${path}?fieldManager=${by}`, body: change, contentType } as const;
+    return (await cluster.request(request)) as LiveObject;
   };
 
   it("are fetched at once when the Git host calls", async function () {
@@ -117,6 +118,7 @@ describe("rendered manifests under a root Kustomization", () => {
     await runs(application, "6.14.1");
     assert.deepEqual(await upgrades(), ["6.14.0 1", "6.14.1 2"]);
     assert.equal(await fixture().runningImage(application), `${application.image}:6.14.1`);
+    await waitForGone(opened().cluster, fixture().flux("GitRepository", `${application.name}-6.14.0`));
     assert.deepEqual(await namesOf("source.toolkit.fluxcd.io/v1", "GitRepository"), [`${application.name}-6.14.1`]);
     assert.equal((await namesOf("v1", "ConfigMap")).length, 1);
     assert.deepEqual(await upgrades(neighbour), ["6.14.1 1"]);
@@ -130,8 +132,7 @@ describe("rendered manifests under a root Kustomization", () => {
       { suspend: true, ...source },
       { suspend: true, values: { replicaCount: 9 } },
     ]) {
-      await editByHand({ spec });
-      assert.notDeepEqual((await fixture().release(application)).spec, decided);
+      assert.notDeepEqual((await editByHand({ spec })).spec, decided);
       await enforce();
       assert.deepEqual((await fixture().release(application)).spec, decided);
     }
@@ -209,6 +210,7 @@ describe("rendered manifests under a root Kustomization", () => {
     await enforce();
     await runs(application, "6.14.0");
     assert.deepEqual(await upgrades(), ["6.14.1 2", "6.14.0 1"]);
+    await waitForGone(opened().cluster, fixture().flux("GitRepository", `${application.name}-6.14.1`));
     assert.deepEqual(await namesOf("source.toolkit.fluxcd.io/v1", "GitRepository"), [`${application.name}-6.14.0`]);
     // The engine's state still has 6.14.1. Its next `up` has no changes in the folder.
     await fixture().up("prod");

@@ -18,7 +18,6 @@ describe("a tenant's special config", () => {
     values = `tenants/${application.name}/values.yaml`;
     await fixture().addStack("prod", {
       tenants: [{ application, tag: "6.14.1" }],
-      releaseTimeout: "40s",
       intervals: "{ source: 1h0m0s, image: 2s, release: 10m0s, automation: 3s }",
     });
     await fixture().up("prod");
@@ -45,6 +44,7 @@ describe("a tenant's special config", () => {
       ({ metadata, spec }) => {
         return metadata.resourceVersion !== resourceVersion && !JSON.stringify(spec).includes(before!);
       },
+      { timeoutMs: 240_000 },
     );
     const [patchedAt] = await Promise.all([patched.then(() => Date.now()), fixture().up("prod")]);
     const history = await fixture().history(application);

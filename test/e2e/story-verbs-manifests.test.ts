@@ -85,6 +85,8 @@ describe("the platform team's verbs with rendered manifests", () => {
 
   /** Flux promotes, and a pipeline adds lock and render. */
   async function promotedByFlux(version: string): Promise<void> {
+    // Without the pin, the policy is automatic again.
+    await root.reconcile();
     await fixture().waitForStackFile("prod", `Flux has promoted ${version}`, isAutomatedAt(version));
     await fixture().pull();
     for (const args of [["lock"], ["render", "--out", rendered]]) {

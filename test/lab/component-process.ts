@@ -9,7 +9,7 @@ import type { Component } from "./component";
 import type { ComponentRecord, Layout } from "./lab-directory";
 import { killGroup } from "./process-table";
 
-const readyTimeoutMs = 60_000;
+const readyTimeoutMs = 180_000;
 
 /**
  * Keeps one process of the lab running. Like a kubelet, it restarts a process that exits, with a growing delay. A process

@@ -22,7 +22,7 @@ export class WaitError extends Error {
 }
 
 const defaultPauseMs = 100;
-const defaultTimeoutMs = 60_000;
+const defaultTimeoutMs = 150_000;
 
 /**
  * Calls a probe until it returns a value.

@@ -13,7 +13,7 @@ export function temporaryDirectory(): () => string {
     directory = realpathSync(mkdtempSync(join(tmpdir(), "shared-authority-test-")));
   });
   afterEach(() => {
-    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     directory = undefined;
   });
   return () => {

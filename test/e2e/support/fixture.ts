@@ -123,7 +123,7 @@ export class Fixture {
   async end(): Promise<void> {
     if (!this.opened.own) await this.destroy();
     await Promise.all([this.shared, ...this.applications.map(({ repository }) => repository)].map((it) => it.remove()));
-    await rm(this.directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   private async destroy(): Promise<void> {
