@@ -6,17 +6,14 @@ import type { StackConfig } from "../config/stack-config";
 import { projectFilePath } from "../config/stack-file";
 import type { PackConfig } from "../policy-pack/judge";
 import { lockFile, readLock } from "../release/lock";
-import { resolveStack } from "../release/resolve";
 import { checkStack, describeStack, readPackConfig } from "./check";
-import { writeText } from "./decision";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { lock } from "./lock";
 import { OwnGit } from "./own-git";
 import { readStacks } from "./project";
-import { prepareRender } from "./render";
+import { describeKept, prepareRender } from "./render";
 import type { Session } from "./session";
-import { filesByTenant, renderOfTenant } from "./tenant-render";
 import { committedFolders } from "./unchanged-head";
 import { skippedOf } from "./up";
 
@@ -95,24 +92,16 @@ async function renderStack(
     for (const line of describeStack(checked, terminal.messageColors)) terminal.log(line);
   }
   if (blocked === undefined) return false;
-  const folder = join(root, directory);
-  if (blocked.length === 0) {
-    const prepared = await prepareRender(config, known, folder, session);
-    if ("reasons" in prepared) terminal.log(prepared.reasons.map(printable).join("\n"));
-    else await prepared.write();
-    return !("reasons" in prepared);
+  const prepared = await prepareRender(config, known, join(root, directory), session, { needed: [], blocked });
+  if ("reasons" in prepared) {
+    terminal.log(prepared.reasons.map(printable).join("\n"));
+    return false;
   }
-  // What belongs to the whole stack is rendered when no tenant is blocked any more.
-  if (!existsSync(folder)) return false;
-  const { tenants } = await resolveStack(config, known, reader);
-  const before = filesByTenant(folder);
-  for (const resolved of tenants) {
-    if (blocked.includes(resolved.tenant.name)) continue;
-    const changes = renderOfTenant(config, directory, resolved, before);
-    for (const [path, content] of changes) await writeText(root, path, content);
-  }
-  terminal.log(`${directory}: ${blocked.join(", ")} stays as it is`);
-  return false;
+  await prepared.write();
+  // Why was said above.
+  const kept = new Map([...prepared.kept.keys()].map((name) => [name, []]));
+  for (const line of describeKept(directory, { kept })) terminal.log(line);
+  return kept.size === 0;
 }
 
 /** @returns the commit; nothing if nothing has changed */

@@ -19,7 +19,7 @@ import { OwnGit, unifiedDiff } from "./own-git";
 import { requireStack } from "./project";
 import { type Ask, Questions } from "./questions";
 import { refuseToWrite } from "./releases";
-import { type PreparedRender, prepareRender } from "./render";
+import { describeKept, type PreparedRender, prepareRender } from "./render";
 import type { Session } from "./session";
 import type { Terminal } from "./terminal";
 import { committedPaths, unchangedHead } from "./unchanged-head";
@@ -31,6 +31,7 @@ export interface DecisionOptions {
   readonly yes?: boolean;
   /** False with `--no-commit`. */
   readonly commit?: boolean;
+  /** False: whoever calls the verb pushes. Default: a person does, and is told to. */
   readonly push?: boolean;
   readonly reason?: string;
 }
@@ -180,8 +181,10 @@ export async function decide(
   if (delivery.kind === "manifests") {
     session.requireOneVersion();
     const accepted = decision.accepts === true ? decision.tenants[0] : undefined;
-    const prepared = await prepareRender(next, lock, join(root, delivery.directory), session, accepted);
+    const needed = decision.tenants.filter((name) => needsRender(name, config, next));
+    const prepared = await prepareRender(next, lock, join(root, delivery.directory), session, { accepted, needed });
     if ("reasons" in prepared) return refuseToWrite(terminal, prepared.reasons);
+    for (const line of describeKept(delivery.directory, prepared)) terminal.log(line);
     render = prepared;
   }
   terminal.done();
@@ -216,8 +219,15 @@ export async function decide(
   const id = (await git.run("rev-parse", "--short", "HEAD")).trim();
   terminal.print(`Committed ${id}: ${printable(decision.title)}`);
   if (options.push === true) return push(git, terminal);
-  if ((await git.try("remote")).stdout !== "") terminal.log("Not pushed yet: run `git push`.");
+  if (options.push === undefined && (await git.try("remote")).stdout !== "")
+    terminal.log("Not pushed yet: run `git push`.");
   return exitCode.fine;
+}
+
+/** Whether a decision is about what the tenant runs, not only about who moves its version. */
+function needsRender(name: string, before: StackConfig, next: StackConfig): boolean {
+  const [was, is] = [before, next].map(({ tenants }) => tenants.find((tenant) => tenant.name === name));
+  return next.follow === "branch" || was === undefined || was.tag !== is?.tag;
 }
 
 function textOf(root: string, path: string): string | undefined {

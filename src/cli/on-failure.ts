@@ -69,8 +69,10 @@ export async function rollBackFailures(failures: UpFailures, yes: boolean, sessi
     for (const { tenant, failure, to = "" } of due) {
       if (await isRolledBack(config, tenant, { failure, to, yes }, session)) count += 1;
     }
-    if (count > 0) await push(branch, head, config);
-    return count > 0;
+    if (count === 0) return false;
+    await push(branch, head, config);
+    session.terminal.log(`Pushed to the branch ${printable(branch.branch)} of ${printable(branch.remote)}.`);
+    return true;
   } catch (error) {
     if (!(error instanceof GitError || error instanceof InputError)) throw error;
     for (const { tenant, to } of due) tell(session, tenant, error.message, command(config, tenant, to));
@@ -180,7 +182,7 @@ async function isRolledBack(
   const { name } = tenant;
   session.terminal.log(`${name} did not become ready: rolling back to ${to} (\`policy.onFailure\`).`);
   const cause = ["Flux reports:", ...failure.conditions.map((condition) => `- ${condition}`)];
-  const options = { stack, to, reason: "did not become ready", by: self, cause, yes };
+  const options = { stack, to, reason: "did not become ready", by: self, cause, yes, push: false };
   try {
     if ((await rollback(name, options, session)) === exitCode.fine) return true;
     tell(session, tenant, "nothing was committed", command(config, tenant, to));

@@ -1,5 +1,5 @@
 import { printable } from "../config/printable";
-import { reasonsWithHint, type ResolvedStack, type ResolvedTenant } from "../release/resolve";
+import { reasonsWithHint, type ResolvedTenant } from "../release/resolve";
 import { type ExitCode, exitCode } from "./exit-code";
 import type { Terminal } from "./terminal";
 
@@ -13,11 +13,6 @@ export function describeReasons(
   if (reasons.length === 0) return [];
   const title = source === "none" ? "cannot be verified" : "the promise is broken";
   return [`${stack}/${tenant}: ${title}`, ...reasonsWithHint(stack, resolved).map((line) => `  - ${line}`)];
-}
-
-/** Why tenants of a stack may not run; empty if all of them may. */
-export function describeStackReasons({ config, tenants }: ResolvedStack): string[] {
-  return tenants.flatMap((resolved) => describeReasons(config.stack, resolved.tenant.name, resolved));
 }
 
 /** Says why a verb writes nothing, and returns its exit code. */

@@ -22,6 +22,17 @@ describe("authority complete", () => {
   const release = (name: string) =>
     read(`rendered/prod/1-manifest/helm.toolkit.fluxcd.io_v2-helmrelease-flux-system-${name}.yaml`);
 
+  const policyFile = (name: string) =>
+    `rendered/prod/1-manifest/image.toolkit.fluxcd.io_v1-imagepolicy-flux-system-${name}.yaml`;
+  /** The files of the folder by name. */
+  const manifests = () =>
+    new Map(
+      readdirSync(join(world().root, "rendered/prod/1-manifest")).map((name) => [
+        name,
+        read(`rendered/prod/1-manifest/${name}`),
+      ]),
+    );
+
   const entry = (name: "shop" | "cart", version: string) =>
     world()
       .tenant(
@@ -102,18 +113,60 @@ describe("authority complete", () => {
     assert.doesNotMatch(read("releases.lock.yaml").replace(/^shop:[^]*/m, ""), /1\.1\.0/);
   });
 
-  it("leaves what belongs to the whole stack until no tenant is blocked", async () => {
+  it("completes what belongs to the whole stack, also where a tenant is blocked", async () => {
     assert.equal((await run()).code, 0);
     const alerts = "  shared-authority:alerts: {type: slack, secret: shared-authority-alerts}\n";
-    const alertFiles = () =>
-      readdirSync(join(world().root, "rendered/prod/1-manifest")).filter((name) => name.includes("-alert-"));
     await promote({ shop: "1.1.0", cart: "1.1.0" }, alerts);
     assert.equal((await run()).code, 3);
-    assert.match(release("shop"), /shop-1\.1\.0/);
-    assert.deepEqual(alertFiles(), []);
-    await promote({ shop: "1.1.0", cart: "1.0.0" }, alerts);
-    assert.equal((await run()).code, 0);
-    assert.equal(alertFiles().length, 1);
+    assert.equal([...manifests().keys()].filter((name) => name.includes("-alert-")).length, 1);
+  });
+
+  describe("where another tenant's release breaks the promise", () => {
+    const cartFiles = () => [...manifests()].filter(([name]) => name.includes("cart") && !name.includes("image"));
+    const decide = async (code: number, ...args: string[]) => {
+      const ended = await authority([...args, "--stack", "prod"], { cwd: world().root });
+      assert.equal(ended.code, code, ended.stderr);
+      return ended.stderr;
+    };
+    let before: ReturnType<typeof cartFiles>;
+
+    beforeEach(async () => {
+      assert.equal((await run()).code, 0);
+      await promote({ shop: "1.1.0", cart: "1.0.0" });
+      assert.equal((await run()).code, 0);
+      before = cartFiles();
+      assert.ok(before.length > 3);
+      await promote({ shop: "1.1.0", cart: "1.1.0" });
+    });
+
+    afterEach(async () => {
+      assert.deepEqual(cartFiles(), before);
+      assert.equal(await ownGit("status", "--porcelain"), "");
+    });
+
+    it("a rollback goes its way, and says that the other's manifests stay as they are", async () => {
+      const said = await decide(0, "rollback", "shop", "--reason", "leaks memory");
+      assert.match(said, /^prod\/cart: the promise is broken\n {2}- appVersion .* must be "1\.1\.0", the image tag$/m);
+      assert.match(said, /^rendered\/prod: cart stays as it is$/m);
+      assert.match(release("shop"), /shop-1\.0\.0/);
+    });
+
+    it("a hold of all tenants closes the broken one's path too", async () => {
+      await decide(0, "hold", "--reason", "holidays", "--by", "ana", "--accept-open");
+      for (const name of ["shop", "cart"]) {
+        assert.match(read(policyFile(name)), /shared-authority\/automation: manual/);
+      }
+    });
+
+    it("a further version of the broken one can be denied", async () => {
+      assert.doesNotMatch(read(policyFile("cart")), /!=1\.2\.0/);
+      await decide(0, "deny", "cart", "1.2.0", "--reason", "forgotten as well");
+      assert.match(read(policyFile("cart")), /!=1\.2\.0/);
+    });
+
+    it("a decision that renders the broken one is refused", async () => {
+      assert.match(await decide(3, "rename-tenant", "cart", "basket"), /the promise is broken[^]*Nothing was written/);
+    });
   });
 
   it("commits the lock alone where Git ignores the folder of the manifests", async () => {

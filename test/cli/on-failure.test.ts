@@ -97,6 +97,8 @@ describe("policy.onFailure", () => {
       stackFile(),
       /onFailure: rollback, deny: \["1\.1\.0"\], pin: \{reason: "rollback from 1\.1\.0: did not /,
     );
+    assert.match(said, /^Pushed to the branch main of origin\.$/m);
+    assert.doesNotMatch(said, /git push/);
     const message = await ownGit("log", "-1", "--format=%B");
     assert.match(
       message,
