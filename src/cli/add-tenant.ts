@@ -202,9 +202,12 @@ class NewTenant {
     const prefix = this.#imagePrefix();
     // Any version may be the newest one, until the range is known.
     const draft = this.#tenantIn(this.#release(`${prefix}0.0.0`, options.range ?? ">=0.0.0"));
-    const found = wanted === undefined ? await newestOf(draft, lock, reader) : { version: versionFor(draft, wanted) };
+    const found =
+      wanted === undefined
+        ? await newestOf(draft, lock, reader, `npx authority add-tenant ${name} <version> --stack ${stack}`)
+        : { version: versionFor(draft, wanted), notes: [] };
     if ("reasons" in found) return { reasons: [`${stack}/${name}: no release to run`, ...found.reasons] };
-    const { version } = found;
+    const { version, notes: passedOver } = found;
     const range = options.range ?? rangeOf(version);
     const tag = prefix + version;
     const tenant = this.#tenantIn(this.#release(tag, range));
@@ -226,7 +229,7 @@ class NewTenant {
     );
     if (conflicts.length > 0) return { reasons: conflicts };
     const notes = nextLock === undefined ? [] : [`releases.lock.yaml: ${describeEvidence("added", name, evidence)}`];
-    const further = [...notes, ...(await this.#describe(file, release))];
+    const further = [...passedOver, ...notes, ...(await this.#describe(file, release))];
     const title = `${this.#verb} ${name} ${tag} to ${stack}`;
     return { ...this.#decision(file, title, { To: tag }, further), lock: nextLock };
   }

@@ -2,7 +2,7 @@
 import type { StackConfig, Tenant } from "../config/stack-config";
 import type { EvidenceReader } from "../release/evidence-reader";
 import { type Lock, withEvidence } from "../release/lock";
-import { type NewestRelease, readNewestRelease } from "../release/newest-release";
+import { brokenText, type NewestRelease, passedOver, readNewestRelease, unreadOf } from "../release/newest-release";
 import type { Evidence } from "../release/evidence";
 import { isRegistryFailure } from "../release/registry";
 import type { ResolvedTenant } from "../release/resolve";
@@ -10,12 +10,17 @@ import { isVersion, versionOfTag } from "../version/version";
 import { InputError } from "./input-error";
 import { describeConflicts, refuseDifferentDeclarations } from "./lock";
 
-/** The newest release that the tenant may run, or why there is none. */
+/**
+ * The newest release that the tenant may run, with the newer ones that are passed over for it, or why there is none.
+ *
+ * @param command decides a version that is named
+ */
 export async function newestOf(
   tenant: Tenant,
   lock: Lock,
   reader: EvidenceReader,
-): Promise<{ version: string } | { reasons: string[] }> {
+  command: string,
+): Promise<{ version: string; notes: string[] } | { reasons: string[] }> {
   let found: NewestRelease;
   try {
     found = await readNewestRelease(tenant, lock, reader);
@@ -23,11 +28,12 @@ export async function newestOf(
     if (!isRegistryFailure(error)) throw error;
     return { reasons: [`  - the versions of ${tenant.images[0]} cannot be read: ${error.message}`] };
   }
-  if (found.newest !== undefined) return { version: found.newest };
-  const broken = found.broken.flatMap(({ version, reasons }) => [
-    `  - ${version} is no release that may run`,
-    ...reasons.map((reason) => `    - ${reason}`),
+  if (found.newest !== undefined) return { version: found.newest, notes: passedOver(found.broken) };
+  const broken = found.broken.flatMap((one) => [
+    `  - ${brokenText(one)}`,
+    ...one.reasons.map((reason) => `    - ${reason}`),
   ]);
+  if (unreadOf(found) !== undefined) broken.push(`  - \`${command}\` decides the version that you name`);
   return { reasons: broken.length > 0 ? broken : [`  - the registry has no version in "${tenant.policy.range}"`] };
 }
 

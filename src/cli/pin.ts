@@ -5,7 +5,7 @@ import { stackConfigOf } from "../config/read-stack-config";
 import { withoutKey } from "../config/tenant-edit";
 import type { StackFile } from "../config/stack-file";
 import { readLock } from "../release/lock";
-import { newestRelease } from "../release/newest-release";
+import { brokenText, newestRelease, unreadOf } from "../release/newest-release";
 import { type DecisionOptions, decide, refuseHeld, refuseUnprintable, type Subject, subjectOf } from "./decision";
 import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
@@ -87,6 +87,8 @@ function nextVersionText(
   found: Awaited<ReturnType<typeof newestRelease>>,
 ): string {
   if (found === undefined) return `The registry does not say which version the policy would take for ${name}.`;
+  const unread = unreadOf(found);
+  if (unread !== undefined) return `Which version the policy would take for ${name} is unknown: ${brokenText(unread)}.`;
   const { newest } = found;
   if (newest === undefined) return `The registry has no release that the policy of ${name} would take.`;
   if (newest === tag || prefix.image + newest === tag) return `The policy keeps ${newest}: nothing newer may run.`;

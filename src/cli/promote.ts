@@ -41,7 +41,10 @@ export async function promote(
   const reader = session.reader();
   const refuse = (...reasons: readonly string[]): ExitCode => refuseToWrite(terminal, reasons);
   const wanted = version ?? (options.from === undefined ? undefined : versionIn(options.from, name, session));
-  const found = wanted === undefined ? await newestOf(tenant, lock, reader) : { version: versionFor(tenant, wanted) };
+  const found =
+    wanted === undefined
+      ? await newestOf(tenant, lock, reader, `npx authority promote ${name} <version> --stack ${config.stack}`)
+      : { version: versionFor(tenant, wanted), notes: [] };
   if ("reasons" in found) return refuse(`${config.stack}/${name}: no release to promote`, ...found.reasons);
   const tag = tenant.prefix.image + found.version;
   const takenBack = tag === tenant.tag ? (await takenBackReasons(config)).get(name) : undefined;
@@ -49,7 +52,8 @@ export async function promote(
   if (tag === tenant.tag && !accepts) {
     const which = wanted === undefined ? ", the newest that may run" : "";
     const doubt = takenBack === undefined ? "" : `, and ${takenBack}`;
-    throw new InputError(`${name} is at ${tag} in the stack ${config.stack} already${which}${doubt}.`);
+    const already = `${name} is at ${tag} in the stack ${config.stack} already${which}${doubt}.`;
+    throw new InputError([already, ...found.notes].join(" "));
   }
   const fault = notAllowed(tenant.policy, found.version);
   if (fault !== undefined)
@@ -61,6 +65,7 @@ export async function promote(
     : promotionTitle(config.stack, tenant, tag);
   const trailers = { From: tenant.tag, To: tag, "From-Stack": options.from };
   const notes = [
+    ...found.notes,
     ...judged.notes,
     ...(accepts ? [`${tag} is decided already, and was taken back before: the commit says that it may run.`] : []),
     ...regressionNote(tenant, found.version),

@@ -1,6 +1,7 @@
 /** The status of all stacks for people: a table with a column for each stack, or one tenant in full. */
 import { printable } from "../config/printable";
 import { isRelease } from "../release/evidence";
+import { brokenText } from "../release/newest-release";
 import type { StackStatus, Status } from "./status";
 import { type Cell, table } from "./table";
 import type { DecidedBy, KeptUntil, TenantState, TenantStatus } from "./tenant-status";
@@ -118,10 +119,7 @@ function facts({ runningFrom }: StackStatus, tenant: TenantStatus): string[] {
     ],
     ["rendered", rendered ?? undefined],
     ["newest", follows === null || tenant.tag !== null ? newest : undefined],
-    ...newerBroken.map(({ version, reasons }): [string, string] => [
-      "",
-      `${version} may not run: ${reasons.join("; ")}`,
-    ]),
+    ...newerBroken.map((one): [string, string] => ["", `${brokenText(one)}: ${one.reasons.join("; ")}`]),
     ...newerNotAllowed.map(({ version, reason }): [string, string] => ["", `${version} ${reason}`]),
     ["policy", policy.join(", ")],
     ["held", held === null ? undefined : keptText(held, automation)],

@@ -8,7 +8,7 @@ import { currentConditions } from "../program/flux-conditions";
 import { deployedRevision, type LiveHelmRelease, stateOf, suspendedCondition } from "../program/helm-release-state";
 import { type Decision, tagDecisions } from "../release/decision-history";
 import type { BranchEvidence, Evidence } from "../release/evidence";
-import type { BrokenRelease, NewestRelease } from "../release/newest-release";
+import { type BrokenRelease, brokenText, type NewestRelease, unreadOf } from "../release/newest-release";
 import { hint, type ResolvedTenant } from "../release/resolve";
 import { isUnknown } from "../release/taken-back";
 import { notAllowed } from "../version/range";
@@ -22,6 +22,7 @@ export type TenantState =
   | "ok"
   | "newer"
   | "newer broken"
+  | "newer unverified"
   | "pinned"
   | "held"
   | "waits for render"
@@ -67,7 +68,7 @@ export interface TenantStatus extends Omit<PlannedTenant, "pinned" | "held"> {
   readonly runningAllowed: boolean | null;
   /** The newest version, or tag of a commit, that the policy allows and that keeps the promise; `null` if none is known. */
   readonly newestAllowed: string | null;
-  /** Whether the registry has answered. */
+  /** Whether the registry has answered, and so has everything that says whether its newest versions may run. */
   readonly newestKnown: boolean;
   /** Newer versions, but for the decided one, that the policy allows and that break the promise or cannot be verified. */
   readonly newerBroken: readonly BrokenRelease[];
@@ -130,7 +131,7 @@ export function tenantStatus(facts: StatusFacts): TenantStatus {
     running,
     runningAllowed: isVersion ? notAllowed(tenant.policy, running) === undefined : null,
     newestAllowed: newest?.newest ?? null,
-    newestKnown: newest !== undefined,
+    newestKnown: isNewestKnown(newest),
     newerBroken: newerBroken(facts),
     runningCommit: runningCommit(facts) ?? null,
     runningSince: revision?.lastDeployed ?? null,
@@ -188,6 +189,10 @@ function openPathsOf({ config, planned, release }: StatusFacts): readonly string
   return planned.held === null ? [] : openPaths(config, release.tenant);
 }
 
+function isNewestKnown(newest: NewestRelease | undefined): newest is NewestRelease {
+  return newest !== undefined && unreadOf(newest) === undefined;
+}
+
 function newerBroken({ newest, planned }: StatusFacts): readonly BrokenRelease[] {
   return (newest?.broken ?? []).filter(({ version }) => version !== planned.version);
 }
@@ -225,7 +230,7 @@ function refused(facts: StatusFacts): Verdict | undefined {
   const other =
     (planned.held ?? planned.pinned) !== null
       ? command(endOfStandstill(planned), facts)
-      : config.follow === "branch" || (newest !== undefined && newest.newest === undefined)
+      : config.follow === "branch" || (isNewestKnown(newest) && newest.newest === undefined)
         ? check
         : command("promote", facts);
   if (!allowed) return { state: "not allowed", why: reasons.slice(0, 1), command: other };
@@ -307,9 +312,8 @@ function heldBack(facts: StatusFacts): Verdict | undefined {
   const newestAllowed = facts.newest?.newest;
   const isNewer = newestAllowed !== undefined && isNewerThan(release.tenant, newestAllowed, version ?? tag);
   const newer = isNewer ? [`${newestAllowed} may run`] : [];
-  const broken = newerBroken(facts).map(
-    ({ version: one, reasons: [first = ""] }) => `${one} is no release that may run: ${first}`,
-  );
+  const notRunnable = newerBroken(facts);
+  const broken = notRunnable.map((one) => `${brokenText(one)}: ${one.reasons[0] ?? ""}`);
   const kept = keptUntil(planned.held ?? planned.pinned, today);
   if (kept !== null) {
     const until = kept.until === null ? "" : ` until ${kept.until}`;
@@ -328,7 +332,9 @@ function heldBack(facts: StatusFacts): Verdict | undefined {
     }[automation] as [string, string | null];
     return { state: "newer", why: [`${newestAllowed} may run; ${who}`, ...broken], command: action };
   }
-  return broken.length > 0 ? { state: "newer broken", why: broken, command: null } : undefined;
+  if (broken.length === 0) return undefined;
+  const isUnread = notRunnable.some((one) => one.isUnread);
+  return { state: isUnread ? "newer unverified" : "newer broken", why: broken, command: null };
 }
 
 function isNewerThan({ branchImage }: Tenant, newest: string, decided: string | null): boolean {

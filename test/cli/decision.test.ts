@@ -60,16 +60,36 @@ describe("the verbs that decide", () => {
   });
 
   it("promote the newest release that may run, past those that break the promise", async () => {
-    await decided("promote", "shop");
+    const passedOver = 'Passed over 1.2.0: appVersion of Chart.yaml is "1.1.0", must be "1.2.0", the image tag\\.';
+    assert.match(await decided("promote", "shop"), new RegExp(`^${passedOver}$`, "m"));
     assert.equal(stackFile(), stackText("1.1.0"));
-    await refused(
-      ["promote", "shop", "--stack", "prod"],
-      2,
-      /shop is at 1\.1\.0 in the stack prod already, the newest/,
+    const { code, stderr } = await run(["promote", "shop", "--stack", "prod"]);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^error: shop is at 1\.1\.0 in the stack prod already, the newest that may run\. Passed over 1\.2/m,
     );
     const back = await decided("promote", "shop", "1.0.0");
     assert.match(back, /Flux promotes 1\.1\.0 again at its next run, unless shop is pinned or 1\.1\.0 is denied\./);
     assert.equal(stackFile(), stackText("1.0.0"));
+  });
+
+  it("take no older release in the place of one that cannot be read", async () => {
+    const promote = ["promote", "shop", "--stack", "prod"];
+    const unread =
+      /^prod\/shop: no release to promote\n {2}- 1\.3\.0 cannot be verified\n(?: {4}- .*\n)* {4}- the Git tag "1\.3\.0" in .* cannot be read: .*\n {2}- `npx authority promote shop <version> --stack prod` decides the version that you name\nNothing was written\.$/m;
+    await decided("promote", "shop");
+    await decided("promote", "shop", "1.0.0");
+    await world().application.publish({ version: "1.3.0", message: "1.3.0" });
+    await world().cutGitHost();
+    await refused(promote, 3, unread);
+    await decided("promote", "shop", "1.1.0");
+    await refused(promote, 3, unread);
+    await decided("pin", "shop", "--reason", "audit", "--by", "ana");
+    assert.match(
+      await decided("unpin", "shop"),
+      /^Which version the policy would take for shop is unknown: 1\.3\.0 cannot be verified\.$/m,
+    );
   });
 
   it("promote the release of another stack", async () => {

@@ -18,6 +18,7 @@ export interface ScratchWorld {
   readonly files: () => string[];
   /** The application's entry under `shared-authority:tenants`, with additional lines. */
   readonly tenant: (...more: readonly string[]) => string;
+  readonly cutGitHost: () => Promise<void>;
   /** Stops the Git host and the registry. */
   readonly cutNetwork: () => Promise<void>;
 }
@@ -89,6 +90,7 @@ async function makeWorld(directory: string): Promise<ScratchWorld> {
         ...more.map((line) => `      ${line}`),
         "",
       ].join("\n"),
+    cutGitHost: () => gitServer.close(),
     async cutNetwork() {
       await Promise.all([registry.close(), gitServer.close()]);
     },

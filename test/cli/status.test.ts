@@ -137,6 +137,26 @@ describe("authority status", () => {
     assert.deepEqual(await verdict(), ["newer broken", [`1.2.0 is no release that may run: ${reason}`], null]);
   });
 
+  it("calls no release broken that cannot be read", async () => {
+    await publish("1.0.0", "1.1.0");
+    prod("1.1.0", '{ range: "<2.0.0" }');
+    await lock();
+    prod("1.0.0", '{ range: "<2.0.0" }');
+    await lock();
+    await publish("1.2.0");
+    await world().cutGitHost();
+    const { state, why, newestAllowed, newestKnown, newerBroken } = await tenantOf("prod");
+    assert.deepEqual([state, newestAllowed, newestKnown], ["newer unverified", null, false]);
+    assert.match(String(why), /^1\.2\.0 cannot be verified: release 1\.2\.0 is not in releases\.lock\.yaml/);
+    assert.deepEqual(
+      newerBroken.map(({ version, isUnread }) => [version, isUnread]),
+      [["1.2.0", true]],
+    );
+    const { code, stdout } = await run("shop");
+    assert.equal(code, 3);
+    assert.match(stdout, /^ {2}newest +unknown\n +1\.2\.0 cannot be verified: .*the Git tag "1\.2\.0" in /m);
+  });
+
   it("says who keeps a newer release back", async () => {
     await publish("1.0.0", "1.1.0");
     prod("1.1.0", '{ range: "<2.0.0" }');

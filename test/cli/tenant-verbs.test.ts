@@ -162,6 +162,21 @@ describe("the verbs for tenants", () => {
       await own.refused(["add-tenant", "two", "1.0.0", "--application", "shop", "--stack", "dev"], 2, /branchImage/);
     });
 
+    it("takes no older release in the place of one that cannot be read", async () => {
+      world().write({ "Pulumi.staging.yaml": noTenants });
+      await own.commitAll();
+      assert.match(await own.decided("add-tenant", "shop", ...flags()), /^Passed over 1\.2\.0: appVersion of Chart/m);
+      await world().application.publish({ version: "1.3.0", message: "1.3.0" });
+      await world().cutGitHost();
+      await own.refused(
+        ["add-tenant", "shop", "--stack", "staging"],
+        3,
+        /^staging\/shop: no release to run\n {2}- 1\.3\.0 cannot be verified\n[^]* {2}- `npx authority add-tenant shop <version> --stack staging` decides the version/m,
+      );
+      const { code, stderr } = await own.run(["add-tenant", "shop", "1.1.0", "--stack", "staging"]);
+      assert.equal(code, 0, stderr);
+    });
+
     it("asks at a terminal what no flag says, then whether to commit", async () => {
       const { repository, application } = world();
       const typed = [repository, "./charts/shop", application.image, "", "y"];
