@@ -6,8 +6,8 @@ import { parseProjectFile, parseStackFile, projectFilePath, stackFilePath } from
 import { validVersions } from "../release/audit";
 import type { Evidence } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
-import { expectationsOf, promiseReasons } from "../release/promise";
-import { resolveBranch } from "../release/resolve";
+import { firstRelease, passedOver } from "../release/newest-release";
+import { resolveBranch, resolveUnlocked } from "../release/resolve";
 import { isPrerelease } from "../version/version";
 import type { AnsweredApplication } from "./application-answers";
 import { declareApplication, describeDeclared } from "./declare-application";
@@ -25,9 +25,6 @@ export interface ReadApplication {
   /** What is missing, each with its reasons on further lines. Empty if every stack runs the application. */
   readonly missing: readonly string[];
 }
-
-/** How many of the newest releases may break the promise before the search ends. */
-const mostBroken = 3;
 
 /**
  * Audits the application and judges what each stack would run.
@@ -57,7 +54,16 @@ export async function readApplication(
       ),
     );
   }
-  const { release, evidence, reasons } = await newestRelease(versions, (version) => tenantOf("prod", version), reader);
+  const { newest, release, broken } = await firstRelease(versions, (version) => {
+    const tenant = tenantOf("prod", version);
+    if (tenant === undefined) throw new Error(`the draft has no tenant for ${version}`);
+    return resolveUnlocked(tenant, reader);
+  });
+  const evidence = release?.evidence;
+  const unreleased =
+    broken.length === 0
+      ? ["no Git tag keeps the promise; `npx authority audit` says why"]
+      : broken.flatMap(({ version, reasons }) => reasons.map((reason) => `${version}: ${reason}`));
   const missing = (stacks: string[], why: readonly string[]) => {
     const files = stacks.map(stackFilePath).join(" and ");
     const commands = stacks.map((stack) => `\`npx authority add-tenant ${name} --stack ${stack}\``).join(" and ");
@@ -67,16 +73,13 @@ export async function readApplication(
     application: {
       ...declared,
       inDev: declared.inDev && dev.reasons.length === 0,
-      ...(release !== undefined && { release }),
+      ...(newest !== undefined && { release: { version: newest, digest: evidence?.images[0]?.digest } }),
     },
     ...(evidence !== undefined && { evidence }),
-    found: [
-      ...describeDeclared(audited, declared, answered),
-      ...(release === undefined ? [] : reasons.map((reason) => `Passed over: ${reason}.`)),
-    ],
+    found: [...describeDeclared(audited, declared, answered), ...(newest === undefined ? [] : passedOver(broken))],
     missing: [
       ...(dev.reasons.length > 0 ? [missing(["dev"], dev.reasons)] : []),
-      ...(release === undefined ? [missing(["staging", "prod"], reasons)] : []),
+      ...(newest === undefined ? [missing(["staging", "prod"], unreleased)] : []),
     ].map((text) => text.split("\n").map(printable).join("\n")),
   };
 }
@@ -99,41 +102,4 @@ async function judgeDev(
   }
   const { evidence, reasons } = await resolveBranch(tenant, reader);
   return { ...(evidence?.chartVersion !== undefined && { chart: evidence.chartVersion }), reasons };
-}
-
-interface FoundRelease {
-  readonly release?: NewApplication["release"];
-  readonly evidence?: Evidence;
-  /** Why there is none, or why no newer one. */
-  readonly reasons: readonly string[];
-}
-
-/** The newest release whose image is there too. What cannot be read is not passed over for an older one. */
-async function newestRelease(
-  versions: readonly string[],
-  tenantOf: (version: string) => Tenant | undefined,
-  reader: EvidenceReader,
-): Promise<FoundRelease> {
-  const broken: string[] = [];
-  for (const version of versions.slice(0, mostBroken)) {
-    const tenant = tenantOf(version);
-    if (tenant === undefined) throw new Error(`the draft has no tenant for ${version}`);
-    const result = await reader.readRelease(tenant);
-    if ("missing" in result)
-      return { reasons: [...broken, ...result.missing.map((reason) => `${version}: ${reason}`)] };
-    const { evidence } = result;
-    const reasons = promiseReasons(evidence, expectationsOf(tenant));
-    if (reasons.length === 0) {
-      const [image] = evidence.images;
-      return {
-        release: { version, ...(image?.digest !== undefined && { digest: image.digest }) },
-        evidence,
-        reasons: broken,
-      };
-    }
-    broken.push(...reasons.map((reason) => `${version}: ${reason}`));
-  }
-  return {
-    reasons: broken.length > 0 ? broken : ["no Git tag keeps the promise; `npx authority audit` says why"],
-  };
 }

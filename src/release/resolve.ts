@@ -52,7 +52,17 @@ export async function resolveRelease(
     return { tenant, source: "lock", evidence: locked, reasons: promiseReasons(locked, expectations) };
   }
   const missing = `release ${expectations.imageTag} is not in ${lockFile}, and not all of its facts can be read`;
-  return judged(tenant, await reader.readRelease(tenant), (read) => promiseReasons(read, expectations), [missing]);
+  return resolveUnlocked(tenant, reader, [missing]);
+}
+
+/** Judges a tenant's release by what the reader finds. @param unread the reasons to begin with where a fact is missing */
+export async function resolveUnlocked(
+  tenant: Tenant,
+  reader: EvidenceReader,
+  unread: readonly string[] = [],
+): Promise<ResolvedTenant<Evidence>> {
+  const expectations = expectationsOf(tenant);
+  return judged(tenant, await reader.readRelease(tenant), (read) => promiseReasons(read, expectations), unread);
 }
 
 /** Judges what a tenant runs of the branch that its stack follows. */

@@ -405,7 +405,7 @@ describe("authority init", () => {
           flag.replace(host.repository, other.repository).replace(host.image, other.image);
         const { code, stdout } = await init(...application().map(replace));
         assert.equal(code, 0, stdout);
-        assert.match(stdout, /^Passed over: 6\.15\.1: the image .*podinfo:6\.15\.1 is not in the registry\.$/m);
+        assert.match(stdout, /^Passed over 6\.15\.1: the image .*podinfo:6\.15\.1 is not in the registry\.$/m);
         assert.equal(tenantsOf("prod").podinfo?.tag, "6.15.0");
       } finally {
         await other.close();
