@@ -127,7 +127,11 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
         if (performance.now() > end) throw new RegistryError(`${what} did not end within ${maxListMs / 1000} s`);
         pages.add(path);
         const answer = await request({ address, path, method: "GET", insecure, maxBytes: maxManifestBytes });
-        if (!answer.found) return tags;
+        if (!answer.found && pages.size === 1) return tags;
+        if (!answer.found) {
+          const page = `page ${pages.size}, which page ${pages.size - 1} names`;
+          throw new RegistryError(`${what} is not complete: HTTP 404 for its ${page}`);
+        }
         bytes += answer.body.length;
         if (bytes > maxListBytes) throw new RegistryError(`${what} has more than ${maxListBytes} bytes`);
         const { tags: listed } = parseObject(answer.body, what);

@@ -417,9 +417,11 @@ describe("a registry", () => {
         reply(response, 200, "x".repeat(5 * 1024 * 1024));
       } else if (url.pathname.includes("/away/")) {
         reply(response, 200, "{}", { link: `<http://elsewhere.example.com/v2/>; rel="next"` });
+      } else if (url.pathname.includes("/gone/") && last !== null) {
+        reply(response, 404, unknown);
       } else if (last === null) {
         reply(response, 200, JSON.stringify({ tags: ["1", "2"] }), {
-          link: `</v2/app/tags/list?n=2&last=2>; rel="next"`,
+          link: `<${url.pathname}?n=2&last=2>; rel="next"`,
         });
       } else {
         reply(response, 200, JSON.stringify({ tags: ["3"] }));
@@ -432,6 +434,10 @@ describe("a registry", () => {
       await assert.rejects(
         registry.readTags(`${host}/away/app`, true),
         /points at http:\/\/elsewhere\.example\.com, expected http:\/\/127\.0\.0\.1:\d+: /,
+      );
+      await assert.rejects(
+        registry.readTags(`${host}/gone/app`, true),
+        /the list of the tags of \S+\/gone\/app is not complete: HTTP 404 for its page 2, which page 1 names$/,
       );
     });
   });
