@@ -1,5 +1,6 @@
 /** Compares what two states of the shared repository decide. Only tenants that change cost more than reading their entry. */
 import { posix } from "node:path";
+import { countOf } from "../config/count";
 import { objectName } from "../config/object-name";
 import { describeProblem, type Problem, ProblemsError } from "../config/problem";
 import { type Removal, removalsOf, undeclaredRemovals } from "../config/removal";
@@ -140,7 +141,7 @@ async function stackReport(
     if (head.names.includes(stack)) return undefined;
     const count = before?.config.tenants.length ?? 0;
     const notes = [
-      `the stack file is removed, with its ${count} tenants: nobody decides or judges any more what runs there`,
+      `the stack file is removed, with its ${countOf(count, "tenant")}: nobody decides or judges any more what runs there`,
     ];
     return { ...empty, settings: [], notes };
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { findExecutable } from "../../demo/executable";
 import { exampleChart } from "../../demo/example-chart";
@@ -256,6 +256,14 @@ describe("authority report", () => {
     const { notes, commits } = only(await json());
     assert.ok(notes.includes("the version goes back from 1.1.0 to 1.0.0"));
     assert.deepEqual([commits?.areTakenBack, commits?.shown.length], [true, 2]);
+  });
+
+  it("says that nobody decides any more what a stack runs whose file is removed", async () => {
+    world().write({ "Pulumi.staging.yaml": tagsStack(world().tenant(...running("1.0.0"))) });
+    await own.commitAll();
+    rmSync(join(world().root, "Pulumi.staging.yaml"));
+    const [staging] = (await json()).stacks;
+    assert.match(staging!.notes.join(), /^the stack file is removed, with its 1 tenant: nobody decides/);
   });
 
   it("shows what a removed tenant deletes, and blocks it until it is declared", async () => {
