@@ -37,8 +37,10 @@ export function describeDeclared(
   { prefix, repository }: NewApplication,
   answered: AnsweredApplication,
 ): string[] {
+  const valid = validVersions(audited, prefix).length;
+  const keep = valid === 1 ? "keeps" : "keep";
   return [
-    `${countOf(validVersions(audited, prefix).length, "version")} of ${countOf(audited.tags.length, "Git tag")} of ${repository} keep the promise.`,
+    `${countOf(valid, "version")} of ${countOf(audited.tags.length, "Git tag")} of ${repository} ${keep} the promise.`,
     ...(answered.prefix === undefined ? describePrefix(prefix) : []),
   ];
 }

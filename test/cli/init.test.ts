@@ -389,7 +389,10 @@ describe("authority init", () => {
       await git(here, "tag", "--delete", "6.15.0");
       const { code, stdout, stderr } = await init(...application());
       assert.equal(code, 0, stderr);
-      assert.match(stdout, /^With the prefixes git=v, its newest tag keeps it\.$/m);
+      assert.match(
+        stdout,
+        /^1 version of 5 Git tags of .* keeps the promise\.\nWith the prefixes git=v, its newest tag keeps it\.$/m,
+      );
       assert.match(
         read("Pulumi.yaml"),
         /^ {8}prefix:\n {10}git: v\n {8}branch: trunk\n {8}releasedFrom:\n {10}- trunk\n/m,
