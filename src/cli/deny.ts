@@ -69,8 +69,7 @@ function denyPath(tenant: string): string[] {
   return ["tenants", tenant, "policy", "deny"];
 }
 
-function refuseOther({ files, config, tenant }: Subject, version: string): void {
-  const { name, prefix, policy } = tenant;
+function refuseOther({ config, tenant: { prefix } }: Subject, version: string): void {
   if (config.follow !== "tags") {
     throw new InputError(`The stack ${config.stack} follows branches, so it has no versions that could be denied.`);
   }
@@ -79,10 +78,5 @@ function refuseOther({ files, config, tenant }: Subject, version: string): void 
       versionOfTag(version, prefix.image) ?? versionOfTag(version, prefix.git) ?? versionOfTag(version, "v");
     const hint = meant === undefined ? "such as 6.15.0" : `such as ${meant}`;
     throw new InputError(`Expected a SemVer version without prefix, ${hint}, got ${JSON.stringify(version)}.`);
-  }
-  if (policy.deny.length > 0 && valueAt(settingsOf(files.stack), denyPath(name)) === undefined) {
-    throw new InputError(
-      `${name} inherits \`policy.deny\`, and a list of its own would replace that one. Change the list where it is written.`,
-    );
   }
 }

@@ -1,6 +1,4 @@
-import { valueAt } from "../config/report";
 import type { StackConfig, Tenant } from "../config/stack-config";
-import { settingsOf } from "../config/structure";
 import { stackConfigOf } from "../config/read-stack-config";
 import { withoutKey } from "../config/tenant-edit";
 import type { StackFile } from "../config/stack-file";
@@ -43,9 +41,6 @@ export async function unpin(name: string, options: DecisionOptions, session: Ses
   const { files, config, tenant } = subject;
   refuseHeld(subject);
   if (tenant.policy.pin === undefined) throw new InputError(`${name} is not pinned in the stack ${config.stack}.`);
-  if (valueAt(settingsOf(files.stack), ["tenants", name, "policy", "pin"]) === undefined) {
-    throw new InputError(`${name} inherits its pin (${pinText(tenant.policy.pin)}). Remove it where it is written.`);
-  }
   const file = withoutPin(files.stack, subject);
   const next = stackConfigOf({ ...files, stack: file }).tenants.find((one) => one.name === name) ?? tenant;
   const newest = await newestRelease(next, readLock(session.root), session.reader());
