@@ -1,3 +1,4 @@
+import { firstOf } from "../config/count";
 import type { StackConfig, Tenant } from "../config/stack-config";
 
 /** A way by which something else than a commit of people can change what a tenant runs. */
@@ -31,10 +32,7 @@ export function describePaths(all: readonly TenantPaths[], state: HoldPath["stat
       if (path.state === state) names.set(path.text, [...(names.get(path.text) ?? []), tenant.name]);
     }
   }
-  return [...names].map(([text, tenants]) => {
-    const shown = tenants.slice(0, 3).join(", ");
-    return `${shown}${tenants.length > 3 ? ` and ${tenants.length - 3} more` : ""}: ${text}`;
-  });
+  return [...names].map(([text, tenants]) => `${firstOf(tenants)}: ${text}`);
 }
 
 function automationPath({ policy: { automation, pin } }: Tenant): HoldPath {

@@ -3,11 +3,9 @@ import { randomUUID } from "node:crypto";
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { firstOf } from "../config/count";
 import { atExit } from "../release/at-exit";
 import { InputError } from "./input-error";
-
-/** The most names that a message lists. */
-const mostShown = 5;
 
 /**
  * Refuses a folder that holds anything but an empty clone's `.git`.
@@ -21,10 +19,7 @@ export function refuseOccupied(folder: string): void {
   if (!found.isDirectory()) throw new InputError(`${folder} is not a folder. ${fix}`);
   const names = readdirSync(folder).filter((name) => name !== ".git");
   if (names.length === 0) return;
-  const more = names.length > mostShown ? `, and ${names.length - mostShown} more` : "";
-  throw new InputError(
-    `${folder} is not empty: it holds ${names.sort().slice(0, mostShown).join(", ")}${more}. ${fix}`,
-  );
+  throw new InputError(`${folder} is not empty: it holds ${firstOf(names.sort(), 5)}. ${fix}`);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The chart of the application whose repository a command runs in. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { firstOf } from "../config/count";
 import type { Prefix } from "../config/stack-config";
 import { suggestion } from "../config/suggestion";
 import { audit, bestPrefix, validVersions } from "../release/audit";
@@ -46,12 +47,10 @@ export async function ownChart(option: string | undefined, session: Session): Pr
   const [folder, ...others] = folders;
   if (folder === undefined) throw new InputError(`${git.root} has no chart that Git knows. ${noChart}`);
   if (others.length === 0) return { git, folder };
-  const named = folders.slice(0, mostNamed).map((one) => (one === "" ? "." : one));
-  const more = folders.length > mostNamed ? ` and ${folders.length - mostNamed} more` : "";
-  throw new InputError(`${git.root} has the charts ${named.join(", ")}${more}. Name one with \`--chart\`.`);
+  const named = folders.map((one) => (one === "" ? "." : one));
+  throw new InputError(`${git.root} has the charts ${firstOf(named, 5)}. Name one with \`--chart\`.`);
 }
 
-const mostNamed = 5;
 const noChart = "Expected a `Chart.yaml`, such as charts/podinfo/Chart.yaml; `git add` makes it known.";
 
 function inRepository(path: string): string {

@@ -1,4 +1,5 @@
 /** What must hold in an application's repository before `authority release` makes a release there. */
+import { firstOf } from "../config/count";
 import { printable } from "../config/printable";
 import type { Prefix } from "../config/stack-config";
 import { compareVersions, isVersion, versionOfTag } from "../version/version";
@@ -38,9 +39,8 @@ export async function upToDateHead(
   const untracked = await git.changed([folder === "" ? "." : folder]);
   const changed = [...new Set([...tracked.split("\0").flatMap((line) => line.slice(3) || []), ...untracked])];
   if (changed.length > 0) {
-    const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
     throw new InputError(
-      `Changed since the last commit: ${changed.slice(0, 3).map(printable).join(", ")}${more}. ` +
+      `Changed since the last commit: ${printable(firstOf(changed))}. ` +
         "A release is what is committed: commit the change or take it back first.",
     );
   }

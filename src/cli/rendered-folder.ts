@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { parse } from "yaml";
+import { firstOf } from "../config/count";
 import { label } from "../manifests/annotation";
 import type { KubernetesObject } from "../manifests/object";
 import { type RenderedFile, renderedFile } from "../manifests/rendered-file";
@@ -109,9 +110,8 @@ function refuseForeignFiles(path: string, find: (path: string) => string[]): voi
   if (!stat.isDirectory()) throw new InputError(`${path} is not a folder. Name another folder with \`--out\`.`);
   const foreign = orInputError(`Cannot read ${path}`, () => find(path));
   if (foreign.length === 0) return;
-  const more = foreign.length > 3 ? ` and ${foreign.length - 3} more` : "";
   throw new InputError(
-    `${path} contains files that were not rendered: ${foreign.slice(0, 3).join(", ")}${more}. ` +
+    `${path} contains files that were not rendered: ${firstOf(foreign)}. ` +
       "A render replaces the whole folder. Move these files, or name another folder with `--out`.",
   );
 }

@@ -1,4 +1,5 @@
 /** What must be as the last commit has it before a decision is committed. */
+import { firstOf } from "../config/count";
 import type { StackConfig } from "../config/stack-config";
 import { projectFilePath } from "../config/stack-file";
 import { specialConfigPaths } from "../config/values";
@@ -29,9 +30,8 @@ export async function unchangedHead(config: StackConfig, further: readonly strin
   const ofCommit = await git.changed([...committed, ...further]);
   const changed = [...new Set([...ofCommit, ...(await changedInputs(git, config, committed))])];
   if (changed.length === 0) return git.run("rev-parse", "HEAD");
-  const more = changed.length > 3 ? ` and ${changed.length - 3} more` : "";
   throw new InputError(
-    `Changed since the last commit: ${changed.slice(0, 3).join(", ")}${more}. Commit the change or take it back first; ` +
+    `Changed since the last commit: ${firstOf(changed)}. Commit the change or take it back first; ` +
       "`--no-commit` adds the decision to it.",
   );
 }

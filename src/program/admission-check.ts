@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { firstOf } from "../config/count";
 import { documentation } from "../config/documentation";
 import type { StackConfig } from "../config/stack-config";
 import { imageAdmissionObjects } from "../manifests/image-admission";
@@ -39,9 +40,8 @@ export async function admissionToSet(
   const { problem, fix } = obstacle;
   if (modes.includes("deny")) {
     const denying = config.tenants.filter(({ admission }) => admission === "deny").map(({ name }) => name);
-    const named = denying.slice(0, 3).join(", ") + (denying.length > 3 ? ` and ${denying.length - 3} more` : "");
     throw refusal(
-      `${config.file}: \`images.admission\` of ${named} is \`deny\`, but ${problem}. Nothing was changed. ` +
+      `${config.file}: \`images.admission\` of ${firstOf(denying)} is \`deny\`, but ${problem}. Nothing was changed. ` +
         `${fix}, or write \`audit\` or \`off\`.`,
     );
   }

@@ -1,3 +1,4 @@
+import { firstOf } from "../config/count";
 import { printable } from "../config/printable";
 import type { StackConfig, Tenant } from "../config/stack-config";
 import { versionOfTag } from "../version/version";
@@ -126,9 +127,7 @@ export function unlockedReleases({ config, tenants }: ResolvedStack): string[] {
 /** That the lock lacks releases, in one line with the command that adds them. Nothing if it lacks none. */
 export function unlockedHint(stack: string, unlocked: readonly string[]): string | undefined {
   if (unlocked.length === 0) return undefined;
-  const shown = unlocked.slice(0, 3).join(", ");
-  const rest = unlocked.length > 3 ? ` and ${unlocked.length - 3} more` : "";
-  const what = `${stack}: ${lockFile} lacks ${printable(shown)}${rest}, so a rollback needs the network.`;
+  const what = `${stack}: ${lockFile} lacks ${printable(firstOf(unlocked))}, so a rollback needs the network.`;
   return `${what} \`npx authority lock --stack ${stack}\` adds what is missing: commit it.`;
 }
 
