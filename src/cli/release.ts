@@ -155,14 +155,13 @@ async function releaseCommit({ git, folder }: OwnChart, head: string): Promise<s
 
 /** Commits on a branch of its own. */
 async function prepare(plan: Plan, { push }: ReleaseOptions, { terminal }: Session): Promise<ExitCode> {
-  const { chart, remote, version, tag, branch, changes } = plan;
+  const { chart, remote, version, branch, changes } = plan;
   const { git } = chart;
-  const rest = `\`git switch ${branch}\`, \`git pull\`, \`npx shared-authority release ${version} --tag --push\``;
+  const rest = tagCommands(plan);
   if (changes.length === 0) {
     throw new InputError(`The branch ${branch} is at ${version} already. Tag it: ${rest}.`);
   }
-  // No pattern of release branches matches this name, so that nobody can tag what is not merged.
-  const name = `prepare-${version}`;
+  const name = preparedBranch(plan);
   const exists =
     remote.branches.has(name) || (await git.try("rev-parse", "--verify", `refs/heads/${name}`)).exitCode === 0;
   if (exists) {
@@ -180,9 +179,28 @@ async function prepare(plan: Plan, { push }: ReleaseOptions, { terminal }: Sessi
   }
   terminal.print(`Committed to the branch ${name}.`);
   const flags = ["--quiet", "--set-upstream", remote.name, name];
-  const code = await pushOrExplain(git, flags, push, terminal, `\`git push --set-upstream ${remote.name} ${name}\``);
-  terminal.print(`After the merge of its pull request into ${branch}, tag ${tag}: ${rest}.`);
+  const advice = {
+    next: `\`git push --set-upstream ${remote.name} ${name}\``,
+    rejected:
+      `Others have pushed the branch ${name} meanwhile. Take yours back and merge theirs: ` +
+      `\`git switch ${branch}\`, \`git branch --delete --force ${name}\`.`,
+  };
+  const code = await pushOrExplain(git, flags, push, terminal, advice);
+  terminal.print(afterMerge(plan));
   return code;
+}
+
+/** No pattern of release branches matches this name, so that nobody can tag what is not merged. */
+function preparedBranch({ version }: Plan): string {
+  return `prepare-${version}`;
+}
+
+function tagCommands({ branch, version }: Plan): string {
+  return `\`git switch ${branch}\`, \`git pull\`, \`npx shared-authority release ${version} --tag --push\``;
+}
+
+function afterMerge(plan: Plan): string {
+  return `After the merge of its pull request into ${plan.branch}, tag ${plan.tag}: ${tagCommands(plan)}.`;
 }
 
 /** Commits, if the chart is not at the version yet, and tags. */
@@ -203,21 +221,30 @@ async function tagRelease(plan: Plan, options: ReleaseOptions, { terminal }: Ses
   const id = (await git.run("rev-parse", "--short", `refs/tags/${tag}^{commit}`)).trim();
   terminal.print(printable(`Tagged ${id} as ${tag}.`));
   const refs = [...(options.tag === true ? [] : [`HEAD:refs/heads/${branch}`]), `refs/tags/${tag}`];
-  const code = await pushOrExplain(
-    git,
-    ["--quiet", "--atomic", remote.name, ...refs],
-    options.push,
-    terminal,
-    `\`git push --atomic ${remote.name} ${branch} ${tag}\``,
-  );
-  const isPushed = remote.branches.get(branch) === (await git.run("rev-parse", "HEAD")).trim();
-  if (code !== exitCode.fine && options.tag !== true && !isPushed) {
-    terminal.log(
-      `If the branch ${branch} is protected: \`git tag --delete ${tag}\`, \`git reset --keep ${remote.name}/${branch}\`, ` +
-        `\`npx shared-authority release ${version} --prepare --push\`.`,
-    );
-  }
-  return code;
+  const flags = ["--quiet", "--atomic", remote.name, ...refs];
+  return pushOrExplain(git, flags, options.push, terminal, await tagAdvice(plan, options));
+}
+
+/** None of it loses a commit that is only here: others than the release may be. */
+async function tagAdvice(plan: Plan, options: ReleaseOptions): Promise<PushAdvice> {
+  const { chart, remote, branch, tag, changes, head } = plan;
+  const takeBack = `\`git tag --delete ${tag}\``;
+  const reset = changes.length > 0 ? ` \`git reset --keep ${head.slice(0, 12)}\`,` : "";
+  const prepared = preparedBranch(plan);
+  const isPushed = remote.branches.get(branch) === (await chart.git.run("rev-parse", "HEAD")).trim();
+  return {
+    next: `\`git push --atomic ${remote.name} ${branch} ${tag}\``,
+    rejected:
+      "Others have pushed meanwhile. Make the release again on top of what they have pushed: " +
+      `${takeBack},${reset} \`git pull --rebase ${remote.name} ${branch}\`, then run this again.`,
+    ...(options.tag !== true &&
+      !isPushed && {
+        refused:
+          `If the branch ${branch} is protected: ${takeBack}, \`git switch --create ${prepared}\`, ` +
+          `\`git branch --force ${branch} ${remote.name}/${branch}\`, \`git push --set-upstream ${remote.name} ${prepared}\`.\n` +
+          afterMerge(plan),
+      }),
+  };
 }
 
 /** Writes and commits the chart. If either fails, the files are as before. */
@@ -240,24 +267,34 @@ async function commit({ chart: { git }, version, changes }: Plan): Promise<void>
   }
 }
 
-/** @param next the command that pushes, for a person */
+/** What a person does about a push. */
+interface PushAdvice {
+  /** The command that pushes. */
+  readonly next: string;
+  /** When others have pushed meanwhile. */
+  readonly rejected: string;
+  /** What else to do when the push is refused for another reason. */
+  readonly refused?: string;
+}
+
 async function pushOrExplain(
   git: OwnGit,
   flags: readonly string[],
   push: boolean | undefined,
   terminal: Session["terminal"],
-  next: string,
+  { next, rejected, refused }: PushAdvice,
 ): Promise<ExitCode> {
   if (push !== true) {
     terminal.print(printable(`Nothing is pushed. Next: ${next}`));
     return exitCode.fine;
   }
   terminal.step("pushing");
-  const { exitCode: code, said } = await git.try("push", ...flags);
+  const { exitCode: code, said } = await git.try("-c", "advice.pushUpdateRejected=false", "push", ...flags);
   if (code === 0) {
     terminal.print("Pushed.");
     return exitCode.fine;
   }
-  terminal.log(printableLines(`Not pushed: ${said}\nWhen the cause is gone: ${next}`));
+  const advice = said.includes("[rejected]") ? [rejected] : [`When the cause is gone: ${next}`, refused ?? []].flat();
+  terminal.log(printableLines([`Not pushed: ${said}`, ...advice].join("\n")));
   return exitCode.blocked;
 }

@@ -103,7 +103,7 @@ describe("authority release", () => {
     chmodSync(hook, 0o755);
     const refused = await run(app, "release", "1.4.0", "--push");
     assert.equal(refused.code, 3);
-    assert.match(refused.stderr, /the branch is protected[^]*`npx shared-authority release 1\.4\.0 --prepare --push`/);
+    assert.match(refused.stderr, /the branch is protected[^]*`npx shared-authority release 1\.4\.0 --tag --push`/);
     assert.equal(await app.run("ls-remote", "--tags", "origin", "1.4.0"), "");
     rmSync(hook);
     await assertRefused(app, ["1.4.0"], /The tag 1\.4\.0 is here already, on this commit\. `--push` pushes it/);
@@ -130,6 +130,93 @@ describe("authority release", () => {
       assert.match(stderr, /When the cause is gone: `git push --atomic origin main 1\.5\.0`/, attempt);
       assert.match(stderr, /If the branch main is protected: `git tag --delete 1\.5\.0`/, attempt);
     }
+  });
+
+  /** Has somebody push a commit, or to another branch, between our look at the remote and our push. */
+  async function pushMeanwhile(app: ScratchApplication, folder: string, refs: string, hook = "post-commit") {
+    const other = join(folder, "other");
+    await git({ directory: folder }, "clone", "--quiet", app.remote, other);
+    const theirs = (...args: string[]) => git({ directory: other }, ...args);
+    await theirs("config", "user.name", "Another");
+    await theirs("config", "user.email", "another@shared-authority.invalid");
+    await theirs("commit", "--quiet", "--allow-empty", "--message", "Theirs");
+    const path = join(app.clone, ".git", "hooks", hook);
+    const push = `rm "$0"\nunset $(git rev-parse --local-env-vars)\ngit -C '${other}' push --quiet origin ${refs}`;
+    app.write({ [`.git/hooks/${hook}`]: `#!/bin/sh\n${push}\n` });
+    chmodSync(path, 0o755);
+    return theirs("rev-parse", "HEAD");
+  }
+
+  /** The commands that a text names in backquotes. */
+  const commandsIn = (text: string) => [...text.matchAll(/`(git [^`]+)`/g)].map(([, command = ""]) => command);
+  const runAll = async (app: ScratchApplication, commands: readonly string[]) => {
+    for (const command of commands) await app.run(...command.split(" ").slice(1));
+  };
+
+  it("says how to release on top of what others push meanwhile, and keeps the commits that are only here", async () => {
+    const folder = directory();
+    const app = await makeApplication(folder);
+    await app.commitLocally({ "mine.txt": "not pushed" }, "Mine");
+    const theirs = await pushMeanwhile(app, folder, "HEAD:main");
+    const refused = await run(app, "release", "1.4.0", "--push");
+    assert.equal(refused.code, 3);
+    assert.match(
+      refused.stderr,
+      /Others have pushed meanwhile\. .*`git tag --delete 1\.4\.0`, `git reset --keep \w+`, `git pull --rebase origin main`, then run this again\.$/m,
+    );
+    assert.doesNotMatch(refused.stderr, /When the cause is gone|protected|hint:/);
+    await runAll(app, commandsIn(refused.stderr));
+    assert.equal((await run(app, "release", "1.4.0", "--push")).code, 0);
+    assert.equal(await remoteTag(app, "1.4.0"), await app.run("rev-parse", "origin/main"));
+    assert.equal(await app.run("log", "-3", "--format=%s", "origin/main"), "Release 1.4.0\nMine\nTheirs");
+    assert.equal(await app.run("rev-parse", "HEAD~2"), theirs);
+  });
+
+  it("takes no commit back when a refused push of a tag has made none", async () => {
+    const folder = directory();
+    const app = await makeApplication(folder);
+    await app.commit({ [chart]: chartYaml.replaceAll("1.3.0", "1.4.0") });
+    // Git runs this hook when it makes the tag.
+    await pushMeanwhile(app, folder, "HEAD:refs/tags/1.4.0", "reference-transaction");
+    const refused = await run(app, "release", "--tag", "--push");
+    assert.equal(refused.code, 3);
+    const commands = ["git tag --delete 1.4.0", "git pull --rebase origin main"];
+    assert.deepEqual(commandsIn(refused.stderr), commands);
+    await runAll(app, commands);
+    await assertRefused(app, ["--tag", "--push"], /The tag 1\.4\.0 is in origin already\./);
+  });
+
+  it("says what to do when others prepare the same release meanwhile", async () => {
+    const folder = directory();
+    const app = await makeApplication(folder);
+    const theirs = await pushMeanwhile(app, folder, "HEAD:refs/heads/prepare-1.4.0");
+    const refused = await run(app, "release", "1.4.0", "--prepare", "--push");
+    assert.equal(refused.code, 3);
+    assert.match(refused.stderr, /Others have pushed the branch prepare-1\.4\.0 meanwhile\. .* merge theirs/);
+    assert.doesNotMatch(refused.stderr, /When the cause is gone/);
+    await runAll(app, commandsIn(refused.stderr));
+    assert.equal(await app.run("branch", "--format=%(refname:short)"), "main");
+    assert.equal(await git({ directory: app.remote }, "rev-parse", "prepare-1.4.0"), theirs);
+  });
+
+  it("names a way to a pull request that keeps the commits that are only here", async () => {
+    const app = await makeApplication(directory());
+    await app.commitLocally({ "mine.txt": "not pushed" }, "Mine");
+    const hook = join(app.remote, "hooks", "update");
+    app.write({ "../remote.git/hooks/update": '#!/bin/sh\n[ "$1" != refs/heads/main ]\n' });
+    chmodSync(hook, 0o755);
+    const refused = await run(app, "release", "1.4.0", "--push");
+    assert.equal(refused.code, 3);
+    const [, advice = ""] = refused.stderr.split("If the branch main is protected: ");
+    const [toPullRequest = "", afterMerge = ""] = advice.split("After the merge of its pull request into main");
+    await runAll(app, commandsIn(toPullRequest));
+    assert.equal(await app.run("log", "-2", "--format=%s", "origin/prepare-1.4.0"), "Release 1.4.0\nMine");
+    rmSync(hook);
+    await git({ directory: app.remote }, "update-ref", "refs/heads/main", "refs/heads/prepare-1.4.0");
+    await runAll(app, commandsIn(afterMerge));
+    const tagged = await run(app, "release", "1.4.0", "--tag", "--push");
+    assert.equal(tagged.code, 0, tagged.stderr);
+    assert.equal(await remoteTag(app, "1.4.0"), await app.run("rev-parse", "origin/main"));
   });
 
   it("asks at a terminal, and does nothing without a yes", async () => {
