@@ -3,7 +3,7 @@ import { printable } from "../config/printable";
 import { branchName } from "../config/schema-kinds";
 import type { Prefix } from "../config/stack-config";
 import { type Audit, bestPrefix, validVersions } from "../release/audit";
-import { GitError, withRepository } from "../release/git";
+import { withRepository } from "../release/git";
 import type { AnsweredApplication } from "./application-answers";
 import { auditRepository } from "./audit";
 import { countOf } from "../config/count";
@@ -14,7 +14,7 @@ import type { Session } from "./session";
 /**
  * Audits an application that is about to be declared: its prefixes and its branch are those of its repository.
  *
- * @throws InputError if it cannot be read
+ * @throws InputError or GitError if it cannot be read
  */
 export async function declareApplication(
   answered: AnsweredApplication,
@@ -60,13 +60,7 @@ function describePrefix(prefix: Prefix): string[] {
  * application's team redirect production.
  */
 async function headOf(repository: string): Promise<string> {
-  let head: string | undefined;
-  try {
-    head = await withRepository(repository, {}, (git) => git.readHead());
-  } catch (error) {
-    if (error instanceof GitError) throw new InputError(`${repository}: ${error.message}`);
-    throw error;
-  }
+  const head = await withRepository(repository, {}, (git) => git.readHead());
   if (head !== undefined && branchName().safeParse(head).success && printable(head) === head) return head;
   const what = head === undefined ? "no branch" : `${JSON.stringify(head)}, which is not the name of a branch`;
   throw new InputError(

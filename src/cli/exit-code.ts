@@ -4,7 +4,7 @@ export const exitCode = {
   fine: 0,
   /** A bug in this program, or a failure of Pulumi. */
   internal: 1,
-  /** The command line or a file is not valid. */
+  /** The command line or a file is not valid, or a Git repository cannot be read. */
   badInput: 2,
   /**
    * A release breaks the promise, a fact cannot be read, a policy blocks, rendered manifests were changed, a decision is

@@ -2,6 +2,7 @@ import { CommanderError } from "commander";
 import { ProblemsError } from "../config/problem";
 import { printable, printableLines } from "../config/printable";
 import { GitHostError } from "../git-host/host-error";
+import { GitError } from "../release/git-command";
 import { authorityProgram } from "./commands";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
@@ -60,9 +61,10 @@ function reportError(error: unknown, { env }: ProcessContext, terminal: Terminal
     terminal.log(`${printableLines(error.message)}\n${red(countProblems(error.problems))}`);
     return exitCode.badInput;
   }
-  if (error instanceof InputError || error instanceof PulumiError) {
+  // A clone that lacks something, or a host that does not answer, is no bug.
+  if (error instanceof InputError || error instanceof GitError || error instanceof PulumiError) {
     terminal.log(`${red("error:")} ${printableLines(error.message)}`);
-    return error instanceof InputError ? exitCode.badInput : exitCode.internal;
+    return error instanceof PulumiError ? exitCode.internal : exitCode.badInput;
   }
   if (error instanceof GitHostError) {
     terminal.log(`${red("error:")} ${printable(error.message)}`);

@@ -3,7 +3,6 @@ import { stackConfigOf } from "../config/read-stack-config";
 import type { ConfigRepository, StackConfig } from "../config/stack-config";
 import { parseStackFile, readConfigFiles, type StackFile } from "../config/stack-file";
 import { lockFile, readLock } from "../release/lock";
-import { GitError } from "../release/git-command";
 import { backsFrom } from "../release/taken-back";
 import { withScratchFolder } from "../release/scratch-folder";
 import type { GitHost } from "../git-host/git-host";
@@ -71,7 +70,7 @@ export async function promotions(options: PromotionsOptions, session: Session): 
   }
   const host = options.pullRequests === true ? gitHostOf(session) : undefined;
   const stacks: StackPromotions[] = [];
-  for (const config of configs) stacks.push(await madePromotions(config, options, host, session));
+  for (const config of configs) stacks.push(await stackPromotions(config, options, host, session));
   terminal.done();
   const all = stacks.flatMap((stack) => stack.promotions);
   if (options.json === true) terminal.printJson({ stacks });
@@ -92,19 +91,6 @@ type ProposingConfig = StackConfig & { readonly configRepository: ConfigReposito
 
 function isProposing(config: StackConfig): config is ProposingConfig {
   return config.follow === "tags" && config.configRepository !== undefined;
-}
-
-/** @throws InputError if Git refuses, such as a host that does not answer */
-async function madePromotions(...args: Parameters<typeof stackPromotions>): Promise<StackPromotions> {
-  try {
-    return await stackPromotions(...args);
-  } catch (error) {
-    if (!(error instanceof GitError)) throw error;
-    const [{ stack }] = args;
-    throw new InputError(
-      `The promotion branches of ${stack} cannot be made: ${error.message}. Correct that, and run this again.`,
-    );
-  }
 }
 
 async function stackPromotions(

@@ -1,9 +1,8 @@
 /** The result of reading facts. */
 import { printableSentence } from "../config/printable";
-import { CredentialsError } from "./docker-credentials";
 import type { Evidence } from "./evidence";
 import { GitError } from "./git";
-import { RegistryError } from "./registry";
+import { isRegistryFailure } from "./registry";
 
 /** The facts, or which of them could not be read, each in one sentence. That something does not exist is a fact. */
 export type ReadResult<Facts = Evidence> = { readonly evidence: Facts } | { readonly missing: readonly string[] };
@@ -18,9 +17,7 @@ export class Attempts {
     try {
       return await reading;
     } catch (error) {
-      const isExpected =
-        error instanceof GitError || error instanceof RegistryError || error instanceof CredentialsError;
-      if (!isExpected) throw error;
+      if (!(error instanceof GitError || isRegistryFailure(error))) throw error;
       this.missing.push(printableSentence(`${fact} cannot be read: ${error.message}`));
       return undefined;
     }

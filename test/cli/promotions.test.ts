@@ -304,10 +304,7 @@ describe("authority promotions", () => {
   it("says that the Git host does not answer", async () => {
     await host.close();
     const { code, stdout, stderr } = await run("--stack", "prod", "--push");
-    assert.match(
-      stderr,
-      /error: The promotion branches of prod cannot be made: git ls-remote: .*shared\.git.*\. Correct that, and run this again\.$/m,
-    );
+    assert.match(stderr, /^error: git ls-remote: .*shared\.git/m);
     assert.deepEqual([code, stdout], [2, ""]);
   });
 

@@ -96,6 +96,26 @@ describe("authority release", () => {
     assert.equal(await remoteTag(app, "1.4.0"), merge);
   });
 
+  it("says how to complete a clone in which it cannot judge the commit that it would tag", async () => {
+    const app = await makeApplication(directory());
+    await app.commit({ [chart]: chartYaml.replaceAll("1.3.0", "1.4.0") });
+    await app.commit({ "later.txt": "not in the release" });
+    const clone = join(directory(), "single");
+    await git({ directory: directory() }, "clone", "--quiet", "--single-branch", `file://${app.remote}`, clone);
+    await git({ directory: clone }, "config", "user.name", "Lab");
+    await git({ directory: clone }, "config", "user.email", "lab@shared-authority.invalid");
+    const single = (...args: string[]) => authority(["release", "1.4.0", "--tag", ...args], { cwd: clone });
+    const refused = await single("--prefix", "git=");
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /^error: .* is not a whole clone, .*single branches only/m);
+    assert.doesNotMatch(refused.stderr, /bug/);
+    for (const command of commandsIn(refused.stderr)) {
+      await git({ directory: clone }, ...command.replaceAll("'", "").split(" ").slice(1));
+    }
+    assert.equal((await single("--push")).code, 0);
+    assert.equal(await remoteTag(app, "1.4.0"), await app.run("rev-parse", "HEAD~1"));
+  });
+
   it("pushes the tag of a run whose push failed", async () => {
     const app = await makeApplication(directory());
     const hook = join(app.remote, "hooks", "pre-receive");
