@@ -1,4 +1,4 @@
-import { parseImageAddress } from "../release/image-address";
+import { addressesOf } from "../release/image-address";
 import type { Tenant } from "../config/stack-config";
 import { createEvidenceReader, type EvidenceReader, type ReadResult } from "../release/evidence-reader";
 import { isRegistryFailure } from "../release/registry";
@@ -70,10 +70,8 @@ export class BoundedReader {
 }
 
 /** The hosts that may be asked about a tenant. */
-function hostsOf({ images, chart, repository = "" }: Tenant): string[] {
-  const registries = [...images, ...(chart.kind === "oci" ? [chart.url] : [])].map(
-    (address) => parseImageAddress(address)?.host,
-  );
+function hostsOf(tenant: Tenant): string[] {
+  const { repository = "" } = tenant;
   const gitHost = URL.canParse(repository) ? new URL(repository).host : "";
-  return [...registries, gitHost].filter((host) => host !== undefined && host !== "") as string[];
+  return [...addressesOf(tenant).map(({ host }) => host), ...(gitHost === "" ? [] : [gitHost])];
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ProblemsError } from "../config/problem";
 import { listStacks, readStackConfig } from "../config/read-stack-config";
 import type { Tenant } from "../config/stack-config";
-import { parseImageAddress } from "../release/image-address";
+import { addressesOf } from "../release/image-address";
 import { BaseFolder } from "../report/base-folder";
 
 /**
@@ -16,7 +16,8 @@ import { BaseFolder } from "../report/base-folder";
 export async function plainHttpRegistries(root: string, commit: string, scratch: string): Promise<string[]> {
   const { root: base } = await BaseFolder.open(root, commit, join(scratch, "declared"));
   const tenants = listStacks(base).flatMap((stack) => tenantsOf(base, stack));
-  return [...new Set(tenants.filter((tenant) => tenant.insecureRegistry).flatMap(registriesOf))];
+  const addresses = tenants.filter(({ insecureRegistry }) => insecureRegistry).flatMap(addressesOf);
+  return [...new Set(addresses.map(({ registry }) => registry))];
 }
 
 function tenantsOf(root: string, stack: string): readonly Tenant[] {
@@ -26,9 +27,4 @@ function tenantsOf(root: string, stack: string): readonly Tenant[] {
     if (error instanceof ProblemsError) return [];
     throw error;
   }
-}
-
-function registriesOf({ images, chart }: Tenant): string[] {
-  const addresses = [...images, ...(chart.kind === "oci" ? [chart.url] : [])];
-  return addresses.flatMap((address) => parseImageAddress(address)?.registry ?? []);
 }

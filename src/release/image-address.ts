@@ -1,3 +1,5 @@
+import type { Chart } from "../config/stack-config";
+
 /** The address of an image repository. */
 export interface ImageAddress {
   /** Host and optional port, as people write it: `ghcr.io`, `docker.io`, `127.0.0.1:5000`. */
@@ -24,4 +26,16 @@ export function parseImageAddress(repository: string): ImageAddress | undefined 
   if (!/^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/.test(name)) return undefined;
   if (!/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/.test(registry)) return undefined;
   return { registry, host: registry === "docker.io" ? "registry-1.docker.io" : registry, name };
+}
+
+/** The addresses of images, and of a chart that is in a registry. */
+export function addressesOf({
+  images,
+  chart,
+}: {
+  readonly images: readonly string[];
+  readonly chart: Chart;
+}): ImageAddress[] {
+  const addresses = [...images, ...(chart.kind === "oci" ? [chart.url] : [])];
+  return addresses.flatMap((address) => parseImageAddress(address) ?? []);
 }

@@ -5,6 +5,7 @@ import type { Chart, Tenant } from "../config/stack-config";
 import { chartTagOf } from "../version/version";
 import type { Evidence } from "./evidence";
 import type { EvidenceReader, Question } from "./evidence-reader";
+import { addressesOf, type ImageAddress } from "./image-address";
 import type { Lock } from "./lock";
 import { chartReference } from "./promise";
 
@@ -34,10 +35,8 @@ export async function verifyLock(
   );
   return Promise.all(
     locked.map(async ({ tenant, evidence }): Promise<Verification> => {
-      const declared = tenants.find(
-        (one) => [one.name, objectName(one)].includes(tenant) && chartReference(one.chart) === evidence.chart,
-      );
-      const read = await reader.readFacts(questionOfEntry(evidence, declared));
+      const named = tenants.filter((one) => [one.name, objectName(one)].includes(tenant));
+      const read = await reader.readFacts(questionOfEntry(evidence, named));
       return {
         tenant,
         version: evidence.version,
@@ -49,11 +48,13 @@ export async function verifyLock(
 }
 
 /** Reads exactly the facts that the entry has. */
-function questionOfEntry(locked: Evidence, declared: Tenant | undefined): Question {
+function questionOfEntry(locked: Evidence, named: readonly Tenant[]): Question {
+  const declared = named.find(({ chart }) => chartReference(chart) === locked.chart);
   const references = locked.images.map(({ reference }) => splitReference(reference));
   const chart: Chart = locked.chart.startsWith("oci://")
     ? { kind: "oci", url: locked.chart }
     : { kind: "git", path: locked.chart };
+  const images = references.map(({ image }) => image);
   return {
     version: locked.version,
     repository: locked.gitTag === undefined ? undefined : locked.repository,
@@ -62,10 +63,16 @@ function questionOfEntry(locked: Evidence, declared: Tenant | undefined): Questi
     releasedFrom: locked.branch === undefined ? [] : [locked.branch, ...(declared?.releasedFrom ?? [])],
     chart,
     chartTag: chartTagOf(locked.chartVersion ?? locked.version),
-    images: references.map(({ image }) => image),
+    images,
     imageTag: references[0]?.tag ?? "",
-    insecure: declared?.insecureRegistry ?? false,
+    insecure: declared?.insecureRegistry ?? isDeclaredInsecure(addressesOf({ images, chart }), named),
   };
+}
+
+/** Where the chart has moved since: nothing is sent without TLS to a registry that no tenant of the name declares so. */
+function isDeclaredInsecure(addresses: readonly ImageAddress[], named: readonly Tenant[]): boolean {
+  const insecure = named.filter(({ insecureRegistry }) => insecureRegistry).flatMap(addressesOf);
+  return addresses.every(({ registry }) => insecure.some((one) => one.registry === registry));
 }
 
 /** Splits at the last colon; an earlier one belongs to the registry's port. */

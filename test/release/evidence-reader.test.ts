@@ -403,6 +403,27 @@ describe("releases on a Git server and in a registry", () => {
     assert.deepEqual([verified?.changes, verified?.unread], [[], []]);
   });
 
+  it("are verified over plain HTTP when the chart has moved since, but only at a registry that is still declared", async () => {
+    const chart = { kind: "oci", url: `oci://${host}/charts/app` } as const;
+    await pushChart(registry.url, "charts/app", "1.0.0", {
+      "Chart.yaml": "apiVersion: v2\nname: app\nversion: 1.0.0\nappVersion: 1.0.0\n",
+    });
+    const lock = withEvidence(noLock, "app", await readEvidence(tenant({ chart, repository: undefined })));
+    const verified = async (parts: Partial<Tenant>) => {
+      const [{ changes, unread } = assert.fail()] = await verifyLock(lock, [tenant(parts)], makeReader());
+      assert.deepEqual(changes, []);
+      return unread.join();
+    };
+    assert.equal(await verified({}), "");
+    const moved = { kind: "oci", url: `oci://${host}/charts/moved` } as const;
+    assert.equal(await verified({ chart: moved }), "");
+    const overTls = /the chart oci:.*\/charts\/app:1\.0\.0 cannot be read: .*the server does not speak TLS/;
+    assert.match(await verified({ insecureRegistry: false }), overTls);
+    assert.match(await verified({ chart: moved, insecureRegistry: false }), overTls);
+    assert.match(await verified({ images: ["other.example:5000/team/app"] }), overTls);
+    assert.match(await verified({ chart: moved, name: "another" }), overTls);
+  });
+
   it("are verified: changes are reported", async () => {
     let lock = noLock;
     for (const one of [tenant(), tenant({ tag: "1.1.0" }), tenant({ tag: "1.3.0", releasedFrom: ["feature"] })]) {
