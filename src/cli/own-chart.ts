@@ -109,7 +109,9 @@ export async function judgeChart(
 ): Promise<ChartVerdict> {
   const { git, folder } = chart;
   const inChart = inFolder(folder, "");
-  const names = (await trackedFiles(git, folder)).map((path) => path.slice(inChart.length));
+  // Git still tracks a file that only the work tree has deleted.
+  const tracked = (await trackedFiles(git, folder)).filter((path) => existsSync(join(git.root, path)));
+  const names = tracked.map((path) => path.slice(inChart.length));
   const read = (name: string) => changed[name] ?? textIn(chart, name);
   const { version: chartVersion, appVersion, dependencies, problems } = readChartYaml(read("Chart.yaml") ?? "");
   const present = dependencyFiles.filter((name) => names.includes(name));

@@ -408,6 +408,25 @@ describe("authority audit --here", () => {
     assert.match(stdout, /depends on redis/);
   });
 
+  it("judges no file that the work tree has deleted", async () => {
+    const list = (version: string) =>
+      `dependencies: [{ name: redis, version: ${version}, repository: "https://charts.example.com" }]\n`;
+    const app = await makeApplication(directory(), {
+      [chart]: chartYaml + list("^1"),
+      "charts/app/Chart.lock": list("1.2.0"),
+      "charts/app/charts/redis/Chart.yaml": "name: redis\nversion: 1.2.0\n",
+    });
+    const here = () => authority(["audit", "--here", "--prefix", "git="], { cwd: app.clone });
+    rmSync(join(app.clone, "charts/app/Chart.lock"));
+    const vendored = await here();
+    assert.equal(vendored.code, 0, vendored.stdout);
+    rmSync(join(app.clone, "charts/app/charts"), { recursive: true });
+    const { code, stdout } = await here();
+    assert.equal(code, 3);
+    assert.match(stdout, /depends on redis .* which neither charts\/ nor Chart\.lock pins/);
+    assert.doesNotMatch(stdout, /too large/);
+  });
+
   it("needs a repository, and takes no option of the remote audit", async () => {
     const outside = await authority(["audit", "--here"], { cwd: directory() });
     assert.equal(outside.code, 2);
