@@ -3,7 +3,7 @@ import { join, posix } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { millisecondsOf } from "../config/duration";
 import { isClusterNamespace } from "../config/kubernetes-name";
-import { printable, printableSentence } from "../config/printable";
+import { printableSentence } from "../config/printable";
 import { stackConfigOf } from "../config/read-stack-config";
 import { valueAt } from "../config/report";
 import type { Tenant } from "../config/stack-config";
@@ -26,7 +26,7 @@ import type { ResolvedStack } from "../release/resolve";
 import { type AddTenantOptions, addTenantOf, type TakenOver } from "./add-tenant";
 import { checkName } from "./application-answers";
 import { clusterAccess, type ClusterOptions } from "./cluster-access";
-import { type ExitCode, exitCode } from "./exit-code";
+import type { ExitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { requireStack } from "./project";
 import type { Session } from "./session";
@@ -38,7 +38,7 @@ export interface AdoptOptions extends AddTenantOptions, ClusterOptions {}
 /** Takes over a release that Flux runs already: adds a tenant with its release name, its namespace and its values. */
 export async function adopt(reference: string, options: AdoptOptions, session: Session): Promise<ExitCode> {
   const place = placeOf(reference);
-  const { root, terminal } = session;
+  const { root } = session;
   const files = readConfigFiles(root, requireStack(root, "adopt", options.stack));
   const cluster = clusterAccess(files, options, session);
   const config = stackConfigOf(files);
@@ -47,12 +47,8 @@ export async function adopt(reference: string, options: AdoptOptions, session: S
     release = await readAdoptable(cluster, place);
     refuse(release, config.authorityNamespace);
   } catch (error) {
-    if (error instanceof NotAdoptableError) {
-      throw new InputError(`${reference} cannot be taken over: ${error.message}. Nothing was written.`);
-    }
-    if (error instanceof InputError) throw error;
-    terminal.log(printable(`Cannot read the cluster: ${error instanceof Error ? error.message : String(error)}.`));
-    return exitCode.blocked;
+    if (!(error instanceof NotAdoptableError)) throw error;
+    throw new InputError(`${reference} cannot be taken over: ${error.message}. Nothing was written.`);
   }
   const { releaseName, namespace, source } = release;
   const application = options.application ?? releaseName;

@@ -34,7 +34,8 @@ export interface RefusedImage {
  * Lists the running pods and the pod templates of a stack whose images the admission mode `deny` would refuse, or prints
  * the stack's admission policy, which an administrator applies where the stack renders manifests.
  *
- * @returns blocked if there is such an image, or the cluster cannot be read
+ * @returns blocked if there is such an image
+ * @throws ClusterError if the cluster cannot be read
  */
 export async function images(options: ImagesOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
@@ -46,20 +47,15 @@ export async function images(options: ImagesOptions, session: Session): Promise<
   }
   const cluster = clusterAccess(readConfigFiles(root, options.stack), options, session);
   const refused: RefusedImage[] = [];
-  try {
-    const read = await openUndeclared(cluster);
-    for (const tenant of config.tenants) {
-      const { name, namespace } = tenant;
-      terminal.count(`reading the namespace ${namespace}`);
-      for (const { object, images } of await read(namespace, allowedRepositories(tenant))) {
-        for (const image of images) {
-          refused.push({ tenant: name, namespace, object, image, repository: parseImage(image).repository });
-        }
+  const read = await openUndeclared(cluster);
+  for (const tenant of config.tenants) {
+    const { name, namespace } = tenant;
+    terminal.count(`reading the namespace ${namespace}`);
+    for (const { object, images } of await read(namespace, allowedRepositories(tenant))) {
+      for (const image of images) {
+        refused.push({ tenant: name, namespace, object, image, repository: parseImage(image).repository });
       }
     }
-  } catch (error) {
-    terminal.log(printable(`Cannot read the cluster: ${error instanceof Error ? error.message : String(error)}.`));
-    return exitCode.blocked;
   }
   terminal.done();
   if (options.json === true) terminal.printJson({ refused });

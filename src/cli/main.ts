@@ -2,6 +2,7 @@ import { CommanderError } from "commander";
 import { ProblemsError } from "../config/problem";
 import { printable, printableLines } from "../config/printable";
 import { GitHostError } from "../git-host/host-error";
+import { ClusterError } from "../program/cluster-client";
 import { GitError } from "../release/git-command";
 import { authorityProgram } from "./commands";
 import { type ExitCode, exitCode } from "./exit-code";
@@ -66,8 +67,9 @@ function reportError(error: unknown, { env }: ProcessContext, terminal: Terminal
     terminal.log(`${red("error:")} ${printableLines(error.message)}`);
     return error instanceof PulumiError ? exitCode.internal : exitCode.badInput;
   }
-  if (error instanceof GitHostError) {
-    terminal.log(`${red("error:")} ${printable(error.message)}`);
+  if (error instanceof GitHostError || error instanceof ClusterError) {
+    const fact = error instanceof ClusterError ? "cannot read the cluster: " : "";
+    terminal.log(`${red("error:")} ${fact}${printable(error.message)}`);
     return exitCode.blocked;
   }
   const { message, stack, syscall }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error));

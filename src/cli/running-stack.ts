@@ -32,8 +32,7 @@ export async function readRunningStack(config: StackConfig): Promise<RunningStac
       const ours = releases.filter(({ metadata }) => metadata.annotations?.[annotation.tenant] !== undefined);
       return { source: "cluster", releases: new Map(ours.map((release) => [release.metadata.name, release])) };
     } catch (error) {
-      const cause = clusterError(error);
-      problem = printableSentence(cause instanceof Error ? cause.message : String(cause));
+      problem = printableSentence(clusterError(error).message);
     }
   }
   const versions = delivery.kind === "cluster" ? await readLastDeploy(root, stack) : undefined;

@@ -57,7 +57,7 @@ export function removalCommands({ namespace, name }: ObjectPlace): string {
  * Reads a HelmRelease with its source and its values.
  *
  * @throws NotAdoptableError with the reason why no tenant can take it over
- * @throws Error if the cluster does not answer
+ * @throws ClusterError if the cluster does not answer
  */
 export async function readAdoptable(cluster: ClusterAccess, place: ObjectPlace): Promise<AdoptableRelease> {
   const { client, configuration } = await openCluster(cluster);

@@ -10,6 +10,11 @@ export interface ClusterAccess<Text = string> {
   readonly context?: string;
 }
 
+/** A cluster that cannot be read. The message says why in a few words. */
+export class ClusterError extends Error {
+  override readonly name = "ClusterError";
+}
+
 /** How long the API server has to answer. */
 const answerMs = 10_000;
 
@@ -22,7 +27,7 @@ export interface OpenCluster {
 /**
  * The client is large, so it is loaded only when it is needed. Nothing is sent yet.
  *
- * @throws Error if the kubeconfig cannot be read, or names no such context or cluster
+ * @throws ClusterError if the kubeconfig cannot be read, or names no such context or cluster
  */
 export async function openCluster({ kubeconfig, context }: ClusterAccess): Promise<OpenCluster> {
   const client = await import("@kubernetes/client-node");
@@ -33,15 +38,17 @@ export async function openCluster({ kubeconfig, context }: ClusterAccess): Promi
     else if (/[\n{]/.test(kubeconfig)) config.loadFromString(kubeconfig);
     else config.loadFromFile(kubeconfig.replace(/^~(?=\/)/, homedir()));
   } catch (error) {
-    if (error instanceof Error && "code" in error) throw error;
-    // eslint-disable-next-line preserve-caught-error -- a parser quotes what it cannot read, such as a token
-    throw new Error("the kubeconfig is not valid YAML, or no kubeconfig");
+    // A parser quotes what it cannot read, such as a token.
+    const isUnread = error instanceof Error && "code" in error;
+    throw new ClusterError(isUnread ? error.message : "the kubeconfig is not valid YAML, or no kubeconfig");
   }
   if (context !== undefined) config.setCurrentContext(context);
   const current = config.getCurrentCluster();
   if (current === null) {
     const name = config.getCurrentContext() as string | undefined;
-    throw new Error(`the kubeconfig has ${name ? `no cluster for its context "${name}"` : "no current context"}`);
+    throw new ClusterError(
+      `the kubeconfig has ${name ? `no cluster for its context "${name}"` : "no current context"}`,
+    );
   }
   const { server } = current;
   // The client refuses `kubectl proxy` otherwise, which the provider takes.
@@ -82,9 +89,10 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /** An error with a short message: the client's have headers and body of the answer, and `fetch` puts the reason into the cause. */
-export function clusterError(error: unknown): unknown {
+export function clusterError(error: unknown): ClusterError {
   const status = statusOf(error);
-  if (status !== undefined) return new Error(`the API server answered ${status}`);
-  if (error instanceof Error && error.name === "TimeoutError") return new Error(`no answer in ${answerMs / 1_000} s`);
-  return error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (status !== undefined) return new ClusterError(`the API server answered ${status}`);
+  if (!(error instanceof Error)) return new ClusterError(String(error));
+  if (error.name === "TimeoutError") return new ClusterError(`no answer in ${answerMs / 1_000} s`);
+  return new ClusterError(error.cause instanceof Error ? error.cause.message : error.message);
 }

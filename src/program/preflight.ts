@@ -100,8 +100,7 @@ function unasked(error: unknown): string {
   if (status === 429 || status >= 500) {
     return `The API server answered ${status}: it fails or is overloaded. Wait until \`kubectl get --raw /readyz\` prints \`ok\`.`;
   }
-  const reason = clusterError(error);
-  return `The cluster cannot be asked: ${reason instanceof Error ? reason.message : String(reason)}. ${check}`;
+  return `The cluster cannot be asked: ${clusterError(error).message}. ${check}`;
 }
 
 /** The versions that the API server has of each group. */

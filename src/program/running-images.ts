@@ -19,8 +19,8 @@ export type ReadUndeclared = (namespace: string, allowed: readonly string[]) => 
  * Opens a cluster. Pods that have ended are left out, and objects that a Deployment or a CronJob creates, which has their
  * template.
  *
- * @returns a function that throws an Error if the cluster does not answer or refuses the request
- * @throws Error if the kubeconfig cannot be read
+ * @returns a function that throws a ClusterError if the cluster does not answer or refuses the request
+ * @throws ClusterError if the kubeconfig cannot be read
  */
 export async function openUndeclared(cluster: ClusterAccess): Promise<ReadUndeclared> {
   const { client, configuration } = await openCluster(cluster);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { parseAllDocuments } from "yaml";
+import { listenOnLoopback } from "../../demo/loopback";
 import { authority } from "./command-line";
 import { running, scratchWorld, tagsStack } from "./scratch-world";
 
@@ -31,6 +33,41 @@ describe("authority images", () => {
     world().write({ kubeconfig: '{"clusters": []}' });
     const { code, stderr } = await images("--kubeconfig", "kubeconfig");
     assert.equal(code, 3);
-    assert.match(stderr, /Cannot read the cluster: the kubeconfig has no current context/);
+    assert.match(stderr, /^error: cannot read the cluster: the kubeconfig has no current context$/m);
+    const missing = await images("--kubeconfig", "gone");
+    assert.equal(missing.code, 3);
+    assert.match(missing.stderr, /^error: cannot read the cluster: ENOENT: .*gone/m);
+  });
+
+  it("reports what the API server refuses, and blames it for no fault of ours", async () => {
+    const resources = [{ kind: "Pod", name: "pods", namespaced: true, verbs: [] }];
+    let pods: readonly [status: number, body: object] = [403, { message: "no" }];
+    const server = await listenOnLoopback(
+      createServer((request, response) => {
+        const isPods = request.url?.includes("/pods") === true;
+        const [status, body] = isPods ? pods : [200, { kind: "APIResourceList", resources }];
+        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+      }),
+    );
+    try {
+      world().write({
+        kubeconfig: JSON.stringify({
+          "current-context": "lab",
+          clusters: [{ name: "lab", cluster: { server: server.url } }],
+          users: [{ name: "lab", user: {} }],
+          contexts: [{ name: "lab", context: { cluster: "lab", user: "lab" } }],
+        }),
+      });
+      const refused = await images("--kubeconfig", "kubeconfig");
+      assert.equal(refused.code, 3);
+      assert.match(refused.stderr, /^error: cannot read the cluster: the API server answered 403$/m);
+      // Stands for a bug: no API server has an owner like this.
+      pods = [200, { kind: "PodList", items: [{ metadata: { ownerReferences: [null] } }] }];
+      const broken = await images("--kubeconfig", "kubeconfig");
+      assert.equal(broken.code, 1);
+      assert.match(broken.stderr, /^internal error: /m);
+    } finally {
+      await server.close();
+    }
   });
 });
