@@ -2,10 +2,11 @@
 import type { Prefix } from "../config/stack-config";
 import { chartTagOf, compareVersions, isVersion, versionOfTag } from "../version/version";
 import type { Evidence } from "./evidence";
+import { readArtifact } from "./evidence-reader";
+import { createFactReader } from "./fact-reader";
 import { pathInRepository, withRepository, type GitOptions, type GitRepository } from "./git";
 import { readBranch, readCharts, tagFactsOf } from "./git-evidence";
 import { promiseReasons } from "./promise";
-import { createRegistry } from "./registry";
 
 /** What to audit. */
 export interface AuditOptions {
@@ -106,26 +107,19 @@ export async function audit(options: AuditOptions): Promise<Audit> {
   });
 }
 
-/** How many charts are read from a registry at once. */
-const mostAtOnce = 8;
-
 /** The facts of the chart of each tag, by the tag's full name, from the chart's registry. */
 async function readArtifacts(
   git: GitRepository,
   candidates: readonly Candidate[],
   { chart, prefix, insecure = false }: AuditOptions,
 ): Promise<Map<string, Partial<Evidence>>> {
-  const registry = createRegistry();
-  const { default: pLimit } = await import("p-limit");
-  const limit = pLimit(mostAtOnce);
-  const read = async ({ tag, version }: Candidate): Promise<[string, Partial<Evidence>]> => {
-    const commit = git.refs.tags.get(tag)?.peeled;
-    const found = await registry.readChart(chart, chartTagOf(prefix.chart + version), insecure);
-    const { digest, version: chartVersion, appVersion, revision, problems = [] } = found ?? {};
-    const chartProblems = problems.length === 0 ? undefined : problems;
-    return [`refs/tags/${tag}`, { commit, chartDigest: digest, chartVersion, appVersion, revision, chartProblems }];
-  };
-  return new Map(await Promise.all(candidates.map((candidate) => limit(() => read(candidate)))));
+  const facts = createFactReader();
+  const read = candidates.map(async ({ tag, version }): Promise<[string, Partial<Evidence>]> => {
+    const chartTag = chartTagOf(prefix.chart + version);
+    const artifact = await readArtifact(facts, { chart: { kind: "oci", url: chart }, chartTag, insecure });
+    return [`refs/tags/${tag}`, { commit: git.refs.tags.get(tag)?.peeled, ...artifact }];
+  });
+  return new Map(await Promise.all(read));
 }
 
 function isOci(chart: string): boolean {

@@ -127,7 +127,11 @@ async function readGit(facts: FactReader, question: Question): Promise<Partial<E
   });
 }
 
-async function readArtifact(facts: FactReader, { chart, chartTag, insecure }: Question): Promise<Partial<Evidence>> {
+/** The facts of a chart in a registry. */
+export async function readArtifact(
+  facts: FactReader,
+  { chart, chartTag, insecure }: Pick<Question, "chart" | "chartTag" | "insecure">,
+): Promise<Partial<Evidence>> {
   const found = chart.kind === "git" ? undefined : await facts.readChart(chart.url, chartTag, insecure);
   if (found === undefined) return {};
   const { digest, version, appVersion, revision, problems } = found;
