@@ -2,8 +2,7 @@ import { basename } from "node:path";
 import { decidedEntries } from "../config/decided-entry";
 import { ProblemsError } from "../config/problem";
 import { parseStackFile, type StackFile, stacksOf } from "../config/stack-file";
-import { runGit } from "../release/git-command";
-import { type Git, isShallow, readObjects, textLines } from "../release/git-objects";
+import { type Git, gitIn, isShallow, readObjects, textLines } from "../release/git-objects";
 
 /** What a stack file decides of one tenant. */
 export interface DecidedTag {
@@ -26,8 +25,6 @@ interface StackFileVersion {
   readonly blob: string;
 }
 
-const timeoutMs = 60_000;
-
 /** How many files one Git command reads: each may have 16 MiB. */
 const filesAtOnce = 7;
 
@@ -36,10 +33,12 @@ const releasesOfToday = 2;
 
 /** The stack files in the history of a clone's HEAD, wherever in the repository: a project may have moved. */
 export class DecidedTags {
-  readonly #git: Git = (args, more) => runGit(["-C", this.root, ...args], { timeoutMs, ...more });
+  readonly #git: Git;
 
   /** @param root the folder of `Pulumi.yaml` */
-  constructor(readonly root: string) {}
+  constructor(root: string) {
+    this.#git = gitIn(root);
+  }
 
   /** Whether commits are missing in this clone. */
   isShallow(): Promise<boolean> {

@@ -7,8 +7,8 @@ import type { StackConfig, Tenant } from "../config/stack-config";
 import { projectFilePath } from "../config/stack-file";
 import { isRelease } from "../release/evidence";
 import type { EvidenceReader } from "../release/evidence-reader";
-import { GitError, runGit } from "../release/git-command";
-import { type Git, isShallow, readObjects, textLines } from "../release/git-objects";
+import { GitError } from "../release/git-command";
+import { type Git, gitIn, isShallow, readObjects, textLines } from "../release/git-objects";
 import { lockFile, readLock } from "../release/lock";
 import { type ResolvedStack, resolveStack } from "../release/resolve";
 import { withScratchFolder } from "../release/scratch-folder";
@@ -58,7 +58,7 @@ export async function wasCommitted(config: StackConfig, folder: string): Promise
 
 /** Whether earlier commits are missing in this clone. */
 export async function lacksHistory({ root }: StackConfig): Promise<boolean> {
-  return (await isShallow((args) => runGit(["-C", root, ...args], { timeoutMs })).catch(orUndefined)) ?? false;
+  return (await isShallow(gitIn(root)).catch(orUndefined)) ?? false;
 }
 
 async function resolveAt(root: string, stack: string, reader: EvidenceReader): Promise<ResolvedStack | undefined> {
@@ -96,8 +96,6 @@ function knownReader({ tenants }: ResolvedStack, reader: EvidenceReader): Eviden
     },
   };
 }
-
-const timeoutMs = 60_000;
 
 /** The commits that changed a stack's files, and these files. */
 class History {
@@ -154,8 +152,7 @@ class History {
     );
   }
 
-  readonly #git: Git = (args, more) =>
-    runGit(["-C", this.config.root, "--literal-pathspecs", ...args], { timeoutMs, ...more });
+  readonly #git: Git = (args, more) => gitIn(this.config.root)(["--literal-pathspecs", ...args], more);
 }
 
 function orUndefined(error: unknown): undefined {

@@ -2,6 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseStackFile, projectFilePath, stackFilePath, stacksOf } from "../config/stack-file";
+import { textAt } from "../config/report";
 import { settingsOf } from "../config/structure";
 import { ProblemsError } from "../config/problem";
 import { gitUrlError, isBranchName } from "../config/address";
@@ -113,12 +114,7 @@ async function writeFiles(
 function configRepository(stack: string, text: string): { readonly url?: string; readonly branch?: string } {
   try {
     const { configRepository: declared } = settingsOf(parseStackFile(stack, text));
-    if (typeof declared !== "object" || declared === null) return {};
-    const textAt = (key: string): string | undefined => {
-      const value: unknown = Reflect.get(declared, key);
-      return typeof value === "string" && value !== "" ? value : undefined;
-    };
-    return { url: textAt("url"), branch: textAt("branch") };
+    return { url: textAt(declared, "url"), branch: textAt(declared, "branch") };
   } catch (error) {
     if (error instanceof ProblemsError) return {};
     throw error;

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { isMapping, valueAt } from "../config/report";
+import { isMapping, textAt } from "../config/report";
 import { fullRepository, parseImage } from "../config/image-reference";
 import type { Tenant } from "../config/stack-config";
 import { allowedRepositories, refusedImages } from "../manifests/image-admission";
@@ -31,7 +31,8 @@ export function objectsOf(stream: string): Map<string, KubeObject> {
     if (!isMapping(object) || typeof object.kind !== "string") continue;
     const [group] = String(object.apiVersion).split("/");
     const isCore = !String(object.apiVersion).includes("/");
-    const name = [isCore ? "" : group, object.kind, textAt(object, "namespace"), textAt(object, "name")].join("/");
+    const [namespace, own] = ["namespace", "name"].map((field) => textAt(object, "metadata", field));
+    const name = [isCore ? "" : group, object.kind, namespace, own].join("/");
     let key = name;
     for (let count = 2; objects.has(key); count += 1) key = `${name}#${count}`;
     objects.set(key, object);
@@ -45,11 +46,6 @@ function plain(document: { toJS(options: { maxAliasCount: number }): unknown }):
   } catch {
     return undefined;
   }
-}
-
-function textAt(object: KubeObject, field: "name" | "namespace"): string {
-  const value = valueAt(object, ["metadata", field]);
-  return typeof value === "string" ? value : "";
 }
 
 /** The objects that differ. Secrets, and what looks like a credential, are not shown. */
@@ -91,8 +87,8 @@ export async function chartChanges(
 }
 
 function titleOf(object: KubeObject): string {
-  const namespace = textAt(object, "namespace");
-  return `${String(object.kind)} ${namespace === "" ? "" : `${namespace}/`}${textAt(object, "name")}`;
+  const [namespace = "", name = ""] = ["namespace", "name"].map((field) => textAt(object, "metadata", field));
+  return `${String(object.kind)} ${namespace === "" ? "" : `${namespace}/`}${name}`;
 }
 
 /** The object with these labels blanked, in its pod template too. */
