@@ -69,7 +69,8 @@ export async function explainFailure(
   const title = `${tenant === undefined ? "" : `${tenant}: `}${kind} ${name}`;
   const argument = kubectlArguments(kind, name, context);
   const stack = urn.split(":")[2] ?? "";
-  const again = `run \`npx authority up --stack ${stack}\` again to deploy the rest`;
+  const up = `npx authority up --stack ${stack}`;
+  const again = `run \`${up}\` again to deploy the rest`;
   const show = `\`kubectl get ${argument} --output yaml\``;
   if (error.includes("cluster is unreachable")) {
     return (
@@ -83,8 +84,8 @@ export async function explainFailure(
       `${title} already exists, and this program does not overwrite objects that it did not create. If an \`up\` was ` +
       `interrupted, run \`npx authority recover --stack ${stack}\`, which takes over what it created. Otherwise look at ` +
       `the object with ${show}. If it is somebody else's, give the tenant another name or \`namespace\`. If it is yours, ` +
-      "delete it, or take it over with " +
-      `\`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up --stack ${stack} --target '${urn}'\`. Then run \`pulumi up\` again.`
+      `delete it and run \`${up}\` again, or run \`PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true ${up}\`, which takes over ` +
+      "every object of this stack that already exists: first make sure that none is somebody else's."
     );
   }
   if (!quotes.test(error)) {
@@ -106,7 +107,7 @@ export async function explainFailure(
   if (failedOperation === "delete") {
     return (
       `${title} was not deleted in time. A finalizer may block it until its controller runs: look at it with ${show}. ` +
-      "When it is gone, run `pulumi up` again."
+      `When it is gone, run \`${up}\` again.`
     );
   }
   const why = object !== undefined && isFlux(object) ? await reason(read(object)) : undefined;
