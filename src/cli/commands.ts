@@ -230,8 +230,8 @@ export function authorityProgram(
   verb("up", {
     summary: "deploy a stack and skip its broken tenants",
     description:
-      "Run `pulumi up` with the policy pack, if the decision is committed and pushed. Tenants whose release may not run " +
-      "are skipped and stay unchanged.",
+      "Run `pulumi up` with the policy pack, if the decision is committed and, where the stack has a " +
+      "`configRepository`, pushed. Tenants whose release may not run are skipped and stay unchanged.",
     examples: ["up --stack prod", "up --stack prod -- --yes --refresh"],
   })
     .requiredOption("-s, --stack <stack>", "the stack to deploy")

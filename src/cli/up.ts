@@ -35,8 +35,8 @@ export interface UpOptions {
  * cannot be verified or is blocked by a policy is skipped: its objects stay as they are. A violation that belongs to no
  * tenant blocks the whole run.
  *
- * Nothing is deployed that is not committed and pushed. Objects that an interrupted `up` created but did not record are
- * taken over first. A new version that does not become ready is rolled back, if its tenant asks for it.
+ * Nothing is deployed that is not committed and, with a `configRepository`, pushed. Objects that an interrupted `up`
+ * created but did not record are taken over first. A new version that does not become ready is rolled back, if its tenant asks for it.
  *
  * @param flags further flags for `pulumi up`, except those that name another stack or folder
  * @returns fine; blocked if a tenant was skipped or rolled back, or the decision is not committed and pushed; internal if
