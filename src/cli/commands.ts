@@ -170,9 +170,12 @@ export function authorityProgram(
   verb("render", {
     summary: "write a stack's objects as YAML",
     description: "Write all objects of a stack as YAML, or nothing if one of its releases may not run.",
-    examples: ["render --stack prod --out rendered/prod"],
+    examples: ["render --stack prod", "render --stack prod --out rendered/prod"],
   })
-    .requiredOption("-o, --out <dir>", "the output folder; a previous render in it is replaced completely")
+    .option(
+      "-o, --out <dir>",
+      "the output folder, whose previous render is replaced completely (default: the stack's `delivery.manifests`)",
+    )
     .option("-s, --stack <stack>", "the stack to render")
     .action(run(async () => (await import("./render")).render));
 

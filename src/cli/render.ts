@@ -12,6 +12,7 @@ import { takenBackReasons } from "../release/taken-back";
 import { countOf } from "../config/count";
 import { printable } from "../config/printable";
 import { type ExitCode, exitCode } from "./exit-code";
+import { InputError } from "./input-error";
 import { renderedPlaces } from "./places";
 import { requireStack } from "./project";
 import { describeReasons, refuseToWrite } from "./releases";
@@ -22,8 +23,8 @@ import { filesByTenant } from "./tenant-render";
 /** Options of `authority render`. */
 export interface RenderOptions {
   readonly stack?: string;
-  /** The folder for the YAML. */
-  readonly out: string;
+  /** The folder for the YAML, from the current one. Default: the stack's own. */
+  readonly out?: string;
 }
 
 /** Writes the objects of a stack as YAML, the same objects that the engine renders: all of them, or none. */
@@ -31,13 +32,23 @@ export async function render(options: RenderOptions, session: Session): Promise<
   const { root, terminal } = session;
   session.requireOneVersion();
   const config = readStackConfig({ root, stack: requireStack(root, "render", options.stack) });
-  const prepared = await prepareRender(config, readLock(root), session.path(options.out), session);
+  const { folder, path } = outputOf(config, options, session);
+  const prepared = await prepareRender(config, readLock(root), path, session);
   if ("reasons" in prepared) return refuseToWrite(terminal, prepared.reasons);
   const count = await prepared.write();
-  terminal.print(`${options.out}: ${countOf(count, "object")} of the stack ${config.stack}`);
+  terminal.print(`${folder}: ${countOf(count, "object")} of the stack ${config.stack}`);
   const hint = unlockedHint(config.stack, unlockedReleases(prepared.stack));
   if (hint !== undefined) terminal.log(hint);
   return exitCode.fine;
+}
+
+function outputOf({ root, stack, delivery }: StackConfig, { out }: RenderOptions, session: Session) {
+  if (out !== undefined) return { folder: out, path: session.path(out) };
+  if (delivery.kind === "manifests") return { folder: delivery.directory, path: join(root, delivery.directory) };
+  throw new InputError(
+    `The stack ${stack} declares no folder (\`delivery: cluster\`): name one with \`--out\`, such as ` +
+      `\`--out rendered/${stack}\`.`,
+  );
 }
 
 /** Which tenants a render may leave as they are. */

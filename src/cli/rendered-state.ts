@@ -82,7 +82,7 @@ export async function renderedState(
 export function describeRendered(stack: string, rendered: RenderedState | undefined): string[] {
   if (rendered === undefined || rendered.state === "current") return [];
   const { folder, state, commit, differences, emergency = "", refused, shallow } = rendered;
-  const command = `\`npx authority render --stack ${stack} --out ${folder}\``;
+  const command = `\`npx authority render --stack ${stack}\``;
   const commitName = `the commit ${commit?.slice(0, 10) ?? ""}`;
   if (state === "emergency") {
     return [`${folder}: rendered in an emergency (${emergency}); ${command} removes the annotation`].map(printable);

@@ -248,7 +248,7 @@ function undeployed(facts: StatusFacts): Verdict | undefined {
   const version = follow === "tags" ? planned.version : null;
   if (delivery.kind === "manifests" && version !== null && rendered !== version) {
     const folder = delivery.directory;
-    const render = `npx authority render --stack ${stack} --out ${/^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder)}`;
+    const render = `npx authority render --stack ${stack}`;
     return { state: "waits for render", why: [`${folder} has ${rendered ?? "nothing of it"}`], command: render };
   }
   const waits = (reason: string): Verdict =>

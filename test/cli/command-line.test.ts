@@ -68,7 +68,7 @@ describe("the command line of authority", () => {
   const mistakes: [title: string, args: string[], expected: RegExp][] = [
     ["an unknown verb", ["chek"], /unknown command 'chek'\n\(Did you mean check\?\)/],
     ["an unknown option", ["plan", "--jsn"], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
-    ["a missing option", ["render"], /required option '-o, --out <dir>' not specified/],
+    ["a missing option", ["up"], /required option '-s, --stack <stack>' not specified/],
     ["an option without a value", ["plan", "--stack"], /option '-s, --stack <stack>' argument missing/],
     ["too many arguments", ["plan", "prod"], /too many arguments/],
     ["a missing folder", ["-C", "gone", "plan"], /The folder .*gone of `--cwd` does not exist/],
@@ -89,11 +89,7 @@ describe("the command line of authority", () => {
       ["up", "--stack", "prod", "--", "--yes", "-C", "x"],
       /`-C` after `--` would deploy another stack/,
     ],
-    [
-      "a render without a stack",
-      ["render", "--out", "x"],
-      /needs a stack; name one with `--stack`: dev, prod, staging\./,
-    ],
+    ["a render without a stack", ["render"], /needs a stack; name one with `--stack`: dev, prod, staging\./],
   ];
   for (const [title, args, expected] of mistakes) {
     it(`reports ${title}`, async () => {

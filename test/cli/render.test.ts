@@ -61,6 +61,27 @@ describe("authority render", () => {
     assert.deepEqual(readdirSync(join(world().root, "rendered")), ["prod"]);
   });
 
+  it("renders into the folder that the stack delivers, wherever it is run", async () => {
+    await releaseRuns("1.0.0");
+    const { root, write } = world();
+    const stack = readFileSync(join(root, "Pulumi.prod.yaml"), "utf8");
+    const delivery = '  shared-authority:delivery: { manifests: "rendered/of prod" }\n';
+    write({ "Pulumi.prod.yaml": stack.replace("  shared-authority:tenants", `${delivery}$&`) });
+    const { code, stdout, stderr } = await authority(["render", "--stack", "prod"], { cwd: join(root, "tenants") });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^rendered\/of prod: \d+ objects of the stack prod\n$/);
+    assert.deepEqual(readdirSync(join(root, "rendered", "of prod")), ["1-manifest"]);
+    assert.deepEqual(readdirSync(join(root, "tenants")), ["shop"]);
+  });
+
+  it("needs a folder for a stack that delivers none", async () => {
+    await releaseRuns("1.0.0");
+    const { code, stderr } = await authority(["render", "--stack", "prod"], { cwd: world().root });
+    assert.equal(code, 2);
+    assert.match(stderr, /The stack prod declares no folder \(`delivery: cluster`\): name one with `--out`, such as/);
+    assert.ok(!existsSync(join(world().root, "rendered")));
+  });
+
   it("renders a stack that follows a branch", async () => {
     const { application, tenant, write, root } = world();
     await application.commit({ version: "1.0.0", message: "First" });

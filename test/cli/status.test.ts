@@ -197,7 +197,7 @@ describe("authority status", () => {
     const decide = (version: string) =>
       prod(version, '{ range: "<=1.1.0", automation: manual }', "shared-authority:delivery: { manifests: out/prod }");
     decide("1.1.0");
-    const render = "npx authority render --stack prod --out out/prod";
+    const render = "npx authority render --stack prod";
     assert.deepEqual(await verdict(), ["waits for render", ["out/prod has nothing of it"], render]);
     const rendered = await authority(render.split(" ").slice(2), { cwd: world().root });
     assert.equal(rendered.code, 0, rendered.stderr);

@@ -30,6 +30,7 @@ const runByTests: Readonly<Record<string, string>> = {
   "find .pulumi -name '*.attrs' -size 0 -delete": "test/e2e/fault-backend.test.ts",
   "npx authority format --stack prod": "test/cli/format.test.ts",
   "npx authority lock --prune": "test/cli/prune.test.ts",
+  "npx authority render --stack prod": "test/cli/render.test.ts",
   "npx authority status": "test/cli/status.test.ts",
   "npx authority status podinfo": "test/cli/status.test.ts",
   "npx authority promote podinfo --stack prod": "test/cli/decision.test.ts",
