@@ -96,7 +96,7 @@ function refuse({ releaseName, namespace, labels }: AdoptableRelease, authorityN
     );
   }
   if (namespace === authorityNamespace || isClusterNamespace(namespace)) {
-    throw new NotAdoptableError(`its workload is in the namespace ${namespace}, which can be no tenant's`);
+    throw new NotAdoptableError(`its workload is in the namespace ${namespace}, which cannot belong to a tenant`);
   }
 }
 

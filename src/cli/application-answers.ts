@@ -80,7 +80,7 @@ export const checkName: Check = (text) =>
 export function refuseTenantName(name: string): void {
   const expected = checkName(name);
   if (expected === undefined) return;
-  throw new InputError(`${JSON.stringify(name)} is no name of a tenant; expected ${expected}.`);
+  throw new InputError(`${JSON.stringify(name)} is not a valid tenant name; expected ${expected}.`);
 }
 
 /** @throws InputError for the first value that is not what its flag expects */

@@ -132,7 +132,7 @@ export function authorityProgram(
   verb("plan", {
     summary: "show what is decided, and whether it may run",
     description:
-      "Show for each tenant which version is decided, whether its release may run, and what that is known from. " +
+      "Show for each tenant which version is decided, whether its release may run, and where the evidence comes from. " +
       "`status` shows what runs, and what is newer.",
     examples: ["plan", "plan --stack prod --offline", "plan --json"],
   })
@@ -202,7 +202,7 @@ export function authorityProgram(
       "report --base HEAD~1 --stack prod --format json",
     ],
   })
-    .requiredOption("-b, --base <ref>", "the branch or commit that it is compared with, from where the two parted")
+    .requiredOption("-b, --base <ref>", "the branch or commit to compare with, from the merge base")
     .option("--head <ref>", "compare this branch or commit (default: the work tree)")
     .option(...stack)
     .addOption(
@@ -326,12 +326,12 @@ export function authorityProgram(
     summary: "record the evidence of the stacks' releases",
     description:
       "Add to releases.lock.yaml the evidence of each release that the stacks name and that keeps the promise. With " +
-      "--prune, remove the releases that no stack file decides, and none has decided in the history of HEAD.",
+      "--prune, remove the releases that no stack file names, now or in the history of HEAD.",
     examples: ["lock", "lock --stack prod", "lock --prune", "lock --prune --since 2026-01-31"],
   })
     .option(...stack)
     .addOption(new Option("--prune", "remove what the history does not need; add nothing").conflicts("stack"))
-    .option("--since <day>", "with --prune: the history since this day, and of each tenant the release before")
+    .option("--since <day>", "with --prune: keep what was decided since this day, and each tenant's previous release")
     .action(run(async () => (await import("./lock")).lock));
 
   verb("verify", {
@@ -580,7 +580,7 @@ export function authorityProgram(
     {
       summary: "remove a tenant from a stack",
       description:
-        "Remove a tenant's entry, declare under `removed` that the cluster is to lose it, say what will be deleted, and commit.",
+        "Remove a tenant's entry, declare under `removed` that it is to be deleted, say what will be deleted, and commit.",
       examples: ['remove-tenant podinfo --stack prod --reason "nobody uses it" --by ana'],
     },
     true,
@@ -593,7 +593,7 @@ export function authorityProgram(
     {
       summary: "give a tenant another name",
       description:
-        "Rename a tenant's entry and its values files, and commit. Everything in the cluster keeps the first name and goes on running.",
+        "Rename a tenant's entry and its values files, and commit. Everything in the cluster keeps its original name and keeps running.",
       examples: ["rename-tenant search find --stack prod"],
     },
     false,

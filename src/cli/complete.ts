@@ -40,7 +40,7 @@ export async function complete({ push, policyPackConfig }: CompleteOptions, sess
   const changed = await git.changed([...decided, ...paths]);
   if (changed.length > 0) {
     throw new InputError(
-      `Changed since the last commit: ${changed.slice(0, 3).join(", ")}. Commit or take it back first.`,
+      `Changed since the last commit: ${changed.slice(0, 3).join(", ")}. Commit or discard it first.`,
     );
   }
   let code = await lock({}, session);

@@ -103,7 +103,7 @@ export class DecidedTags {
   }
 }
 
-/** Nothing of a file that is no YAML: the engine could not read it either. */
+/** Empty for a file that is not YAML: the engine could not read it either. */
 function tagsOfText(path: string, text: string): DecidedTag[] {
   try {
     return tagsOf(parseStackFile(stacksOf([basename(path)])[0] ?? "", text));

@@ -31,7 +31,7 @@ export async function issue({ title, logFile, close }: IssueOptions, session: Se
   const run = pipelineRun();
   const link = run === undefined ? "" : `\n\n[The run](${run})`;
   if (logFile === undefined) {
-    const closed = await closeIssue(host, title, `It is fine again.${link}`);
+    const closed = await closeIssue(host, title, `Resolved.${link}`);
     session.terminal.print(closed === undefined ? "no such issue is open" : `closed ${printable(closed.url)}`);
     return exitCode.fine;
   }

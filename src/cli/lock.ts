@@ -36,7 +36,7 @@ interface NewEvidence {
  */
 export async function lock(options: LockOptions, session: Session): Promise<ExitCode> {
   if (options.prune === true) return (await import("./prune")).prune(options, session);
-  if (options.since !== undefined) throw new InputError("`--since` is of `--prune`, which removes releases.");
+  if (options.since !== undefined) throw new InputError("`--since` needs `--prune`, which removes releases.");
   const { root, terminal } = session;
   const configs = readTagStacks(options.stack, session);
   refuseDifferentDeclarations(configs);

@@ -62,7 +62,7 @@ function reportError(error: unknown, { env }: ProcessContext, terminal: Terminal
     terminal.log(`${printableLines(error.message)}\n${red(countProblems(error.problems))}`);
     return exitCode.badInput;
   }
-  // A clone that lacks something, or a host that does not answer, is no bug.
+  // A clone that lacks something, or a host that does not answer, is not a bug.
   if (error instanceof InputError || error instanceof GitError || error instanceof PulumiError) {
     terminal.log(`${red("error:")} ${printableLines(error.message)}`);
     return error instanceof PulumiError ? exitCode.internal : exitCode.badInput;
@@ -73,7 +73,7 @@ function reportError(error: unknown, { env }: ProcessContext, terminal: Terminal
     return exitCode.blocked;
   }
   const { message, stack, syscall }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error));
-  // A full disk or a folder that may not be written is no bug.
+  // A full disk or a folder that may not be written is not a bug.
   if (syscall !== undefined) {
     terminal.log(`${red("error:")} the system refuses what this command needs: ${printable(message)}`);
     return exitCode.internal;

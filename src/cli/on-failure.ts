@@ -107,8 +107,8 @@ export function reasonAgainst(tenant: Tenant, failure: FailedRelease, known: Kno
   const standstill = standstillOf(policy);
   if (failure.doubt !== undefined) return failure.doubt;
   if (before === undefined) return "no version of it has run before";
-  if (version === undefined) return `its tag ${JSON.stringify(tag)} is no version`;
-  if (emergencyReason() !== undefined) return "in an emergency a person decides";
+  if (version === undefined) return `its tag ${JSON.stringify(tag)} is not a version`;
+  if (emergencyReason() !== undefined) return "not done automatically in an emergency";
   const order = compareVersions(version, before);
   if (order === 0)
     return `${version} ran before, so the version is not the cause. Look at what else was changed, such as values`;

@@ -80,7 +80,7 @@ export class OwnGit {
   }
 }
 
-/** By the file or folder of `.git` that is there meanwhile. */
+/** By the file or folder of `.git` that exists during the operation. */
 const operations: Readonly<Record<string, string>> = {
   MERGE_HEAD: "merge",
   "rebase-merge": "rebase",
@@ -96,7 +96,7 @@ export async function unifiedDiff(path: string, before: string, after: string): 
     writeFileSync(join(folder, "after"), after);
     const form = ["--no-index", "--no-color", "--no-ext-diff", "--unified=1"];
     const { stdout } = await new OwnGit(folder).try("-c", "core.autocrlf=false", "diff", ...form, "before", "after");
-    // The line ends of a checkout on Windows are no news.
+    // The line ends of a checkout on Windows are not news.
     const hunks = stdout.slice(Math.max(0, stdout.indexOf("\n@@") + 1)).replace(/\r$/gm, "");
     return `--- ${path}\n+++ ${path}\n${hunks.trimEnd()}`;
   });

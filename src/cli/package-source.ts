@@ -43,7 +43,7 @@ function givenSource(given: string, path: string): PackageSource {
       `\`--package\` has ${JSON.stringify(given)}; expected what npm takes: a version, a tarball or a URL.`,
     );
   }
-  // Of an SSH address, the user's name is no secret.
+  // Of an SSH address, the user's name is not a secret.
   if (/^(?:git\+)?https?:/.test(given) && withoutCredentials(given) !== given) {
     throw new InputError(
       `\`--package\` has ${JSON.stringify(withoutCredentials(given))}; expected no credentials, ` +

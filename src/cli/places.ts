@@ -29,7 +29,7 @@ export function renderedPlaces(folder: string, { tenants, authorityNamespace }: 
   );
 }
 
-/** The object in a file; nothing in one that is no render, which is refused, or kept, by whoever replaces the folder. */
+/** The object in a file; nothing in one that is not a render, which is refused, or kept, by whoever replaces the folder. */
 export function parsedManifest(text: string): unknown {
   try {
     return parse(text);
@@ -38,7 +38,7 @@ export function parsedManifest(text: string): unknown {
   }
 }
 
-/** The places of tenants by their Namespaces and HelmReleases. Other objects, and what is no object, have none. */
+/** The places of tenants by their Namespaces and HelmReleases. Other objects, and what is not an object, have none. */
 export function placesOf(objects: readonly unknown[]): Place[] {
   const places = new Map<string, Place>();
   for (const object of objects) {

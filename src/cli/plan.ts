@@ -18,7 +18,7 @@ export interface PlanOptions {
   readonly offline?: boolean;
 }
 
-/** Shows for each tenant what is decided, whether it may run, and what that is known from. */
+/** Shows for each tenant what is decided, whether it may run, and where the evidence comes from. */
 export async function plan(options: PlanOptions, session: Session): Promise<ExitCode> {
   const { root, terminal } = session;
   const offline = options.offline === true;

@@ -48,7 +48,7 @@ export function personText({ name, email }: ConfigRepository["author"]): string 
   return `${name} <${email}>`;
 }
 
-/** The stack file of Flux's branch. Nothing where it is no stack file: whoever may push can write anything there. */
+/** The stack file of Flux's branch. Nothing where it is not a stack file: whoever may push can write anything there. */
 export function fluxFileOf(stack: string, text: string | undefined): StackFile | undefined {
   try {
     return text === undefined ? undefined : parseStackFile(stack, text);

@@ -37,7 +37,7 @@ export async function tellBroken(
       return { state, number, url, reason: null };
     }
     if (blocked.some(({ cause }) => cause === "unread")) return undefined;
-    const closed = await closeIssue(host, title, "Flux proposes none of them any more.");
+    const closed = await closeIssue(host, title, "Flux no longer proposes any of them.");
     return closed && { state: "closed", number: closed.number, url: closed.url, reason: null };
   } catch (error) {
     if (!(error instanceof GitHostError)) throw error;
@@ -50,6 +50,6 @@ function issueText(stack: string, reasons: readonly string[]): string {
     `Flux has found these releases for the stack \`${stack}\`. They may not run, so they get no pull request.`,
     fenced(lastPart(printableLines(reasons.join("\n")), maxReasons)),
     "The application's team makes a new release, or the platform's denies the version (`authority deny`). `authority promotions` updates " +
-      "this issue, and closes it when Flux proposes none of them any more.",
+      "this issue, and closes it when Flux no longer proposes any of them.",
   ].join("\n\n");
 }

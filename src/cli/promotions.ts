@@ -78,7 +78,7 @@ export async function promotions(options: PromotionsOptions, session: Session): 
   const isRefused =
     options.push === true &&
     (all.some(({ pushed, state }) => !pushed && state !== "blocked") || stacks.some((stack) => isHostRefusing(stack)));
-  // What the Git host shows of a release is no failure of the run. That nobody can judge a release is.
+  // What the Git host shows of a release is not a failure of the run. That nobody can judge a release is.
   const isUntold = ({ cause }: BlockedVersion) => host === undefined || cause === "unread";
   return isRefused || all.some(({ blocked }) => blocked.some(isUntold)) ? exitCode.blocked : exitCode.fine;
 }

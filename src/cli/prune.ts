@@ -62,7 +62,7 @@ function suffix(since: string | undefined): string {
 /** The start of a day, in UTC. */
 function millisecondsOf(day: string): number {
   if (isCalendarDay(day)) return Date.parse(`${day}T00:00:00Z`);
-  throw new InputError(`\`--since ${day}\` is no day; expected one such as \`2026-01-31\`.`);
+  throw new InputError(`\`--since ${day}\` is not a day; expected one such as \`2026-01-31\`.`);
 }
 
 /** @throws InputError if the history is not known, so that nothing may be removed */

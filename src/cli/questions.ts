@@ -8,7 +8,7 @@ export interface Question {
   readonly text: string;
   /** Lines that explain it. */
   readonly explanation?: readonly string[];
-  /** The answer to an empty line. Absent: an empty line is no answer. */
+  /** The answer to an empty line. Absent: an empty line is not an answer. */
   readonly fallback?: string;
   /** What is expected, if the answer is not valid. */
   readonly problem: (answer: string) => string | undefined;

@@ -41,7 +41,7 @@ export async function upToDateHead(
   if (changed.length > 0) {
     throw new InputError(
       `Changed since the last commit: ${printable(firstOf(changed))}. ` +
-        "A release is what is committed: commit the change or take it back first.",
+        "A release is what is committed: commit or discard the change first.",
     );
   }
   const head = (await git.run("rev-parse", "HEAD")).trim();
@@ -89,8 +89,8 @@ export async function refuseTag(
   if (mine === head && push === true && onlyPrepares !== true) return true;
   throw new InputError(
     mine === head
-      ? `The tag ${tag} is here already, on this commit. \`--push\` pushes it; \`git tag --delete ${tag}\` takes it back.`
-      : `The tag ${tag} is here already, on another commit, and not in ${remote.name}. \`git tag --delete ${tag}\` takes it back.`,
+      ? `The tag ${tag} already exists locally, on this commit. \`--push\` pushes it; \`git tag --delete ${tag}\` deletes it.`
+      : `The tag ${tag} already exists locally, on another commit, and not in ${remote.name}. \`git tag --delete ${tag}\` deletes it.`,
   );
 }
 

@@ -104,7 +104,7 @@ async function requirePrefix(options: ReleaseOptions, chart: OwnChart): Promise<
   const found = await ownPrefix(options.prefix, chart);
   if (found !== undefined) return found;
   throw new InputError(
-    "No tag here keeps the promise, so none says how the version is written. Pass `--prefix git=` for the tag 1.4.0, or `--prefix git=v` for v1.4.0.",
+    "No tag here keeps the promise, so the prefix is not known. Pass `--prefix git=` for the tag 1.4.0, or `--prefix git=v` for v1.4.0.",
   );
 }
 

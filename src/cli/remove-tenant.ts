@@ -18,7 +18,7 @@ export interface RemoveTenantOptions extends DecisionOptions {
   readonly by: string;
 }
 
-/** Removes a tenant from a stack, and declares that the cluster is to lose it. */
+/** Removes a tenant from a stack, and declares that it is to be deleted. */
 export async function removeTenant(name: string, options: RemoveTenantOptions, session: Session): Promise<ExitCode> {
   const { reason, by } = options;
   refuseUnprintable("--by", by);

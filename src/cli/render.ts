@@ -76,7 +76,7 @@ export interface PreparedRender {
  *
  * @param path the folder's absolute path
  * @returns the reasons if nothing may be written
- * @throws InputError if the folder holds what is no render
+ * @throws InputError if the folder holds anything but a render
  */
 export async function prepareRender(
   config: StackConfig,

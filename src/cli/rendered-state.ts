@@ -200,7 +200,7 @@ function entriesOf(root: string, folder: string) {
   throw new ProblemsError([{ file: folder, message, fix: "Remove it, and render again." }]);
 }
 
-/** @returns `undefined` for a file that is no render */
+/** @returns `undefined` for a file that is not a render */
 function read(path: string): string | undefined {
   return lstatSync(path).size > largestFile ? undefined : readFileSync(path, "utf8");
 }

@@ -13,7 +13,7 @@ const largestFile = 2 * 1024 * 1024;
 const versionLine = new RegExp(`^ +["']?${annotation.version}["']?: *["']?([^"'\\s]+)`, "m");
 
 /**
- * The version of a tenant in the folder that its stack renders into; `undefined` if nothing of it is rendered. A fresh
+ * The version of a tenant in the folder that its stack renders into; `undefined` if it is not rendered. A fresh
  * render is not compared: `authority check` does that.
  */
 export function renderedVersion(

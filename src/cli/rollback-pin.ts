@@ -37,7 +37,7 @@ export function unpinOffers({ stack, tenants }: StackConfig, resources: readonly
       return [];
     return [
       printable(
-        `${name} is pinned since the rollback from ${version}, and the cluster now denies that version: ` +
+        `${name} has been pinned since the rollback from ${version}, and the cluster now denies that version: ` +
           `\`authority unpin ${name} --stack ${stack}\`, and the \`up\` after it, let Flux promote again.`,
       ),
     ];

@@ -8,13 +8,13 @@ import { openHelmReleases } from "../program/release-watch";
 import { declaredCluster } from "./declared-cluster";
 import { readLastDeploy } from "./last-deploy";
 
-/** What runs of a stack, by the tenants' names in the cluster, and where that is known from. */
+/** What runs of a stack, by the tenants' names in the cluster, and where that information comes from. */
 export type RunningStack = (
   | { readonly source: "cluster"; readonly releases: ReadonlyMap<string, LiveHelmRelease> }
   | { readonly source: "last deploy"; readonly versions: ReadonlyMap<string, string> }
   | { readonly source: "unknown" }
 ) & {
-  /** Why the cluster that the stack names does not tell. */
+  /** Why the cluster that the stack names cannot be read. */
   readonly problem?: string;
 };
 

@@ -32,7 +32,7 @@ export function withOwnMarkers(file: StackFile, { config, tenant }: Pick<Subject
   return withMarkers(file, tenant.name, (field) => (isAutomated ? `${target}:${field}` : undefined));
 }
 
-/** @throws InputError if the text is no day, or one that is over */
+/** @throws InputError if the text is not a day, or one that is over */
 export function refuseDay(until: string | undefined): void {
   if (until === undefined) return;
   if (!isCalendarDay(until))

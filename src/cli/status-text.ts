@@ -72,7 +72,7 @@ function attention(stack: string, { tenant, state, why, command }: TenantStatus,
   return `${printable(`${stack}/${tenant}: ${state}, ${why.join("; ")}`)}${act}`;
 }
 
-/** Where what runs is known from, and which hosts did not answer. */
+/** Where the information on what runs comes from, and which hosts did not answer. */
 function sources({ stacks, silent }: Status): string[] {
   const from = new Map<string, string[]>();
   for (const { stack, runningFrom } of stacks) from.set(runningFrom, [...(from.get(runningFrom) ?? []), stack]);
@@ -80,7 +80,7 @@ function sources({ stacks, silent }: Status): string[] {
     ([source, names]) => `${source === "unknown" ? "unknown in" : `from the ${source} in`} ${names.join(", ")}`,
   );
   const problems = stacks.flatMap(({ stack, clusterProblem }) =>
-    clusterProblem === null ? [] : [`The cluster of ${stack} does not tell what runs: ${clusterProblem}.`],
+    clusterProblem === null ? [] : [`Cannot read what runs in the cluster of ${stack}: ${clusterProblem}.`],
   );
   const hosts = silent.map(({ host, problem }) => `${host} did not answer every question: ${problem}`);
   return [`What runs: ${what.join("; ")}.`, ...problems, ...hosts].map(printable);

@@ -49,9 +49,9 @@ export interface Status {
 /** One stack in `authority status --json`. */
 export interface StackStatus extends Pick<StackConfig, "stack" | "follow"> {
   readonly delivery: StackConfig["delivery"]["kind"];
-  /** Where what runs is known from. */
+  /** Where the information on what runs comes from. */
   readonly runningFrom: RunningStack["source"];
-  /** Why the cluster that the stack file names does not tell; `null` if it does, or the file names none. */
+  /** Why the cluster that the stack file names cannot be read; `null` if it can, or the file names none. */
   readonly clusterProblem: string | null;
   readonly tenants: readonly TenantStatus[];
 }

@@ -136,7 +136,7 @@ export class TenantBranches {
     const blocked: BlockedVersion[] = [];
     if (fluxTag !== undefined && versionOfTag(fluxTag, tenant.prefix.image) === undefined) {
       const place = `${this.main.config.stack}/${tenant.name}`;
-      const reason = `${place}: Flux's branch has the tag ${JSON.stringify(fluxTag.slice(0, 128))}, which is no version`;
+      const reason = `${place}: Flux's branch has the tag ${JSON.stringify(fluxTag.slice(0, 128))}, which is not a version`;
       blocked.push({ version: fluxTag.slice(0, 128), cause: "broken", reasons: [reason] });
     }
     for (const version of candidates(tenant, [fluxTag, ownTag])) {

@@ -249,7 +249,7 @@ function undeployed(facts: StatusFacts): Verdict | undefined {
   if (delivery.kind === "manifests" && version !== null && rendered !== version) {
     const folder = delivery.directory;
     const render = `npx authority render --stack ${stack}`;
-    return { state: "waits for render", why: [`${folder} has ${rendered ?? "nothing of it"}`], command: render };
+    return { state: "waits for render", why: [`${folder} has ${rendered ?? "no files for it"}`], command: render };
   }
   const waits = (reason: string): Verdict =>
     delivery.kind === "cluster"
@@ -257,13 +257,14 @@ function undeployed(facts: StatusFacts): Verdict | undefined {
       : { state: "waits for Flux", why: [`${reason}; ${delivery.directory} has it rendered`], command: null };
   if (running.source === "cluster") {
     const live = liveOf(facts);
-    if (live === undefined) return waits("nothing of it is in the cluster");
+    if (live === undefined) return waits("it is not in the cluster");
     const applied = live.metadata.annotations?.[annotation.version];
     if (version !== null && applied !== version) return waits(`the cluster has ${applied ?? "a followed branch"}`);
   }
   if (running.source === "last deploy" && version !== null) {
     const deployed = running.versions.get(objectName(release.tenant));
-    if (deployed !== version) return waits(`the last deploy was of ${deployed ?? "other tenants"}`);
+    if (deployed !== version)
+      return waits(`the last deploy ${deployed === undefined ? "did not include it" : `had ${deployed}`}`);
   }
   return undefined;
 }

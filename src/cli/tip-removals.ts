@@ -23,7 +23,7 @@ export interface TipRemovals {
 
 /**
  * Compares the tenants of a stack file with those at the tip of the branch that decides: `configRepository.branch`, or
- * the default branch of the clone's remote. A place that this work tree has not changed is no removal: others have added
+ * the default branch of the clone's remote. A place that this work tree has not changed is not a removal: others have added
  * or moved its tenant after this work tree's commit.
  */
 export async function tipRemovals(config: StackConfig): Promise<TipRemovals> {

@@ -31,7 +31,7 @@ export async function unchangedHead(config: StackConfig, further: readonly strin
   const changed = [...new Set([...ofCommit, ...(await changedInputs(git, config, committed))])];
   if (changed.length === 0) return git.run("rev-parse", "HEAD");
   throw new InputError(
-    `Changed since the last commit: ${firstOf(changed)}. Commit the change or take it back first; ` +
+    `Changed since the last commit: ${firstOf(changed)}. Commit or discard the change first; ` +
       "`--no-commit` adds the decision to it.",
   );
 }

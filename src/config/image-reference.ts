@@ -8,7 +8,7 @@ export interface ImageReference {
   readonly digest?: string;
 }
 
-/** Splits a reference. Any text has a repository, so that text which is no reference is compared and refused, too. */
+/** Splits a reference. Any text has a repository, so text that is not a reference is compared and refused, too. */
 export function parseImage(reference: string): ImageReference {
   const [, repository = "", tag, digest] = /^((?:.*\/)?[^/:@]*)(?::([^@]*))?(?:@(.*))?/s.exec(reference) ?? [];
   return { repository: fullRepository(repository), tag, digest };

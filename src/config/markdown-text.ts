@@ -1,6 +1,6 @@
 /**
  * Text from outside in Markdown: always as code, where readers look for no link, no mention, no closing keyword and no
- * HTML, and in one line, so that it begins no block and is no command of a CI service.
+ * HTML, and in one line, so that it begins no block and is not a command of a CI service.
  */
 import { printable, printableLines } from "./printable";
 

@@ -9,13 +9,13 @@ import { settingsOf } from "./structure";
 export interface OtherStack {
   readonly stack: string;
   readonly authorityNamespace: unknown;
-  /** The Secrets that are no tenant's, with the key that names each. */
+  /** The Secrets that belong to no tenant, with the key that names each. */
   readonly platformSecrets: ReadonlyMap<unknown, string>;
   /** A Secret whose name begins with one of these is the tenant's. */
   readonly tenants: ReadonlySet<string>;
 }
 
-/** The Secrets of a stack that are no tenant's, with the key that names each. */
+/** The Secrets of a stack that belong to no tenant, with the key that names each. */
 export function platformSecretsOf(settings: Readonly<Record<string, unknown>>): ReadonlyMap<unknown, string> {
   const keys = ["alerts", "receivers.registry", "receivers.configRepository", "configRepository"];
   return new Map(

@@ -103,7 +103,7 @@ class TenantRules {
       if (this.#settings[key] === undefined) continue;
       this.#add(
         [key],
-        `The stack follows tags, but the tenant has \`${key}\`; expected none: what is built for a commit is no release.`,
+        `The stack follows tags, but the tenant has \`${key}\`; expected none: what is built for a commit is not a release.`,
         "Remove it, or set `shared-authority:follow` to `branch`.",
         "key",
       );
@@ -418,7 +418,7 @@ function checkRemoved(report: Report, { tenants }: ParsedConfig, { removed = {},
         `Remove the entry \`${name}\` if this is decided, or else the tenant ${user.name}.`,
       );
     } else if (namespace === authorityNamespace || isClusterNamespace(namespace)) {
-      report.add(path, `The namespace \`${namespace}\` is no tenant's.`, "Name the namespace of the tenant.");
+      report.add(path, `The namespace \`${namespace}\` belongs to no tenant.`, "Name the namespace of the tenant.");
     }
   }
 }

@@ -393,7 +393,9 @@ const credentialException = () =>
     hash: text("the hash that the policy's message shows, quoted: 12 hexadecimal digits", /^[0-9a-f]{12}$/).meta({
       description: "The hash of the value, as the policy's message shows it. A new value is judged again.",
     }),
-    reason: text("why the value is no credential", /[^\s.]/).meta({ description: "Why the value is no credential." }),
+    reason: text("why the value is not a credential", /[^\s.]/).meta({
+      description: "Why the value is not a credential.",
+    }),
   });
 
 /** The keys of a tenant that an application does not have. */
@@ -417,7 +419,7 @@ const placeShape = () => ({
   images: images(),
   formerly: key(
     text("the first name of the tenant: lower-case letters, digits and `-`, at most 53 characters", releaseName),
-    "The first name of a tenant that was renamed. All of its objects in the cluster keep this name, and Flux's markers name it, so the release goes on running as it is.",
+    "The first name of a tenant that was renamed. All of its objects in the cluster keep this name, and Flux's markers name it, so the release keeps running as it is.",
     { fallback: "none: the tenant was not renamed" },
   ),
   adopts: key(

@@ -60,7 +60,7 @@ export function foreignLineEndIn(text: string): { readonly code: string; readonl
   return index < 0 ? undefined : { code: text.charCodeAt(index).toString(16).toUpperCase().padStart(4, "0"), index };
 }
 
-/** Where Git has left the two sides of a conflict, in a text that is no YAML. */
+/** Where Git has left the two sides of a conflict, in a text that is not YAML. */
 export function conflictIn(text: string): number | undefined {
   const index = text.search(/^<{7}(?: |$)/m);
   return index < 0 ? undefined : index;
@@ -181,7 +181,7 @@ const readErrors: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   EACCES: "permission denied",
   ELOOP: "its symbolic links form a circle",
-  ENOTDIR: "a part of its path is no folder",
+  ENOTDIR: "a part of its path is not a folder",
 };
 
 /** Why the system cannot read a file, without codes and paths where the reason is known. */

@@ -55,7 +55,7 @@ export interface AlertsArgs<Text = string> {
 
 /**
  * What can fail. A HelmRelease says nothing about a chart that cannot be packaged: only its HelmChart does. ImagePolicies
- * are left out: a range that allows no tag yet is no failure.
+ * are left out: a range that allows no tag yet is not a failure.
  */
 const alerted = [
   ["helm.toolkit.fluxcd.io/v2", "HelmRelease"],

@@ -3,7 +3,7 @@
  *
  * - `password`: any literal is a credential.
  * - `token`: a literal is one unless it reads as the name of a Secret, of one of its keys, or of a file.
- * - `secret`: as a rule the name of a Secret, such as `tlsSecret: shop-tls`. A literal that is no such name is one.
+ * - `secret`: as a rule the name of a Secret, such as `tlsSecret: shop-tls`. A literal that is not such a name is one.
  * - `hint`: only a text that looks random is one.
  * - `description`: the name describes a credential or something else, such as `tokenUrl`.
  * - `none`: the name says nothing.
@@ -66,7 +66,7 @@ const longestName = 200;
 
 function judgeName(name: string): NameKind {
   if (name.length > longestName) return "none";
-  // The domain of a Kubernetes annotation is no part of its name. Its value seldom is a credential, often a reference.
+  // The domain of a Kubernetes annotation is not part of its name. Its value seldom is a credential, often a reference.
   const [, annotation] = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+\/(.+)$/.exec(name) ?? [];
   const kind = judgeWords(wordsOf(annotation ?? name));
   // A variable of the environment holds the secret itself, seldom the name of an object.

@@ -124,7 +124,7 @@ export function decodedBytes(text: string, shortest = 16): Buffer | undefined {
   return Buffer.from(compact, "base64");
 }
 
-/** Whether a text that is no YAML gives a value to something that is named like a credential. */
+/** Whether a text that is not YAML gives a value to something that is named like a credential. */
 export function assignmentIn(text: string): Predicate | undefined {
   if (holdsMarkup(text)) return assigns;
   for (const line of withoutBlocks(text).split("\n")) {

@@ -89,7 +89,7 @@ function defaultsIn(value: string): string[] {
 export type Reference = "around" | "beside";
 
 /**
- * Whether a literal under a name of this kind is a credential. References and placeholders are no literals.
+ * Whether a literal under a name of this kind is a credential. References and placeholders are not literals.
  *
  * @param name the value's own name
  * @param kind what the name says

@@ -35,7 +35,7 @@ function* differencesAt(path: string, actual: unknown, expected: unknown): Gener
   }
 }
 
-/** A key such as `constructor` is no value that a map inherits. */
+/** A key such as `constructor` is not a value, although each map inherits it. */
 function ownValue(map: Readonly<Record<string, unknown>>, key: string): unknown {
   return Object.hasOwn(map, key) ? map[key] : undefined;
 }

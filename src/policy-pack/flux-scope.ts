@@ -130,7 +130,7 @@ export class FluxScope {
     const version = versionOfTag(typeof tag === "string" ? tag : "", isOci ? chartTagOf(prefix.chart) : prefix.git);
     if (version === undefined || Object.keys(ref).some((field) => field !== fixed)) {
       return [
-        `spec.ref of its source is no release; expected \`tag\` and \`${fixed}\` alone, the tag with the declared prefix`,
+        `spec.ref of its source is not a release; expected \`tag\` and \`${fixed}\` alone, the tag with the declared prefix`,
       ];
     }
     const tenant = { ...application, tag: prefix.image + version };

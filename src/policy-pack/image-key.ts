@@ -18,7 +18,7 @@ const bareParts = ["registry", "hub", "repository", "repo", "tag", "version", "d
 /** `image.pullSecrets`, `git` and `charts` have names, repositories and tags of their own. */
 const sources = /^(?:secrets?|credentials?|auth|git(?:hub|lab|ops|sync)?|scm|charts?|helm|npm|maven|schema)$/;
 
-/** `backgroundImage` and `logo.image` are pictures, `imagesPath` is a folder: without a tag, the value is no image. */
+/** `backgroundImage` and `logo.image` are pictures, `imagesPath` is a folder: without a tag, the value is not an image. */
 const pictures =
   /^(?:avatar|background|banner|branding|cover|favicon|hero|icon|logo|placeholder|poster|profile|splash|theme|thumbnail)$/;
 const folders = /^(?:bucket|dir|directory|file|folder|location|mount|path|root|url|uri)$/;
@@ -46,7 +46,7 @@ export interface Place {
   readonly isReference: boolean;
   /** Whether the key above names something else that has a repository and tags: `git.repository`. */
   readonly isSource: boolean;
-  /** Whether a plain word, alone, is no image: `image.name: hero`. */
+  /** Whether a plain word, alone, is not an image: `image.name: hero`. */
   readonly isVague: boolean;
   readonly isPicture: boolean;
   /** `image` is the key above (`images.web`), or in the key itself (`RELATED_IMAGE_WEB`). */

@@ -22,7 +22,7 @@ const registryHost = new RegExp(`^(?:localhost|[^/]*[.${templates}]|[^/]*:\\d)`)
 /** Longer than any registry accepts. */
 const longest = 1000;
 
-/** Reads a text by the rules of container runtimes: the address of a picture, a sentence or `Always` is no reference. */
+/** Reads a text by the rules of container runtimes: the address of a picture, a sentence or `Always` is not a reference. */
 export function readShape(text: string): Shape | undefined {
   if (text.length > longest || isSwitch(text) || /^\d+$/.test(text)) return undefined;
   const [, repository = "", host, tag, digest] = reference.exec(text) ?? [];

@@ -91,7 +91,7 @@ const mostAliases = 1000;
 class Reader {
   #aliases = 0;
 
-  /** @param isLenient takes any key: the text may be no YAML */
+  /** @param isLenient takes any key: the text may not be YAML */
   constructor(
     readonly file: string,
     readonly document: Document,

@@ -48,7 +48,7 @@ async function fix(locations: readonly ValuesLocation[], stackFile: string, tena
   const lines = await exceptionLines(locations, tenant);
   if (lines.length === 0) return move;
   const parent = `shared-authority:tenants.${name}${tenant.credentialExceptions === undefined ? "" : ".credentialExceptions"}`;
-  return [`${move} For a value that is no credential, add to \`${parent}\` in ${stackFile}:`, ...lines];
+  return [`${move} For a value that is not a credential, add to \`${parent}\` in ${stackFile}:`, ...lines];
 }
 
 function describe({ file, line, path, looks, isOutdated = false }: ValuesLocation, tenant: Tenant): string {

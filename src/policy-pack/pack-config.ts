@@ -45,7 +45,7 @@ function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    const message = "The policy pack's config is no JSON.";
+    const message = "The policy pack's config is not JSON.";
     throw new ProblemsError([{ file, message, fix: 'Write it as in `{ "pin-not-expired": "mandatory" }`.' }]);
   }
 }

@@ -35,7 +35,7 @@ export interface RunInputs {
 export class Run {
   /** By URN: all policies of the pack judge the same resource, one after the other. */
   readonly #verdicts = new Map<string, Verdict>();
-  /** By key, each object so far, and whether it passed: only one that did may be no other's double. */
+  /** By key, each object so far, and whether it passed: a second one of its key is refused only if it did. */
   readonly #seen = new Map<string, boolean>();
   /** The objects of a tenant's release, from its source to the HelmRelease. */
   readonly #releases = new Map<string, readonly ExpectedObject[]>();
@@ -253,7 +253,7 @@ export class Run {
     const release = this.#releases.get(tenant.name);
     if (release === undefined) return "its source was not judged before it; the source must come first";
     const ofKind = release.find((one) => one.object.kind === object.kind);
-    // Special config of another name is no second one.
+    // Special config of another name is not a second one.
     return ofKind === undefined || this.#seen.get(ofKind.key) === true ? undefined : { expected: ofKind, tenant };
   }
 
@@ -294,7 +294,7 @@ const ownTypes = ["pulumi:pulumi:Stack", "pulumi:pulumi:StackReference", "pulumi
 /** What decides an object. */
 type Found = Omit<Decided, "object" | "differences">;
 
-/** @throws ProblemsError if the folder is no project */
+/** @throws ProblemsError if the folder is not a project */
 function projectFolder({ project }: Settings): string {
   const folder = resolve(project);
   if (existsSync(join(folder, "Pulumi.yaml"))) return folder;

@@ -21,7 +21,7 @@ const allowed = z
       .regex(/^[^:]+:[^:]*:[^:]+$/, "expected the type of a Pulumi resource, such as `aws:s3/bucket:Bucket`")
       .optional()
       .describe(
-        "Instead of `kind`: the type of a resource that is no Kubernetes object, such as `aws:s3/bucket:Bucket`.",
+        "Instead of `kind`: the type of a resource that is not a Kubernetes object, such as `aws:s3/bucket:Bucket`.",
       ),
     reason: z.string().regex(/\S/, "expected the reason").describe("Why it is allowed, for whoever reads this file."),
   })

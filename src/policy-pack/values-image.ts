@@ -70,7 +70,7 @@ function imagesIn(texts: readonly ValueText[], tenant: Tenant): Image[] {
   return [...whole, ...owned];
 }
 
-/** What a text is by its keys and by what it looks like; nothing if it is no image. */
+/** What a text is by its keys and by what it looks like; nothing if it is not an image. */
 function candidatesOf(text: ValueText): Candidate[] {
   const place = placeOf(text.keys);
   const { part, isImage, isVague, isPicture, near } = place;

@@ -37,7 +37,7 @@ export interface PullRequest {
   readonly changesData: boolean;
   /** Present: nothing but the version of the package is raised. */
   readonly upgrade?: Upgrade;
-  /** Why a change of the package's version is no mere upgrade, as the end of a sentence. */
+  /** Why a change of the package's version is not a mere upgrade, as the end of a sentence. */
   readonly noUpgrade?: string;
   /** Why the pull request is not judged at all, one sentence each. */
   readonly refused: readonly string[];

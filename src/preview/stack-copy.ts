@@ -18,7 +18,7 @@ export interface StackCopy {
  * Leaves out everything at the top of a stack file but `config`, and encrypted values: `encryptionsalt`, `encryptedkey`,
  * `secretsprovider` and `environment` would have the engine ask for keys, and Pulumi ESC for secrets.
  *
- * A file that is no YAML mapping is copied as it is: `check` says what is wrong with it.
+ * A file that is not a YAML mapping is copied as it is: `check` says what is wrong with it.
  */
 export function stackCopy(stack: string, text: string): StackCopy {
   const file = parsed(() => parseStackFile(stack, text));

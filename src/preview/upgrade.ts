@@ -22,7 +22,7 @@ const packageName = "shared-authority";
 /**
  * Whether these files differ in the version of this package only.
  *
- * @returns the versions, or why it is no upgrade, as the end of a sentence
+ * @returns the versions, or why it is not an upgrade, as the end of a sentence
  */
 export function upgradeOf(before: PackageFiles, after: PackageFiles): Upgrade | string {
   const manifests = [jsonOf(before.manifest), jsonOf(after.manifest)].map(asManifest);

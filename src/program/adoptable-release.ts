@@ -24,7 +24,7 @@ export interface AdoptableRelease {
   readonly chartVersion: string;
   readonly appVersion?: string;
   readonly source: AdoptableSource;
-  /** All values that are no secret, merged as Flux merges them. */
+  /** All values that are not secret, merged as Flux merges them. */
   readonly values: Readonly<Record<string, unknown>>;
   readonly secrets: readonly { readonly name: string; readonly key: string }[];
 }

@@ -132,7 +132,7 @@ export function explainNotRunning(
   if (error !== undefined) {
     return sentences(
       `${tenant}: HelmRelease ${namespace}/${name} was written, but whether it runs is unknown.`,
-      `The API server did not tell (${messageOf(error)}).`,
+      `Cannot read what runs in the cluster (${messageOf(error)}).`,
       live === undefined ? undefined : runningText(live),
       `When \`${readyCommand(context)}\` prints \`ok\`, run \`up\` again.`,
     );

@@ -22,7 +22,7 @@ export interface FailedRelease {
 /**
  * What a release that does not run says about its version.
  *
- * @param isKnown whether the cluster told before this `up` what ran
+ * @param isKnown whether what ran before this `up` is known
  */
 export function failedRelease(tenant: string, failure: NotRunning, isKnown: boolean): FailedRelease {
   const { live } = failure;
@@ -35,10 +35,10 @@ export function failedRelease(tenant: string, failure: NotRunning, isKnown: bool
 }
 
 function doubtOf({ live, isChanged, error }: NotRunning, isKnown: boolean): string | undefined {
-  if (error !== undefined || !isKnown) return "the cluster did not tell what runs";
+  if (error !== undefined || !isKnown) return "cannot read what runs in the cluster";
   if (!isChanged) return "this `up` did not change it, and it failed before";
   if (live?.spec?.suspend === true) return "somebody has suspended it";
-  return stateOf(live) === "pending" ? "Flux had not tried it when the time was over" : undefined;
+  return stateOf(live) === "pending" ? "Flux had not tried it before the timeout" : undefined;
 }
 
 /** Notes a release that does not run, if an `authority up` asks for it. */

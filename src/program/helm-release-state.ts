@@ -46,7 +46,7 @@ export function stateOf(live: LiveHelmRelease | undefined): HelmReleaseState {
   return ready === "False" ? "failing" : "pending";
 }
 
-/** What runs of a release that did not become ready, in a sentence; `undefined` if the cluster does not tell. */
+/** What runs of a release that did not become ready, in a sentence; `undefined` if it is not known. */
 export function runningText(live: LiveHelmRelease | undefined): string | undefined {
   if (live !== undefined && currentConditions(live).some(({ reason }) => reason === "RollbackFailed")) {
     return "Neither the upgrade nor the rollback succeeded: objects of both releases may run.";

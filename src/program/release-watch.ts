@@ -15,9 +15,9 @@ export interface NotRunning {
   readonly live: LiveHelmRelease | undefined;
   /** Whether this `up` has changed the HelmRelease. */
   readonly isChanged: boolean;
-  /** Whether Flux has given up. Otherwise the time is over, or the cluster does not tell. */
+  /** Whether Flux has given up. Otherwise the timeout has passed, or the cluster does not answer. */
   readonly hasGivenUp: boolean;
-  /** Why the cluster does not tell. */
+  /** Why the cluster cannot be read. */
   readonly error?: unknown;
 }
 
@@ -32,10 +32,10 @@ export interface Patience {
 /**
  * Waits until Flux runs the releases of an `up`.
  *
- * The Kubernetes provider could only wait until a HelmRelease is ready, or the time is over. Flux says earlier that it
+ * The Kubernetes provider could only wait until a HelmRelease is ready, or the timeout has passed. Flux says earlier that it
  * has given up. It then waits for a change of the HelmRelease, also after the cause, such as a quota, is gone. So a
  * release that failed before this `up`, and that this `up` does not change, is tried again. The request is an annotation
- * that no input has: it is no difference in a preview, and none for the policy pack.
+ * that no input has: neither a preview nor the policy pack sees a difference.
  */
 export class ReleaseWatch {
   #next: Promise<ReadonlyMap<string, LiveHelmRelease>> | undefined;

@@ -29,7 +29,7 @@ export class RunningReleases {
     return new RunningReleases(config, context, await ReleaseWatch.start(client));
   }
 
-  /** What ran of a tenant before this `up`, in a sentence; `undefined` if the cluster does not tell. */
+  /** What ran of a tenant before this `up`, in a sentence; `undefined` if it is not known. */
   textOf(tenant: string): string | undefined {
     const before = this.watch.before && [...this.watch.before.values()];
     return before && runningText(before.find(({ metadata }) => metadata.annotations?.[annotation.tenant] === tenant));

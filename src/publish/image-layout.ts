@@ -12,7 +12,7 @@ export interface LayoutImage {
   readonly read: ReadJson;
 }
 
-/** A folder that is no layout, or one with several images. */
+/** A folder that is not a layout, or one with several images. */
 export class LayoutError extends Error {
   override readonly name = "LayoutError";
 }

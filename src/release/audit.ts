@@ -203,7 +203,7 @@ function otherTags(tags: readonly string[], judged: readonly Candidate[]): Pick<
   const groups = new Map<string, string[]>();
   const nearly: string[] = [];
   for (const tag of tags.filter((one) => !known.has(one))) {
-    // The text before does not end within a number: `v1.2.3.4` is no version 2.3.4.
+    // The text before does not end within a number: `v1.2.3.4` is not the version 2.3.4.
     const [, prefix = "", version = ""] = /^(.*?)(?<!\d\.?)(\d+\.\d+\.\d+(?:[-+].*)?)$/.exec(tag) ?? [];
     if (isVersion(version)) groups.set(prefix, [...(groups.get(prefix) ?? []), tag]);
     else if (/(?:^|[^\d.])\d+\.\d/.test(tag)) nearly.push(tag);

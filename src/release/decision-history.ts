@@ -17,7 +17,7 @@ import {
   type StackVersions,
 } from "./stack-versions";
 
-/** The commit of a decision. Of a merged branch, it is the merge: that brought the decision onto the branch. Not so of a pull. */
+/** The commit of a decision. Of a merged branch, it is the merge: that brought the decision onto the branch. A pull is different. */
 export interface DecidingCommit extends Omit<StackCommit, "hasParent"> {
   /** Whether Flux's automation is its author, by `configRepository.author` of any version of the stack file. */
   readonly byAutomation: boolean;
@@ -114,7 +114,7 @@ export function readDecisionsOf(config: StackConfig): Promise<DecisionHistory> |
 }
 
 /**
- * Reads the decisions of a stack from the history of HEAD, as `listVersions` lists it. A version of the file that is no YAML
+ * Reads the decisions of a stack from the history of HEAD, as `listVersions` lists it. A version of the file that is not YAML
  * decides nothing. A file that was moved or renamed is followed.
  *
  * @param root the folder of `Pulumi.yaml`

@@ -71,8 +71,8 @@ async function readConfig(): Promise<DockerConfig> {
   if (value === undefined) throw new CredentialsError(`the Docker config ${path} is not JSON`);
   const { data, error } = dockerConfig.safeParse(value ?? {});
   if (data !== undefined) return data;
-  const places = error.issues.map((issue) => (issue.path.length === 0 ? "the whole" : issue.path.join(".")));
-  throw new CredentialsError(`the Docker config ${path} has another form than Docker gives it: ${places.join(", ")}`);
+  const places = error.issues.map((issue) => (issue.path.length === 0 ? "top level" : issue.path.join(".")));
+  throw new CredentialsError(`the Docker config ${path} is not in Docker's format: ${places.join(", ")}`);
 }
 
 function configPath(): string {

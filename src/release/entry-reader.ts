@@ -241,7 +241,7 @@ function parsedEntry(text: string): DecidedEntry | undefined {
   return more.length === 0 ? entry : undefined;
 }
 
-/** Nothing of a file that is no YAML: the engine could not read it either. */
+/** Undefined for a file that is not YAML: the engine could not read it either. */
 function parsed(text: string): StackFile | undefined {
   try {
     return parseStackFile("", text);
@@ -275,7 +275,7 @@ export function changesBetween(
   });
 }
 
-/** Of an entry: a key, which is no list, flow mapping, anchor or tag. */
+/** Of an entry: a key, not a list, flow mapping, anchor or tag. */
 const firstLine = /^ *(?:"[^"\\\n]*"|'[^'\n]*'|[\w.-]+) *:(?:\s|$)/;
 
 const [newline, carriageReturn, hash] = [10, 13, 35];

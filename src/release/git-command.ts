@@ -48,7 +48,7 @@ export class GitError extends Error {
 /** Enough for the refs or the commits of the largest public repositories. */
 const maxOutputBytes = 128 * 1024 * 1024;
 
-/** A host that sends a byte now and then would otherwise keep us for ever. */
+/** A host that sends a byte now and then would otherwise keep us waiting forever. */
 const maxTimeouts = 30;
 
 /** How often the size of what Git writes is looked at, in milliseconds. */

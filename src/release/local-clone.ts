@@ -3,7 +3,7 @@ import { GitError } from "./git-command";
 import { isShallow, textLines, type Git } from "./git-objects";
 
 /**
- * The remote that the repository was cloned from; nothing for one that is no clone. A partial clone is whole, because Git
+ * The remote that the repository was cloned from; nothing for one that is not a clone. A partial clone is whole, because Git
  * fetches what it lacks, or fails.
  *
  * @param path what people call the repository

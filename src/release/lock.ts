@@ -167,8 +167,9 @@ function readText(root: string): string | undefined {
 }
 
 /**
- * What a valid text holds. js-yaml reads it in a third of the time, but does not tell where a fault is. Nothing of an invalid
- * text, or of one that it may read otherwise: it makes a number of a key such as `0x10`, and a text of a missing one.
+ * What a valid text holds. js-yaml reads it in a third of the time, but does not tell where a fault is. Undefined for
+ * invalid text, and for text that js-yaml may read differently: it makes a number of a key such as `0x10`, and a text of a
+ * missing one.
  */
 function validContent(text: string): LockContent | undefined {
   if (/^[^a-z"# \n]/m.test(text)) return undefined;

@@ -79,7 +79,7 @@ export function unreadOf({ broken }: NewestRelease): BrokenRelease | undefined {
 
 /** A clause that its reasons follow. */
 export function brokenText({ version, isUnread }: BrokenRelease): string {
-  return `${version} ${isUnread ? "cannot be verified" : "is no release that may run"}`;
+  return `${version} ${isUnread ? "cannot be verified" : "may not run"}`;
 }
 
 /** What to say of the newer releases if an older one is taken, with the first reason of each. */

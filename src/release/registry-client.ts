@@ -184,7 +184,7 @@ function refusal(status: number, request: RegistryRequest, credentials: Credenti
   if (!getsCredentials(request)) {
     return (
       `the registry asks for credentials, and the base branch does not declare ${registry} with \`insecureRegistry\`: they are not ` +
-      "sent over plain HTTP. Use HTTPS; or somebody who may pass over this check merges the declaration"
+      "sent over plain HTTP. Use HTTPS, or have someone who can bypass this check merge the declaration"
     );
   }
   return credentials === undefined
@@ -202,7 +202,7 @@ function requestUrl({ address, path, insecure }: RegistryRequest): URL {
   const base = `${insecure ? "http" : "https"}://${address.host}/v2/${address.name}/`;
   const url = URL.canParse(path, base) ? new URL(path, base) : undefined;
   const { origin, pathname } = new URL(base);
-  if (url === undefined) throw new RegistryError(`the registry ${address.host} points at no valid address`);
+  if (url === undefined) throw new RegistryError(`the registry ${address.host} sent an invalid \`Link\` header`);
   // Another scheme would send the token in plain text.
   if (url.origin !== origin) {
     throw new RegistryError(

@@ -135,7 +135,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
         bytes += answer.body.length;
         if (bytes > maxListBytes) throw new RegistryError(`${what} has more than ${maxListBytes} bytes`);
         const { tags: listed } = parseObject(answer.body, what);
-        // What is no tag could not be read anyway.
+        // What is not a tag could not be read anyway.
         for (const tag of Array.isArray(listed) ? (listed as unknown[]) : []) {
           if (typeof tag === "string" && isTag(tag)) tags.push(tag);
         }

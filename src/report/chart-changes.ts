@@ -22,7 +22,7 @@ const longestLine = 300;
 /** Labels that hold the version of chart or application: they change with every release, in every object. */
 const versionLabels = ["helm.sh/chart", "app.kubernetes.io/version", "chart"];
 
-/** The objects in a YAML stream by group, kind, namespace and name. What is no object is left out. */
+/** The objects in a YAML stream by group, kind, namespace and name. What is not an object is left out. */
 export function objectsOf(stream: string): Map<string, KubeObject> {
   const objects = new Map<string, KubeObject>();
   const documents = parseAllDocuments(stream, { uniqueKeys: false, logLevel: "silent" });

@@ -170,7 +170,7 @@ describe("authority check", () => {
     write({ "Pulumi.prod.yaml": tagsStack(tenant(...running("1.0.0"))) });
     const allow = [{ kind: "Alert", namespace: "flux-system", name: "x" }];
     for (const [text, reason] of [
-      ["{", /^policies\.json: The policy pack's config is no JSON\./],
+      ["{", /^policies\.json: The policy pack's config is not JSON\./],
       [
         '{ "release-sync": "advisory" }',
         /^policies\.json: There is no policy `release-sync`\. Did you mean `release-synced`\?$/m,

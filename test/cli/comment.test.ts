@@ -88,10 +88,7 @@ describe("authority comment and authority issue", () => {
     assert.match((await issue("--log-file", "verify.log")).stdout, /^updated /);
     assert.match(repository.issues[1].body, /^```text\n\(The beginning is left out\.\)\n[^]*the end\n```/);
     assert.match((await issue("--close")).stdout, /^closed .*\/issues\/2$/m);
-    assert.deepEqual(
-      [repository.issues[1].state, repository.comments[0]?.body],
-      ["closed", `It is fine again.\n\n${run7}`],
-    );
+    assert.deepEqual([repository.issues[1].state, repository.comments[0]?.body], ["closed", `Resolved.\n\n${run7}`]);
     assert.equal((await issue("--close")).stdout, "no such issue is open\n");
   });
 

@@ -262,7 +262,7 @@ describe("the verbs that decide", () => {
   it("refuse a stack file that is changed and not committed, unless nothing is to be committed", async () => {
     const deny = ["deny", "shop", "1.1.0", "--reason", "leaks", "--stack", "prod"];
     world().write({ "Pulumi.prod.yaml": stackFile().replace("# Which may run", "# What may run") });
-    await refused(deny, 2, /Changed since the last commit: Pulumi\.prod\.yaml\. Commit the change or take it back/);
+    await refused(deny, 2, /Changed since the last commit: Pulumi\.prod\.yaml\. Commit or discard the change/);
     await refused([...deny, "--no-commit", "--push"], 2, /`--push` pushes the commit, and `--no-commit` makes none/);
     const head = await ownGit("rev-parse", "HEAD");
     const { code, stdout } = await run([...deny, "--no-commit"]);
@@ -329,11 +329,7 @@ describe("the verbs that decide", () => {
     const promote = ["promote", "shop", "1.1.0", "--stack", "prod"];
     for (const path of ["tenants/shop/values.yaml", "tenants/shop/values.prod.yaml"]) {
       write({ [path]: "replicaCount: 3\n" });
-      await refused(
-        promote,
-        2,
-        new RegExp(`Changed since the last commit: ${path}\\. Commit the change or take it back`),
-      );
+      await refused(promote, 2, new RegExp(`Changed since the last commit: ${path}\\. Commit or discard the change`));
       rmSync(join(root, path));
     }
     const project = readFileSync(join(root, "Pulumi.yaml"), "utf8");

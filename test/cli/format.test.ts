@@ -67,7 +67,7 @@ describe("authority format", () => {
     assert.equal((await run("format")).code, 2);
     assert.equal(read("Pulumi.prod.yaml"), blank);
 
-    // Nor another file beside it, nor one that is no stack's.
+    // Nor another file beside it, nor one that belongs to no stack.
     write({ "Pulumi.dev.yaml": "config:\r\n  a: 1\r\n", "Pulumi.prod.yaml": "config: [\n" });
     assert.equal((await run("format")).code, 2);
     assert.equal(read("Pulumi.dev.yaml"), "config:\r\n  a: 1\r\n");

@@ -35,7 +35,7 @@ describe("`authority` of another version than the project's program", () => {
     });
   }
 
-  it("reads and judges a project with its own version, with none, and with one that is no version", async () => {
+  it("reads and judges a project with its own version, with none, and with one that is not a version", async () => {
     await world().application.publish({ version: "1.0.0", message: "First" });
     for (const installed of [version, "latest", undefined]) {
       if (installed === undefined) rmSync(join(world().root, "node_modules"), { recursive: true });

@@ -234,7 +234,7 @@ describe("authority promotions", () => {
     await isPromotion(shopBranch, "1.1.0");
     assert.match(
       promotions[0]?.blocked[0]?.reasons[0] ?? "",
-      /^prod\/cart: .* the tag "1\.1\.0; rm -rf \/", which is no version/,
+      /^prod\/cart: .* the tag "1\.1\.0; rm -rf \/", which is not a version/,
     );
     assert.equal(state.state, "edited");
     await commitTo(fluxBranch, { "Pulumi.prod.yaml": () => "config: [*nobody\n" }, ana);

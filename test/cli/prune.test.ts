@@ -262,7 +262,7 @@ describe("authority lock --prune", () => {
     assert.deepEqual(entries(), ["shop 1.0.0", "shop 1.1.0"]);
   });
 
-  it("reads over a file of the history that is no YAML, and refuses one of today", async () => {
+  it("skips a file of the history that is not YAML, and refuses one of today", async () => {
     await commit({ "Pulumi.prod.yaml": stack({ shop: "1.0.0" }) });
     await commit({ "Pulumi.prod.yaml": `<<<<<<< HEAD\n${stack({ shop: "1.1.0" })}=======\n` });
     await commit({ "Pulumi.prod.yaml": stack({ shop: "1.2.0" }) });
@@ -284,11 +284,11 @@ describe("authority lock --prune", () => {
       assert.match(stderr, reason);
     };
     await refuses(["--prune", "--stack", "prod"], /'--prune' cannot be used with option '-s, --stack <stack>'/);
-    await refuses(["--since", "2026-01-01"], /^error: `--since` is of `--prune`/);
+    await refuses(["--since", "2026-01-01"], /^error: `--since` needs `--prune`/);
     for (const day of ["yesterday", "2026-02-30", "2026-1-1"]) {
       await refuses(
         ["--prune", "--since", day],
-        /^error: `--since [^`]*` is no day; expected one such as `2026-01-31`\.\n$/,
+        /^error: `--since [^`]*` is not a day; expected one such as `2026-01-31`\.\n$/,
       );
     }
     assert.deepEqual(entries(), ["shop 1.1.0"]);

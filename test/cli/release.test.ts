@@ -126,7 +126,7 @@ describe("authority release", () => {
     assert.match(refused.stderr, /the branch is protected[^]*`npx shared-authority release 1\.4\.0 --tag --push`/);
     assert.equal(await app.run("ls-remote", "--tags", "origin", "1.4.0"), "");
     rmSync(hook);
-    await assertRefused(app, ["1.4.0"], /The tag 1\.4\.0 is here already, on this commit\. `--push` pushes it/);
+    await assertRefused(app, ["1.4.0"], /The tag 1\.4\.0 already exists locally, on this commit\. `--push` pushes it/);
     assert.equal((await run(app, "release", "1.4.0", "--push")).code, 0);
     assert.equal(await remoteTag(app, "1.4.0"), await app.run("rev-parse", "HEAD"));
   });
@@ -281,7 +281,7 @@ describe("authority release", () => {
     const app = await makeApplication(directory());
     await app.run("tag", "1.4.0", "HEAD");
     await app.commit({ later: "1" });
-    await assertRefused(app, ["1.4.0"], /The tag 1\.4\.0 is here already, on another commit, and not in origin/);
+    await assertRefused(app, ["1.4.0"], /The tag 1\.4\.0 already exists locally, on another commit, and not in origin/);
     await app.run("push", "--quiet", "origin", "1.4.0");
     await app.run("tag", "--delete", "1.4.0");
     await assertRefused(app, ["1.4.0"], /The tag 1\.4\.0 is in origin already\. A published tag never moves/);
@@ -299,7 +299,7 @@ describe("authority release", () => {
     assert.equal(await app.run("rev-parse", "origin/release/1.3"), await remoteTag(app, "1.3.1"));
   });
 
-  it("refuses what is no version of a release", async () => {
+  it("refuses what is not a version of a release", async () => {
     const app = await makeApplication(directory());
     await assertRefused(app, ["v1.4.0"], /Write it without a prefix: 1\.4\.0\./);
     await assertRefused(app, ["1.4"], /expected three numbers, such as 1\.4\.0/);

@@ -134,7 +134,7 @@ describe("authority status", () => {
     prod("1.2.0", '{ range: ">=1.0.0" }');
     assert.deepEqual(await verdict(), ["broken", [reason], promote]);
     prod("1.1.0", '{ range: ">=1.0.0" }');
-    assert.deepEqual(await verdict(), ["newer broken", [`1.2.0 is no release that may run: ${reason}`], null]);
+    assert.deepEqual(await verdict(), ["newer broken", [`1.2.0 may not run: ${reason}`], null]);
   });
 
   it("calls no release broken that cannot be read", async () => {
@@ -198,7 +198,7 @@ describe("authority status", () => {
       prod(version, '{ range: "<=1.1.0", automation: manual }', "shared-authority:delivery: { manifests: out/prod }");
     decide("1.1.0");
     const render = "npx authority render --stack prod";
-    assert.deepEqual(await verdict(), ["waits for render", ["out/prod has nothing of it"], render]);
+    assert.deepEqual(await verdict(), ["waits for render", ["out/prod has no files for it"], render]);
     const rendered = await authority(render.split(" ").slice(2), { cwd: world().root });
     assert.equal(rendered.code, 0, rendered.stderr);
     assert.deepEqual(await verdict(), ["ok", [], null]);
@@ -222,7 +222,7 @@ describe("authority status", () => {
     const { code, stdout } = await engine.authority(["status"], world().root);
     assert.equal(code, 0);
     assert.match(stdout, /^shop +1\.1\.0 \(runs 1\.0\.0\) waits for up$/m);
-    assert.match(stdout, /^prod\/shop: waits for up, the last deploy was of 1\.0\.0: npx authority up --stack prod$/m);
+    assert.match(stdout, /^prod\/shop: waits for up, the last deploy had 1\.0\.0: npx authority up --stack prod$/m);
     assert.match(stdout, /^What runs: from the last deploy in prod\.$/m);
   });
 
@@ -343,7 +343,7 @@ describe("authority status", () => {
       prod("1.1.0", '{ range: "<2.0.0" }', named);
       await lock();
       const up = "npx authority up --stack prod";
-      assert.deepEqual(await seen(), ["waits for up", ["nothing of it is in the cluster"], up]);
+      assert.deepEqual(await seen(), ["waits for up", ["it is not in the cluster"], up]);
       assert.deepEqual(await seen({ name: "shop", applied: "1.0.0" }), ["waits for up", ["the cluster has 1.0.0"], up]);
       const works = { name: "shop", applied: "1.1.0", deployed: "1.0.0", ready: "Unknown" } as const;
       assert.deepEqual(await seen(works), ["deploying", ["Flux works on it; 1.0.0 runs"], null]);
@@ -384,7 +384,7 @@ describe("authority status", () => {
       const stack = tagsStack(tenant(...running("1.1.0")), tenant(...running("1.1.0")).replace("shop:", "cart:"));
       write({ "Pulumi.prod.yaml": stack.replace("config:\n", `config:\n  ${named}\n`) });
       cluster.releases = [{ name: "shop", applied: "1.1.0" }];
-      assert.match((await run()).stdout, /^prod\/cart: waits for up, nothing of it is in the cluster/m);
+      assert.match((await run()).stdout, /^prod\/cart: waits for up, it is not in the cluster/m);
       assert.deepEqual(cluster.requests, ["GET /apis/helm.toolkit.fluxcd.io/v2/namespaces/flux-system/helmreleases"]);
       await run("--offline");
       assert.equal(cluster.requests.length, 1);
@@ -397,7 +397,7 @@ describe("authority status", () => {
       const { code, stdout } = await run();
       assert.equal(code, 3);
       assert.match(stdout, /^What runs: unknown in prod\.$/m);
-      assert.match(stdout, /^The cluster of prod does not tell what runs: .*ECONNREFUSED/m);
+      assert.match(stdout, /^Cannot read what runs in the cluster of prod: .*ECONNREFUSED/m);
     });
   });
 

@@ -206,7 +206,7 @@ describe("the verbs for tenants", () => {
         3,
         /1\.0\.0 is outside the range ">=1\.1\.0"; `--range` names another one/,
       );
-      await own.refused(add("kube-system", ...flags()), 2, /"kube-system" is no name of a tenant/);
+      await own.refused(add("kube-system", ...flags()), 2, /"kube-system" is not a valid tenant name/);
       await own.refused(add("shop", ...flags(), "--range", "new"), 2, /`--range` has "new"; expected a SemVer range/);
       await own.refused(add("shop", ...flags(), "--automation", "auto"), 2, /`configRepository` is missing/);
       await own.refused(
@@ -394,7 +394,7 @@ describe("the verbs for tenants", () => {
         /The objects of the tenant shop have the name old in the cluster\./,
       );
       await own.refused(rename("shop", "old"), 2, /old is the first name of shop/);
-      await own.refused(rename("shop", "Shop"), 2, /"Shop" is no name of a tenant/);
+      await own.refused(rename("shop", "Shop"), 2, /"Shop" is not a valid tenant name/);
       await own.refused(rename("shop", "shop"), 2, /The tenant has the name shop already\./);
       await own.refused(
         rename("second", "third"),

@@ -747,7 +747,7 @@ const tenantLevel: BadInput[] = [
     "the number 1.10",
     'Quote it: `"1.10"`',
   ]),
-  bad("a tag that is no SemVer", replaced('"1.4.0"', '"1.4"'), "tag:", `${shop}.tag`, ["SemVer", '"1.4"']),
+  bad("a tag that is not SemVer", replaced('"1.4.0"', '"1.4"'), "tag:", `${shop}.tag`, ["SemVer", '"1.4"']),
   bad("a tag with a prefix that is not declared", replaced('"1.4.0"', '"v1.4.0"'), "tag:", `${shop}.tag`, [
     'prefix: { image: "v" }',
   ]),
@@ -787,7 +787,7 @@ const tenantLevel: BadInput[] = [
   badKey("a pinDigest without tag", "pinDigest: { digest: image.digest }", ["missing", "`image.tag`"], "pinDigest.tag"),
   badKey("a digest inside the tag", "pinDigest: { tag: image, digest: image.sha }", ["none is inside the other"]),
   badKey(
-    "a field to ignore that is no pointer",
+    "a field to ignore that is not a pointer",
     "driftDetection: { ignore: [{ paths: [spec.replicas] }] }",
     ["JSON pointer", "`/spec/replicas`"],
     "driftDetection.ignore[0].paths[0]",
@@ -879,7 +879,7 @@ const tenantLevel: BadInput[] = [
   badKey(
     "an exception without a reason",
     'credentialExceptions: { "values.yaml:a.b": { hash: "3f9c0a51d7e2", reason: "..." } }',
-    ["why the value is no credential"],
+    ["why the value is not a credential"],
     "credentialExceptions.values.yaml:a.b.reason",
   ),
   badKey(
@@ -1216,7 +1216,7 @@ const policies: BadInput[] = [
       inTenant(`${key}: ${key === "branchImage" ? branchImage : "{ pattern: '^a$' }"}`),
       `${key}:`,
       `${shop}.${key}`,
-      ["follows tags", "no release"],
+      ["follows tags", "not a release"],
     ),
   ),
   ...[
@@ -1325,7 +1325,7 @@ const values: BadInput[] = [
     files: { [file]: inTenant("values: [a.yaml, ./a.yaml]"), "tenants/shop/a.yaml": "a: 1\n" },
   }),
   bad(
-    "values with a name that is no key",
+    "values with a name that is not a key",
     inTenant('values: ["a b.yaml"]'),
     "values:",
     `${shop}.values[0]`,
@@ -1735,7 +1735,7 @@ const projects: BadInput[] = [
   badShort("an application whose name is a number", "{ tag", "{ application: 7, tag", "tenants.shop.application", [
     "the name of an application",
   ]),
-  badShort("a tenant whose name is no application", "    shop:", "    shops:", "tenants.shops", [
+  badShort("a tenant whose name is not an application", "    shop:", "    shops:", "tenants.shops", [
     "tenants.shops: `Pulumi.yaml` declares no application `shops`",
     "Did you mean `shop`? Declare `shops` under `shared-authority:applications`, name one with `application:`, or write `chart` and `image` here.",
   ]),
@@ -1810,7 +1810,13 @@ const leaving: readonly BadInput[] = [
     files: {
       [file]: inConfig("shared-authority:removed: { cart: { namespace: kube-system, by: Ada, reason: unused } }"),
     },
-    expect: { file, line: 10, path: "shared-authority:removed.cart.namespace", words: ["no tenant's"], alone: true },
+    expect: {
+      file,
+      line: 10,
+      path: "shared-authority:removed.cart.namespace",
+      words: ["belongs to no tenant"],
+      alone: true,
+    },
   },
   {
     title: "a removal without a reason, as the program prints it",

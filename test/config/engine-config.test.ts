@@ -73,7 +73,7 @@ config:
     );
   });
 
-  it("does not care for the config of others, and takes no text that is no JSON", () => {
+  it("does not care for the config of others, and takes no text that is not JSON", () => {
     assert.deepEqual(lines({ ...config, "kubernetes:context": "prod", "other:x": "y" }), []);
     assert.equal(lines({ ...config, "shared-authority:tenants": "{" }).length, 1);
   });

@@ -264,7 +264,7 @@ describe("decided-objects", () => {
       }
     });
 
-    it("blocks a resource that is no Kubernetes object", async () => {
+    it("blocks a resource that is not a Kubernetes object", async () => {
       const resource = object("v1", "Other");
       for (const type of ["aws:s3/bucket:Bucket", "command:local:Command", "pulumi-nodejs:dynamic:Resource"]) {
         const said = await verdictWith("Other", () => ({ type, props: {} }), [...allObjectsOf(), resource]);

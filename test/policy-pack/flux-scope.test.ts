@@ -131,8 +131,14 @@ describe("the scope flux", () => {
       "./evil",
       /no application .* has the chart "\.\/evil" in https/,
     ],
-    ["a branch", "GitRepository", "spec/ref", { branch: "master" }, /spec\.ref of its source is no release/],
-    ["a branch beside the tag", "GitRepository", "spec/ref/branch", "master", /spec\.ref of its source is no release/],
+    ["a branch", "GitRepository", "spec/ref", { branch: "master" }, /spec\.ref of its source is not a release/],
+    [
+      "a branch beside the tag",
+      "GitRepository",
+      "spec/ref/branch",
+      "master",
+      /spec\.ref of its source is not a release/,
+    ],
     [
       "a tag that can move",
       "GitRepository",

@@ -44,7 +44,7 @@ describe("the copy of a stack file for a preview", () => {
     ]);
   });
 
-  it("is the file itself where there is nothing to leave out, and where it is no YAML", () => {
+  it("is the file itself where there is nothing to leave out, and where it is not YAML", () => {
     for (const same of ["config:\n  shared-authority:follow: tags\n", "config: [", "- a\n", ""]) {
       assert.deepEqual(stackCopy("prod", same), { text: same, removed: [] });
     }

@@ -179,8 +179,8 @@ describe("the explanation of a failed operation", () => {
       const lost = { live: undefined, isChanged: true, hasGivenUp: false, error: new Error("connect ECONNREFUSED") };
       assert.equal(
         explainNotRunning("podinfo", object, undefined, lost),
-        "podinfo: HelmRelease flux-system/podinfo was written, but whether it runs is unknown. The API server did not " +
-          "tell (connect ECONNREFUSED). When `kubectl get --raw /readyz` prints `ok`, run `up` again.",
+        "podinfo: HelmRelease flux-system/podinfo was written, but whether it runs is unknown. Cannot read what runs " +
+          "in the cluster (connect ECONNREFUSED). When `kubectl get --raw /readyz` prints `ok`, run `up` again.",
       );
     });
   });

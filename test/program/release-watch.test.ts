@@ -141,7 +141,7 @@ describe("a watch of releases", () => {
     assert.equal(outcome, undefined);
   });
 
-  it("goes on while the cluster does not answer, and reports it when the time is over", async () => {
+  it("goes on while the cluster does not answer, and reports it when the timeout has passed", async () => {
     const lost = new Error("connect ECONNREFUSED");
     assert.equal((await watch(lost, lost, live(works), live(runs))).outcome, undefined);
     timeoutMs = 200;

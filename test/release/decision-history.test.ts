@@ -113,7 +113,7 @@ describe("the decisions of a stack", () => {
     ]);
   });
 
-  it("follow a renamed tenant, one that left and came back, and skip what is no YAML", async () => {
+  it("follow a renamed tenant, one that left and came back, and skip what is not YAML", async () => {
     await commit(stack({ shop: 'tag: "1.0.0"', cart: 'tag: "2.0.0"' }));
     await commit(stack({ store: 'formerly: shop, tag: "1.0.0"' }));
     await commit(`${stack({ store: 'formerly: shop, tag: "1.1.0"' })}<<<<<<< HEAD\n`);

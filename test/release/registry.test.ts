@@ -214,7 +214,7 @@ describe("a registry", () => {
       await assert.rejects(
         read(),
         (error: Error) =>
-          /has another form than Docker gives it: auths\.127\.0\.0\.1:\d+\.auth, credHelpers/.test(error.message) &&
+          /is not in Docker's format: auths\.127\.0\.0\.1:\d+\.auth, credHelpers/.test(error.message) &&
           !error.message.includes("hunter2"),
       );
       writeFileSync(join(directory(), "docker", "config.json"), '{"auths": {"x": {"auth": hunter2');
@@ -691,7 +691,7 @@ describe("a registry", () => {
     });
   });
 
-  it("is not read for ever", async () => {
+  it("is not read forever", async () => {
     let pages = 0;
     const answer: RequestListener = (request, response) => {
       const { pathname } = new URL(request.url ?? "", "http://localhost");
@@ -701,7 +701,7 @@ describe("a registry", () => {
       else if (pathname.includes("/other/")) reply(response, 200, tags, next("/v2/secret/tags/list"));
       else if (pathname.includes("/fresh/")) reply(response, 200, tags, next(`${pathname}?last=${(pages += 1)}`));
       else {
-        // One byte at a time, for ever.
+        // One byte at a time, forever.
         response.writeHead(200);
         const timer = setInterval(() => response.write(" "), 5);
         response.on("close", () => clearInterval(timer));

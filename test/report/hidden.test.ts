@@ -49,7 +49,7 @@ describe("what a report does not show", () => {
     ]);
   });
 
-  it("is no switch, and no reference", async () => {
+  it("is neither a switch nor a reference", async () => {
     const [before, after] = [
       { automountServiceAccountToken: "true", replicas: 1 },
       { automountServiceAccountToken: false },
