@@ -6,6 +6,7 @@ import type { Prefix } from "../config/stack-config";
 import { ChartEditError, withImageTag, withVersions } from "../release/chart-edit";
 import { withRepository } from "../release/git";
 import { readCharts } from "../release/git-evidence";
+import { gitIn, isShallow } from "../release/git-objects";
 import { branchReasons } from "../release/promise";
 import { isConfirmed } from "./decision";
 import { type ExitCode, exitCode } from "./exit-code";
@@ -148,6 +149,10 @@ async function reasonsAt({ git, folder }: OwnChart, commit: string, prefix: Pref
 
 /** The commit of the branch that brought the versions: the merge of the pull request. Later ones are another release's. */
 async function releaseCommit({ git, folder }: OwnChart, head: string): Promise<string> {
+  // Of a shallow clone, the oldest commit would count as the one that brought them.
+  if (await isShallow(gitIn(git.root))) {
+    throw new InputError("This clone is shallow, so the commit to tag cannot be found: `git fetch --unshallow` first.");
+  }
   const path = inFolder(folder, "Chart.yaml");
   const commit = (await git.run("rev-list", "--first-parent", "--max-count=1", head, "--", path)).trim();
   return commit === "" ? head : commit;

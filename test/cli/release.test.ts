@@ -116,6 +116,17 @@ describe("authority release", () => {
     assert.equal(await remoteTag(app, "1.4.0"), await app.run("rev-parse", "HEAD~1"));
   });
 
+  it("tags nothing in a shallow clone, which may lack the commit that brought the version", async () => {
+    const app = await makeApplication(directory());
+    await app.commit({ [chart]: chartYaml.replaceAll("1.3.0", "1.4.0") });
+    await app.commit({ "later.txt": "not in the release" });
+    const clone = join(directory(), "shallow");
+    await git({ directory: directory() }, "clone", "--quiet", "--depth=1", `file://${app.remote}`, clone);
+    const tag = await authority(["release", "--tag", "--prefix", "git="], { cwd: clone });
+    assert.equal(tag.code, 2, tag.stderr);
+    assert.match(tag.stderr, /This clone is shallow.*`git fetch --unshallow`/);
+  });
+
   it("pushes the tag of a run whose push failed", async () => {
     const app = await makeApplication(directory());
     const hook = join(app.remote, "hooks", "pre-receive");
