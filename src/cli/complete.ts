@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { defaultConfigRepository } from "../config/built-in-defaults";
 import { printable, printableLines } from "../config/printable";
@@ -110,18 +109,19 @@ async function commit(
   configs: readonly StackConfig[],
   paths: readonly string[],
 ): Promise<string | undefined> {
-  const changed = await git.changed(paths);
+  // Git refuses a path that it knows nothing of, such as the empty folder of a stack without tenants.
+  const areChanged = await Promise.all(paths.map(async (path) => (await git.changed([path])).length > 0));
+  const changed = paths.filter((_, index) => areChanged[index]);
   if (changed.length === 0) return undefined;
   const author = configs.flatMap(({ configRepository }) => configRepository?.author ?? [])[0];
   const { name, email } = author ?? defaultConfigRepository.author;
   // A pipeline has no person. On a person's machine, it is theirs.
   const isPerson = (await git.try("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT")).exitCode === 0;
   const identity = isPerson ? [] : ["-c", `user.name=${name}`, "-c", `user.email=${email}`];
-  const present = paths.filter((path) => existsSync(join(git.root, path)));
-  await git.run("add", "--all", "--", ...present);
+  await git.run("add", "--all", "--", ...changed);
   const after = (await git.run("log", "-1", "--format=%h %s")).trim();
   const message = `${title}\n\nAfter ${printable(after)}\n`;
-  await git.run(...identity, "commit", "--quiet", "--only", "--message", message, "--", ...present);
+  await git.run(...identity, "commit", "--quiet", "--only", "--message", message, "--", ...changed);
   return (await git.run("rev-parse", "--short", "HEAD")).trim();
 }
 

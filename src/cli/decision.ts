@@ -297,9 +297,24 @@ async function push(git: OwnGit, terminal: Terminal): Promise<ExitCode> {
     return exitCode.fine;
   }
   terminal.log(printableLines(`The commit is made, but not pushed: ${said}`));
-  if (said.includes("[rejected]"))
-    terminal.log("Others have pushed meanwhile. Run `git pull --rebase`, then `git push`.");
+  const advice = said.includes("[rejected]")
+    ? "Others have pushed meanwhile. Run `git pull --rebase`, then `git push`."
+    : await pullRequestAdvice(git);
+  if (advice !== undefined) terminal.log(printable(advice));
   return exitCode.blocked;
+}
+
+/** How the commit comes into a pull request, with all others that are only here; nothing without an upstream branch. */
+async function pullRequestAdvice(git: OwnGit): Promise<string | undefined> {
+  const upstream = (await git.try("rev-parse", "--abbrev-ref", "@{upstream}")).stdout.trim();
+  const branch = await git.branch();
+  if (upstream === "" || branch === undefined) return undefined;
+  const remote = (await git.run("config", `branch.${branch}.remote`)).trim();
+  const own = `decision-${(await git.run("rev-parse", "--short", "HEAD")).trim()}`;
+  return (
+    `If the branch ${branch} takes pull requests only: \`git switch --create ${own}\`, ` +
+    `\`git push --set-upstream ${remote} ${own}\`, \`git branch --force ${branch} ${upstream}\`, and open one.`
+  );
 }
 
 /**

@@ -248,8 +248,8 @@ function undeployed(facts: StatusFacts): Verdict | undefined {
   const version = follow === "tags" ? planned.version : null;
   if (delivery.kind === "manifests" && version !== null && rendered !== version) {
     const folder = delivery.directory;
-    const render = `npx authority render --stack ${stack}`;
-    return { state: "waits for render", why: [`${folder} has ${rendered ?? "no files for it"}`], command: render };
+    const why = [`${folder} has ${rendered ?? "no files for it"}`];
+    return { state: "waits for render", why, command: "npx authority complete --push" };
   }
   const waits = (reason: string): Verdict =>
     delivery.kind === "cluster"

@@ -224,6 +224,19 @@ describe("authority complete", () => {
     assert.match(stdout, /The commit is made, but not pushed: [^]*Protected branch update failed/);
   });
 
+  it("commits beside a stack without tenants, of whose folder Git knows nothing", async () => {
+    assert.equal((await run()).code, 0);
+    const settings = "config:\n  shared-authority:delivery: {manifests: rendered/dev}\n";
+    world().write({
+      "Pulumi.dev.yaml": `${settings}  shared-authority:follow: tags\n  shared-authority:tenants: {}\n`,
+    });
+    await promote({ shop: "1.1.0", cart: "1.0.0" });
+    const { code, stderr } = await run();
+    assert.equal(code, 0, stderr);
+    assert.match(release("shop"), /shop-1\.1\.0/);
+    assert.equal(await ownGit("status", "--porcelain"), "");
+  });
+
   it("refuses changes that are not committed", async () => {
     world().write({ "releases.lock.yaml": "shop: {}\n" });
     const { code, stderr } = await run();

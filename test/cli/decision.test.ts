@@ -322,6 +322,28 @@ describe("the verbs that decide", () => {
     assert.match(kept.stderr, /^Not pushed yet: run `git push`\.$/m);
   });
 
+  it("say how the commit comes into a pull request if the branch takes nothing else", async () => {
+    const remote = join(world().root, "..", "remote.git");
+    await ownGit("init", "--quiet", "--bare", remote);
+    await ownGit("remote", "add", "origin", remote);
+    await ownGit("push", "--quiet", "--set-upstream", "origin", "main");
+    const before = await ownGit("rev-parse", "HEAD");
+    const hook = join(remote, "hooks", "update");
+    writeFileSync(
+      hook,
+      "#!/bin/sh\n[ $1 != refs/heads/main ] || { echo 'GH013: Changes need a pull request' >&2; exit 1; }\n",
+    );
+    chmodSync(hook, 0o755);
+    const { code, stderr } = await run(["deny", "shop", "1.3.0", "--reason", "r", "--stack", "prod", "--push"]);
+    assert.equal(code, 3);
+    const decided = await ownGit("rev-parse", "HEAD");
+    const advice = /^If the branch main takes pull requests only: .*$/m.exec(stderr)?.[0] ?? "";
+    for (const [, command = ""] of advice.matchAll(/`git ([^`]+)`/g)) await ownGit(...command.split(" "));
+    assert.equal(await git({ directory: remote }, "rev-parse", `decision-${decided.slice(0, 7)}`), decided);
+    assert.equal(await ownGit("rev-parse", "main"), before);
+    assert.equal(await ownGit("rev-parse", "HEAD"), decided);
+  });
+
   it("commit no render of values, or of applications, that are not committed", async () => {
     const { write, root } = world();
     write({ "Pulumi.prod.yaml": stackText("1.0.0", "  shared-authority:delivery: {manifests: rendered/prod}\n") });

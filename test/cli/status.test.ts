@@ -197,9 +197,9 @@ describe("authority status", () => {
     const decide = (version: string) =>
       prod(version, '{ range: "<=1.1.0", automation: manual }', "shared-authority:delivery: { manifests: out/prod }");
     decide("1.1.0");
-    const render = "npx authority render --stack prod";
-    assert.deepEqual(await verdict(), ["waits for render", ["out/prod has no files for it"], render]);
-    const rendered = await authority(render.split(" ").slice(2), { cwd: world().root });
+    const complete = "npx authority complete --push";
+    assert.deepEqual(await verdict(), ["waits for render", ["out/prod has no files for it"], complete]);
+    const rendered = await authority(["render", "--stack", "prod"], { cwd: world().root });
     assert.equal(rendered.code, 0, rendered.stderr);
     assert.deepEqual(await verdict(), ["ok", [], null]);
     decide("1.0.0");
@@ -208,7 +208,7 @@ describe("authority status", () => {
       ["release 1.0.0 is not in releases.lock.yaml, and not all of its facts can be read"],
       "npx authority lock --stack prod",
     ]);
-    assert.deepEqual(await verdict(), ["waits for render", ["out/prod has 1.1.0"], render]);
+    assert.deepEqual(await verdict(), ["waits for render", ["out/prod has 1.1.0"], complete]);
   });
 
   it("takes what runs from the last deploy where no cluster is named", async () => {
