@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { defaultConfigRepository } from "../config/built-in-defaults";
 import { printable, printableLines } from "../config/printable";
@@ -11,7 +12,7 @@ import { InputError } from "./input-error";
 import { lock } from "./lock";
 import { OwnGit } from "./own-git";
 import { readStacks } from "./project";
-import { describeKept, prepareRender } from "./render";
+import { prepareRender } from "./render";
 import type { Session } from "./session";
 import { committedFolders } from "./unchanged-head";
 import { skippedOf } from "./up";
@@ -91,16 +92,16 @@ async function renderStack(
     for (const line of describeStack(checked, terminal.messageColors)) terminal.log(line);
   }
   if (blocked === undefined) return false;
-  const prepared = await prepareRender(config, known, join(root, directory), session, { needed: [], blocked });
+  const folder = join(root, directory);
+  if (blocked.length > 0 && !existsSync(folder)) return false;
+  const prepared = await prepareRender(config, known, folder, session, { blocked });
   if ("reasons" in prepared) {
     terminal.log(prepared.reasons.map(printable).join("\n"));
     return false;
   }
   await prepared.write();
-  // Why was said above.
-  const kept = new Map([...prepared.kept.keys()].map((name) => [name, []]));
-  for (const line of describeKept(directory, { kept })) terminal.log(line);
-  return kept.size === 0;
+  if (blocked.length > 0) terminal.log(`${directory}: ${blocked.join(", ")} stays as it is`);
+  return blocked.length === 0;
 }
 
 /** @returns the commit; nothing if nothing has changed */

@@ -19,7 +19,7 @@ import { OwnGit, unifiedDiff } from "./own-git";
 import { requireStack } from "./project";
 import { type Ask, Questions } from "./questions";
 import { refuseToWrite } from "./releases";
-import { describeKept, type PreparedRender, prepareRender } from "./render";
+import { type PreparedRender, prepareRender } from "./render";
 import type { Session } from "./session";
 import type { Terminal } from "./terminal";
 import { committedPaths, unchangedHead } from "./unchanged-head";
@@ -181,10 +181,9 @@ export async function decide(
   if (delivery.kind === "manifests") {
     session.requireOneVersion();
     const accepted = decision.accepts === true ? decision.tenants[0] : undefined;
-    const needed = decision.tenants.filter((name) => needsRender(name, config, next));
-    const prepared = await prepareRender(next, lock, join(root, delivery.directory), session, { accepted, needed });
+    const only = decision.tenants.filter((name) => name === accepted || needsRender(name, config, next));
+    const prepared = await prepareRender(next, lock, join(root, delivery.directory), session, { accepted, only });
     if ("reasons" in prepared) return refuseToWrite(terminal, prepared.reasons);
-    for (const line of describeKept(delivery.directory, prepared)) terminal.log(line);
     render = prepared;
   }
   terminal.done();
@@ -224,7 +223,7 @@ export async function decide(
   return exitCode.fine;
 }
 
-/** Whether a decision is about what the tenant runs, not only about who moves its version. */
+/** Whether a decision is about what the tenant runs, not only about who moves its version, as its image policy says. */
 function needsRender(name: string, before: StackConfig, next: StackConfig): boolean {
   const [was, is] = [before, next].map(({ tenants }) => tenants.find((tenant) => tenant.name === name));
   return next.follow === "branch" || was === undefined || was.tag !== is?.tag;

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { objectName } from "../config/object-name";
 import { readStackConfig } from "../config/read-stack-config";
@@ -10,7 +10,6 @@ import { type Lock, readLock } from "../release/lock";
 import { type ResolvedStack, resolveStack, unlockedHint, unlockedReleases } from "../release/resolve";
 import { takenBackReasons } from "../release/taken-back";
 import { countOf } from "../config/count";
-import { printable } from "../config/printable";
 import { type ExitCode, exitCode } from "./exit-code";
 import { InputError } from "./input-error";
 import { renderedPlaces } from "./places";
@@ -51,28 +50,26 @@ function outputOf({ root, stack, delivery }: StackConfig, { out }: RenderOptions
   );
 }
 
-/** Which tenants a render may leave as they are. */
+/** Which tenants a render leaves as they are. */
 export interface RenderScope {
   /** The tenant whose version a person accepts with it, although it was taken back. */
   readonly accepted?: string;
-  /** The tenants that must be rendered. Default: all. */
-  readonly needed?: readonly string[];
-  /** The tenants that a policy blocks. Default: none. */
+  /** The tenants that are rendered, if the folder exists. Default: all. */
+  readonly only?: readonly string[];
+  /** Tenants that are not rendered. Default: none. */
   readonly blocked?: readonly string[];
 }
 
 /** A render that may be written. */
 export interface PreparedRender {
   readonly stack: ResolvedStack;
-  /** The tenants that stay as they are, and why their releases may not run. */
-  readonly kept: ReadonlyMap<string, readonly string[]>;
   /** Replaces the folder. Returns the number of objects. */
   readonly write: () => Promise<number>;
 }
 
 /**
- * Resolves a stack for a render into a folder, which is not changed yet. Of a tenant whose release may not run, and that
- * need not be rendered, only the image policy changes, as in an `up` that skips it: the other files stay as they are.
+ * Resolves a stack for a render into a folder, which is not changed yet. Of a tenant that is not rendered, only the image
+ * policy changes, as in an `up` that skips it: its other files stay as they are.
  *
  * @param path the folder's absolute path
  * @returns the reasons if nothing may be written
@@ -83,47 +80,38 @@ export async function prepareRender(
   lock: Lock,
   path: string,
   session: Session,
-  { accepted, needed, blocked = [] }: RenderScope = {},
+  { accepted, only, blocked = [] }: RenderScope = {},
 ): Promise<PreparedRender | { readonly reasons: readonly string[] }> {
   const folder = new RenderedFolder(path);
   const undeclared = undeclaredRemovals(config, removalsOf(config, renderedPlaces(path, config)));
   if (undeclared.length > 0) return { reasons: undeclared };
-  const stack = await resolveStack(config, lock, session.reader());
+  const isRendered = ({ name }: Tenant) =>
+    !blocked.includes(name) && (only?.includes(name) !== false || !existsSync(path));
+  const tenants = config.tenants.filter(isRendered);
+  const stack = { ...(await resolveStack({ ...config, tenants }, lock, session.reader())), config };
   const takenBack = await takenBackReasons(config);
-  const kept = new Map<string, readonly string[]>(blocked.map((name) => [name, []]));
-  for (const resolved of stack.tenants) {
+  const reasons = stack.tenants.flatMap((resolved) => {
     const { name } = resolved.tenant;
     const back = name === accepted ? undefined : takenBack.get(name);
-    const reasons = [
+    return [
       ...describeReasons(config.stack, name, resolved),
       ...(back === undefined ? [] : [`${config.stack}/${name}: ${back}`]),
     ];
-    if (reasons.length > 0) kept.set(name, reasons);
-  }
-  const refused = [...kept].filter(([name]) => needed?.includes(name) !== false);
-  if (refused.length > 0) return { reasons: refused.flatMap(([, reasons]) => reasons) };
+  });
+  if (reasons.length > 0) return { reasons };
   const onWritten = (count: number) => session.terminal.count(`writing ${path}: ${count} files`);
-  return { stack, kept, write: () => folder.replace(renderedFiles(stack, path, kept), onWritten) };
+  return { stack, write: () => folder.replace(renderedFiles(stack, path), onWritten) };
 }
 
-/** That tenants stay as they are, and why, as lines for people. */
-export function describeKept(directory: string, { kept }: Pick<PreparedRender, "kept">): string[] {
-  if (kept.size === 0) return [];
-  const reasons = [...kept.values()].flat();
-  return [...reasons, `${directory}: ${[...kept.keys()].join(", ")} stays as it is`].map(printable);
-}
-
-function* renderedFiles(
-  { config, tenants }: ResolvedStack,
-  folder: string,
-  kept: PreparedRender["kept"],
-): Generator<RenderedFile> {
-  const before = kept.size === 0 ? new Map<string, string[]>() : filesByTenant(folder);
+/** @param stack with the tenants that are rendered; of others of its config, the folder's files stay */
+function* renderedFiles(stack: ResolvedStack, folder: string): Generator<RenderedFile> {
+  const names = new Set(stack.tenants.map(({ tenant }) => tenant.name));
+  const others = stack.config.tenants.filter(({ name }) => !names.has(name));
+  const before = others.length === 0 ? new Map<string, string[]>() : filesByTenant(folder);
   const filesOf = (tenant: Tenant) => before.get(objectName(tenant)) ?? [];
-  const rendered = tenants.filter(({ tenant }) => !kept.has(tenant.name));
-  const skipped = config.tenants.filter((tenant) => kept.has(tenant.name) && filesOf(tenant).length > 0);
+  const skipped = others.filter((tenant) => filesOf(tenant).length > 0);
   const paths = new Set<string>();
-  for (const { object } of stackObjects({ config, tenants: rendered }, { skipped })) {
+  for (const { object } of stackObjects(stack, { skipped })) {
     const file = renderedFile(object);
     paths.add(file.path);
     yield file;

@@ -21,7 +21,8 @@ export function filesByTenant(folder: string): Map<string, string[]> {
   return files;
 }
 
-const mark = new RegExp(`^ +["']?${label.tenant}["']?: *["']?([a-z0-9-]+)["']?$`, "m");
+/** The label of the object itself: values in a ConfigMap may have the same key, and may come first. */
+const mark = new RegExp(`^metadata:\\n(?: .*\\n)*? {4}["']?${label.tenant}["']?: *["']?([a-z0-9-]+)["']?$`, "m");
 
 /**
  * The change of a tenant's files, by path from the project's folder.

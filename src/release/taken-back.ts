@@ -2,7 +2,7 @@
 import { defaultConfigRepository } from "../config/built-in-defaults";
 import { objectName } from "../config/object-name";
 import { shortSubject } from "../config/printable";
-import { type StackConfig, standstillOf, type Tenant } from "../config/stack-config";
+import type { StackConfig, Tenant } from "../config/stack-config";
 import { compareVersions, versionOfTag } from "../version/version";
 import {
   type Decision,
@@ -147,9 +147,9 @@ function lastBack(tenant: Tenant, { decisions }: DecisionHistory): Decision | un
   return undefined;
 }
 
-/** A tenant that is pinned or held has no marker, so automation does not write it. */
+/** A pin or a hold keeps what automation has decided; it does not say that it may run. */
 function isAutomated({ policy }: Tenant): boolean {
-  return policy.automation !== "manual" && standstillOf(policy) === undefined;
+  return policy.automation !== "manual";
 }
 
 /** Whether automation has promoted the tenant's tag again after a person had taken it back. Nothing: it has not. */

@@ -65,11 +65,11 @@ function questionOfEntry(locked: Evidence, named: readonly Tenant[]): Question {
     chartTag: chartTagOf(locked.chartVersion ?? locked.version),
     images,
     imageTag: references[0]?.tag ?? "",
-    insecure: declared?.insecureRegistry ?? isDeclaredInsecure(addressesOf({ images, chart }), named),
+    insecure: isDeclaredInsecure(addressesOf({ images, chart }), named),
   };
 }
 
-/** Where the chart has moved since: nothing is sent without TLS to a registry that no tenant of the name declares so. */
+/** An application may have moved since: nothing is sent without TLS to a registry that no tenant of the name declares so. */
 function isDeclaredInsecure(addresses: readonly ImageAddress[], named: readonly Tenant[]): boolean {
   const insecure = named.filter(({ insecureRegistry }) => insecureRegistry).flatMap(addressesOf);
   return addresses.every(({ registry }) => insecure.some((one) => one.registry === registry));

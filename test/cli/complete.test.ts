@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { parse, stringify } from "yaml";
 import { git } from "../../demo/git";
 import { type GitServer, serveGit } from "../../demo/git-server";
 import { createApplication, type ScratchApplication } from "../../demo/scratch-application";
@@ -144,10 +145,8 @@ describe("authority complete", () => {
       assert.equal(await ownGit("status", "--porcelain"), "");
     });
 
-    it("a rollback goes its way, and says that the other's manifests stay as they are", async () => {
-      const said = await decide(0, "rollback", "shop", "--reason", "leaks memory");
-      assert.match(said, /^prod\/cart: the promise is broken\n {2}- appVersion .* must be "1\.1\.0", the image tag$/m);
-      assert.match(said, /^rendered\/prod: cart stays as it is$/m);
+    it("a rollback goes its way", async () => {
+      await decide(0, "rollback", "shop", "--reason", "leaks memory");
       assert.match(release("shop"), /shop-1\.0\.0/);
     });
 
@@ -156,6 +155,14 @@ describe("authority complete", () => {
       for (const name of ["shop", "cart"]) {
         assert.match(read(policyFile(name)), /shared-authority\/automation: manual/);
       }
+    });
+
+    it("a decision is refused if nothing of the other is rendered yet, because its objects would go", async () => {
+      const path = "Pulumi.prod.yaml";
+      world().write({ [path]: read(path).replace("rendered/prod", "rendered/new") });
+      await ownGit("commit", "--quiet", "--all", "--message", "Another folder");
+      const said = await decide(3, "rollback", "shop", "--reason", "leaks memory");
+      assert.match(said, /^prod\/cart: the promise is broken$/m);
     });
 
     it("a further version of the broken one can be denied", async () => {
@@ -235,6 +242,35 @@ describe("authority complete", () => {
     assert.equal(code, 0, stderr);
     assert.match(release("shop"), /shop-1\.1\.0/);
     assert.equal(await ownGit("status", "--porcelain"), "");
+  });
+
+  it("keeps the values of a blocked tenant that name another one, in the form that Pulumi renders", async () => {
+    world().write({ "tenants/cart/values.yaml": "from:\n  shared-authority/tenant: shop\n" });
+    await promote({ shop: "1.0.0", cart: "1.0.0" });
+    assert.equal((await run()).code, 0);
+    for (const [name, text] of manifests()) {
+      const sorted = stringify(parse(text), { sortMapEntries: true });
+      world().write({ [`rendered/prod/1-manifest/${name}`]: sorted });
+    }
+    await promote({ shop: "1.1.0", cart: "1.1.0" });
+    const names = [...manifests().keys()];
+    assert.equal((await run()).code, 3);
+    const isCart = (name: string) => name.includes("cart");
+    assert.deepEqual([...manifests().keys()].filter(isCart), names.filter(isCart));
+  });
+
+  it("is alone in rendering a tenant whose values a policy has blocked", async () => {
+    await promote({ shop: "1.1.0", cart: "1.0.0" });
+    assert.equal((await run()).code, 0);
+    world().write({ "tenants/cart/values.yaml": "database:\n  password: hunter2-Xk39vQp8\n" });
+    await promote({ shop: "1.1.0", cart: "1.0.0" });
+    assert.equal((await run()).code, 3);
+    const decided = await authority(["rollback", "shop", "--to", "1.0.0", "--reason", "leaks", "--stack", "prod"], {
+      cwd: world().root,
+    });
+    assert.equal(decided.code, 0, decided.stderr);
+    assert.match(release("shop"), /shop-1\.0\.0/);
+    assert.doesNotMatch([...manifests().values()].join("\n"), /hunter2/);
   });
 
   it("refuses changes that are not committed", async () => {

@@ -140,9 +140,16 @@ describe("a version that a person has taken back", () => {
     await ownGit("Ana", "merge", "--quiet", "--no-edit", "main");
     assert.equal((await violations()).found.length, 1);
     // A pin keeps what is decided; it does not say that it may run.
-    assert.equal((await run("pin", "shop", "--stack", "prod", "--by", "ana", "--reason", "wait")).code, 0);
-    assert.equal((await run("unpin", "shop", "--stack", "prod")).code, 0);
-    assert.equal((await violations()).found.length, 1);
+    for (const [start, ...more] of [
+      ["pin", "--by", "ana", "--reason", "wait"],
+      ["unpin"],
+      ["hold", "--by", "ana", "--reason", "wait", "--accept-open"],
+      ["resume"],
+    ]) {
+      const { code, stderr } = await run(String(start), "shop", "--stack", "prod", ...more);
+      assert.equal(code, 0, stderr);
+      assert.equal((await violations()).found.length, 1, start);
+    }
   });
 
   for (const automation of ["auto", "pull-request"]) {

@@ -424,6 +424,16 @@ describe("releases on a Git server and in a registry", () => {
     assert.match(await verified({ chart: moved, name: "another" }), overTls);
   });
 
+  it("are not verified over plain HTTP at a registry that the application has left", async () => {
+    const lock = withEvidence(noLock, "app", await readEvidence(tenant()));
+    const [{ unread } = assert.fail()] = await verifyLock(
+      lock,
+      [tenant({ images: ["other.example:5000/team/app"] })],
+      makeReader(),
+    );
+    assert.match(unread.join(), /the server does not speak TLS/);
+  });
+
   it("are verified: changes are reported", async () => {
     let lock = noLock;
     for (const one of [tenant(), tenant({ tag: "1.1.0" }), tenant({ tag: "1.3.0", releasedFrom: ["feature"] })]) {
