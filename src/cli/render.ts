@@ -85,9 +85,8 @@ export async function prepareRender(
   const folder = new RenderedFolder(path);
   const undeclared = undeclaredRemovals(config, removalsOf(config, renderedPlaces(path, config)));
   if (undeclared.length > 0) return { reasons: undeclared };
-  const isRendered = ({ name }: Tenant) =>
-    !blocked.includes(name) && (only?.includes(name) !== false || !existsSync(path));
-  const tenants = config.tenants.filter(isRendered);
+  const chosen = existsSync(path) ? only : undefined;
+  const tenants = config.tenants.filter(({ name }) => !blocked.includes(name) && chosen?.includes(name) !== false);
   const stack = { ...(await resolveStack({ ...config, tenants }, lock, session.reader())), config };
   const takenBack = await takenBackReasons(config);
   const reasons = stack.tenants.flatMap((resolved) => {
