@@ -96,12 +96,18 @@ describe("authority release", () => {
     assert.equal(await remoteTag(app, "1.4.0"), merge);
   });
 
-  it("says how to complete a clone in which it cannot judge the commit that it would tag", async () => {
+  /** A clone of an application whose last commit but one brought the version 1.4.0. */
+  async function clonedAfterRelease(flag: string) {
     const app = await makeApplication(directory());
     await app.commit({ [chart]: chartYaml.replaceAll("1.3.0", "1.4.0") });
     await app.commit({ "later.txt": "not in the release" });
-    const clone = join(directory(), "single");
-    await git({ directory: directory() }, "clone", "--quiet", "--single-branch", `file://${app.remote}`, clone);
+    const clone = join(directory(), "partial");
+    await git({ directory: directory() }, "clone", "--quiet", flag, `file://${app.remote}`, clone);
+    return { app, clone };
+  }
+
+  it("says how to complete a clone in which it cannot judge the commit that it would tag", async () => {
+    const { app, clone } = await clonedAfterRelease("--single-branch");
     await git({ directory: clone }, "config", "user.name", "Lab");
     await git({ directory: clone }, "config", "user.email", "lab@shared-authority.invalid");
     const single = (...args: string[]) => authority(["release", "1.4.0", "--tag", ...args], { cwd: clone });
@@ -117,11 +123,7 @@ describe("authority release", () => {
   });
 
   it("tags nothing in a shallow clone, which may lack the commit that brought the version", async () => {
-    const app = await makeApplication(directory());
-    await app.commit({ [chart]: chartYaml.replaceAll("1.3.0", "1.4.0") });
-    await app.commit({ "later.txt": "not in the release" });
-    const clone = join(directory(), "shallow");
-    await git({ directory: directory() }, "clone", "--quiet", "--depth=1", `file://${app.remote}`, clone);
+    const { clone } = await clonedAfterRelease("--depth=1");
     const tag = await authority(["release", "--tag", "--prefix", "git="], { cwd: clone });
     assert.equal(tag.code, 2, tag.stderr);
     assert.match(tag.stderr, /This clone is shallow.*`git fetch --unshallow`/);
